@@ -1,0 +1,134 @@
+/**
+ * The Node host: one process, one libSQL file, the same app. Rings are function calls, the clockwork is a timer.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { serve as listen } from "@hono/node-server";
+import { createClient } from "@libsql/client";
+import { drizzle } from "drizzle-orm/libsql";
+import { migrate } from "drizzle-orm/libsql/migrator";
+import type { Agent } from "#core/agent.ts";
+import { type Config, namespaceOf } from "#core/config.ts";
+import type { LaneId } from "#ports";
+import { type App, compose } from "../../worker/app.ts";
+import { systemClock } from "../../worker/host/clock.ts";
+import type { Pump } from "../../worker/lanes/pump.ts";
+import { libsqlLedger } from "../../worker/ledger/libsql.ts";
+import { aloneIn } from "./alone.ts";
+import { consoleLog } from "./console-log.ts";
+
+export interface Served {
+  url: string;
+  stop(): Promise<void>;
+}
+
+const MIGRATIONS = fileURLToPath(new URL("../../migrations", import.meta.url));
+const SWEEP_MS = 5_000;
+/** How long a homeserver that is not up yet is asked again. */
+const ENTER_MS = 5_000;
+
+interface Options {
+  config: Config;
+  env: Record<string, string | undefined>;
+  /** Applied before it listens. */
+  agents?: readonly Agent[];
+  /** One line at a time; standard output when not given. */
+  write?: (line: string) => void;
+}
+
+/** Runs the Node host until `stop()`. Throws with one sentence when the database or the port cannot be had. */
+export async function serve({ config, env, agents, write }: Options): Promise<Served> {
+  mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
+  const client = createClient({
+    url: config.LIBSQL_URL ?? `file:${join(config.DATA_DIR, "troupe.db")}`,
+    ...(config.LIBSQL_AUTH_TOKEN ? { authToken: config.LIBSQL_AUTH_TOKEN } : {}),
+  });
+  if (config.LIBSQL_URL === undefined) await durable(client);
+  await migrate(drizzle(client), { migrationsFolder: MIGRATIONS });
+  const ledger = libsqlLedger(client, namespaceOf(config));
+  const alone = config.LIBSQL_URL === undefined ? await aloneIn(config.DATA_DIR) : undefined;
+  // Alone, every lease is a dead process's; beside another one they are left to run out.
+  if (alone) await ledger.voidLeases();
+
+  const log = consoleLog(config, write);
+  const app = compose({
+    config,
+    ledger,
+    clock: systemClock,
+    fetch: (input, init) => fetch(input, init),
+    log,
+    env: (name) => env[name] || undefined,
+    owner: crypto.randomUUID(),
+    doorbell: (pump) => ({ ring: async (lanes) => ring(pump, lanes, over.signal) }),
+  });
+  const over = new AbortController();
+  if (agents) await app.applyAgents(agents);
+
+  const { url, close } = await bind(app, config);
+  log("started", { url, homeserver: config.HOMESERVER_URL, alone: alone !== undefined });
+  const clockwork = Promise.all([sweeping(app, over.signal), entering(app, over.signal)]);
+  return {
+    url,
+    async stop() {
+      over.abort();
+      await close();
+      await clockwork;
+      client.close();
+      alone?.leave();
+    },
+  };
+}
+
+/** Rings are answered at once; the lane runs on its own time, and again when it says so. */
+function ring(pump: Pump, lanes: readonly LaneId[], over: AbortSignal): void {
+  for (const lane of lanes) {
+    if (pump.nudge(lane) || over.aborted) continue;
+    void pump.run(lane).then(async ({ dueAtMs }) => {
+      // What is due later than the next sweep is left to it.
+      if (dueAtMs === undefined || dueAtMs > Date.now() + SWEEP_MS) return;
+      await systemClock.sleep(dueAtMs - Date.now(), over);
+      ring(pump, [lane], over);
+    });
+  }
+}
+
+async function sweeping(app: App, over: AbortSignal): Promise<void> {
+  // At once: what a former process left is due now.
+  while (!over.aborted) {
+    await app.sweep().catch(() => undefined);
+    await systemClock.sleep(SWEEP_MS, over);
+  }
+}
+
+async function entering(app: App, over: AbortSignal): Promise<void> {
+  while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
+}
+
+async function bind(app: App, { HOST, PORT }: Config): Promise<{ url: string; close: () => Promise<void> }> {
+  return new Promise((resolve, reject) => {
+    const server = listen({ fetch: app.http.fetch, hostname: HOST, port: PORT }, ({ port }) =>
+      resolve({
+        url: `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}`,
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => closed());
+            // The homeserver keeps its connection; it opens another one to whoever comes next.
+            if ("closeAllConnections" in server) server.closeAllConnections();
+          }),
+      }),
+    );
+    server.on("error", (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === "EADDRINUSE" ? new Error(`Port ${PORT} of ${HOST} is taken; set PORT to another one.`) : error,
+      ),
+    );
+  });
+}
+
+/** One fsync a commit, also in WAL mode: an acknowledged transaction survives a power cut. */
+async function durable(client: ReturnType<typeof createClient>): Promise<void> {
+  await client.execute("PRAGMA journal_mode = WAL");
+  await client.execute("PRAGMA synchronous = FULL");
+  await client.execute("PRAGMA busy_timeout = 5000");
+}

@@ -1,0 +1,40 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const LEVELS = ["**/*.workerd.test.ts", "**/*.live.test.ts", "**/node_modules/**", "**/dist/**"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "pure", include: ["worker/**/*.test.ts", "appservice/**/*.test.ts"], exclude: LEVELS } },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              // Named here so that no developer's .dev.vars reaches a test.
+              bindings: {
+                HOMESERVER_URL: "http://homeserver.test",
+                SERVER_NAME: "hs.test",
+                AS_TOKEN: "as-token-of-the-tests",
+                HS_TOKEN: "hs-token-of-the-tests",
+                ADMIN_TOKEN: "admin-token-of-the-tests",
+                TEST_MIGRATIONS: await readD1Migrations("./migrations"),
+              },
+            },
+          })),
+        ],
+        test: { name: "workerd", include: ["worker/**/*.workerd.test.ts"] },
+      },
+      {
+        test: {
+          name: "live",
+          include: ["appservice/**/*.live.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});

@@ -1,0 +1,18 @@
+/** The smallest backend: says "echo " and what it was told, at once and whole. */
+import * as z from "zod";
+import type { Backend, TurnEvent, TurnRequest } from "#core/backend.ts";
+
+export const Echo = z.strictObject({ use: z.literal("echo") });
+
+export const echo = (): Backend => ({
+  capabilities: { history: "server", streaming: false, reasoning: false, cancel: "disconnect", idempotent: true },
+  async *startTurn({ input }: TurnRequest, { signal }): AsyncGenerator<TurnEvent> {
+    yield { type: "start" };
+    if (signal.aborted) return yield { type: "abort" };
+    const text = input.flatMap(({ parts }) => parts.map((part) => part.text)).join("\n");
+    yield { type: "text-start", id: "0" };
+    yield { type: "text-delta", id: "0", delta: `echo ${text}` };
+    yield { type: "text-end", id: "0" };
+    yield { type: "finish", finishReason: "stop" };
+  },
+});

@@ -1,0 +1,69 @@
+/**
+ * The playground's guide: a script, no model, and it says so. It shows what an agent's answer can look like in a room:
+ * growing, long, formatted, failing. The same words get the same answer.
+ */
+import * as z from "zod";
+import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
+import { longText, MARKDOWN, story, WELCOME } from "./texts.ts";
+
+export const Scripted = z.strictObject({ use: z.literal("scripted") });
+
+const WORD_MS = 40;
+const SENTENCES_MAX = 500;
+const KILOBYTES_MAX = 1_000;
+const SECONDS_MAX = 120;
+
+export const scripted = (): Backend => ({
+  capabilities: { history: "server", streaming: true, reasoning: false, cancel: "disconnect", idempotent: true },
+  async *startTurn(request: TurnRequest, context): AsyncGenerator<TurnEvent> {
+    yield { type: "start" };
+    const text = request.input.at(-1)?.parts.at(-1)?.text ?? "";
+    const failed = yield* perform(text.trim().toLowerCase(), context);
+    if (context.signal.aborted) return yield { type: "abort" };
+    yield { type: "finish", finishReason: failed ? "error" : "stop" };
+  },
+});
+
+type Performance = AsyncGenerator<TurnEvent, boolean>;
+const played = { failed: true, well: false };
+
+async function* perform(text: string, context: TurnContext): Performance {
+  const [, word = "", rest = ""] = text.match(/^(\S*)\s*(.*)$/s) ?? [];
+  const amount = (otherwise: number, most: number) =>
+    Math.min(Math.max(Number.parseInt(rest, 10) || otherwise, 1), most);
+  switch (word) {
+    case "stream":
+      return yield* slowly(story(amount(20, SENTENCES_MAX)), context);
+    case "long":
+      return yield* whole(longText(amount(100, KILOBYTES_MAX)));
+    case "markdown":
+      return yield* whole(MARKDOWN);
+    case "slow":
+      await context.sleep(amount(5, SECONDS_MAX) * 1_000);
+      return yield* whole("That took a while. While you waited, you could see me type.");
+    case "error":
+      if (rest === "after") yield* slowly(story(3), context);
+      yield { type: "error", errorText: "the script was asked to fail", code: "agent", retryable: false };
+      return played.failed;
+    default:
+      return yield* slowly(WELCOME, context);
+  }
+}
+
+async function* whole(text: string): Performance {
+  yield { type: "text-start", id: "0" };
+  yield { type: "text-delta", id: "0", delta: text };
+  yield { type: "text-end", id: "0" };
+  return played.well;
+}
+
+async function* slowly(text: string, { sleep, signal }: TurnContext): Performance {
+  yield { type: "text-start", id: "0" };
+  for (const delta of text.match(/\s*\S+\s*/g) ?? []) {
+    if (signal.aborted) break;
+    yield { type: "text-delta", id: "0", delta };
+    await sleep(WORD_MS);
+  }
+  yield { type: "text-end", id: "0" };
+  return played.well;
+}

@@ -1,0 +1,29 @@
+/** Agents are data: what an operator writes, what the ledger keeps. Both hosts take the same form through `PUT /admin/agents`. */
+import * as z from "zod";
+import { AgentId } from "./protocol/ids.ts";
+
+/** A base64 string of this many characters still fits a D1 row, whose strings end at 2 MB. */
+const AVATAR_BASE64_MAX = 1_000_000;
+
+const Avatar = z.strictObject({
+  mediaType: z.enum(["image/png", "image/jpeg", "image/gif", "image/webp"]),
+  base64: z.base64().max(AVATAR_BASE64_MAX, "an avatar may have at most 750 kB"),
+});
+
+/**
+ * A `$NAME` in a string is looked up in the bridge's own environment when a turn starts, never stored in clear.
+ * The backends' own settings are checked by the backend (`backends/registry.ts`), which alone knows their names.
+ */
+export const BackendSpec = z.looseObject({ use: z.string().min(1) });
+export type BackendSpec = z.infer<typeof BackendSpec>;
+
+export const Agent = z.strictObject({
+  id: AgentId,
+  name: z.string().min(1).max(200),
+  avatar: Avatar.optional(),
+  backend: BackendSpec,
+});
+export type Agent = z.infer<typeof Agent>;
+
+/** The body of `PUT /admin/agents`: all agents there are. Who is missing from the list is retired. */
+export const AgentList = z.strictObject({ agents: z.array(Agent).max(10_000) });

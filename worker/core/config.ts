@@ -1,0 +1,107 @@
+/**
+ * Every setting, once. Both hosts read this; the README's table, `.dev.vars.example` and the checks are made from it.
+ */
+import * as z from "zod";
+import type { Namespace } from "./protocol/ids.ts";
+
+interface Meta {
+  sentence: string;
+  secret: boolean;
+  /** The Node host alone reads it. */
+  nodeOnly: boolean;
+}
+const about = z.registry<Meta>();
+
+function setting<T extends z.ZodType>(schema: T, sentence: string, nodeOnly = false): T {
+  about.add(schema, { sentence, secret: false, nodeOnly });
+  return schema;
+}
+function secret<T extends z.ZodType>(schema: T, sentence: string): T {
+  about.add(schema, { sentence, secret: true, nodeOnly: false });
+  return schema;
+}
+
+const localpart = z.string().regex(/^[a-z0-9_.=-]+$/, "may hold a-z, 0-9, _, ., = and - only");
+
+/** What `registration.yaml` at the top level holds in place of tokens. */
+export const PLACEHOLDER_TOKENS = ["replace-me-as-token", "replace-me-hs-token"] as const;
+const token = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
+  .refine(
+    (value) => !PLACEHOLDER_TOKENS.some((placeholder) => placeholder === value),
+    "is the placeholder from registration.yaml; `npx troupe registration` makes a real one",
+  );
+
+const url = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ""));
+
+export const Config = z.object({
+  HOMESERVER_URL: setting(url, "Client–server API of the homeserver."),
+  SERVER_NAME: setting(
+    z.string().min(1),
+    "The homeserver's `server_name`: what stands after the colon in its user ids.",
+  ),
+  AS_TOKEN: secret(token, "We show it to the homeserver."),
+  HS_TOKEN: secret(token, "The homeserver shows it to us."),
+  ADMIN_TOKEN: secret(token.optional(), "Opens the operator API (`/admin`). Without it the API is closed."),
+  GHOST_PREFIX: setting(localpart.default("agent_"), "What an agent's user id begins with, before the agent's id."),
+  BOT_LOCALPART: setting(localpart.default("troupe"), "`sender_localpart` of the registration."),
+  LIBSQL_URL: setting(
+    z.string().min(1).optional(),
+    "A libSQL database. Node: default is a file in `DATA_DIR`. Worker: default is the D1 binding.",
+  ),
+  LIBSQL_AUTH_TOKEN: secret(z.string().min(1).optional(), "Token of that database."),
+  HOST: setting(z.string().min(1).default("127.0.0.1"), "Address to listen on.", true),
+  PORT: setting(z.coerce.number().int().min(0).max(65_535).default(9993), "Port to listen on.", true),
+  DATA_DIR: setting(z.string().min(1).default("./data"), "Where the Node host keeps its files.", true),
+  TROUPE_FILE: setting(
+    z.string().min(1).default("./troupe.yaml"),
+    "Agents applied at start when the file exists.",
+    true,
+  ),
+});
+export type Config = z.infer<typeof Config>;
+
+export interface SettingRow extends Meta {
+  name: string;
+  /** As it would be written; undefined when there is none. */
+  preset?: string;
+  required: boolean;
+}
+
+/** The rows of the settings table, in order. */
+export function settingRows(): SettingRow[] {
+  return Object.entries(Config.shape).map(([name, schema]) => {
+    const meta = about.get(schema);
+    if (!meta) throw new Error(`${name} has no sentence`);
+    const empty = schema.safeParse(undefined);
+    const preset = empty.success && empty.data !== undefined ? { preset: String(empty.data) } : {};
+    return { name, ...meta, required: !empty.success, ...preset };
+  });
+}
+
+/** Reads settings; an empty string counts as not set. The error is one sentence a setting, and never holds a value. */
+export function readConfig(env: Record<string, unknown>): { ok: true; value: Config } | { ok: false; error: string } {
+  const given = Object.fromEntries(
+    Object.keys(Config.shape)
+      .map((name) => [name, env[name]] as const)
+      .filter(([, value]) => value !== undefined && value !== ""),
+  );
+  const parsed = Config.safeParse(given);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const lines = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    return name in given ? `${name} ${issue.message}` : `${name} is not set`;
+  });
+  return { ok: false, error: lines.join("\n") };
+}
+
+export const namespaceOf = (config: Config): Namespace => ({
+  serverName: config.SERVER_NAME,
+  ghostPrefix: config.GHOST_PREFIX,
+  botLocalpart: config.BOT_LOCALPART,
+});
+
+/** Settings a `$NAME` of an agent may never reach: who writes agents must not be able to read these out. */
+export const isOwnSecret = (name: string): boolean =>
+  Object.entries(Config.shape).some(([key, schema]) => key === name && about.get(schema)?.secret === true);

@@ -1,0 +1,46 @@
+/**
+ * Events as a homeserver pushes them, read one at a time and leniently: what we do not need is kept as it came.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#room-event-format
+ */
+import * as z from "zod";
+import { EventId, RoomId, UserId } from "./ids.ts";
+
+const Content = z.record(z.string(), z.unknown());
+
+export const RoomEvent = z.object({
+  event_id: EventId,
+  room_id: RoomId,
+  type: z.string(),
+  sender: UserId,
+  content: Content,
+  /** Present (even when empty) exactly on state events. */
+  state_key: z.string().optional(),
+  origin_server_ts: z.number().optional(),
+  redacts: z.string().optional(),
+  unsigned: z
+    .looseObject({ age: z.number().optional().catch(undefined), prev_content: Content.optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
+});
+export type RoomEvent = z.infer<typeof RoomEvent>;
+
+/** A JSON value: what is stored, queued or sent. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/**
+ * Our content key, on everything we send: how we know our own when it comes back.
+ * `hop` counts agent-to-agent steps since a person spoke; `kind` says what the event is.
+ */
+export const CONTENT_KEY = "chat.troupe";
+export interface ContentMark {
+  agent: string;
+  /** The turn this belongs to; an event or tool call where there is no turn. */
+  turn: string;
+  part: number;
+  /** On the parts of a finished reply: how many there are. */
+  parts?: number;
+  hop: number;
+  kind: "reply" | "draft" | "notice";
+}

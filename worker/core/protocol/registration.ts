@@ -1,0 +1,65 @@
+/**
+ * The registration: what we ask a homeserver for.
+ *
+ * @see https://spec.matrix.org/v1.19/application-service-api/#registration
+ */
+import * as z from "zod";
+import type { Namespace } from "./ids.ts";
+
+const Claim = z.looseObject({ regex: z.string(), exclusive: z.boolean() });
+
+export const Registration = z.looseObject({
+  id: z.string().regex(/^[^|]+$/),
+  url: z.string(),
+  as_token: z.string(),
+  hs_token: z.string(),
+  sender_localpart: z.string(),
+  rate_limited: z.boolean(),
+  namespaces: z.looseObject({ users: z.array(Claim), aliases: z.array(Claim), rooms: z.array(Claim) }),
+});
+export type Registration = z.infer<typeof Registration>;
+
+interface Wishes {
+  id: string;
+  /** Where the homeserver reaches us. */
+  url: string;
+  asToken: string;
+  hsToken: string;
+  namespace: Namespace;
+}
+
+export const registrationShape = ({ id, url, asToken, hsToken, namespace }: Wishes): Registration => ({
+  id,
+  url: url.replace(/\/+$/, ""),
+  as_token: asToken,
+  hs_token: hsToken,
+  sender_localpart: namespace.botLocalpart,
+  // A reply that is edited while it grows would stop at the eleventh event otherwise.
+  rate_limited: false,
+  // Nothing we do yet needs typing or receipts, and each of them would be a request of its own.
+  receive_ephemeral: false,
+  namespaces: { users: [{ exclusive: true, regex: usersRegex(namespace) }], aliases: [], rooms: [] },
+});
+
+/** It ends with the server name: homeservers match from the start only, and another server's users are not ours. */
+export const usersRegex = ({ ghostPrefix, serverName }: Namespace): string =>
+  `^@${escaped(ghostPrefix)}[a-z0-9_.=-]+:${escaped(serverName)}$`;
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** What of a registration does not fit our settings, a sentence each. */
+export function complaints(registration: Registration, namespace: Namespace): string[] {
+  const regex = usersRegex(namespace);
+  const claims = registration.namespaces.users;
+  return [
+    ...(registration.sender_localpart === namespace.botLocalpart
+      ? []
+      : [`sender_localpart is ${registration.sender_localpart}, BOT_LOCALPART is ${namespace.botLocalpart}`]),
+    ...(claims.some((claim) => claim.exclusive && claim.regex === regex)
+      ? []
+      : [`no exclusive users namespace has the regex ${regex}`]),
+    ...(registration.rate_limited
+      ? ["rate_limited is true: replies that are edited while they grow would be held up"]
+      : []),
+  ];
+}

@@ -1,0 +1,24 @@
+/** Every sentence Troupe itself says in a room. Why something failed is for the log; here stands what a person can do. */
+import type { ErrorCode } from "./backend.ts";
+
+export const APOLOGY: Record<ErrorCode, string> = {
+  auth: "My backend does not accept my credentials. My operator finds the details in the log.",
+  rate_limit: "My backend is asked too much at the moment. Please try again in a minute.",
+  busy: "My backend is busy with something else. Please try again in a minute.",
+  quota: "My backend's quota is used up. My operator finds the details in the log.",
+  bad_request: "My backend did not understand the request. My operator finds the details in the log.",
+  unsupported_input: "My backend cannot take a message like this one.",
+  not_found: "My backend does not know the model I am set up with. My operator finds the details in the log.",
+  not_configured: "I am not set up completely yet. My operator finds in the log what is missing.",
+  upstream: "My backend has trouble at the moment. Please try again later.",
+  timeout: "My backend took too long to answer. Please try again.",
+  disconnected: "I lost the connection to my backend. Please try again.",
+  agent: "Something went wrong while I worked on this. Please try again.",
+  unknown: "Something went wrong while I worked on this. Please try again.",
+};
+
+/** Below what was shown of an answer that broke off. */
+export const INTERRUPTED = "*(The answer was interrupted here.)*";
+/** Below what was shown, or alone, after somebody said `!stop`. */
+export const STOPPED = "*(Stopped.)*";
+export const NOTHING_TO_SAY = "I have nothing to say to that.";

@@ -1,0 +1,34 @@
+/**
+ * Markdown to the HTML a Matrix client may show: no raw HTML passes, no link but those the specification allows.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
+ */
+import { Marked } from "marked";
+
+const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
+const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
+
+const marked = new Marked({
+  gfm: true,
+  breaks: true,
+  renderer: {
+    // An agent's raw HTML is shown, not rendered: it is somebody else's text.
+    html: ({ text }) => escaped(text),
+    // An image would have to be uploaded first; its link is what can be shown honestly.
+    image: ({ href, text }) =>
+      LINK.test(href) ? `<a href="${escaped(href)}">${escaped(text || href)}</a>` : escaped(text),
+    link({ href, tokens }) {
+      const inner = this.parser.parseInline(tokens);
+      return LINK.test(href) ? `<a href="${escaped(href)}">${inner}</a>` : inner;
+    },
+    checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
+  },
+});
+
+/** The HTML of a Markdown text; undefined when it would say no more than the text itself. */
+export function toHtml(markdown: string): string | undefined {
+  const html = marked.parse(markdown, { async: false }).trim();
+  const plain = html.match(/^<p>([^<]*)<\/p>$/);
+  return plain && plain[1] === escaped(markdown.trim()).replaceAll("'", "&#39;") ? undefined : html;
+}

@@ -1,0 +1,29 @@
+/** The parts of a reply: their keys, their marks, their paths, and where a text is cut. */
+import type { ContentMark } from "#core/protocol/event.ts";
+import { deliveryKey, splitReply } from "#core/reply.ts";
+import type { Turn } from "#core/turn.ts";
+import { bytesAsEdit, CONTENT_BYTES_MAX } from "./content.ts";
+
+/** Agents do not talk to agents yet, so a reply is always the first step after a person's words. */
+const HOP = 0;
+
+export const markOf = (turn: Turn, part: number, kind: ContentMark["kind"], parts?: number): ContentMark => ({
+  agent: turn.agent,
+  turn: turn.id,
+  part,
+  hop: HOP,
+  kind,
+  ...(parts === undefined ? {} : { parts }),
+});
+
+export const sendPath = (turn: Turn, key: string): string =>
+  `/_matrix/client/v3/rooms/${encodeURIComponent(turn.roomId)}/send/m.room.message/${encodeURIComponent(key)}`;
+
+/** The parts a text of this turn is sent in. `kind` counts: its mark is in the bytes. */
+export const partsOf = (turn: Turn, markdown: string, kind: ContentMark["kind"]): string[] => {
+  // 9,999 parts are more than any reply has; measured so, the real number fits.
+  const mark = markOf(turn, 9_999, kind, 9_999);
+  return splitReply(markdown, (part) => bytesAsEdit(part, mark), CONTENT_BYTES_MAX);
+};
+
+export const draftKeyOf = (turn: Turn): string => deliveryKey(turn.id, 0, "draft");

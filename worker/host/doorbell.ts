@@ -1,0 +1,53 @@
+/** The doorbell of the Worker: a lane's object directly, the queue when that throws or for many lanes at once. */
+import type { Doorbell, LaneId, Log } from "#ports";
+
+/** At more lanes than this the queue is asked: one request instead of many. */
+const LANES_RUNG_DIRECTLY = 25;
+/** @see https://developers.cloudflare.com/queues/platform/limits/ */
+const BATCH_MESSAGES_MAX = 100;
+
+export interface Ring {
+  lane: LaneId;
+}
+
+const ringObject = (env: Env, lane: LaneId): Promise<void> => env.LANE.getByName(lane).ring(lane);
+
+export function laneDoorbell(env: Env, log: Log): Doorbell {
+  return {
+    async ring(lanes) {
+      if (lanes.length > LANES_RUNG_DIRECTLY) return enqueue(env, lanes);
+      const rung = await Promise.allSettled(lanes.map((lane) => ringObject(env, lane)));
+      const missed = lanes.filter((_, index) => rung[index]?.status === "rejected");
+      if (missed.length === 0) return;
+      log("lane_failed", { lanes: missed, error: "the lane's object could not be rung; the queue rings it" });
+      await enqueue(env, missed);
+    },
+  };
+}
+
+async function enqueue(env: Env, lanes: readonly LaneId[]): Promise<void> {
+  // The loop also keeps an empty list away from `sendBatch`, which throws on one.
+  for (let at = 0; at < lanes.length; at += BATCH_MESSAGES_MAX) {
+    await env.DOORBELL.sendBatch(lanes.slice(at, at + BATCH_MESSAGES_MAX).map((lane) => ({ body: { lane } })));
+  }
+}
+
+const DEAD_LETTER_QUEUE = "troupe-doorbell-dead";
+
+/** Rings what the queue carried. A dead letter is only reported: what its lane has due the sweep rings for. */
+export async function answerQueue(env: Env, log: Log, batch: MessageBatch<Ring>): Promise<void> {
+  for (const message of batch.messages) {
+    const { lane } = message.body;
+    if (batch.queue === DEAD_LETTER_QUEUE) {
+      log("ring_given_up", { lane, attempts: message.attempts });
+      continue;
+    }
+    try {
+      await ringObject(env, lane);
+      message.ack();
+    } catch (error) {
+      log("lane_failed", { lane, error: error instanceof Error ? error.message : String(error) });
+      message.retry();
+    }
+  }
+}

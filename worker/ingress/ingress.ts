@@ -1,0 +1,81 @@
+/**
+ * The homeserver's door. It proves who is there, reads what is brought, has it remembered and answers; it decides nothing.
+ * 200 means *remembered*.
+ *
+ * @see https://spec.matrix.org/v1.19/application-service-api/#homeserver---application-service-api
+ */
+import { type Context, Hono } from "hono";
+import { type Errcode, matrixError, unrecognized } from "#core/protocol/errcode.ts";
+import { type AgentId, agentOfGhost, type Namespace, UserId } from "#core/protocol/ids.ts";
+import type { Clock, Doorbell, Ledger, Log } from "#ports";
+import { transactions } from "./transactions.ts";
+
+export interface Needs {
+  ledger: Ledger;
+  doorbell: Doorbell;
+  clock: Clock;
+  log: Log;
+  namespace: Namespace;
+  isHomeserver: (given: string | undefined) => Promise<boolean>;
+  /** Makes the agent's ghost; false when there is no such agent. */
+  onUserQuery: (agent: AgentId) => Promise<boolean>;
+}
+
+const ROOT = "/_matrix/app/v1";
+
+export function ingress(needs: Needs): Hono {
+  const app = new Hono();
+  app.use(`${ROOT}/*`, async (c, next) => {
+    const refusal = await refuse(needs, c);
+    if (refusal) return refusal;
+    return next();
+  });
+
+  app.put(`${ROOT}/transactions/:txnId`, transactions(needs));
+  // A user id may hold a slash, which a homeserver does not escape: everything after the prefix is the id.
+  app.get(`${ROOT}/users/*`, (c) => userQuery(needs, c));
+  app.get(`${ROOT}/rooms/*`, (c) => answer(c, "M_NOT_FOUND", "No rooms are made on demand"));
+  app.post(`${ROOT}/ping`, (c) => c.json({}));
+  app.get(`${ROOT}/thirdparty/*`, (c) => answer(c, "M_NOT_FOUND", "No third-party networks here"));
+
+  for (const known of ["transactions/:txnId", "users/*", "rooms/*", "ping", "thirdparty/*"]) {
+    app.all(`${ROOT}/${known}`, (c) => plain(c, unrecognized(405)));
+  }
+  app.notFound((c) => plain(c, unrecognized(404)));
+  app.onError((error, c) => {
+    needs.log("request_failed", { path: c.req.path, error: error.message });
+    return answer(c, "M_UNKNOWN", "Something went wrong here; the log has it");
+  });
+  return app;
+}
+
+const plain = (c: Context, { status, body }: { status: 400 | 401 | 403 | 404 | 405 | 500; body: object }) =>
+  c.json(body, status);
+export const answer = (c: Context, errcode: Errcode, sentence: string) => plain(c, matrixError(errcode, sentence));
+
+const BEARER = /^Bearer (.+)$/i;
+
+/** The token may stand in the header, or in the query as older homeservers have it; where it stands in both it is one. */
+async function refuse({ isHomeserver }: Needs, c: Context): Promise<Response | undefined> {
+  const inHeader = c.req.header("authorization")?.match(BEARER)?.[1];
+  const inQuery = c.req.query("access_token");
+  const given = inHeader ?? inQuery;
+  if (given === undefined) return answer(c, "M_UNAUTHORIZED", "The hs_token is missing");
+  const both = await Promise.all([isHomeserver(given), inQuery === undefined || isHomeserver(inQuery)]);
+  return both.every(Boolean) ? undefined : answer(c, "M_FORBIDDEN", "The hs_token is wrong");
+}
+
+async function userQuery({ namespace, onUserQuery }: Needs, c: Context): Promise<Response> {
+  const userId = UserId.safeParse(decoded(c.req.path.slice(`${ROOT}/users/`.length)));
+  const agent = userId.success ? agentOfGhost(namespace, userId.data) : undefined;
+  return agent && (await onUserQuery(agent)) ? c.json({}) : answer(c, "M_NOT_FOUND", "There is no such agent");
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A stray percent sign: then it is no user id, and is answered as one that nobody has.
+    return text;
+  }
+}

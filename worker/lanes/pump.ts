@@ -1,0 +1,144 @@
+/**
+ * The pump: runs a lane until nothing in it is due.
+ *
+ * ```
+ *  ring ─▶ due? ─▶ claim ─▶ work ─▶ release ─▶ due? ─▶ …
+ * ```
+ *
+ * A lane has one runner in the world: the lease in SQL keeps others away, its fence makes a late one's writes nothing,
+ * and within one process the table of running lanes keeps it from meeting itself. Whether there is more to do is asked
+ * *after* the release, so that whoever stored something and found the lane taken can leave it to the holder.
+ */
+import type { Clock, Idle, LaneId, LaneKind, Lease, Ledger, Log, RunLane, Work } from "#ports";
+
+/** A crashed runner's lane is free after this long. */
+const LEASE_MS = 30_000;
+const RENEW_MS = 10_000;
+/** After work that threw: the same may be true a moment later, so not at once. */
+const FAILED_MS = 5_000;
+/** Work that leaves its lane due at once this often in a row makes no progress; it goes on a little later. */
+const ROUNDS_MAX = 100;
+const TIRED_MS = 1_000;
+
+interface Needs {
+  ledger: Ledger;
+  clock: Clock;
+  log: Log;
+  /** Unique to this runner; the same after its restart only if it knows that its former self is gone. */
+  owner: string;
+  work: (kind: LaneKind, run: RunLane) => Work;
+}
+
+export interface Pump {
+  run: RunLane;
+  /** Tells a running lane to look up. True when there was one. */
+  nudge(lane: LaneId): boolean;
+}
+
+interface Entry {
+  done: Promise<Idle>;
+  again: boolean;
+  waiting: Array<() => void>;
+}
+
+export function createPump(needs: Needs): Pump {
+  const running = new Map<LaneId, Entry>();
+
+  const run: RunLane = (lane) => {
+    const already = running.get(lane);
+    if (already) {
+      already.again = true;
+      return already.done;
+    }
+    const entry: Entry = { done: Promise.resolve({ idle: true }), again: false, waiting: [] };
+    running.set(lane, entry);
+    entry.done = turnOver(needs, run, lane, entry, () => running.delete(lane));
+    return entry.done;
+  };
+
+  return {
+    run,
+    nudge(lane) {
+      const entry = running.get(lane);
+      if (!entry) return false;
+      entry.again = true;
+      for (const wake of entry.waiting.splice(0)) wake();
+      return true;
+    },
+  };
+}
+
+/**
+ * `leave` takes the lane off the table in the same breath as the last look at it: a ring that comes later starts a new
+ * run, one that came during the look is seen in `again`.
+ */
+async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, leave: () => void): Promise<Idle> {
+  const { clock, log } = needs;
+  let idle: Idle | undefined;
+  try {
+    for (let round = 0; idle === undefined && round < ROUNDS_MAX; round++) {
+      entry.again = false;
+      const outcome = await oneRound(needs, run, lane, entry);
+      if (outcome !== "worked" && !entry.again) idle = outcome;
+    }
+  } catch (error) {
+    log("lane_failed", { lane, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    idle = { idle: true, dueAtMs: clock.now() + FAILED_MS };
+  }
+  leave();
+  return idle ?? { idle: true, dueAtMs: clock.now() + TIRED_MS };
+}
+
+async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<"worked" | Idle> {
+  const { ledger, clock, owner } = needs;
+  const dueAtMs = await ledger.dueAt(lane);
+  if (dueAtMs === undefined) return { idle: true };
+  if (dueAtMs > clock.now()) return { idle: true, dueAtMs };
+  const lease = await ledger.claim(lane, owner, clock.now(), LEASE_MS);
+  // Somebody else runs it and will look again before it lets go; should it die, its lease runs out by then.
+  if (!lease) return { idle: true, dueAtMs: clock.now() + LEASE_MS };
+  await hold(needs, run, lease, entry);
+  return "worked";
+}
+
+async function hold({ ledger, clock, log, work }: Needs, run: RunLane, lease: Lease, entry: Entry): Promise<void> {
+  const lost = new AbortController();
+  const over = new AbortController();
+  const renewing = renew(ledger, clock, lease, over.signal, () => {
+    log("lease_lost", { lane: lease.lane });
+    lost.abort();
+  });
+  try {
+    await work(
+      kindOf(lease.lane),
+      run,
+    )({
+      lease,
+      lost: lost.signal,
+      rung: () => new Promise((resolve) => entry.waiting.push(resolve)),
+    });
+  } finally {
+    over.abort();
+    await renewing;
+    await ledger.release(lease);
+  }
+}
+
+async function renew(ledger: Ledger, clock: Clock, lease: Lease, over: AbortSignal, lost: () => void): Promise<void> {
+  for (;;) {
+    await clock.sleep(RENEW_MS, over);
+    if (over.aborted) return;
+    try {
+      if (await ledger.renew(lease, clock.now() + LEASE_MS)) continue;
+    } catch {
+      // The database is away. The lease lasts two more tries; then it is somebody else's.
+      continue;
+    }
+    return lost();
+  }
+}
+
+function kindOf(lane: LaneId): LaneKind {
+  if (lane.startsWith("room:")) return "room";
+  return lane.startsWith("session:") ? "session" : "out";
+}

@@ -1,0 +1,24 @@
+/** The ledger, put together: the same SQL on D1 and on libSQL. */
+import { sql } from "drizzle-orm";
+import type { Ledger } from "#ports";
+import { agentRows } from "./agents.ts";
+import type { Database } from "./database.ts";
+import { intake } from "./intake.ts";
+import { leases } from "./leases.ts";
+import { outboxRows } from "./outbox.ts";
+import { rooms } from "./rooms.ts";
+import { sessions } from "./turns.ts";
+
+export function createLedger(database: Database): Ledger {
+  return {
+    ...intake(database),
+    ...leases(database),
+    ...rooms(database),
+    ...sessions(database),
+    ...outboxRows(database, () => Date.now()),
+    ...agentRows(database),
+    async ping() {
+      await database.db.select({ one: sql<number>`1` }).from(sql`(SELECT 1) AS one`);
+    },
+  };
+}

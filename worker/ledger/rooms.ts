@@ -1,0 +1,152 @@
+/** The room lane's rows: undecided events, verdicts, who is where. */
+import { and, eq, inArray, isNull, sql } from "drizzle-orm";
+import { RoomEvent } from "#core/protocol/event.ts";
+import { AgentId, agentOfGhost, ghostUserId, UserId } from "#core/protocol/ids.ts";
+import type { Decision, Ledger, Membership } from "#ports";
+import { count, type Database, held, nameOf, type Statement } from "./database.ts";
+import { agents, controls, events, members, outbox, turns, verdicts } from "./schema.ts";
+
+/** More joined members than this make no difference to the gate. */
+const JOINED_COUNTED_MAX = 3;
+const AGENTS_LOOKED_AT_MAX = 2;
+
+export function rooms(
+  database: Database,
+): Pick<Ledger, "nextEvents" | "roomFacts" | "decide" | "setMembers" | "openSessions" | "verdicts"> {
+  const { db, atomic } = database;
+  return {
+    async nextEvents(lease, limit) {
+      const rows = await db
+        .select({ seq: events.seq, event: events.event, receivedAtMs: events.receivedAtMs })
+        .from(events)
+        .where(and(eq(events.roomId, nameOf(lease)), isNull(events.verdict), held(lease)))
+        .orderBy(sql`coalesce(${events.afterSeq} + 0.5, ${events.seq}), ${events.seq}`)
+        .limit(limit);
+      return rows.map((row) => ({ ...row, event: RoomEvent.parse(JSON.parse(row.event)) }));
+    },
+
+    async roomFacts(roomId, askedAgents, repliedTo) {
+      const [joined, present, replied] = await Promise.all([
+        db
+          .select({ userId: members.userId })
+          .from(members)
+          .where(and(eq(members.roomId, roomId), sql`${members.membership} = 'join'`))
+          .limit(JOINED_COUNTED_MAX),
+        joinedGhosts(database, roomId, askedAgents),
+        repliedTo === undefined
+          ? []
+          : db.select({ agent: outbox.agent }).from(outbox).where(eq(outbox.eventId, repliedTo)).limit(1),
+      ]);
+      const repliedAgent = AgentId.safeParse(replied[0]?.agent).data;
+      return { joinedCount: joined.length, joinedAgents: present, ...(repliedAgent ? { repliedAgent } : {}) };
+    },
+
+    async decide(lease, { seq }, decision) {
+      const decided = db
+        .update(events)
+        .set({ verdict: decision.reason })
+        .where(and(eq(events.seq, seq), isNull(events.verdict), held(lease)))
+        .returning({ seq: events.seq });
+      const results = await atomic([...consequences(database, lease, seq, decision), decided]);
+      return count(results.at(-1)) === 1;
+    },
+
+    async setMembers(roomId, list) {
+      const all = JSON.stringify(list.map(({ userId, membership }) => [userId, membership]));
+      await atomic([
+        db.delete(members).where(eq(members.roomId, roomId)),
+        db
+          .insert(members)
+          .select(sql`SELECT ${roomId}, value ->> 0, value ->> 1 FROM json_each(${all}) WHERE true`)
+          .onConflictDoNothing(),
+      ]);
+    },
+
+    async openSessions(roomId, threadRoot) {
+      const rows = await db
+        .selectDistinct({ session: turns.session })
+        .from(turns)
+        .where(
+          and(
+            sql`${turns.state} <> 'delivered'`,
+            inArray(turns.state, ["queued", "running"]),
+            eq(turns.roomId, roomId),
+            threadRoot === undefined ? isNull(turns.threadRoot) : eq(turns.threadRoot, threadRoot),
+          ),
+        );
+      return rows.map((row) => row.session);
+    },
+
+    async verdicts() {
+      const rows = await db.select().from(verdicts);
+      return Object.fromEntries(rows.map((row) => [row.verdict, row.count]));
+    },
+  };
+}
+
+/** Everything a verdict brings, each guarded by the lease and by the event being undecided still. */
+function consequences(
+  { db }: Database,
+  lease: Parameters<typeof held>[0],
+  seq: number,
+  decision: Decision,
+): Statement[] {
+  const guard = sql`EXISTS (SELECT 1 FROM events WHERE seq = ${seq} AND verdict IS NULL) AND ${held(lease)}`;
+  const statements: Statement[] = [
+    db
+      .insert(verdicts)
+      .select(sql`SELECT ${decision.reason}, 1 WHERE ${guard}`)
+      .onConflictDoUpdate({ target: verdicts.verdict, set: { count: sql`${verdicts.count} + 1` } }),
+  ];
+  for (const turn of decision.turns) {
+    const { prompt } = turn;
+    statements.push(
+      db
+        .insert(turns)
+        .select(
+          sql`SELECT NULL, ${turn.id}, ${turn.session}, ${turn.agent}, ${turn.roomId}, ${turn.threadRoot ?? null},
+                ${turn.direct ? 1 : 0}, ${prompt.eventId}, ${prompt.sender}, ${prompt.text}, ${prompt.sentAtMs},
+                'queued', 0, 0, NULL, NULL WHERE ${guard}`,
+        )
+        .onConflictDoNothing(),
+    );
+  }
+  for (const { userId, membership } of decision.members) {
+    statements.push(
+      db
+        .insert(members)
+        .select(sql`SELECT (SELECT room_id FROM events WHERE seq = ${seq}), ${userId}, ${membership} WHERE ${guard}`)
+        .onConflictDoUpdate({ target: [members.roomId, members.userId], set: { membership } }),
+    );
+  }
+  for (const session of decision.stop) {
+    statements.push(db.insert(controls).select(sql`SELECT NULL, ${session}, 'stop' WHERE ${guard}`));
+  }
+  return statements;
+}
+
+/** Asked for by name, or else whoever of our namespace is joined, two at the most; never a retired agent. */
+async function joinedGhosts(
+  { db, namespace }: Database,
+  roomId: Membership["userId"] | string,
+  asked: readonly AgentId[] | undefined,
+): Promise<AgentId[]> {
+  const here = and(eq(members.roomId, roomId), sql`${members.membership} = 'join'`);
+  const prefix = `@${namespace.ghostPrefix}`;
+  const names = asked && JSON.stringify(asked.map((agent) => ghostUserId(namespace, agent)));
+  const rows = await db
+    .select({ userId: members.userId })
+    .from(members)
+    .innerJoin(agents, sql`${members.userId} = ${prefix} || ${agents.id} || ':' || ${namespace.serverName}`)
+    .where(
+      and(
+        here,
+        eq(agents.retired, 0),
+        names === undefined
+          ? sql`${members.userId} >= ${prefix} AND ${members.userId} < ${`${prefix}\u{10ffff}`}`
+          : inArray(members.userId, sql`(SELECT value FROM json_each(${names}))`),
+      ),
+    )
+    .limit(names === undefined ? AGENTS_LOOKED_AT_MAX : -1);
+  return rows.flatMap(({ userId }) => agentOfGhost(namespace, UserId.parse(userId)) ?? []);
+}

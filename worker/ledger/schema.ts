@@ -1,0 +1,144 @@
+/**
+ * The ledger's tables. `migrations/` is generated from here by `npm run migration`; merged files never change.
+ *
+ * What is open is found through partial indexes with literal conditions, so that looking for it costs what is open and
+ * not what was ever stored.
+ */
+import { sql } from "drizzle-orm";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/** Pushes, for the operator's eyes: nothing is decided on a transaction id, a homeserver may count from 1 again. */
+export const transactions = sqliteTable("transactions", {
+  id: text("id").primaryKey(),
+  acceptedAtMs: integer("accepted_at_ms").notNull(),
+});
+
+export const events = sqliteTable(
+  "events",
+  {
+    seq: integer("seq").primaryKey({ autoIncrement: true }),
+    eventId: text("event_id").notNull(),
+    roomId: text("room_id").notNull(),
+    /** Read back rather than pushed: its place is right after this seq. */
+    afterSeq: integer("after_seq"),
+    receivedAtMs: integer("received_at_ms").notNull(),
+    /** NULL until the gate has decided. */
+    verdict: text("verdict"),
+    event: text("event").notNull(),
+  },
+  (table) => [
+    uniqueIndex("events_event_id").on(table.eventId),
+    index("events_undecided").on(table.roomId, table.seq).where(sql`verdict IS NULL`),
+  ],
+);
+
+/** Roll-up of the verdicts, written with each of them. */
+export const verdicts = sqliteTable("verdicts", {
+  verdict: text("verdict").primaryKey(),
+  count: integer("count").notNull(),
+});
+
+export const turns = sqliteTable(
+  "turns",
+  {
+    seq: integer("seq").primaryKey({ autoIncrement: true }),
+    id: text("id").notNull(),
+    session: text("session").notNull(),
+    agent: text("agent").notNull(),
+    roomId: text("room_id").notNull(),
+    threadRoot: text("thread_root"),
+    direct: integer("direct").notNull(),
+    eventId: text("event_id").notNull(),
+    sender: text("sender").notNull(),
+    prompt: text("prompt").notNull(),
+    sentAtMs: integer("sent_at_ms").notNull(),
+    state: text("state", { enum: ["queued", "running", "answered", "delivered"] }).notNull(),
+    attempt: integer("attempt").notNull(),
+    notBeforeMs: integer("not_before_ms").notNull(),
+    replyKind: text("reply_kind", { enum: ["reply", "notice"] }),
+    reply: text("reply"),
+  },
+  (table) => [
+    uniqueIndex("turns_id").on(table.id),
+    uniqueIndex("turns_cause").on(table.eventId, table.agent),
+    index("turns_session").on(table.session, table.seq),
+    index("turns_open").on(table.session, table.seq).where(sql`state <> 'delivered'`),
+  ],
+);
+
+export const lanes = sqliteTable("lanes", {
+  id: text("id").primaryKey(),
+  owner: text("owner"),
+  leaseUntilMs: integer("lease_until_ms").notNull(),
+  fence: integer("fence").notNull(),
+});
+
+export const outbox = sqliteTable(
+  "outbox",
+  {
+    seq: integer("seq").primaryKey({ autoIncrement: true }),
+    key: text("key").notNull(),
+    lane: text("lane").notNull(),
+    turnId: text("turn_id"),
+    agent: text("agent").notNull(),
+    userId: text("user_id").notNull(),
+    deviceId: text("device_id").notNull(),
+    path: text("path").notNull(),
+    body: text("body").notNull(),
+    state: text("state", { enum: ["frozen", "sent", "dead"] }).notNull(),
+    eventId: text("event_id"),
+    attempt: integer("attempt").notNull(),
+    notBeforeMs: integer("not_before_ms").notNull(),
+  },
+  (table) => [
+    uniqueIndex("outbox_key").on(table.key),
+    index("outbox_open").on(table.lane, table.seq).where(sql`state = 'frozen'`),
+    index("outbox_turn_open").on(table.turnId).where(sql`state = 'frozen'`),
+    index("outbox_event").on(table.eventId).where(sql`event_id IS NOT NULL`),
+  ],
+);
+
+export const members = sqliteTable(
+  "members",
+  {
+    roomId: text("room_id").notNull(),
+    userId: text("user_id").notNull(),
+    membership: text("membership").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.roomId, table.userId] }),
+    index("members_joined").on(table.roomId, table.userId).where(sql`membership = 'join'`),
+  ],
+);
+
+/** What a running turn is told. */
+export const controls = sqliteTable(
+  "controls",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    session: text("session").notNull(),
+    kind: text("kind", { enum: ["stop"] }).notNull(),
+  },
+  (table) => [index("controls_session").on(table.session)],
+);
+
+export const agents = sqliteTable("agents", {
+  id: text("id").primaryKey(),
+  /** The whole agent as JSON. */
+  agent: text("agent").notNull(),
+  retired: integer("retired").notNull(),
+});
+
+export const ghosts = sqliteTable("ghosts", {
+  userId: text("user_id").primaryKey(),
+  deviceId: text("device_id").notNull(),
+  profile: text("profile"),
+});
+
+export const deadLetters = sqliteTable("dead_letters", {
+  id: integer("id").primaryKey({ autoIncrement: true }),
+  kind: text("kind", { enum: ["event", "outbox"] }).notNull(),
+  reason: text("reason").notNull(),
+  raw: text("raw").notNull(),
+  createdAtMs: integer("created_at_ms").notNull(),
+});

@@ -1,0 +1,78 @@
+/**
+ * One request to the client–server API with the appservice's token. An answer is a value, whatever it is: no answer
+ * within a minute, a refusal and a body that is no JSON are errors with a status, never exceptions.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#standard-error-response
+ */
+import * as z from "zod";
+import type { JsonObject } from "#core/protocol/event.ts";
+import { err, ok } from "#core/result.ts";
+import type { Answer, Fetch, HomeserverError } from "#ports";
+
+export interface Request {
+  method: "GET" | "PUT" | "POST";
+  /** From `/_matrix` on. */
+  path: string;
+  query?: Record<string, string>;
+  body?: string | Uint8Array<ArrayBuffer>;
+  contentType?: string;
+}
+export type Call = (request: Request) => Promise<Answer>;
+
+/** Longer than Synapse takes for its slowest join, shorter than a lane's patience. */
+const ANSWER_MS_MAX = 60_000;
+
+const ErrorBody = z.object({
+  errcode: z.string().catch("M_UNKNOWN"),
+  error: z.string().catch(""),
+  retry_after_ms: z.number().optional().catch(undefined),
+});
+const ObjectBody = z.record(z.string(), z.json());
+
+export function clientServer({ url, asToken, fetch }: { url: string; asToken: string; fetch: Fetch }): Call {
+  return async ({ method, path, query = {}, body, contentType = "application/json" }) => {
+    const search = new URLSearchParams(query).toString();
+    try {
+      const response = await fetch(`${url}${path}${search ? `?${search}` : ""}`, {
+        method,
+        headers: { authorization: `Bearer ${asToken}`, ...(body === undefined ? {} : { "content-type": contentType }) },
+        ...(body === undefined ? {} : { body }),
+        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      });
+      return read(response.status, await response.text(), response.headers.get("retry-after"));
+    } catch (error) {
+      return err({
+        status: 0,
+        errcode: "M_UNREACHABLE",
+        message: error instanceof Error ? error.message : "no answer",
+      });
+    }
+  };
+}
+
+function read(status: number, text: string, retryAfter: string | null): Answer {
+  const json = parse(text);
+  if (status >= 200 && status < 300) {
+    const body = ObjectBody.safeParse(json);
+    return body.success ? ok<JsonObject>(body.data) : err({ status, errcode: "M_NOT_JSON", message: "no JSON object" });
+  }
+  const { errcode, error, retry_after_ms } = ErrorBody.catch({ errcode: "M_UNKNOWN", error: "" }).parse(json);
+  const retryAfterMs = retryAfter && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : retry_after_ms;
+  return err({ status, errcode, message: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON is an answer too (a proxy's error page); the status says what it means.
+    return undefined;
+  }
+}
+
+/** Worth another try: nobody answered, the homeserver is in trouble, or it asks us to wait. */
+export const isPassing = ({ status, errcode }: HomeserverError): boolean =>
+  status === 0 || status >= 500 || status === 429 || errcode === "M_NOT_JSON" || isBadToken(errcode);
+
+/** A wrong token is the operator's mistake and will be mended: nothing is given up because of it. */
+const isBadToken = (errcode: string) => errcode === "M_UNKNOWN_TOKEN" || errcode === "M_MISSING_TOKEN";

@@ -1,0 +1,54 @@
+/**
+ * The log: one line an event, from a closed list, with the secrets taken out.
+ *
+ * A host says where lines go. Secrets never reach a line, not even inside an error text of somebody else's library.
+ */
+import type { Json } from "#core/protocol/event.ts";
+import type { Log, LogEvent } from "#ports";
+
+export type Level = "debug" | "info" | "warn" | "error";
+
+const LEVEL: Record<LogEvent, Level> = {
+  started: "info",
+  homeserver_without_device_id: "warn",
+  homeserver_unreachable: "warn",
+  transaction: "debug",
+  dead_letter: "warn",
+  event_dropped: "debug",
+  joined: "info",
+  join_failed: "warn",
+  ghost_failed: "error",
+  turn_started: "info",
+  turn_answered: "info",
+  turn_failed: "warn",
+  turn_delivered: "info",
+  send_retried: "warn",
+  edit_skipped: "debug",
+  lane_failed: "error",
+  lease_lost: "warn",
+  ring_given_up: "warn",
+  agents_applied: "info",
+  request_failed: "error",
+};
+
+export interface Line {
+  level: Level;
+  event: LogEvent;
+  fields: Record<string, Json>;
+}
+
+/** A secret shorter than this would blot out ordinary words; none of ours is. */
+const SECRET_LENGTH_MIN = 6;
+
+export function createLog(write: (line: Line) => void, secrets: readonly (string | undefined)[]): Log {
+  const hidden = secrets.filter((secret) => secret !== undefined && secret.length >= SECRET_LENGTH_MIN);
+  const redact = (text: string) =>
+    hidden.reduce<string>((clean, secret) => clean.replaceAll(secret ?? "", "[…]"), text);
+  return (event, fields = {}) => {
+    const clean: Record<string, Json> = {};
+    for (const [name, value] of Object.entries(fields)) {
+      if (value !== undefined) clean[name] = typeof value === "string" ? redact(value) : value;
+    }
+    write({ level: LEVEL[event], event, fields: clean });
+  };
+}

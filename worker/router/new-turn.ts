@@ -1,0 +1,37 @@
+/** A turn for an event and an agent, under ids that come out the same however often it is decided. */
+import type { RoomEvent } from "#core/protocol/event.ts";
+import type { AgentId, EventId } from "#core/protocol/ids.ts";
+import { sessionKey, sessionScope } from "#core/session.ts";
+import type { NewTurn } from "#core/turn.ts";
+
+interface Cause {
+  agent: AgentId;
+  event: RoomEvent;
+  text: string;
+  direct: boolean;
+  thread: EventId | undefined;
+}
+
+const TURN_ID_LENGTH = 24;
+
+export async function newTurn({ agent, event, text, direct, thread }: Cause): Promise<NewTurn> {
+  const scope = await digest(sessionScope(agent, event.room_id, thread));
+  const turn = await digest(["turn", agent, event.event_id]);
+  return {
+    id: turn.slice(0, TURN_ID_LENGTH),
+    session: sessionKey(agent, scope),
+    agent,
+    roomId: event.room_id,
+    direct,
+    prompt: { eventId: event.event_id, sender: event.sender, text, sentAtMs: event.origin_server_ts ?? 0 },
+    ...(thread ? { threadRoot: thread } : {}),
+  };
+}
+
+const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
+
+/** SHA-256 in the base32 alphabet, five bits a letter, one letter a byte: 32 letters, 160 bits. */
+async function digest(parts: readonly string[]): Promise<string> {
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(parts)));
+  return Array.from(new Uint8Array(bytes), (byte) => ALPHABET[byte % ALPHABET.length]).join("");
+}

@@ -1,0 +1,134 @@
+/**
+ * A homeserver in memory, for tests without a real one: what Synapse 1.163 answers, refusals included. A send is
+ * remembered per path, whoever sends it; what is put into `refusals` is answered first.
+ */
+import type { JsonObject } from "#core/protocol/event.ts";
+import type { Fetch } from "#ports";
+
+interface Sent {
+  path: string;
+  userId: string;
+  deviceId: string;
+  content: JsonObject;
+  eventId: string;
+}
+
+export interface FakeHomeserver {
+  fetch: Fetch;
+  /** Each visible event once, in the order in which it became visible. */
+  sent: Sent[];
+  /** `METHOD path` of every request, with its query. */
+  requests: string[];
+  /** Answered to the next sends instead of taking them: a response, or `unreachable`. */
+  refusals: Array<Response | "unreachable">;
+  /** Taken by the homeserver, but the answer is lost on the way back. */
+  loseAnswers: number;
+  users: Set<string>;
+  devices: Set<string>;
+  /** Answer to `/joined_members`, a room. */
+  members: Map<string, string[]>;
+  /** Answer to `/messages`, newest first, a room. */
+  history: Map<string, unknown[]>;
+}
+
+const json = (status: number, body: object) => Response.json(body, { status });
+
+export function fakeHomeserver(asToken: string): FakeHomeserver {
+  const server: FakeHomeserver = {
+    sent: [],
+    requests: [],
+    refusals: [],
+    loseAnswers: 0,
+    users: new Set(),
+    devices: new Set(),
+    members: new Map(),
+    history: new Map(),
+    fetch: async (input, init) => {
+      const request = new Request(input, init);
+      const url = new URL(request.url);
+      server.requests.push(`${request.method} ${url.pathname}${url.search}`);
+      if (request.headers.get("authorization") !== `Bearer ${asToken}`) {
+        return json(401, { errcode: "M_UNKNOWN_TOKEN", error: "Unrecognised access token" });
+      }
+      const body = request.headers.get("content-type") === "application/json" ? await request.json() : {};
+      return answer(server, request.method, url, body);
+    },
+  };
+  return server;
+}
+
+async function answer(server: FakeHomeserver, method: string, url: URL, body: unknown): Promise<Response> {
+  const { pathname: path, searchParams: query } = url;
+  const userId = query.get("user_id") ?? "";
+  const deviceId = query.get("device_id") ?? "";
+  if (path.endsWith("/register")) return register(server, body);
+  if (!server.users.has(userId)) {
+    return json(403, { errcode: "M_FORBIDDEN", error: "Application service has not registered this user" });
+  }
+  const device = path.match(/\/devices\/(.+)$/)?.[1];
+  if (device) {
+    server.devices.add(`${userId}|${device}`);
+    return json(201, {});
+  }
+  if (!server.devices.has(`${userId}|${deviceId}`))
+    return json(400, { errcode: "M_UNKNOWN_DEVICE", error: "Unknown device" });
+  return asUser(server, { method, path, userId, deviceId, body });
+}
+
+interface UserRequest {
+  method: string;
+  path: string;
+  userId: string;
+  deviceId: string;
+  body: unknown;
+}
+
+function asUser(server: FakeHomeserver, request: UserRequest): Response {
+  const { method, path, userId, deviceId } = request;
+  const roomId = decodeURIComponent(path.match(/\/rooms\/([^/]+)/)?.[1] ?? "");
+  const members = () => Object.fromEntries((server.members.get(roomId) ?? []).map((id) => [id, {}]));
+  const answers: Array<[RegExp, () => Response]> = [
+    [/\/send\//, () => (method === "PUT" ? send(server, request) : json(405, {}))],
+    [/\/joined_members$/, () => json(200, { joined: members() })],
+    [/\/messages$/, () => json(200, { chunk: server.history.get(roomId) ?? [] })],
+    [/\/whoami$/, () => json(200, { user_id: userId, device_id: deviceId })],
+    [/\/join$/, () => json(200, { room_id: roomId })],
+    [/\/typing\/|\/profile\//, () => json(200, {})],
+    [/\/upload$/, () => json(200, { content_uri: "mxc://hs.test/avatar" })],
+  ];
+  const found = answers.find(([pattern]) => pattern.test(path));
+  return found ? found[1]() : json(404, { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" });
+}
+
+function register(server: FakeHomeserver, body: unknown): Response {
+  const { username } = body as { username: string };
+  const userId = `@${username}:hs.test`;
+  if (server.users.has(userId)) return json(400, { errcode: "M_USER_IN_USE", error: "User ID already taken." });
+  server.users.add(userId);
+  return json(200, { user_id: userId, home_server: "hs.test" });
+}
+
+function send(
+  server: FakeHomeserver,
+  request: { path: string; userId: string; deviceId: string; body: unknown },
+): Response {
+  const refusal = server.refusals.shift();
+  if (refusal === "unreachable") throw new TypeError("fetch failed");
+  if (refusal) return refusal;
+  const known = server.sent.find((sent) => sent.path === request.path);
+  const eventId = known?.eventId ?? `$sent${server.sent.length}`;
+  if (!known) {
+    server.sent.push({
+      path: request.path,
+      userId: request.userId,
+      deviceId: request.deviceId,
+      content: request.body as JsonObject,
+      eventId,
+    });
+  }
+  if (server.loseAnswers > 0) {
+    server.loseAnswers--;
+    throw new TypeError("fetch failed");
+  }
+  return json(200, { event_id: eventId });
+}

@@ -1,0 +1,161 @@
+/**
+ * One attempt at a turn: the backend's stream, the lane's ring and a timer, whichever comes first, until there is an
+ * answer, a failure or a stop.
+ */
+import type { Agent } from "#core/agent.ts";
+import type { InputMessage, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
+import { isOwnSecret } from "#core/config.ts";
+import type { Turn } from "#core/turn.ts";
+import type { Backends, Clock, Delivery, Fetch, Ghosts, Intent, Ledger, Log, Running } from "#ports";
+import { keepTyping } from "./typing.ts";
+import { type Outcome, Words } from "./words.ts";
+
+export interface AttemptNeeds {
+  ledger: Ledger;
+  delivery: Delivery;
+  ghosts: Ghosts;
+  backends: Backends;
+  clock: Clock;
+  log: Log;
+  fetch: Fetch;
+  /** A variable of the operator's environment. */
+  env: (name: string) => string | undefined;
+}
+
+/** How long a backend may think before its first text, and work in all. */
+const FIRST_TEXT_MS_MAX = 5 * 60_000;
+/** An alarm of a Durable Object lives fifteen minutes. */
+const TURN_MS_MAX = 14 * 60_000;
+/** Where a ring cannot reach a runner, it looks this often. */
+const LOOK_MS = 1_000;
+/** A backend that was told to stop is left alone after this. */
+const STOPPING_MS = 2_000;
+const TRANSCRIPT_TURNS = 50;
+
+export async function attempt(
+  needs: AttemptNeeds,
+  running: Running,
+  turn: Turn,
+  agent: Agent,
+  intent: Intent,
+): Promise<Outcome> {
+  const backend = needs.backends.check(agent.backend);
+  if (!backend.ok)
+    return { kind: "failed", code: "not_configured", detail: backend.error, retryable: false, shown: "" };
+
+  const stop = new AbortController();
+  const words = new Words();
+  const draft = needs.delivery.draft(turn, running, intent);
+  const typing = keepTyping(needs.clock, intent, turn.roomId);
+  const stream = backend.value.startTurn(requestOf(needs.ledger, turn, agent), contextOf(needs, stop.signal));
+  const onText = backend.value.capabilities.streaming ? (text: string) => draft.show(text) : () => undefined;
+  try {
+    return await listen(needs, running, stream[Symbol.asyncIterator](), { words, onText, stop });
+  } finally {
+    stop.abort();
+    await draft.close();
+    await typing.end();
+  }
+}
+
+interface Listening {
+  words: Words;
+  onText: (text: string) => void;
+  stop: AbortController;
+}
+
+type News = { from: "stream"; result: IteratorResult<TurnEvent> } | { from: "ring" } | { from: "timer" };
+
+async function listen(
+  needs: AttemptNeeds,
+  running: Running,
+  stream: AsyncIterator<TurnEvent>,
+  on: Listening,
+): Promise<Outcome> {
+  const { clock, ledger } = needs;
+  const startedAtMs = clock.now();
+  const pull = () => stream.next().then((result): News => ({ from: "stream", result }), broken);
+  const look = () => clock.sleep(LOOK_MS, on.stop.signal).then((): News => ({ from: "timer" }));
+  const listenForRing = () => running.rung().then((): News => ({ from: "ring" }));
+  let [next, tick, ring] = [pull(), look(), listenForRing()];
+  for (;;) {
+    const news = await Promise.race([next, ring, tick]);
+    if (news.from === "stream") {
+      const outcome = on.words.take(news.result);
+      if (outcome) return outcome;
+      on.onText(on.words.text);
+      next = pull();
+      continue;
+    }
+    if (news.from === "ring") ring = listenForRing();
+    else tick = look();
+    if (running.lost.aborted) return { kind: "stopped", shown: on.words.text };
+    const stopped = await ledger.takeStop(running.lease);
+    const late = isLate(clock.now() - startedAtMs, on.words.text);
+    if (!stopped && !late) continue;
+    on.stop.abort();
+    // The backend gets a moment to hang up; what it still says is not awaited.
+    await Promise.race([next, clock.sleep(STOPPING_MS)]);
+    return stopped ? { kind: "stopped", shown: on.words.text } : { ...LATE, shown: on.words.text };
+  }
+}
+
+/** A backend never throws; one that does has broken its promise and its connection. */
+const broken = (error: unknown): News => ({
+  from: "stream",
+  result: {
+    done: false,
+    value: {
+      type: "error",
+      code: "disconnected",
+      retryable: true,
+      errorText: error instanceof Error ? error.message : String(error),
+    },
+  },
+});
+
+const LATE = { kind: "failed", code: "timeout", detail: "the turn's time is up", retryable: false } as const;
+const isLate = (ms: number, text: string): boolean =>
+  ms > TURN_MS_MAX || (text.trim() === "" && ms > FIRST_TEXT_MS_MAX);
+
+function contextOf({ clock, fetch, env }: AttemptNeeds, signal: AbortSignal): TurnContext {
+  return {
+    signal,
+    fetch,
+    now: () => clock.now(),
+    sleep: (ms) => clock.sleep(ms, signal),
+    // Who writes agents must not be able to read the bridge's own tokens out through them.
+    env: (name) => (isOwnSecret(name) ? undefined : env(name)),
+  };
+}
+
+function requestOf(ledger: Ledger, turn: Turn, agent: Agent): TurnRequest {
+  const { threadRoot } = turn;
+  return {
+    turnId: turn.id,
+    agentId: agent.id,
+    agentName: agent.name,
+    session: { key: turn.session, scope: threadRoot ? "thread" : turn.direct ? "dm" : "room" },
+    kind: "message",
+    input: [userMessage(turn)],
+    history: async () => {
+      const turns = await ledger.transcript(turn.session, TRANSCRIPT_TURNS);
+      return turns.reverse().flatMap((past) => [userMessage(past), ...assistantMessage(past)]);
+    },
+    room: { id: turn.roomId, direct: turn.direct, ...(threadRoot ? { threadRoot } : {}) },
+  };
+}
+
+const userMessage = ({ prompt }: Turn): InputMessage => ({
+  role: "user",
+  id: prompt.eventId,
+  parts: [{ type: "text", text: prompt.text }],
+  sender: { userId: prompt.sender },
+  ts: prompt.sentAtMs,
+});
+
+/** Our own apologies are no words of the agent's. */
+const assistantMessage = ({ id, prompt, reply }: Turn): InputMessage[] =>
+  reply?.kind === "reply"
+    ? [{ role: "assistant", id, parts: [{ type: "text", text: reply.markdown }], ts: prompt.sentAtMs }]
+    : [];

@@ -1,0 +1,54 @@
+/** What an agent has said so far, out of its stream of events, and how the stream ended. */
+import type { ErrorCode, TurnEvent } from "#core/backend.ts";
+
+export type Outcome =
+  | { kind: "answered"; text: string }
+  | { kind: "stopped"; shown: string }
+  | { kind: "failed"; code: ErrorCode; detail: string; retryable: boolean; retryAfterMs?: number; shown: string };
+
+export class Words {
+  /** Everything that counts as said. */
+  text = "";
+  #stepStart = 0;
+  #error: Extract<TurnEvent, { type: "error" }> | undefined;
+
+  /** Takes one event in; the outcome once the stream has ended. */
+  take({ done, value }: IteratorResult<TurnEvent>): Outcome | undefined {
+    if (done) return this.#ended("the stream ended without an ending");
+    switch (value.type) {
+      case "text-start":
+        // A further block of text is a further paragraph.
+        if (this.text !== "" && !this.text.endsWith("\n\n")) this.text += "\n\n";
+        return undefined;
+      case "text-delta":
+        this.text += value.delta;
+        return undefined;
+      case "start-step":
+        this.#stepStart = this.text.length;
+        return undefined;
+      case "reset-step":
+        this.text = this.text.slice(0, this.#stepStart);
+        return undefined;
+      case "error":
+        this.#error = value;
+        // What follows an error is only its `finish`; a stream that broke has none.
+        return value.code === "disconnected" ? this.#ended(value.errorText) : undefined;
+      case "abort":
+        return this.#ended(value.reason ?? "the backend stopped");
+      case "finish":
+        return value.finishReason === "error" || this.#error
+          ? this.#ended("the backend failed")
+          : { kind: "answered", text: this.text };
+      default:
+        return undefined;
+    }
+  }
+
+  #ended(detail: string): Outcome {
+    const error = this.#error;
+    if (!error) return { kind: "failed", code: "disconnected", detail, retryable: true, shown: this.text };
+    const { code, errorText, retryable, retryAfterMs } = error;
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return { kind: "failed", code, detail: errorText, retryable, shown: this.text, ...wait };
+  }
+}
