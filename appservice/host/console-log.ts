@@ -8,7 +8,10 @@ const COLOUR = { debug: "gray", info: "green", warn: "yellow", error: "red" } as
 
 const isColoured = (): boolean => process.stdout.isTTY === true && !process.env["NO_COLOR"];
 
-export function consoleLog(config: Config, write = (line: string) => void process.stdout.write(`${line}\n`)): Log {
+export function consoleLog(
+  config: Config,
+  write: (line: string) => void = (line) => process.stdout.write(`${line}\n`),
+): Log {
   const coloured = isColoured();
   return createLog(
     (line) => {

@@ -26,7 +26,7 @@ const CallError = z.object({
   statusCode: z.number().optional().catch(undefined),
   responseHeaders: z.record(z.string(), z.string()).optional().catch(undefined),
   responseBody: z.string().optional().catch(undefined),
-  lastError: z.unknown(),
+  lastError: z.unknown().optional(),
 });
 
 export function failureOf(error: unknown, apiKey: string | undefined): Failure {

@@ -1,0 +1,73 @@
+/** `troupe chat`: the playground's demo user talks to an agent, through the real homeserver. */
+import { createInterface } from "node:readline";
+import * as z from "zod";
+import { SettingsError } from "../host/settings.ts";
+import { PLAYGROUND_FILE, readPlayground } from "../playground/playground.ts";
+import { type Client, login } from "./client.ts";
+import { Printer } from "./printer.ts";
+
+const Playground = z.object({
+  homeserver: z.string(),
+  users: z.array(z.object({ user: z.string(), password: z.string() })).min(1),
+  agents: z.array(z.object({ id: z.string(), userId: z.string(), name: z.string() })),
+});
+
+export async function chat(agentId: string, text: string, timeoutSeconds: number): Promise<void> {
+  const written = readPlayground();
+  if (!written) throw new SettingsError("No playground is running here: start one with `npm start` and leave it open.");
+  const playground = Playground.parse(written);
+  const agent = playground.agents.find(({ id }) => id === agentId);
+  if (!agent) {
+    const names = playground.agents.map(({ id }) => id).join(", ");
+    throw new SettingsError(`There is no agent "${agentId}" in the playground; there are ${names}.`);
+  }
+  const [demo] = playground.users;
+  const client = await login(playground.homeserver, demo?.user ?? "", demo?.password ?? "").catch(() => {
+    throw new SettingsError(`The playground of ${PLAYGROUND_FILE} does not answer: start it with \`npm start\`.`);
+  });
+  try {
+    const room = await client.directRoom(agent.userId);
+    const ask = (words: string) => askOnce(client, room, agent.userId, words, timeoutSeconds * 1_000);
+    if (text) await ask(text);
+    else await converse(agent.name, ask);
+  } finally {
+    await client.logout();
+  }
+}
+
+/** Sends, then prints what the agent says until its answer is whole. */
+async function askOnce(client: Client, room: string, agent: string, words: string, patienceMs: number): Promise<void> {
+  const printer = new Printer((piece) => process.stdout.write(piece));
+  const since = await client.now();
+  await client.send(room, words);
+  const news = client.events(room, agent, since, patienceMs);
+  for await (const event of news) {
+    if (printer.take(event)) break;
+  }
+  process.stdout.write("\n");
+  if (!printer.isWhole) {
+    throw new SettingsError(
+      `No news from ${agent} for ${patienceMs / 1_000} s; the terminal of \`npm start\` may say why.`,
+    );
+  }
+}
+
+async function converse(name: string, ask: (words: string) => Promise<void>): Promise<void> {
+  const input = createInterface({
+    input: process.stdin,
+    output: process.stdout,
+    terminal: process.stdin.isTTY === true,
+  });
+  const prompt = () => {
+    if (!process.stdin.isTTY) return;
+    input.setPrompt("you> ");
+    input.prompt();
+  };
+  if (process.stdin.isTTY) process.stdout.write(`A chat with ${name}; Ctrl-D ends it.\n`);
+  prompt();
+  for await (const line of input) {
+    if (line.trim() !== "") await ask(line.trim());
+    prompt();
+  }
+  if (process.stdin.isTTY) process.stdout.write("\n");
+}

@@ -1,0 +1,54 @@
+/** The `troupe` command. */
+import { Command } from "commander";
+import { loadDotEnv } from "../host/settings.ts";
+import { apply } from "./apply.ts";
+import { chat } from "./chat.ts";
+import { complain } from "./complain.ts";
+import { registration } from "./registration.ts";
+import { serveConfigured } from "./serve.ts";
+
+loadDotEnv();
+const program = new Command("troupe").description("AI agents on a Matrix homeserver.").exitOverride((error) => {
+  process.exit(error.exitCode === 0 ? 0 : 2);
+});
+
+program
+  .command("chat")
+  .description("Talk to an agent of the running playground.")
+  .argument("<agent>", "the agent's id, such as guide")
+  .argument("[text...]", "what to say; without it a small chat opens")
+  .option("--timeout <seconds>", "give up after so long without any news", "120")
+  .addHelpText("after", '\nExample:\n  npx troupe chat guide "hello"')
+  .action((agent: string, text: string[], { timeout }: { timeout: string }) =>
+    chat(agent, text.join(" "), Number(timeout)),
+  );
+
+program
+  .command("apply")
+  .description("Make the agents of a file the agents of a running bridge; ADMIN_TOKEN must be set.")
+  .argument("<file>", "a troupe.yaml")
+  .option("--url <url>", "where the bridge is", "http://127.0.0.1:9993")
+  .addHelpText(
+    "after",
+    "\nExample:\n  ADMIN_TOKEN=… npx troupe apply troupe.yaml --url https://troupe.example.workers.dev",
+  )
+  .action((file: string, { url }: { url: string }) => apply(file, url));
+
+program
+  .command("registration")
+  .description("Write a registration with fresh tokens for a homeserver.")
+  .requiredOption("--url <url>", "where the homeserver reaches the bridge")
+  .requiredOption("--server-name <name>", "the homeserver's server_name")
+  .option("--out <file>", "where to write it; an existing file is kept", "data/registration.yaml")
+  .option("--ghost-prefix <prefix>", "what an agent's user id begins with", "agent_")
+  .option("--bot-localpart <localpart>", "the bot's name", "troupe")
+  .addHelpText("after", "\nExample:\n  npx troupe registration --url http://127.0.0.1:9993 --server-name example.org")
+  .action(registration);
+
+program
+  .command("serve")
+  .description("Run the bridge on this machine, set up by the environment or .env.")
+  .addHelpText("after", "\nThe settings are in the README.")
+  .action(serveConfigured);
+
+await program.parseAsync().catch(complain);

@@ -1,0 +1,59 @@
+/** `troupe registration`: a registration file with fresh tokens, readable by its owner only, never over an existing one. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { stringify } from "yaml";
+import { type Registration, registrationShape, usersRegex } from "#core/protocol/registration.ts";
+import { SettingsError } from "../host/settings.ts";
+
+interface Options {
+  url: string;
+  serverName: string;
+  out: string;
+  ghostPrefix: string;
+  botLocalpart: string;
+}
+
+export async function registration({ url, serverName, out, ghostPrefix, botLocalpart }: Options): Promise<void> {
+  if (!URL.canParse(url))
+    throw new SettingsError(`--url ${url} is no URL; it is where the homeserver reaches the bridge.`);
+  const made = await freshRegistration(url, { serverName, ghostPrefix, botLocalpart });
+  mkdirSync(dirname(resolve(out)), { recursive: true, mode: 0o700 });
+  try {
+    writeFileSync(out, stringify(made), { mode: 0o600, flag: "wx" });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    throw new SettingsError(`${out} is there already and stays as it is; remove it, or name another file with --out.`);
+  }
+  process.stdout.write(`Written to ${out}.
+
+For the homeserver (Synapse, in homeserver.yaml; then restart it):
+
+  app_service_config_files:
+    - ${resolve(out)}
+
+For the bridge (in its environment or .env):
+
+  HOMESERVER_URL=<the homeserver's client API>
+  SERVER_NAME=${serverName}
+  AS_TOKEN=<as_token of that file>
+  HS_TOKEN=<hs_token of that file>
+`);
+}
+
+type Namespace = Parameters<typeof usersRegex>[0];
+
+/** matrix-appservice-bridge makes the tokens and the known keys; the shape adds those it does not know. */
+export async function freshRegistration(url: string, namespace: Namespace): Promise<Registration> {
+  // The library's import prints a deprecation that is not ours to mend.
+  Object.assign(process, { noDeprecation: true });
+  const { AppServiceRegistration } = await import("matrix-appservice-bridge");
+  const theirs = new AppServiceRegistration(url);
+  theirs.setId("troupe");
+  theirs.setSenderLocalpart(namespace.botLocalpart);
+  theirs.setHomeserverToken(AppServiceRegistration.generateToken());
+  theirs.setAppServiceToken(AppServiceRegistration.generateToken());
+  theirs.addRegexPattern("users", usersRegex(namespace), true);
+  const known = theirs.getOutput();
+  const shape = registrationShape({ id: known.id, url, asToken: known.as_token, hsToken: known.hs_token, namespace });
+  return { ...known, ...shape };
+}

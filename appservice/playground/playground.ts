@@ -1,0 +1,136 @@
+/**
+ * The playground: a whole world on one machine. A real Synapse, the bridge, two users, two agents; Ctrl-C ends all of it,
+ * and the next start finds rooms and history as they were.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { styleText } from "node:util";
+import { Agent } from "#core/agent.ts";
+import { ghostUserId } from "#core/protocol/ids.ts";
+import { aloneIn } from "../host/alone.ts";
+import { type Stoppable, untilStopped } from "../host/run.ts";
+import { type Served, serve } from "../host/serve.ts";
+import { agentsOf, configOrThrow } from "../host/settings.ts";
+import { installSynapse, registerUser, type Synapse, startSynapse, UserError } from "./synapse.ts";
+import { type Kept, NAMESPACE, readWorld, SERVER_NAME, writeRegistration } from "./world.ts";
+
+/** Relative to the working directory, as the chat command looks for it. */
+export const PLAYGROUND_FILE = "data/playground.json";
+const FOLDER = "data/playground";
+const VENV = "data/synapse-venv";
+const MODEL_SETTINGS = ["OPENAI_BASE_URL", "TROUPE_MODEL"];
+
+const coloured = (): boolean => process.stdout.isTTY === true && !process.env["NO_COLOR"];
+const bold = (text: string): string => (coloured() ? styleText("bold", text) : text);
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+export const startPlayground = (): Promise<void> => untilStopped(start);
+
+async function start(asked: AbortSignal): Promise<Stoppable> {
+  mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
+  const alone = await aloneIn(FOLDER);
+  if (!alone) throw new UserError("A playground is running here already; talk to it with `npx troupe chat guide`.");
+  // Left behind by one that was killed: nothing of it answers.
+  rmSync(PLAYGROUND_FILE, { force: true });
+  const agents = agentsOf(process.env["TROUPE_FILE"] || "./troupe.yaml") ?? sample();
+
+  const python = await installSynapse({ venv: VENV, progress: say, signal: asked });
+  const world = await readWorld(FOLDER);
+  const registration = join(FOLDER, "registration.yaml");
+  writeRegistration(registration, world);
+  say("Starting Synapse and the bridge …");
+  const dir = resolve(FOLDER, "synapse");
+  const registrationFiles = [registration];
+  const synapse = await startSynapse({
+    python,
+    dir,
+    port: world.homeserverPort,
+    serverName: SERVER_NAME,
+    registrationFiles,
+  });
+  const started: Stoppable[] = [synapse];
+  const stop = async () => {
+    rmSync(PLAYGROUND_FILE, { force: true });
+    for (const part of started.reverse()) await part.stop();
+    alone.leave();
+    say("The playground is closed; the next start finds everything as it was.");
+  };
+  try {
+    const bridge = await startBridge(world, synapse, agents);
+    started.push(bridge);
+    for (const { user, password } of world.users) await registerUser(synapse, dir, user, password);
+    await allAnswer(synapse, bridge);
+    writeFileSync(PLAYGROUND_FILE, `${JSON.stringify(description(world, synapse, bridge, agents), null, 2)}\n`, {
+      mode: 0o600,
+    });
+    welcome(world, synapse, agents);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const ended = synapse.exited.then(() => {
+    if (!asked.aborted) process.stderr.write(`Synapse ended by itself; its log is ${join(dir, "synapse.log")}\n`);
+  });
+  return { stop, ended };
+}
+
+/** The guide always; the helper as soon as a model is named. */
+function sample(): Agent[] {
+  const key = process.env["OPENAI_API_KEY"] ? { apiKey: "$OPENAI_API_KEY" } : {};
+  const model = { use: "openai", baseUrl: "$OPENAI_BASE_URL", ...key, model: "$TROUPE_MODEL" };
+  return [
+    Agent.parse({ id: "guide", name: "Guide", backend: { use: "scripted" } }),
+    Agent.parse({ id: "helper", name: "Helper", backend: model }),
+  ];
+}
+
+function startBridge(world: Kept, synapse: Synapse, agents: readonly Agent[]): Promise<Served> {
+  const config = configOrThrow({
+    HOMESERVER_URL: synapse.url,
+    SERVER_NAME,
+    AS_TOKEN: world.asToken,
+    HS_TOKEN: world.hsToken,
+    ADMIN_TOKEN: world.adminToken,
+    PORT: String(world.bridgePort),
+    DATA_DIR: join(FOLDER, "bridge"),
+  });
+  return serve({ config, env: process.env, agents, write: (line) => say(line) });
+}
+
+async function allAnswer(synapse: Synapse, bridge: Served): Promise<void> {
+  for (const url of [`${synapse.url}/health`, `${bridge.url}/health`]) {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(`${url} answers ${answer.status}`);
+  }
+}
+
+const description = (world: Kept, synapse: Synapse, bridge: Served, agents: readonly Agent[]) => ({
+  homeserver: synapse.url,
+  serverName: SERVER_NAME,
+  bridge: bridge.url,
+  users: world.users.map(({ user, password }) => ({ user, userId: `@${user}:${SERVER_NAME}`, password })),
+  agents: agents.map(({ id, name }) => ({ id, userId: ghostUserId(NAMESPACE, id), name })),
+});
+
+function welcome({ users }: Kept, { url }: Synapse, agents: readonly Agent[]): void {
+  const unset = MODEL_SETTINGS.filter((name) => !process.env[name]);
+  const isSleeping = ({ backend }: Agent) => unset.length > 0 && Object.values(backend).includes("$OPENAI_BASE_URL");
+  say(`
+${bold("The playground is open.")}
+
+  Log in with any Matrix client at ${bold(url)}
+${users.map(({ user, password }) => `    as ${bold(user)} with the password ${bold(password)}`).join("\n")}
+
+  and start a chat (without encryption) with
+${agents.map((agent) => `    ${bold(ghostUserId(NAMESPACE, agent.id))}  ${agent.name}${isSleeping(agent) ? `, who wakes up when ${unset.join(" and ")} are set` : ""}`).join("\n")}
+
+  or, in another terminal:  ${bold(`npx troupe chat ${agents[0]?.id ?? "guide"} "hello"`)}
+
+  Ctrl-C ends it.
+`);
+}
+
+/** Whether a playground runs in the working directory, and how to reach it. */
+export function readPlayground(): unknown {
+  return existsSync(PLAYGROUND_FILE) ? JSON.parse(readFileSync(PLAYGROUND_FILE, "utf8")) : undefined;
+}
