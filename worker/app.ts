@@ -10,7 +10,7 @@ import { admin } from "./admin/admin.ts";
 import { backends } from "./backends/registry.ts";
 import { delivery } from "./delivery/delivery.ts";
 import { outLane } from "./delivery/out-lane.ts";
-import { ingress } from "./ingress/ingress.ts";
+import { ingress, unknownPath } from "./ingress/ingress.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { sweep } from "./lanes/sweep.ts";
 import { clientServer, isPassing } from "./matrix/client-server.ts";
@@ -67,6 +67,7 @@ export function compose(host: Host): App {
     log("agents_applied", { agents: agents.map(({ id }) => id) });
   };
   const http = new Hono();
+  http.notFound(unknownPath);
   http.get("/health", async (c) => {
     try {
       await ledger.ping();

@@ -1,5 +1,5 @@
 /** `troupe apply`: a file of agents to a running bridge, on either host. */
-import * as z from "zod";
+import * as z from "zod/v4";
 import { readAgentsFile } from "../host/agents-file.ts";
 import { SettingsError } from "../host/settings.ts";
 

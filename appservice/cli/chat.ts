@@ -1,6 +1,6 @@
 /** `troupe chat`: the playground's demo user talks to an agent, through the real homeserver. */
 import { createInterface } from "node:readline";
-import * as z from "zod";
+import * as z from "zod/v4";
 import { SettingsError } from "../host/settings.ts";
 import { PLAYGROUND_FILE, readPlayground } from "../playground/playground.ts";
 import { type Client, login } from "./client.ts";

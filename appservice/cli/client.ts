@@ -1,6 +1,6 @@
 /** The little of a Matrix client that a chat in a terminal needs. @see https://spec.matrix.org/v1.19/client-server-api/ */
 import { randomUUID } from "node:crypto";
-import * as z from "zod";
+import * as z from "zod/v4";
 import { SettingsError } from "../host/settings.ts";
 
 const SYNC_MS = 10_000;

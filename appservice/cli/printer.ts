@@ -2,7 +2,7 @@
  * Prints an agent's answer as it grows: a draft, its edits, the parts of the whole. What was printed cannot be taken back,
  * so an edit prints what it adds, and one that changes its mind starts on a new line.
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import { CONTENT_KEY } from "#core/protocol/event.ts";
 
 const Mark = z.object({

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
-import * as z from "zod";
+import * as z from "zod/v4";
 import { Agent, BackendSpec } from "#core/agent.ts";
 import { AgentId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";

@@ -15,7 +15,12 @@ export async function untilStopped(start: (signal: AbortSignal) => Promise<Stopp
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   const stopping = new Promise<void>((resolve) => asked.signal.addEventListener("abort", () => resolve()));
-  const running = await start(asked.signal);
+  const running = await start(asked.signal).catch((error: unknown) => {
+    // It gave up because it was asked to: no news.
+    if (asked.signal.aborted && error === asked.signal.reason) return undefined;
+    throw error;
+  });
+  if (!running) return;
   await Promise.race(running.ended ? [stopping, running.ended] : [stopping]);
   await running.stop();
 }

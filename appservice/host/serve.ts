@@ -3,7 +3,6 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { serve as listen } from "@hono/node-server";
 import { createClient } from "@libsql/client";
 import { drizzle } from "drizzle-orm/libsql";
@@ -23,7 +22,7 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-const MIGRATIONS = fileURLToPath(new URL("../../migrations", import.meta.url));
+const MIGRATIONS = join(import.meta.dirname, "../../migrations");
 const SWEEP_MS = 5_000;
 /** How long a homeserver that is not up yet is asked again. */
 const ENTER_MS = 5_000;

@@ -2,7 +2,7 @@
  * The playground: a whole world on one machine. A real Synapse, the bridge, two users, two agents; Ctrl-C ends all of it,
  * and the next start finds rooms and history as they were.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { styleText } from "node:util";
 import { Agent } from "#core/agent.ts";
@@ -11,7 +11,7 @@ import { aloneIn } from "../host/alone.ts";
 import { type Stoppable, untilStopped } from "../host/run.ts";
 import { type Served, serve } from "../host/serve.ts";
 import { agentsOf, configOrThrow } from "../host/settings.ts";
-import { installSynapse, registerUser, type Synapse, startSynapse, UserError } from "./synapse.ts";
+import { installSynapse, registerUser, type Synapse, startSynapse, stopLeftover, UserError } from "./synapse.ts";
 import { type Kept, NAMESPACE, readWorld, SERVER_NAME, writeRegistration } from "./world.ts";
 
 /** Relative to the working directory, as the chat command looks for it. */
@@ -35,11 +35,13 @@ async function start(asked: AbortSignal): Promise<Stoppable> {
   const agents = agentsOf(process.env["TROUPE_FILE"] || "./troupe.yaml") ?? sample();
 
   const python = await installSynapse({ venv: VENV, progress: say, signal: asked });
+  const dir = resolve(FOLDER, "synapse");
+  // Before the ports are looked at: it would hold the one we had.
+  await stopLeftover(dir);
   const world = await readWorld(FOLDER);
   const registration = join(FOLDER, "registration.yaml");
   writeRegistration(registration, world);
   say("Starting Synapse and the bridge …");
-  const dir = resolve(FOLDER, "synapse");
   const registrationFiles = [registration];
   const synapse = await startSynapse({
     python,
@@ -60,18 +62,28 @@ async function start(asked: AbortSignal): Promise<Stoppable> {
     started.push(bridge);
     for (const { user, password } of world.users) await registerUser(synapse, dir, user, password);
     await allAnswer(synapse, bridge);
-    writeFileSync(PLAYGROUND_FILE, `${JSON.stringify(description(world, synapse, bridge, agents), null, 2)}\n`, {
-      mode: 0o600,
-    });
-    welcome(world, synapse, agents);
+    if (!asked.aborted) {
+      publish(description(world, synapse, bridge, agents));
+      welcome(world, synapse, agents);
+    }
   } catch (error) {
     await stop();
     throw error;
   }
   const ended = synapse.exited.then(() => {
-    if (!asked.aborted) process.stderr.write(`Synapse ended by itself; its log is ${join(dir, "synapse.log")}\n`);
+    if (asked.aborted) return;
+    process.stderr.write(`Synapse ended by itself; its log is ${join(dir, "synapse.log")}\n`);
+    process.exitCode = 1;
   });
   return { stop, ended };
+}
+
+/** Whoever waits for the file must never read half of it. */
+function publish(world: object): void {
+  const draft = `${PLAYGROUND_FILE}.new`;
+  rmSync(draft, { force: true });
+  writeFileSync(draft, `${JSON.stringify(world, null, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, PLAYGROUND_FILE);
 }
 
 /** The guide always; the helper as soon as a model is named. */

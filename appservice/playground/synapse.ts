@@ -5,13 +5,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
+import * as z from "zod/v4";
+import { aloneIn } from "../host/alone.ts";
+import { commandOf, lastLines, run } from "./processes.ts";
 
 export const SYNAPSE_VERSION = "1.163.2";
 const HEALTHY_MS_MAX = 60_000;
 const STOPPING_MS_MAX = 10_000;
+const INSTALLING_MS_MAX = 600_000;
 
 /** A sentence for the person at the terminal: nothing is wrong with the program. */
 export class UserError extends Error {}
@@ -28,44 +32,54 @@ export async function installSynapse({ venv, progress, signal }: Install): Promi
   const marker = join(venv, `synapse-${SYNAPSE_VERSION}.installed`);
   if (existsSync(marker)) return python;
   await checkPython();
+  const lock = `${venv}.lock`;
+  mkdirSync(lock, { recursive: true });
+  const until = Date.now() + INSTALLING_MS_MAX;
+  let alone = await aloneIn(lock);
+  if (!alone) progress("Another process is installing Synapse; waiting for it …");
+  while (!alone) {
+    signal?.throwIfAborted();
+    if (Date.now() > until) throw new UserError(`Another process has been installing Synapse in ${venv} for too long.`);
+    await sleep(500);
+    alone = await aloneIn(lock);
+  }
+  try {
+    // Again, now that nobody else is at it: whoever we waited for may have finished it.
+    if (!existsSync(marker)) await install({ venv, progress, ...(signal ? { signal } : {}) }, python);
+    writeFileSync(marker, "");
+  } finally {
+    alone.leave();
+  }
+  return python;
+}
+
+async function install({ venv, progress, signal }: Install, python: string): Promise<void> {
   rmSync(venv, { recursive: true, force: true });
-  mkdirSync(dirname(resolve(venv)), { recursive: true });
   progress("Making a virtual environment for Synapse (only the first time) …");
   const made = await run("python3", ["-m", "venv", venv], signal);
-  if (made.code !== 0) {
-    rmSync(venv, { recursive: true, force: true });
-    throw new UserError(
-      "Python cannot make virtual environments here: install its venv module (Debian: `apt-get install python3-venv`) and start again.",
-    );
-  }
+  if (made.code !== 0)
+    throw new UserError(`Python could not make a virtual environment in ${venv}:\n${lastLines(made.output)}`);
   progress(`Installing matrix-synapse ${SYNAPSE_VERSION} from PyPI (some 250 MB, half a minute on a good line) …`);
   const requirement = `matrix-synapse==${SYNAPSE_VERSION}`;
   const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement];
   const installed = await run(python, pip, signal);
   if (installed.code !== 0) throw new UserError(`Synapse could not be installed:\n${lastLines(installed.output)}`);
-  writeFileSync(marker, "");
-  return python;
 }
 
 async function checkPython(): Promise<void> {
   const found = await run("python3", ["-c", "import sys; print(sys.version_info >= (3, 10))"]);
-  if (found.output.trim() === "True") return;
+  if (found.output.trim() !== "True") {
+    throw new UserError(
+      "The playground runs a real Synapse and needs Python 3.10 or newer: install it (Debian: `apt-get install python3 python3-venv`) and start again.",
+    );
+  }
+  // Debian ships `venv` without the module it cannot work without.
+  const able = await run("python3", ["-c", "import venv, ensurepip"]);
+  if (able.code === 0) return;
   throw new UserError(
-    "The playground runs a real Synapse and needs Python 3.10 or newer: install it (Debian: `apt-get install python3 python3-venv`) and start again.",
+    "Python cannot make virtual environments here: install its venv module (Debian: `apt-get install python3-venv`) and start again.",
   );
 }
-
-function run(command: string, args: string[], signal?: AbortSignal): Promise<{ code: number; output: string }> {
-  return new Promise((done) => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...(signal ? { signal } : {}) });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
-    child.on("error", (error) => done({ code: 1, output: error.message }));
-    child.on("close", (code) => done({ code: code ?? 1, output }));
-  });
-}
-
-const lastLines = (text: string, lines = 15): string => text.trimEnd().split("\n").slice(-lines).join("\n");
 
 export interface Synapse {
   url: string;
@@ -92,9 +106,11 @@ export async function startSynapse({ python, dir, port, serverName, registration
   const config = join(dir, "homeserver.yaml");
   writeFileSync(config, stringify(settings({ dir, port, serverName, registrationFiles })), { mode: 0o600 });
   writeFileSync(join(dir, "log.yaml"), stringify(LOGGING));
-  const keys = ["-m", "synapse.app.homeserver", "-c", config, "--generate-keys"];
-  const generated = await run(python, keys);
-  if (generated.code !== 0) throw new UserError(`Synapse could not be set up:\n${lastLines(generated.output)}`);
+  // Only the first time: it takes a second.
+  if (!existsSync(join(dir, "signing.key"))) {
+    const generated = await run(python, ["-m", "synapse.app.homeserver", "-c", config, "--generate-keys"]);
+    if (generated.code !== 0) throw new UserError(`Synapse could not be set up:\n${lastLines(generated.output)}`);
+  }
 
   const logFile = join(dir, "synapse.log");
   const log = openSync(logFile, "w");
@@ -104,6 +120,8 @@ export async function startSynapse({ python, dir, port, serverName, registration
     detached: true,
     cwd: dir,
   });
+  // Synapse writes one itself only when it daemonizes.
+  if (child.pid !== undefined) writeFileSync(join(dir, PID_FILE), `${child.pid}\n`);
   const exited = new Promise<void>((done) => child.on("exit", () => done()).on("error", () => done()));
   // Whoever is in too much of a hurry to stop it must not leave it behind.
   const hurried = () => child.kill("SIGKILL");
@@ -136,19 +154,31 @@ async function stop(child: ChildProcess, exited: Promise<void>): Promise<void> {
   await exited;
 }
 
-/** A pid alone proves nothing: the process must be a Synapse of this folder. */
-async function stopLeftover(dir: string): Promise<void> {
-  const pidFile = join(dir, "homeserver.pid");
-  const pid = existsSync(pidFile) ? Number.parseInt(readFileSync(pidFile, "utf8"), 10) : Number.NaN;
-  if (!Number.isInteger(pid)) return;
-  const command = await run("ps", ["-o", "args=", "-p", String(pid)]);
-  if (!command.output.includes(join(dir, "homeserver.yaml"))) return;
-  process.kill(pid, "SIGTERM");
+const PID_FILE = "homeserver.pid";
+
+/** Stops the Synapse a killed predecessor left in this folder. Two of them on one database would spoil it. */
+export async function stopLeftover(dir: string): Promise<void> {
+  const file = join(dir, PID_FILE);
+  const pid = existsSync(file) ? Number.parseInt(readFileSync(file, "utf8"), 10) : Number.NaN;
+  if (!(pid > 1)) return;
+  // A pid alone proves nothing, it may be somebody else's by now: the process must be a Synapse of this folder.
+  const isOurs = async () => (await commandOf(pid)).includes(`-c ${join(dir, "homeserver.yaml")}`);
+  if (!(await isOurs())) return;
+  send(pid, "SIGTERM");
   for (let waited = 0; waited < STOPPING_MS_MAX; waited += 100) {
-    if ((await run("ps", ["-o", "args=", "-p", String(pid)])).output.trim() === "") return;
+    if (!(await isOurs())) return;
     await sleep(100);
   }
-  process.kill(pid, "SIGKILL");
+  send(pid, "SIGKILL");
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It ended by itself in the meantime.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
 
 const LOGGING = {
@@ -165,7 +195,6 @@ function settings({ dir, port, serverName, registrationFiles }: Omit<Start, "pyt
   return {
     server_name: serverName,
     public_baseurl: `http://127.0.0.1:${port}/`,
-    pid_file: join(dir, "homeserver.pid"),
     report_stats: false,
     signing_key_path: join(dir, "signing.key"),
     trusted_key_servers: [],
@@ -189,6 +218,7 @@ function settings({ dir, port, serverName, registrationFiles }: Omit<Start, "pyt
     bcrypt_rounds: 4,
     app_service_config_files: registrationFiles.map((file) => resolve(file)),
     presence: { enabled: false },
+    encryption_enabled_by_default_for_room_type: "off",
     rc_message: MANY,
     rc_registration: MANY,
     rc_login: { address: MANY, account: MANY, failed_attempts: MANY },
@@ -196,6 +226,8 @@ function settings({ dir, port, serverName, registrationFiles }: Omit<Start, "pyt
     rc_joins_per_room: MANY,
     rc_invites: { per_room: MANY, per_user: MANY, per_issuer: MANY },
     rc_room_creation: MANY,
+    rc_presence: { per_user: MANY },
+    rc_delayed_event_mgmt: MANY,
   };
 }
 
@@ -210,6 +242,9 @@ function secrets(dir: string): Record<string, string> {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
+const Nonce = z.object({ nonce: z.string() });
+const Refusal = z.object({ errcode: z.string().optional() });
+
 /** An ordinary user; one that exists already is as good. */
 export async function registerUser(
   synapse: { url: string },
@@ -218,7 +253,7 @@ export async function registerUser(
   password: string,
 ): Promise<void> {
   const url = `${synapse.url}/_synapse/admin/v1/register`;
-  const { nonce } = (await (await fetch(url)).json()) as { nonce: string };
+  const { nonce } = Nonce.parse(await (await fetch(url)).json());
   const mac = createHmac("sha1", secrets(dir)["registration_shared_secret"] ?? "")
     .update([nonce, user, password, "notadmin"].join("\0"))
     .digest("hex");
@@ -227,7 +262,7 @@ export async function registerUser(
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ nonce, username: user, password, admin: false, mac }),
   });
-  const { errcode } = (await answer.json()) as { errcode?: string };
-  if (!answer.ok && errcode !== "M_USER_IN_USE")
-    throw new Error(`${user} could not be registered: ${answer.status} ${errcode}`);
+  if (answer.ok) return;
+  const { errcode } = Refusal.parse(await answer.json());
+  if (errcode !== "M_USER_IN_USE") throw new Error(`${user} could not be registered: ${answer.status} ${errcode}`);
 }

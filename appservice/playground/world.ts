@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import * as z from "zod";
+import * as z from "zod/v4";
 import { registrationShape } from "#core/protocol/registration.ts";
 
 export const SERVER_NAME = "troupe.localhost";

@@ -1,5 +1,5 @@
 /** The backends there are, by the name an agent's `use` gives them. Each checks its own settings. */
-import type * as z from "zod";
+import type * as z from "zod/v4";
 import type { BackendSpec } from "#core/agent.ts";
 import type { Backend } from "#core/backend.ts";
 import { err, ok } from "#core/result.ts";

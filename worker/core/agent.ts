@@ -1,5 +1,5 @@
 /** Agents are data: what an operator writes, what the ledger keeps. Both hosts take the same form through `PUT /admin/agents`. */
-import * as z from "zod";
+import * as z from "zod/v4";
 import { AgentId } from "./protocol/ids.ts";
 
 /** A base64 string of this many characters still fits a D1 row, whose strings end at 2 MB. */

@@ -1,7 +1,10 @@
 /**
  * Every setting, once. Both hosts read this; the README's table, `.dev.vars.example` and the checks are made from it.
+ *
+ * `zod/v4` and not `zod`, here and everywhere: of the latter the bundler drops the initialisation as soon as a lazily
+ * imported package shares it, and the Worker dies at its first schema.
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { Namespace } from "./protocol/ids.ts";
 
 interface Meta {
@@ -10,14 +13,14 @@ interface Meta {
   /** The Node host alone reads it. */
   nodeOnly: boolean;
 }
-const about = z.registry<Meta>();
+const about = new Map<z.ZodType, Meta>();
 
 function setting<T extends z.ZodType>(schema: T, sentence: string, nodeOnly = false): T {
-  about.add(schema, { sentence, secret: false, nodeOnly });
+  about.set(schema, { sentence, secret: false, nodeOnly });
   return schema;
 }
 function secret<T extends z.ZodType>(schema: T, sentence: string): T {
-  about.add(schema, { sentence, secret: true, nodeOnly: false });
+  about.set(schema, { sentence, secret: true, nodeOnly: false });
   return schema;
 }
 

@@ -4,7 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#instant-messaging
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import { parseCommand } from "./command.ts";
 import type { RoomEvent } from "./protocol/event.ts";
 import { type AgentId, EventId, UserId } from "./protocol/ids.ts";

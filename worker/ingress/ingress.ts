@@ -41,13 +41,16 @@ export function ingress(needs: Needs): Hono {
   for (const known of ["transactions/:txnId", "users/*", "rooms/*", "ping", "thirdparty/*"]) {
     app.all(`${ROOT}/${known}`, (c) => plain(c, unrecognized(405)));
   }
-  app.notFound((c) => plain(c, unrecognized(404)));
+  app.all(`${ROOT}/*`, unknownPath);
   app.onError((error, c) => {
     needs.log("request_failed", { path: c.req.path, error: error.message });
     return answer(c, "M_UNKNOWN", "Something went wrong here; the log has it");
   });
   return app;
 }
+
+/** For every path that nothing of ours has. */
+export const unknownPath = (c: Context): Response => plain(c, unrecognized(404));
 
 const plain = (c: Context, { status, body }: { status: 400 | 401 | 403 | 404 | 405 | 500; body: object }) =>
   c.json(body, status);

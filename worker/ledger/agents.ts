@@ -3,6 +3,7 @@ import { and, asc, eq, sql } from "drizzle-orm";
 import { Agent } from "#core/agent.ts";
 import { UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
+import { jsonLists } from "./bulk.ts";
 import type { Database } from "./database.ts";
 import { agents, ghosts } from "./schema.ts";
 
@@ -31,14 +32,14 @@ export function agentRows({
 
     async setAgents(list) {
       const ids = JSON.stringify(list.map((agent) => agent.id));
-      const again = { target: agents.id, set: { agent: sql`excluded.agent`, retired: 0 } };
+      const rows = jsonLists(list.map((agent) => [agent.id, JSON.stringify(agent)]));
       await atomic([
         db.update(agents).set({ retired: 1 }).where(sql`${agents.id} NOT IN (SELECT value FROM json_each(${ids}))`),
-        ...list.map((agent) =>
+        ...rows.map((some) =>
           db
             .insert(agents)
-            .values({ id: agent.id, agent: JSON.stringify(agent), retired: 0 })
-            .onConflictDoUpdate(again),
+            .select(sql`SELECT value ->> 0, value ->> 1, 0 FROM json_each(${some}) WHERE true ORDER BY key`)
+            .onConflictDoUpdate({ target: agents.id, set: { agent: sql`excluded.agent`, retired: 0 } }),
         ),
       ]);
     },

@@ -2,6 +2,7 @@
 import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import { AgentId, EventId, UserId } from "#core/protocol/ids.ts";
 import type { LaneId, Ledger, OutboxRow } from "#ports";
+import { cutRaw } from "./bulk.ts";
 import { count, type Database, held, type Statement } from "./database.ts";
 import { deadLetters, outbox } from "./schema.ts";
 
@@ -58,7 +59,7 @@ export function outboxRows(
       const { kind, reason, raw } = end.deadLetter;
       const open = sql`EXISTS (SELECT 1 FROM outbox WHERE seq = ${seq} AND state = 'frozen') AND ${held(lease)}`;
       const results = await atomic([
-        db.insert(deadLetters).select(sql`SELECT NULL, ${kind}, ${reason}, ${raw}, ${now()} WHERE ${open}`),
+        db.insert(deadLetters).select(sql`SELECT NULL, ${kind}, ${reason}, ${cutRaw(raw)}, ${now()} WHERE ${open}`),
         update,
       ]);
       return count(results.at(-1)) === 1;

@@ -1,8 +1,9 @@
 /** The room lane's rows: undecided events, verdicts, who is where. */
 import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import { RoomEvent } from "#core/protocol/event.ts";
-import { AgentId, agentOfGhost, ghostUserId, UserId } from "#core/protocol/ids.ts";
-import type { Decision, Ledger, Membership } from "#ports";
+import { AgentId, agentOfGhost, ghostUserId, type RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Decision, Lease, Ledger } from "#ports";
+import { jsonLists } from "./bulk.ts";
 import { count, type Database, held, nameOf, type Statement } from "./database.ts";
 import { agents, controls, events, members, outbox, turns, verdicts } from "./schema.ts";
 
@@ -35,7 +36,12 @@ export function rooms(
         joinedGhosts(database, roomId, askedAgents),
         repliedTo === undefined
           ? []
-          : db.select({ agent: outbox.agent }).from(outbox).where(eq(outbox.eventId, repliedTo)).limit(1),
+          : db
+              .select({ agent: outbox.agent })
+              .from(outbox)
+              .innerJoin(agents, and(eq(agents.id, outbox.agent), eq(agents.retired, 0)))
+              .where(eq(outbox.eventId, repliedTo))
+              .limit(1),
       ]);
       const repliedAgent = AgentId.safeParse(replied[0]?.agent).data;
       return { joinedCount: joined.length, joinedAgents: present, ...(repliedAgent ? { repliedAgent } : {}) };
@@ -52,14 +58,13 @@ export function rooms(
     },
 
     async setMembers(roomId, list) {
-      const all = JSON.stringify(list.map(({ userId, membership }) => [userId, membership]));
-      await atomic([
-        db.delete(members).where(eq(members.roomId, roomId)),
+      const inserts = jsonLists(list.map(({ userId, membership }) => [userId, membership])).map((rows) =>
         db
           .insert(members)
-          .select(sql`SELECT ${roomId}, value ->> 0, value ->> 1 FROM json_each(${all}) WHERE true`)
+          .select(sql`SELECT ${roomId}, value ->> 0, value ->> 1 FROM json_each(${rows}) WHERE true`)
           .onConflictDoNothing(),
-      ]);
+      );
+      await atomic([db.delete(members).where(eq(members.roomId, roomId)), ...inserts]);
     },
 
     async openSessions(roomId, threadRoot) {
@@ -85,68 +90,72 @@ export function rooms(
 }
 
 /** Everything a verdict brings, each guarded by the lease and by the event being undecided still. */
-function consequences(
-  { db }: Database,
-  lease: Parameters<typeof held>[0],
-  seq: number,
-  decision: Decision,
-): Statement[] {
+function consequences({ db }: Database, lease: Lease, seq: number, decision: Decision): Statement[] {
   const guard = sql`EXISTS (SELECT 1 FROM events WHERE seq = ${seq} AND verdict IS NULL) AND ${held(lease)}`;
-  const statements: Statement[] = [
+  const newTurns = decision.turns.map(({ id, session, agent, roomId, threadRoot, direct, prompt }) => [
+    ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
+    ...[prompt.eventId, prompt.sender, prompt.text, prompt.sentAtMs],
+  ]);
+  const news = decision.members.map(({ userId, membership }) => [userId, membership]);
+  return [
     db
       .insert(verdicts)
       .select(sql`SELECT ${decision.reason}, 1 WHERE ${guard}`)
       .onConflictDoUpdate({ target: verdicts.verdict, set: { count: sql`${verdicts.count} + 1` } }),
-  ];
-  for (const turn of decision.turns) {
-    const { prompt } = turn;
-    statements.push(
+    ...jsonLists(newTurns).map((list) =>
       db
         .insert(turns)
         .select(
-          sql`SELECT NULL, ${turn.id}, ${turn.session}, ${turn.agent}, ${turn.roomId}, ${turn.threadRoot ?? null},
-                ${turn.direct ? 1 : 0}, ${prompt.eventId}, ${prompt.sender}, ${prompt.text}, ${prompt.sentAtMs},
-                'queued', 0, 0, NULL, NULL WHERE ${guard}`,
+          sql`SELECT NULL, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7, value ->> 8, value ->> 9, 'queued', 0, 0, NULL, NULL
+              FROM json_each(${list}) WHERE ${guard} ORDER BY key`,
         )
         .onConflictDoNothing(),
-    );
-  }
-  for (const { userId, membership } of decision.members) {
-    statements.push(
+    ),
+    ...jsonLists(news).map((list) =>
       db
         .insert(members)
-        .select(sql`SELECT (SELECT room_id FROM events WHERE seq = ${seq}), ${userId}, ${membership} WHERE ${guard}`)
-        .onConflictDoUpdate({ target: [members.roomId, members.userId], set: { membership } }),
-    );
-  }
-  for (const session of decision.stop) {
-    statements.push(db.insert(controls).select(sql`SELECT NULL, ${session}, 'stop' WHERE ${guard}`));
-  }
-  return statements;
+        .select(
+          sql`SELECT (SELECT room_id FROM events WHERE seq = ${seq}), value ->> 0, value ->> 1
+              FROM json_each(${list}) WHERE ${guard} ORDER BY key`,
+        )
+        .onConflictDoUpdate({
+          target: [members.roomId, members.userId],
+          set: { membership: sql`excluded.membership` },
+        }),
+    ),
+    ...jsonLists(decision.stop.map((session) => [session])).map((list) =>
+      db.insert(controls).select(sql`SELECT NULL, value ->> 0, 'stop' FROM json_each(${list}) WHERE ${guard}`),
+    ),
+  ];
 }
 
 /** Asked for by name, or else whoever of our namespace is joined, two at the most; never a retired agent. */
 async function joinedGhosts(
   { db, namespace }: Database,
-  roomId: Membership["userId"] | string,
+  roomId: RoomId,
   asked: readonly AgentId[] | undefined,
 ): Promise<AgentId[]> {
-  const here = and(eq(members.roomId, roomId), sql`${members.membership} = 'join'`);
   const prefix = `@${namespace.ghostPrefix}`;
+  const suffix = `:${namespace.serverName}`;
   const names = asked && JSON.stringify(asked.map((agent) => ghostUserId(namespace, agent)));
+  // The id is cut out of the user id and looked up: the other way round every agent there is would be looked at.
+  const id = sql`substr(${members.userId}, ${prefix.length + 1}, length(${members.userId}) - ${prefix.length + suffix.length})`;
   const rows = await db
     .select({ userId: members.userId })
     .from(members)
-    .innerJoin(agents, sql`${members.userId} = ${prefix} || ${agents.id} || ':' || ${namespace.serverName}`)
     .where(
       and(
-        here,
-        eq(agents.retired, 0),
+        eq(members.roomId, roomId),
+        sql`${members.membership} = 'join'`,
         names === undefined
           ? sql`${members.userId} >= ${prefix} AND ${members.userId} < ${`${prefix}\u{10ffff}`}`
           : inArray(members.userId, sql`(SELECT value FROM json_each(${names}))`),
+        sql`substr(${members.userId}, ${-suffix.length}) = ${suffix}`,
+        sql`EXISTS (SELECT 1 FROM ${agents} WHERE ${agents.id} = ${id} AND ${agents.retired} = 0)`,
       ),
     )
+    .orderBy(members.userId)
     .limit(names === undefined ? AGENTS_LOOKED_AT_MAX : -1);
   return rows.flatMap(({ userId }) => agentOfGhost(namespace, UserId.parse(userId)) ?? []);
 }

@@ -4,7 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#standard-error-response
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { JsonObject } from "#core/protocol/event.ts";
 import { err, ok } from "#core/result.ts";
 import type { Answer, Fetch, HomeserverError } from "#ports";

@@ -4,7 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { Agent } from "#core/agent.ts";
 import { botUserId, ghostUserId, type Namespace, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";

@@ -4,7 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import { type RoomId, UserId } from "#core/protocol/ids.ts";
 import { ok } from "#core/result.ts";
 import type { Intent } from "#ports";

@@ -8,8 +8,7 @@ import { migrate } from "drizzle-orm/libsql/migrator";
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
 import { libsqlLedger } from "../ledger/libsql.ts";
-
-export const NAMESPACE: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
+import { NAMESPACE } from "./ledger-rows.ts";
 
 export async function temporaryLedger(namespace: Namespace = NAMESPACE): Promise<{ ledger: Ledger; close(): void }> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-ledger-"));

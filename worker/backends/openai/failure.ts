@@ -1,5 +1,5 @@
 /** What went wrong with a request, out of what the AI SDK throws: a code, whether to ask again, when, and why for the log. */
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { ErrorCode, TurnEvent } from "#core/backend.ts";
 
 type Failure = Extract<TurnEvent, { type: "error" }>;

@@ -3,7 +3,7 @@
  * The AI SDK does the talking, and is loaded when somebody talks. The ledger keeps the history; each turn sends as much
  * of it as the budget allows.
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { Backend, FinishReason, InputMessage, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
 import { trimToBudget } from "./budget.ts";
 import { failureOf } from "./failure.ts";

@@ -2,7 +2,7 @@
  * The playground's guide: a script, no model, and it says so. It shows what an agent's answer can look like in a room:
  * growing, long, formatted, failing. The same words get the same answer.
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
 import { longText, MARKDOWN, story, WELCOME } from "./texts.ts";
 

@@ -3,7 +3,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#room-event-format
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import { EventId, RoomId, UserId } from "./ids.ts";
 
 const Content = z.record(z.string(), z.unknown());

@@ -6,7 +6,7 @@
  *
  * @see https://spec.matrix.org/v1.19/appendices/#common-identifier-format
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 
 /** @see https://spec.matrix.org/v1.19/appendices/#size-limits */
 const ID_BYTES_MAX = 255;

@@ -3,7 +3,7 @@
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#registration
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import type { Namespace } from "./ids.ts";
 
 const Claim = z.looseObject({ regex: z.string(), exclusive: z.boolean() });

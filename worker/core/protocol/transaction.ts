@@ -6,7 +6,7 @@
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#put_matrixappv1transactionstxnid
  */
-import * as z from "zod";
+import * as z from "zod/v4";
 import { err, ok, type Result } from "../result.ts";
 import { RoomEvent } from "./event.ts";
 

@@ -1,0 +1,139 @@
+/** The two hosts as processes, started the way an operator starts them; each can be killed without a word. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export type HostKind = "node" | "worker";
+
+export interface HostSettings {
+  homeserver: string;
+  serverName: string;
+  asToken: string;
+  hsToken: string;
+  adminToken: string;
+  port: number;
+  folder: string;
+  /** Further variables, for agents' `$NAME`s. */
+  env: Record<string, string>;
+}
+
+export interface RunningHost {
+  url: string;
+  log(): string;
+  /** SIGKILL to all of it. */
+  kill(): Promise<void>;
+}
+
+const UP_MS_MAX = 60_000;
+const CRON_MS = 1_500;
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(address !== null && typeof address === "object" ? address.port : 0));
+    });
+  });
+
+export const startHost = (kind: HostKind, settings: HostSettings): Promise<RunningHost> =>
+  kind === "node" ? startNode(settings) : startWorker(settings);
+
+const variables = ({ homeserver, serverName, asToken, hsToken, adminToken, env }: HostSettings) => ({
+  HOMESERVER_URL: homeserver,
+  SERVER_NAME: serverName,
+  AS_TOKEN: asToken,
+  HS_TOKEN: hsToken,
+  ADMIN_TOKEN: adminToken,
+  ...env,
+});
+
+function startNode(settings: HostSettings): Promise<RunningHost> {
+  const env = { ...variables(settings), PORT: String(settings.port), DATA_DIR: settings.folder, TROUPE_FILE: "/none" };
+  return start(["node", "appservice/index.ts"], env, settings.port);
+}
+
+async function startWorker(settings: HostSettings): Promise<RunningHost> {
+  const state = join(settings.folder, "wrangler");
+  const migrated = spawnSync("node", ["scripts/wrangler.mjs", ...MIGRATE, "--persist-to", state], {
+    encoding: "utf8",
+    env: { ...process.env, CI: "1" },
+  });
+  if (migrated.status !== 0) throw new Error(`The migrations failed:\n${migrated.stdout}${migrated.stderr}`);
+  const given = Object.entries(variables(settings)).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const where = ["--ip", "127.0.0.1", "--port", String(settings.port), "--inspector-port", String(await freePort())];
+  const command = [
+    "node",
+    "scripts/wrangler.mjs",
+    "dev",
+    "--persist-to",
+    state,
+    "--show-interactive-dev-session=false",
+  ];
+  const host = await start([...command, ...where, ...given], {}, settings.port);
+  const over = new AbortController();
+  // Outside Cloudflare nobody rings the cron.
+  const ringing = ringCron(host.url, over.signal);
+  return {
+    ...host,
+    async kill() {
+      over.abort();
+      await ringing;
+      await host.kill();
+    },
+  };
+}
+
+const MIGRATE = ["d1", "migrations", "apply", "troupe", "--local"];
+
+async function ringCron(url: string, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    await fetch(`${url}/cdn-cgi/handler/scheduled`, { signal: over }).catch(() => undefined);
+    await sleep(CRON_MS, undefined, { signal: over }).catch(() => undefined);
+  }
+}
+
+async function start(command: string[], env: Record<string, string>, port: number): Promise<RunningHost> {
+  const [program = "node", ...args] = command;
+  const child = spawn(program, args, {
+    // A group of its own: wrangler's children outlive it otherwise.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env, NO_COLOR: "1" },
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
+  const url = `http://127.0.0.1:${port}`;
+  const kill = () => killGroup(child);
+  process.once("exit", () => groupSignal(child));
+  if (!(await isUp(url, child))) {
+    await kill();
+    throw new Error(`The host did not start:\n${output}`);
+  }
+  return { url, log: () => output, kill };
+}
+
+async function isUp(url: string, child: ChildProcess): Promise<boolean> {
+  for (const until = Date.now() + UP_MS_MAX; Date.now() < until && child.exitCode === null; await sleep(100)) {
+    const answer = await fetch(`${url}/health`).catch(() => undefined);
+    if (answer?.ok) return true;
+  }
+  return false;
+}
+
+async function killGroup(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  groupSignal(child);
+  await gone;
+}
+
+function groupSignal(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // The group is gone already, which is what was wanted.
+  }
+}

@@ -1,0 +1,92 @@
+/** A homeserver, a host, users: everything real. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { registrationShape } from "#core/protocol/registration.ts";
+import { installSynapse, registerUser, type Synapse, startSynapse } from "../playground/synapse.ts";
+import { type LiveClient, liveClient } from "./client.ts";
+import { freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
+
+export const SERVER_NAME = "live.localhost";
+const NAMESPACE = { serverName: SERVER_NAME, ghostPrefix: "agent_", botLocalpart: "troupe" };
+/** Shared with the playground, so that it is made once. */
+const VENV = "data/synapse-venv";
+
+export interface World {
+  synapse: Synapse;
+  host: RunningHost;
+  settings: HostSettings;
+  alice: LiveClient;
+  bob: LiveClient;
+  restartHost(): Promise<void>;
+  restartSynapse(): Promise<void>;
+  /** Pushes as the homeserver would. */
+  push(transactionId: string, events: unknown[]): Promise<Response>;
+  admin(path: string, init?: RequestInit): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export async function openWorld(kind: HostKind, agents: object[], env: Record<string, string> = {}): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-live-"));
+  const python = await installSynapse({ venv: VENV, progress: (line) => process.stdout.write(`${line}\n`) });
+  const settings: HostSettings = {
+    homeserver: `http://127.0.0.1:${await freePort()}`,
+    serverName: SERVER_NAME,
+    asToken: "as-token-of-the-live-tests",
+    hsToken: "hs-token-of-the-live-tests",
+    adminToken: "admin-token-of-the-live-tests",
+    port: await freePort(),
+    folder: join(folder, "host"),
+    env,
+  };
+  mkdirSync(settings.folder);
+  const { asToken, hsToken } = settings;
+  const url = `http://127.0.0.1:${settings.port}`;
+  const registration = join(folder, "registration.yaml");
+  writeFileSync(
+    registration,
+    stringify(registrationShape({ id: "troupe", url, asToken, hsToken, namespace: NAMESPACE })),
+  );
+  const dir = join(folder, "synapse");
+  const port = Number(new URL(settings.homeserver).port);
+  const runSynapse = () =>
+    startSynapse({ python, dir, port, serverName: SERVER_NAME, registrationFiles: [registration] });
+
+  const synapse = await runSynapse();
+  const user = async (name: string) => {
+    await registerUser(synapse, dir, name, "password");
+    return liveClient(settings.homeserver, name, "password");
+  };
+  const world: World = {
+    synapse,
+    settings,
+    host: await startHost(kind, settings),
+    alice: await user("alice"),
+    bob: await user("bob"),
+    async restartHost() {
+      await world.host.kill();
+      world.host = await startHost(kind, settings);
+    },
+    async restartSynapse() {
+      await world.synapse.stop();
+      world.synapse = await runSynapse();
+    },
+    push: (transactionId, events) =>
+      fetch(`${url}/_matrix/app/v1/transactions/${transactionId}`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${hsToken}`, "content-type": "application/json" },
+        body: JSON.stringify({ events }),
+      }),
+    admin: (path, init) =>
+      fetch(`${url}/admin/${path}`, { ...init, headers: { authorization: `Bearer ${settings.adminToken}` } }),
+    async close() {
+      await world.host.kill();
+      await world.synapse.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  const applied = await world.admin("agents", { method: "PUT", body: JSON.stringify({ agents }) });
+  if (!applied.ok) throw new Error(`The agents were not taken: ${await applied.text()}`);
+  return world;
+}

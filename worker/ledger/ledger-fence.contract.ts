@@ -1,0 +1,155 @@
+/** The part of the ledger's contract about what must never be written: by a late owner, or by half of a batch. */
+import { describe, expect, test } from "vitest";
+import { Agent } from "#core/agent.ts";
+import { EventId, UserId } from "#core/protocol/ids.ts";
+import type { WaitingEvent } from "#core/turn.ts";
+import type { DeadLetter, Lease, Ledger } from "#ports";
+import { anEvent } from "#testing/events.ts";
+import {
+  aDecision,
+  aRow,
+  aTurn,
+  decided,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  ROOM_LANE,
+  SESSION_LANE,
+  waiting,
+} from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+type Lanes = Record<"room" | "session" | "out", Lease>;
+interface World {
+  event: WaitingEvent;
+  seq: number;
+  stale: Lanes;
+  held: Lanes;
+}
+
+const REPLY = { kind: "reply" as const, markdown: "hi" };
+const LETTER: DeadLetter = { kind: "outbox", reason: "refused", raw: "{}" };
+const SENT = { state: "sent" as const, eventId: EventId.parse("$sent") };
+/** Breaks a NOT NULL of the schema: how a test makes a statement in the middle of a batch fail. */
+const NOTHING = null as unknown as string;
+
+/** Everything a late owner could spoil: two turns (one answered), a stop, a frozen row, an undecided event. */
+async function world(ledger: Ledger): Promise<World> {
+  await ledger.setAgents([Agent.parse({ id: "echo", name: "Echo", backend: { use: "echo" } })], NOW);
+  await queued(ledger, aTurn({ id: "open" }));
+  await decided(ledger, { turns: [aTurn({ id: "answered", session: "mx.echo.2" })], stop: ["mx.echo.1"] });
+  await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), "answered", REPLY, []);
+  const [, event] = await waiting(ledger);
+  const claim = async (): Promise<Lanes> => ({
+    room: await leaseOf(ledger, ROOM_LANE),
+    session: await leaseOf(ledger, SESSION_LANE),
+    out: await leaseOf(ledger, OUT_LANE),
+  });
+  const stale = await claim();
+  await ledger.freeze(stale.out, [aRow({ key: "row" })]);
+  const seq = (await ledger.nextOut(stale.out))?.seq ?? -1;
+  return { event, seq, stale, held: await claim() };
+}
+
+/** What can be seen of the world with the leases that are held, without changing it. */
+async function seen(ledger: Ledger, { held }: World) {
+  return {
+    undecided: (await ledger.nextEvents(held.room, 10)).length,
+    verdicts: await ledger.verdicts(),
+    sessions: await ledger.openSessions(ROOM, undefined),
+    facts: await ledger.roomFacts(ROOM, undefined),
+    turn: await ledger.currentTurn(held.session),
+    due: [await ledger.dueAt(SESSION_LANE), await ledger.dueAt("session:mx.echo.2"), await ledger.dueAt(OUT_LANE)],
+    row: await ledger.nextOut(held.out),
+    late: await ledger.outboxRow("late"),
+    letters: await ledger.deadLetters(10),
+  };
+}
+
+const late = aRow({ key: "late" });
+const decision = aDecision({
+  reason: "late",
+  turns: [aTurn({ session: "mx.echo.9" })],
+  members: [{ userId: UserId.parse("@agent_echo:hs.test"), membership: "join" }],
+  stop: ["mx.echo.9"],
+});
+
+/** Every method that takes a lease and writes. */
+const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World) => Promise<boolean>][] = [
+  ["renew", (ledger, { session }) => ledger.renew(session, NOW * 2)],
+  ["decide", (ledger, { room }, { event }) => ledger.decide(room, event, decision)],
+  ["startAttempt", (ledger, { session }) => ledger.startAttempt(session, "open")],
+  ["postpone", (ledger, { session }) => ledger.postpone(session, "open", NOW + 1)],
+  ["takeStop", (ledger, { session }) => ledger.takeStop(session)],
+  ["answered", (ledger, { session }) => ledger.answered(session, "open", REPLY, [late])],
+  ["delivered", (ledger, { session }) => ledger.delivered(session, "answered")],
+  ["freeze", (ledger, { out }) => ledger.freeze(out, [late])],
+  ["ended as sent", (ledger, { out }, { seq }) => ledger.ended(out, seq, SENT)],
+  ["ended as dead", (ledger, { out }, { seq }) => ledger.ended(out, seq, { state: "dead", deadLetter: LETTER })],
+  ["retryOut", (ledger, { out }, { seq }) => ledger.retryOut(out, seq, NOW + 1)],
+];
+
+export function fenceContract(make: Make): void {
+  describe("a late owner", () => {
+    test.for(WRITES)("writes nothing with %s, where the holder does", async ([, write]) => {
+      const ledger = await make();
+      const it = await world(ledger);
+      const before = await seen(ledger, it);
+      expect(await write(ledger, it.stale, it)).toBe(false);
+      expect(await seen(ledger, it)).toEqual(before);
+      // The same call of the holder goes through, so it was the fence that held the late one back.
+      expect(await write(ledger, it.held, it)).toBe(true);
+    });
+
+    test("reads no work", async () => {
+      const ledger = await make();
+      const { stale } = await world(ledger);
+      expect(await ledger.nextEvents(stale.room, 10)).toEqual([]);
+      expect(await ledger.currentTurn(stale.session)).toBeUndefined();
+      expect(await ledger.nextOut(stale.out)).toBeUndefined();
+    });
+  });
+}
+
+/** Batches whose last part breaks. */
+const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<unknown>][] = [
+  [
+    "accept",
+    (ledger) => ledger.accept({ events: [anEvent()], deadLetters: [{ ...LETTER, reason: NOTHING }], nowMs: NOW }),
+  ],
+  [
+    "decide",
+    (ledger, { held, event }) => ledger.decide(held.room, event, { ...decision, stop: ["mx.echo.9", NOTHING] }),
+  ],
+  ["answered", (ledger, { held }) => ledger.answered(held.session, "open", REPLY, [late, aRow({ body: NOTHING })])],
+  ["freeze", (ledger, { held }) => ledger.freeze(held.out, [late, aRow({ body: NOTHING })])],
+  [
+    "ended",
+    (ledger, { held, seq }) =>
+      ledger.ended(held.out, seq, { state: "dead", deadLetter: { ...LETTER, reason: NOTHING } }),
+  ],
+  [
+    "setMembers",
+    (ledger) => ledger.setMembers(ROOM, [{ userId: UserId.parse("@x:y"), membership: NOTHING as "join" }]),
+  ],
+  [
+    "setAgents",
+    (ledger) => ledger.setAgents([{ id: NOTHING, name: "x", backend: { use: "echo" } } as unknown as Agent], NOW),
+  ],
+];
+
+export function atomicityContract(make: Make): void {
+  describe("a batch that breaks", () => {
+    test.for(BROKEN)("leaves nothing of %s behind", async ([, write]) => {
+      const ledger = await make();
+      const it = await world(ledger);
+      await ledger.setMembers(ROOM, [{ userId: UserId.parse("@agent_echo:hs.test"), membership: "join" }]);
+      const before = await seen(ledger, it);
+      await expect(write(ledger, it)).rejects.toThrow();
+      expect(await seen(ledger, it)).toEqual(before);
+      expect(await ledger.agents()).toHaveLength(1);
+    });
+  });
+}

@@ -1,0 +1,276 @@
+/** The part of the ledger's contract about what comes in, who may run a lane, and who the agents are. */
+import { describe, expect, test } from "vitest";
+import { Agent } from "#core/agent.ts";
+import type { RoomEvent } from "#core/protocol/event.ts";
+import { UserId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports";
+import { aMessage, anEvent } from "#testing/events.ts";
+import {
+  aRow,
+  aTurn,
+  decided,
+  ECHO,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  ROOM_LANE,
+  SESSION_LANE,
+} from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const push = (ledger: Ledger, events: readonly RoomEvent[], transactionId = "1") =>
+  ledger.accept({ transactionId, events, deadLetters: [], nowMs: NOW });
+const many = (length: number, make: (index: number) => RoomEvent = () => anEvent()) =>
+  Array.from({ length }, (_, index) => make(index));
+
+async function waitingIds(ledger: Ledger, lane = ROOM_LANE): Promise<string[]> {
+  const events = await ledger.nextEvents(await leaseOf(ledger, lane), 10_000);
+  return events.map(({ event }) => event.event_id);
+}
+
+export function intakeContract(make: Make): void {
+  describe("what comes in", () => {
+    repetitionContract(make);
+    sizesContract(make);
+
+    test("events read back stand right after the event they were read for", async () => {
+      const ledger = await make();
+      const [first, second, third] = [anEvent(), anEvent(), anEvent()];
+      await push(ledger, [first, second, third]);
+      const [waiting] = await ledger.nextEvents(await leaseOf(ledger, ROOM_LANE), 1);
+      const readBack = [anEvent(), anEvent()];
+      await ledger.accept({ events: readBack, deadLetters: [], nowMs: NOW, afterSeq: waiting?.seq ?? -1 });
+      const expected = [first, ...readBack, second, third].map((event) => event.event_id);
+      expect(await waitingIds(ledger)).toEqual(expected);
+    });
+
+    test("dead letters are kept beside the events of their transaction, newest first", async () => {
+      const ledger = await make();
+      const letters = ["one", "two"].map((raw) => ({ kind: "event" as const, reason: `${raw} is odd`, raw }));
+      const rooms = await ledger.accept({ transactionId: "1", events: [anEvent()], deadLetters: letters, nowMs: 7 });
+      await ledger.addDeadLetter({ kind: "outbox", reason: "refused", raw: "three" }, 8);
+      expect(rooms).toEqual([ROOM]);
+      expect((await ledger.deadLetters(2)).map(({ raw, createdAtMs }) => [raw, createdAtMs])).toEqual([
+        ["three", 8],
+        ["two", 7],
+      ]);
+    });
+
+    test("of a dead letter 64 KiB are kept, in whole characters", async () => {
+      const ledger = await make();
+      const letter = { kind: "event" as const, reason: "long", raw: `a${"€".repeat(40_000)}` };
+      await ledger.accept({ events: [], deadLetters: [letter], nowMs: NOW });
+      await ledger.addDeadLetter(letter, NOW);
+      const kept = `a${"€".repeat(Math.floor((64 * 1024 - 1) / 3))}`;
+      expect((await ledger.deadLetters(10)).map(({ raw }) => raw)).toEqual([kept, kept]);
+    });
+
+    test("a transaction with nothing in it is taken, and so is nothing at all", async () => {
+      const ledger = await make();
+      expect(await push(ledger, [])).toEqual([]);
+      expect(await ledger.accept({ events: [], deadLetters: [], nowMs: NOW })).toEqual([]);
+      await ledger.ping();
+    });
+  });
+}
+
+function repetitionContract(make: Make): void {
+  test("five times the same transaction at once stores its events once, and rings each time", async () => {
+    const ledger = await make();
+    const events = many(3);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => push(ledger, events)));
+    expect(answers).toEqual(Array.from({ length: 5 }, () => [ROOM]));
+    expect(await waitingIds(ledger)).toEqual(events.map((event) => event.event_id));
+  });
+
+  test("a transaction id that starts again at 1 loses nothing", async () => {
+    const ledger = await make();
+    const [before, after] = [anEvent(), anEvent()];
+    await push(ledger, [before], "1");
+    await push(ledger, [after], "1");
+    expect(await waitingIds(ledger)).toEqual([before.event_id, after.event_id]);
+  });
+
+  test("a repetition rings for no room whose pushed events are all decided", async () => {
+    const ledger = await make();
+    const event = anEvent();
+    await decided(ledger, {}, event);
+    await push(ledger, [anEvent()], "2");
+    expect(await push(ledger, [event])).toEqual([]);
+  });
+
+  test("each room is named once", async () => {
+    const ledger = await make();
+    const events = many(6, (index) => anEvent({ room_id: index % 2 ? "!odd" : "!even" }));
+    expect([...(await push(ledger, events))].sort()).toEqual(["!even", "!odd"]);
+  });
+}
+
+function sizesContract(make: Make): void {
+  test.for([101, 250])("%i events of one transaction keep their order", async (length) => {
+    const ledger = await make();
+    const events = many(length);
+    await push(ledger, events);
+    expect(await waitingIds(ledger)).toEqual(events.map((event) => event.event_id));
+  });
+
+  test("a hundred events of 60 KB each arrive as they were", async () => {
+    const ledger = await make();
+    const events = many(100, () => aMessage('"€😀'.repeat(60_000 / 9)));
+    await push(ledger, events);
+    const stored = await ledger.nextEvents(await leaseOf(ledger, ROOM_LANE), 1_000);
+    expect(stored.map(({ event }) => event)).toEqual(events);
+  });
+
+  test("half a surrogate pair and a NUL in a message can be read again", async () => {
+    const ledger = await make();
+    const odd = aMessage("half \ud83d, nul \0, end");
+    await push(ledger, [odd]);
+    expect((await ledger.nextEvents(await leaseOf(ledger, ROOM_LANE), 1))[0]?.event).toEqual(odd);
+  });
+}
+
+export function laneContract(make: Make): void {
+  describe("the right to run a lane", () => {
+    test("of fifty who claim at once one wins", async () => {
+      const ledger = await make();
+      const claims = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => ledger.claim(ROOM_LANE, `owner ${index}`, NOW, 1_000)),
+      );
+      expect(claims.filter((lease) => lease !== undefined)).toEqual([{ lane: ROOM_LANE, fence: 1 }]);
+    });
+
+    test("a living lease is taken by nobody but its owner, who gets a new fence", async () => {
+      const ledger = await make();
+      const first = await leaseOf(ledger, ROOM_LANE, "me");
+      expect(await ledger.claim(ROOM_LANE, "another", NOW, 1_000)).toBeUndefined();
+      const again = await leaseOf(ledger, ROOM_LANE, "me");
+      expect(again.fence).toBeGreaterThan(first.fence);
+      expect(await ledger.renew(first, NOW + 1)).toBe(false);
+    });
+
+    test("a lease that ran out, was given back or voided is anybody's", async () => {
+      const ledger = await make();
+      const first = await ledger.claim(ROOM_LANE, "first", NOW, 1_000);
+      const second = await leaseOf(ledger, ROOM_LANE, "second", NOW + 1_001);
+      expect(second.fence).toBeGreaterThan(first?.fence ?? 0);
+      await ledger.release(second);
+      const third = await leaseOf(ledger, ROOM_LANE, "third", NOW + 1_002);
+      await ledger.voidLeases();
+      expect(await ledger.renew(third, NOW * 2)).toBe(false);
+      expect(await ledger.claim(ROOM_LANE, "fourth", NOW + 1_003, 1_000)).toBeDefined();
+    });
+
+    test("a renewed lease lives on", async () => {
+      const ledger = await make();
+      const lease = await leaseOf(ledger, ROOM_LANE, "me");
+      expect(await ledger.renew(lease, NOW * 2)).toBe(true);
+      expect(await ledger.claim(ROOM_LANE, "another", NOW * 2, 1_000)).toBeUndefined();
+    });
+
+    test("a late owner gives back nothing that is no longer its own", async () => {
+      const ledger = await make();
+      const late = await leaseOf(ledger, ROOM_LANE, "me");
+      await leaseOf(ledger, ROOM_LANE, "me");
+      await ledger.release(late);
+      expect(await ledger.claim(ROOM_LANE, "another", NOW, 1_000)).toBeUndefined();
+    });
+  });
+  dueContract(make);
+}
+
+function dueContract(make: Make): void {
+  describe("what is due", () => {
+    test("a lane with nothing open is not due", async () => {
+      const ledger = await make();
+      for (const lane of [ROOM_LANE, SESSION_LANE, OUT_LANE]) expect(await ledger.dueAt(lane)).toBeUndefined();
+      expect(await ledger.dueLanes(NOW, 10)).toEqual([]);
+    });
+
+    test("the oldest open row says when its lane is due", async () => {
+      const ledger = await make();
+      const [first, second] = [aTurn(), aTurn()];
+      const session = await queued(ledger, first, second);
+      await ledger.postpone(session, first.id, NOW + 500);
+      await ledger.freeze(session, [aRow(), aRow()]);
+      const out = await leaseOf(ledger, OUT_LANE);
+      await ledger.retryOut(out, (await ledger.nextOut(out))?.seq ?? -1, NOW + 900);
+      await push(ledger, [anEvent()]);
+
+      expect(await ledger.dueAt(ROOM_LANE)).toBeLessThan(NOW);
+      expect(await ledger.dueAt(SESSION_LANE)).toBe(NOW + 500);
+      expect(await ledger.dueAt(OUT_LANE)).toBe(NOW + 900);
+      await ledger.voidLeases();
+      expect(await ledger.dueLanes(NOW, 10)).toEqual([ROOM_LANE]);
+      expect(await ledger.dueLanes(NOW + 899, 10)).toEqual([ROOM_LANE, SESSION_LANE]);
+      expect(await ledger.dueLanes(NOW + 900, 10)).toEqual([ROOM_LANE, SESSION_LANE, OUT_LANE]);
+      expect(await ledger.dueLanes(NOW + 900, 2)).toHaveLength(2);
+    });
+
+    test("a lane with a living lease is not rung for, until the lease runs out", async () => {
+      const ledger = await make();
+      await push(ledger, [anEvent(), anEvent({ room_id: "!other" })]);
+      await ledger.claim(ROOM_LANE, "me", NOW, 1_000);
+      expect(await ledger.dueLanes(NOW, 10)).toEqual(["room:!other"]);
+      expect((await ledger.dueLanes(NOW + 1_001, 10)).sort()).toEqual(["room:!other", ROOM_LANE]);
+    });
+
+    test("what is done is not due any more", async () => {
+      const ledger = await make();
+      const turn = aTurn();
+      const session = await queued(ledger, turn);
+      await ledger.answered(session, turn.id, { kind: "reply", markdown: "hi" }, []);
+      await ledger.delivered(session, turn.id);
+      await ledger.voidLeases();
+      expect(await ledger.dueLanes(NOW, 10)).toEqual([]);
+    });
+  });
+}
+
+export function agentsContract(make: Make): void {
+  const agent = (id: string, name = id) => Agent.parse({ id, name, backend: { use: "echo" } });
+  describe("agents and ghosts", () => {
+    test("the list is all there is: who is missing is retired, who returns is back", async () => {
+      const ledger = await make();
+      const [echo, guide] = [agent("echo"), agent("guide")];
+      await ledger.setAgents([echo, guide], NOW);
+      await ledger.setAgents([{ ...guide, name: "The guide" }], NOW);
+      expect(await ledger.agents()).toEqual([{ ...guide, name: "The guide" }]);
+      expect(await ledger.agent(ECHO)).toBeUndefined();
+      await ledger.setAgents([echo], NOW);
+      expect(await ledger.agent(ECHO)).toEqual(echo);
+      await ledger.setAgents([], NOW);
+      expect(await ledger.agents()).toEqual([]);
+    });
+
+    test("ten thousand agents are set at once", async () => {
+      const ledger = await make();
+      await ledger.setAgents(
+        Array.from({ length: 10_000 }, (_, index) => agent(`agent${index}`)),
+        NOW,
+      );
+      expect(await ledger.agents()).toHaveLength(10_000);
+    });
+
+    test("agents with the largest avatars are kept whole", async () => {
+      const ledger = await make();
+      const avatar = { mediaType: "image/png" as const, base64: "A".repeat(1_000_000) };
+      const list = ["one", "two"].map((id) => ({ ...agent(id), avatar }));
+      await ledger.setAgents(list, NOW);
+      expect(await ledger.agents()).toEqual(list);
+    });
+
+    test("a ghost is remembered with its device and what was last shown of it", async () => {
+      const ledger = await make();
+      const ghost = { userId: UserId.parse("@agent_echo:hs.test"), deviceId: "DEVICE" };
+      expect(await ledger.ghost(ghost.userId)).toBeUndefined();
+      await ledger.setGhost(ghost);
+      expect(await ledger.ghost(ghost.userId)).toEqual(ghost);
+      await ledger.setGhost({ ...ghost, profile: "Echo" });
+      expect(await ledger.ghost(ghost.userId)).toEqual({ ...ghost, profile: "Echo" });
+    });
+  });
+}

@@ -1,0 +1,327 @@
+/** The part of the ledger's contract about what a room, a session and an outbox lane read and write. */
+import { describe, expect, test } from "vitest";
+import { Agent } from "#core/agent.ts";
+import { AgentId, EventId, UserId } from "#core/protocol/ids.ts";
+import type { Ledger, Membership } from "#ports";
+import { anEvent } from "#testing/events.ts";
+import {
+  aDecision,
+  aRow,
+  aTurn,
+  decided,
+  ECHO,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  ROOM_LANE,
+  SESSION_LANE,
+  waiting,
+} from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const THREAD = EventId.parse("$thread");
+const ids = (...names: string[]) => names.map((name) => AgentId.parse(name));
+const member = (userId: string, membership: Membership["membership"] = "join"): Membership => ({
+  userId: UserId.parse(userId),
+  membership,
+});
+const setAgents = (ledger: Ledger, ...names: string[]) =>
+  ledger.setAgents(
+    names.map((id) => Agent.parse({ id, name: id, backend: { use: "echo" } })),
+    NOW,
+  );
+
+export function roomContract(make: Make): void {
+  describe("the room lane", () => {
+    test("reads its own room's undecided events, no more than asked for", async () => {
+      const ledger = await make();
+      const [mine, other, next] = [anEvent(), anEvent({ room_id: "!other" }), anEvent()];
+      await ledger.accept({ events: [mine, other, next], deadLetters: [], nowMs: 42 });
+      const lease = await leaseOf(ledger, ROOM_LANE);
+      expect(await ledger.nextEvents(lease, 1)).toMatchObject([{ event: mine, receivedAtMs: 42 }]);
+      const [first] = await ledger.nextEvents(lease, 10);
+      if (first) await ledger.decide(lease, first, aDecision());
+      expect(await ledger.nextEvents(lease, 10)).toMatchObject([{ event: next }]);
+    });
+
+    test("a room id with colons is still one room", async () => {
+      const ledger = await make();
+      await ledger.accept({ events: [anEvent({ room_id: "!a:hs.test:8448" })], deadLetters: [], nowMs: NOW });
+      expect(await ledger.dueLanes(NOW, 10)).toEqual(["room:!a:hs.test:8448"]);
+      expect(await ledger.nextEvents(await leaseOf(ledger, "room:!a:hs.test:8448"), 10)).toHaveLength(1);
+    });
+
+    decideContract(make);
+
+    test("names the sessions of the room and thread that are not answered yet", async () => {
+      const ledger = await make();
+      const answered = aTurn();
+      const lease = await queued(ledger, answered, aTurn({ session: "mx.echo.2" }));
+      await decided(ledger, { turns: [aTurn({ session: "mx.echo.3", threadRoot: THREAD })] });
+      await decided(ledger, { turns: [aTurn({ session: "mx.echo.2" })] });
+      await ledger.answered(lease, answered.id, { kind: "reply", markdown: "hi" }, []);
+      expect(await ledger.openSessions(ROOM, undefined)).toEqual(["mx.echo.2"]);
+      expect(await ledger.openSessions(ROOM, THREAD)).toEqual(["mx.echo.3"]);
+    });
+  });
+  describe("facts about a room", () => factsContract(make));
+}
+
+function decideContract(make: Make): void {
+  test("a decision is taken once, and everything it brings with it", async () => {
+    const ledger = await make();
+    await setAgents(ledger, "echo");
+    const [lease, event] = await waiting(ledger);
+    const turns = [aTurn({ threadRoot: THREAD, direct: true }), aTurn({ session: "mx.echo.2" })];
+    const decision = aDecision({ turns, members: [member("@agent_echo:hs.test")], stop: ["mx.echo.1"] });
+    expect(await ledger.decide(lease, event, decision)).toBe(true);
+    expect(await ledger.decide(lease, event, { ...decision, reason: "other" })).toBe(false);
+
+    expect(await ledger.verdicts()).toEqual({ wake_mention: 1 });
+    const session = await leaseOf(ledger, SESSION_LANE);
+    expect(await ledger.currentTurn(session)).toEqual({ ...turns[0], state: "queued", attempt: 0 });
+    expect(await ledger.takeStop(session)).toBe(true);
+    expect((await ledger.roomFacts(ROOM, undefined)).joinedAgents).toEqual(["echo"]);
+    expect((await ledger.dueLanes(NOW, 10)).sort()).toEqual(["session:mx.echo.2"]);
+  });
+
+  test("one event makes one turn of an agent, however often it is decided", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    await queued(ledger, turn);
+    await decided(ledger, { turns: [{ ...turn, id: "another", session: "mx.echo.9" }] });
+    expect(await ledger.openSessions(ROOM, undefined)).toEqual([turn.session]);
+  });
+
+  test("hundreds of turns, memberships and stops fit into one decision", async () => {
+    const ledger = await make();
+    const range = Array.from({ length: 300 }, (_, index) => index);
+    await decided(ledger, {
+      turns: range.map((index) => aTurn({ session: `s${index}` })),
+      members: range.map((index) => member(`@person${index}:hs.test`)),
+      stop: range.map((index) => `s${index}`),
+    });
+    expect(await ledger.openSessions(ROOM, undefined)).toHaveLength(300);
+    expect(await ledger.takeStop(await leaseOf(ledger, "session:s299"))).toBe(true);
+    expect((await ledger.roomFacts(ROOM, [])).joinedCount).toBe(3);
+  });
+
+  test("a prompt with half a surrogate pair makes a turn that can be read", async () => {
+    const ledger = await make();
+    const prompt = { ...aTurn().prompt, text: "half \ud83d, whole 😀" };
+    const lease = await queued(ledger, aTurn({ prompt }));
+    expect((await ledger.currentTurn(lease))?.prompt.text).toBe("half \ufffd, whole 😀");
+  });
+
+  test("verdicts are counted by their reason", async () => {
+    const ledger = await make();
+    for (const reason of ["own_event", "join", "own_event"]) await decided(ledger, { reason });
+    expect(await ledger.verdicts()).toEqual({ own_event: 2, join: 1 });
+  });
+}
+
+function factsContract(make: Make): void {
+  test("only joined agents of ours count, and no retired one", async () => {
+    const ledger = await make();
+    await setAgents(ledger, "echo", "guide", "left", "retired");
+    await setAgents(ledger, "echo", "guide", "left");
+    await ledger.setMembers(ROOM, [
+      ...["echo", "retired", "nobody"].map((id) => member(`@agent_${id}:hs.test`)),
+      ...[member("@agent_guide:elsewhere.test"), member("@agent_left:hs.test", "leave"), member("@agent_:hs.test")],
+      ...[member("@agent_guide:evil:hs.test"), member("@echo:hs.test")],
+    ]);
+    expect((await ledger.roomFacts(ROOM, undefined)).joinedAgents).toEqual(["echo"]);
+    const asked = ids("echo", "guide", "left", "retired", "nobody");
+    expect((await ledger.roomFacts(ROOM, asked)).joinedAgents).toEqual(["echo"]);
+  });
+
+  test("unasked, two agents are named; asked for, all of them", async () => {
+    const ledger = await make();
+    await setAgents(ledger, "a", "b", "c");
+    await ledger.setMembers(
+      ROOM,
+      ["a", "b", "c"].map((id) => member(`@agent_${id}:hs.test`)),
+    );
+    expect((await ledger.roomFacts(ROOM, undefined)).joinedAgents).toHaveLength(2);
+    expect((await ledger.roomFacts(ROOM, ids("c", "a", "b"))).joinedAgents).toEqual(["a", "b", "c"]);
+    expect((await ledger.roomFacts(ROOM, [])).joinedAgents).toEqual([]);
+  });
+
+  test("joined members are counted up to three, in this room only", async () => {
+    const ledger = await make();
+    const people = ["a", "b", "c", "d"].map((name) => member(`@${name}:hs.test`));
+    expect((await ledger.roomFacts(ROOM, undefined)).joinedCount).toBe(0);
+    await ledger.setMembers(ROOM, [...people.slice(0, 2), member("@invited:hs.test", "invite")]);
+    expect((await ledger.roomFacts(ROOM, undefined)).joinedCount).toBe(2);
+    await decided(ledger, { members: people }, { room_id: "!other" });
+    expect((await ledger.roomFacts(ROOM, undefined)).joinedCount).toBe(2);
+    await ledger.setMembers(ROOM, people);
+    expect((await ledger.roomFacts(ROOM, undefined)).joinedCount).toBe(3);
+  });
+
+  test("a membership read anew replaces what was known, however large the room", async () => {
+    const ledger = await make();
+    await setAgents(ledger, "echo", "guide");
+    await ledger.setMembers(ROOM, [member("@agent_echo:hs.test")]);
+    const crowd = Array.from({ length: 20_000 }, (_, index) => member(`@person${index}:${"x".repeat(60)}.test`));
+    await ledger.setMembers(ROOM, [...crowd, member("@agent_guide:hs.test")]);
+    expect((await ledger.roomFacts(ROOM, ids("echo", "guide"))).joinedAgents).toEqual(["guide"]);
+  });
+
+  test("the agent who wrote an event is known by the event, while it is not retired", async () => {
+    const ledger = await make();
+    await setAgents(ledger, "echo");
+    const eventId = EventId.parse("$sent");
+    const lease = await leaseOf(ledger, OUT_LANE);
+    await ledger.freeze(lease, [aRow()]);
+    await ledger.ended(lease, (await ledger.nextOut(lease))?.seq ?? -1, { state: "sent", eventId });
+    expect((await ledger.roomFacts(ROOM, undefined, eventId)).repliedAgent).toBe(ECHO);
+    expect(await ledger.roomFacts(ROOM, undefined, THREAD)).not.toHaveProperty("repliedAgent");
+    await setAgents(ledger);
+    expect(await ledger.roomFacts(ROOM, undefined, eventId)).not.toHaveProperty("repliedAgent");
+  });
+}
+
+export function sessionContract(make: Make): void {
+  describe("the session lane", () => {
+    test("takes its turns one at a time, the oldest first", async () => {
+      const ledger = await make();
+      const [first, second] = [aTurn(), aTurn()];
+      const lease = await queued(ledger, first, aTurn({ session: "mx.echo.2" }), second);
+      await ledger.answered(lease, first.id, { kind: "reply", markdown: "hi" }, []);
+      expect(await ledger.currentTurn(lease)).toMatchObject({ id: first.id, state: "answered" });
+      expect(await ledger.delivered(lease, first.id)).toBe(true);
+      expect(await ledger.currentTurn(lease)).toMatchObject({ id: second.id, state: "queued" });
+    });
+
+    test("attempts are counted until there is an answer", async () => {
+      const ledger = await make();
+      const turn = aTurn();
+      const lease = await queued(ledger, turn);
+      expect(await ledger.startAttempt(lease, turn.id)).toBe(true);
+      expect(await ledger.startAttempt(lease, turn.id)).toBe(true);
+      expect(await ledger.currentTurn(lease)).toMatchObject({ state: "running", attempt: 2 });
+      await ledger.answered(lease, turn.id, { kind: "notice", markdown: "sorry" }, []);
+      expect(await ledger.startAttempt(lease, turn.id)).toBe(false);
+    });
+
+    test("what was answered is kept: the next owner delivers it and asks nobody again", async () => {
+      const ledger = await make();
+      const [turn, row] = [aTurn(), aRow()];
+      const lease = await queued(ledger, turn);
+      await ledger.postpone(lease, turn.id, NOW + 1_000);
+      expect(await ledger.answered(lease, turn.id, { kind: "reply", markdown: "hi" }, [row])).toBe(true);
+      await ledger.voidLeases();
+      const next = await leaseOf(ledger, SESSION_LANE, "next");
+      const reply = { kind: "reply" as const, markdown: "hi" };
+      expect(await ledger.currentTurn(next)).toEqual({ ...turn, state: "answered", attempt: 0, reply });
+      expect(await ledger.dueAt(SESSION_LANE)).toBe(0);
+      const later = { kind: "reply" as const, markdown: "other" };
+      expect(await ledger.answered(next, turn.id, later, [aRow({ key: "later" })])).toBe(false);
+      expect(await ledger.currentTurn(next)).toMatchObject({ reply });
+      expect(await ledger.outboxRow("later")).toBeUndefined();
+    });
+
+    test("a turn is delivered when none of its own rows is open", async () => {
+      const ledger = await make();
+      const turn = aTurn();
+      const lease = await queued(ledger, turn);
+      expect(await ledger.delivered(lease, turn.id)).toBe(false);
+      const rows = [aRow({ turnId: turn.id }), aRow({ turnId: "another" })];
+      await ledger.answered(lease, turn.id, { kind: "reply", markdown: "hi" }, rows);
+      expect(await ledger.delivered(lease, turn.id)).toBe(false);
+      const out = await leaseOf(ledger, OUT_LANE);
+      const seq = (await ledger.nextOut(out))?.seq ?? -1;
+      await ledger.ended(out, seq, { state: "sent", eventId: EventId.parse("$sent") });
+      expect(await ledger.delivered(lease, turn.id)).toBe(true);
+    });
+
+    test("a stop is taken once, and by its own session only", async () => {
+      const ledger = await make();
+      await decided(ledger, { stop: ["mx.echo.1"] });
+      await decided(ledger, { stop: ["mx.echo.1", "mx.echo.2"] });
+      const lease = await leaseOf(ledger, SESSION_LANE);
+      expect([await ledger.takeStop(lease), await ledger.takeStop(lease)]).toEqual([true, false]);
+      expect(await ledger.takeStop(await leaseOf(ledger, "session:mx.echo.2"))).toBe(true);
+    });
+
+    test("the transcript is what was answered, newest first", async () => {
+      const ledger = await make();
+      const turns = [aTurn(), aTurn(), aTurn(), aTurn()];
+      const lease = await queued(ledger, ...turns, aTurn({ session: "mx.echo.2" }));
+      for (const turn of turns.slice(0, 3)) {
+        await ledger.answered(lease, turn.id, { kind: "reply", markdown: `to ${turn.id}` }, []);
+      }
+      await ledger.delivered(lease, turns[0]?.id ?? "");
+      const expected = [turns[2]?.id, turns[1]?.id, turns[0]?.id];
+      expect((await ledger.transcript("mx.echo.1", 10)).map(({ id }) => id)).toEqual(expected);
+      expect(await ledger.transcript("mx.echo.1", 1)).toMatchObject([{ reply: { markdown: `to ${turns[2]?.id}` } }]);
+    });
+  });
+}
+
+export function outContract(make: Make): void {
+  describe("the out lane", () => {
+    test("rows come out as they were frozen, in order and byte for byte", async () => {
+      const ledger = await make();
+      const long = aRow({ turnId: "turn", body: `{"body":"${"€😀".repeat(8_000)}"}` });
+      const rows = [long, ...Array.from({ length: 120 }, () => aRow())];
+      const lease = await leaseOf(ledger, OUT_LANE);
+      expect(await ledger.freeze(lease, rows)).toBe(true);
+      const keys: string[] = [];
+      for (let row = await ledger.nextOut(lease); row; row = await ledger.nextOut(lease)) {
+        if (keys.length === 0) expect(row).toEqual({ ...long, seq: row.seq, attempt: 0, notBeforeMs: 0 });
+        keys.push(row.key);
+        await ledger.ended(lease, row.seq, { state: "sent", eventId: EventId.parse(`$${row.key}`) });
+      }
+      expect(keys).toEqual(rows.map((row) => row.key));
+    });
+
+    test("a key is frozen once, with its first body", async () => {
+      const ledger = await make();
+      const session = await leaseOf(ledger, SESSION_LANE);
+      const row = aRow();
+      await ledger.freeze(session, [row]);
+      expect(await ledger.freeze(session, [{ ...row, body: "{}" }])).toBe(true);
+      expect(await ledger.nextOut(await leaseOf(ledger, OUT_LANE))).toMatchObject({ body: row.body });
+    });
+
+    test("freezing nothing says whether the lease is held", async () => {
+      const ledger = await make();
+      const stale = await leaseOf(ledger, OUT_LANE);
+      expect(await ledger.freeze(await leaseOf(ledger, OUT_LANE), [])).toBe(true);
+      expect(await ledger.freeze(stale, [])).toBe(false);
+    });
+
+    test("a retried row is put off, counted and still the next one", async () => {
+      const ledger = await make();
+      const lease = await leaseOf(ledger, OUT_LANE);
+      await ledger.freeze(lease, [aRow({ key: "first" }), aRow()]);
+      const seq = (await ledger.nextOut(lease))?.seq ?? -1;
+      expect(await ledger.retryOut(lease, seq, NOW + 5)).toBe(true);
+      expect(await ledger.nextOut(lease)).toMatchObject({ key: "first", attempt: 1, notBeforeMs: NOW + 5 });
+    });
+
+    test("an ended row stays ended, and a dead one leaves a letter", async () => {
+      const ledger = await make();
+      const lease = await leaseOf(ledger, OUT_LANE);
+      await ledger.freeze(lease, [aRow({ key: "sent" }), aRow({ key: "dead" })]);
+      expect(await ledger.outboxRow("sent")).toEqual({ state: "frozen" });
+      const sent = (await ledger.nextOut(lease))?.seq ?? -1;
+      await ledger.ended(lease, sent, { state: "sent", eventId: EventId.parse("$sent") });
+      const deadLetter = { kind: "outbox" as const, reason: "refused", raw: "€".repeat(40_000) };
+      const dead = (await ledger.nextOut(lease))?.seq ?? -1;
+      expect(await ledger.ended(lease, dead, { state: "dead", deadLetter })).toBe(true);
+      expect(await ledger.ended(lease, dead, { state: "dead", deadLetter })).toBe(false);
+      expect(await ledger.retryOut(lease, sent, NOW)).toBe(false);
+      expect(await ledger.outboxRow("sent")).toEqual({ state: "sent", eventId: "$sent" });
+      expect(await ledger.outboxRow("dead")).toEqual({ state: "dead" });
+      expect(await ledger.outboxRow("none")).toBeUndefined();
+      const raw = "€".repeat(Math.floor((64 * 1024) / 3));
+      expect(await ledger.deadLetters(10)).toMatchObject([{ kind: "outbox", reason: "refused", raw }]);
+    });
+  });
+}

@@ -1,0 +1,20 @@
+/** What every ledger promises, on whatever database it rests. A new one is finished when this suite is green for it. */
+import { describe } from "vitest";
+import type { Ledger } from "#ports";
+import { atomicityContract, fenceContract } from "./ledger-fence.contract.ts";
+import { agentsContract, intakeContract, laneContract } from "./ledger-intake.contract.ts";
+import { outContract, roomContract, sessionContract } from "./ledger-lanes.contract.ts";
+
+/** `make` gives an empty ledger whose namespace is `NAMESPACE` of `#testing/ledger-rows.ts`. */
+export function ledgerContract(name: string, make: () => Promise<Ledger>): void {
+  describe(`${name} as a ledger`, () => {
+    intakeContract(make);
+    laneContract(make);
+    roomContract(make);
+    sessionContract(make);
+    outContract(make);
+    agentsContract(make);
+    fenceContract(make);
+    atomicityContract(make);
+  });
+}

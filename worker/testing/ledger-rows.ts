@@ -1,0 +1,85 @@
+/** What is put into a ledger; a test names only what matters to it. */
+import { AgentId, EventId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { NewTurn, WaitingEvent } from "#core/turn.ts";
+import type { Decision, LaneId, Lease, Ledger, OutboxRow } from "#ports";
+import { anEvent } from "./events.ts";
+
+export const NAMESPACE: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
+export const ROOM = RoomId.parse("!room");
+export const ECHO = AgentId.parse("echo");
+export const ROOM_LANE: LaneId = `room:${ROOM}`;
+export const SESSION_LANE: LaneId = "session:mx.echo.1";
+export const OUT_LANE: LaneId = "out:@agent_echo:hs.test|!room";
+export const NOW = 1_000_000;
+const LEASE_MS = 30_000;
+
+let count = 0;
+
+export function aTurn(over: Partial<NewTurn> = {}): NewTurn {
+  count++;
+  return {
+    id: `turn${count}`,
+    session: "mx.echo.1",
+    agent: ECHO,
+    roomId: ROOM,
+    direct: false,
+    prompt: {
+      eventId: EventId.parse(`$prompt${count}`),
+      sender: UserId.parse("@alice:hs.test"),
+      text: "hello",
+      sentAtMs: 5,
+    },
+    ...over,
+  };
+}
+
+export function aRow(over: Partial<OutboxRow> = {}): OutboxRow {
+  count++;
+  return {
+    key: `key${count}`,
+    lane: OUT_LANE,
+    agent: ECHO,
+    userId: UserId.parse("@agent_echo:hs.test"),
+    deviceId: "DEVICE",
+    path: `/_matrix/client/v3/rooms/!room/send/m.room.message/key${count}`,
+    body: '{"body":"hello"}',
+    ...over,
+  };
+}
+
+export const aDecision = (over: Partial<Decision> = {}): Decision => ({
+  reason: "wake_mention",
+  turns: [],
+  members: [],
+  stop: [],
+  ...over,
+});
+
+/** The lane's lease, which must be there to be had. */
+export async function leaseOf(ledger: Ledger, lane: LaneId, owner = "owner", nowMs = NOW): Promise<Lease> {
+  const lease = await ledger.claim(lane, owner, nowMs, LEASE_MS);
+  if (!lease) throw new Error(`${lane} is leased to somebody else`);
+  return lease;
+}
+
+/** One more undecided event of the room, as the room lane reads it. */
+export async function waiting(ledger: Ledger, over: Record<string, unknown> = {}): Promise<[Lease, WaitingEvent]> {
+  const event = anEvent(over);
+  await ledger.accept({ events: [event], deadLetters: [], nowMs: NOW });
+  const lease = await leaseOf(ledger, `room:${event.room_id}`);
+  const found = (await ledger.nextEvents(lease, 1_000)).find((one) => one.event.event_id === event.event_id);
+  if (!found) throw new Error(`${event.event_id} is not waiting`);
+  return [lease, found];
+}
+
+/** Events decided in one go; whatever the decision brings is stored. */
+export async function decided(ledger: Ledger, over: Partial<Decision>, event: Record<string, unknown> = {}) {
+  const [lease, found] = await waiting(ledger, event);
+  if (!(await ledger.decide(lease, found, aDecision(over)))) throw new Error("the decision was not taken");
+}
+
+/** Turns queued in their order, and the lease of the session lane. */
+export async function queued(ledger: Ledger, ...turns: NewTurn[]): Promise<Lease> {
+  for (const turn of turns) await decided(ledger, { turns: [turn] });
+  return leaseOf(ledger, SESSION_LANE);
+}
