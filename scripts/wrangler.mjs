@@ -1,20 +1,8 @@
-/**
- * wrangler, quiet and offline: no telemetry, no banner, no look-up of a request's origin, and no reading of a
- * developer's `.env` (it is the Node host's). The list is measured; `send_metrics` in wrangler.toml does not suffice.
- */
+/** wrangler, quiet and offline. */
 import { spawn } from "node:child_process";
+import { QUIET } from "./environment.mjs";
 
-const child = spawn("wrangler", process.argv.slice(2), {
-  stdio: "inherit",
-  env: {
-    ...process.env,
-    CLOUDFLARE_CF_FETCH_ENABLED: "false",
-    CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV: "false",
-    WRANGLER_SEND_METRICS: "false",
-    WRANGLER_HIDE_BANNER: "true",
-    X_LOCAL_OBSERVABILITY: "false",
-  },
-});
+const child = spawn("wrangler", process.argv.slice(2), { stdio: "inherit", env: { ...process.env, ...QUIET } });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
 child.on("error", (error) => {
   process.stderr.write(`wrangler did not start: ${error.message}. Run \`npm ci\` first.\n`);

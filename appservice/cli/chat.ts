@@ -21,26 +21,39 @@ export async function chat(agentId: string, text: string, timeoutSeconds: number
     const names = playground.agents.map(({ id }) => id).join(", ");
     throw new SettingsError(`There is no agent "${agentId}" in the playground; there are ${names}.`);
   }
+  const leaving = new AbortController();
+  // Not the end at once: the device is logged out first. A second Ctrl-C does not wait for that.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => leaving.abort());
+  // Whoever reads us has heard enough, as `head` does.
+  process.stdout.on("error", () => leaving.abort());
   const [demo] = playground.users;
-  const client = await login(playground.homeserver, demo?.user ?? "", demo?.password ?? "").catch(() => {
-    throw new SettingsError(`The playground of ${PLAYGROUND_FILE} does not answer: start it with \`npm start\`.`);
-  });
+  const { user, password } = demo ?? { user: "", password: "" };
   try {
-    const room = await client.directRoom(agent.userId);
-    const ask = (words: string) => askOnce(client, room, agent.userId, words, timeoutSeconds * 1_000);
-    if (text) await ask(text);
-    else await converse(agent.name, ask);
-  } finally {
-    await client.logout();
+    const client = await login(playground.homeserver, user, password, leaving.signal).catch(() => {
+      leaving.signal.throwIfAborted();
+      throw new SettingsError(`The playground of ${PLAYGROUND_FILE} does not answer: start it with \`npm start\`.`);
+    });
+    try {
+      const room = await client.directRoom(agent.userId);
+      const ask = (words: string) => askOnce(client, room, agent.userId, words, timeoutSeconds * 1_000);
+      if (text) await ask(text);
+      else await converse(agent.name, ask, leaving);
+    } finally {
+      // What was said stands, also when the homeserver is gone by now.
+      await client.logout().catch(() => undefined);
+    }
+  } catch (error) {
+    if (error !== leaving.signal.reason || !leaving.signal.aborted) throw error;
+    process.exitCode = 130;
   }
 }
 
 /** Sends, then prints what the agent says until its answer is whole. */
 async function askOnce(client: Client, room: string, agent: string, words: string, patienceMs: number): Promise<void> {
   const printer = new Printer((piece) => process.stdout.write(piece));
-  const since = await client.now();
+  await client.catchUp();
   await client.send(room, words);
-  const news = client.events(room, agent, since, patienceMs);
+  const news = client.events(room, agent, patienceMs);
   for await (const event of news) {
     if (printer.take(event)) break;
   }
@@ -52,22 +65,25 @@ async function askOnce(client: Client, room: string, agent: string, words: strin
   }
 }
 
-async function converse(name: string, ask: (words: string) => Promise<void>): Promise<void> {
-  const input = createInterface({
-    input: process.stdin,
-    output: process.stdout,
-    terminal: process.stdin.isTTY === true,
+async function converse(name: string, ask: (words: string) => Promise<void>, leaving: AbortController): Promise<void> {
+  // Standard output is the agent's alone.
+  const output = process.stderr;
+  const input = createInterface({ input: process.stdin, output, terminal: process.stdin.isTTY === true });
+  // On a terminal readline takes Ctrl-C for itself.
+  input.on("SIGINT", () => {
+    input.close();
+    leaving.abort();
   });
   const prompt = () => {
     if (!process.stdin.isTTY) return;
     input.setPrompt("you> ");
     input.prompt();
   };
-  if (process.stdin.isTTY) process.stdout.write(`A chat with ${name}; Ctrl-D ends it.\n`);
+  if (process.stdin.isTTY) output.write(`A chat with ${name}; Ctrl-D ends it.\n`);
   prompt();
   for await (const line of input) {
     if (line.trim() !== "") await ask(line.trim());
     prompt();
   }
-  if (process.stdin.isTTY) process.stdout.write("\n");
+  if (process.stdin.isTTY) output.write("\n");
 }

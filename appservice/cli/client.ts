@@ -9,7 +9,9 @@ const Login = z.object({ access_token: z.string(), user_id: z.string() });
 const Room = z.object({ room_id: z.string() });
 const Direct = z.record(z.string(), z.array(z.string())).catch({});
 const Joined = z.object({ joined_rooms: z.array(z.string()) });
-const Members = z.object({ joined: z.record(z.string(), z.unknown()) });
+const Members = z.object({
+  chunk: z.array(z.object({ state_key: z.string(), content: z.looseObject({ membership: z.string() }) })),
+});
 const Sync = z.object({
   next_batch: z.string(),
   rooms: z
@@ -27,16 +29,24 @@ const Sync = z.object({
 export interface Client {
   /** The room with just the two of us, made if there is none. */
   directRoom(other: string): Promise<string>;
-  /** A place in the stream of events: what comes after it is news. */
-  now(): Promise<string>;
+  /** Leaves behind what was said so far: what comes from here on is news. */
+  catchUp(): Promise<void>;
   send(room: string, text: string): Promise<void>;
-  /** What somebody says in a room from there on, until there was nothing for so long. */
-  events(room: string, sender: string, since: string, patienceMs: number): AsyncGenerator<unknown>;
+  /** The news somebody has in a room, until there was nothing for so long. */
+  events(room: string, sender: string, patienceMs: number): AsyncGenerator<unknown>;
   logout(): Promise<void>;
 }
 
-export async function login(homeserver: string, user: string, password: string): Promise<Client> {
-  const call = caller(homeserver);
+/** One message at a time is printed, and a reply in many parts must not be cut to the newest ten. */
+const FILTER = JSON.stringify({
+  presence: { types: [] },
+  account_data: { types: [] },
+  room: { timeline: { limit: 100 }, state: { lazy_load_members: true }, ephemeral: { types: [] } },
+});
+
+/** `leaving` ends what waits, save for the logout. */
+export async function login(homeserver: string, user: string, password: string, leaving: AbortSignal): Promise<Client> {
+  const call = caller(homeserver, leaving);
   const { access_token: token, user_id: me } = Login.parse(
     await call("POST", "/v3/login", undefined, {
       type: "m.login.password",
@@ -46,6 +56,20 @@ export async function login(homeserver: string, user: string, password: string):
     }),
   );
   const direct = `/v3/user/${encodeURIComponent(me)}/account_data/m.direct`;
+  // Where we are in the stream of events. Kept, because Synapse answers a second sync without a place from its cache.
+  let place: string | undefined;
+  const sync = async (waitMs: number) => {
+    const since = place === undefined ? {} : { since: place };
+    const query = new URLSearchParams({
+      ...since,
+      filter: FILTER,
+      timeout: String(Math.round(waitMs)),
+      set_presence: "offline",
+    });
+    const answer = Sync.parse(await call("GET", `/v3/sync?${query}`, token));
+    place = answer.next_batch;
+    return answer;
+  };
   return {
     async directRoom(other) {
       const known = Direct.parse(await call("GET", direct, token).catch(() => ({})));
@@ -58,41 +82,39 @@ export async function login(homeserver: string, user: string, password: string):
       await call("PUT", direct, token, { ...known, [other]: [...(known[other] ?? []), room_id] });
       return room_id;
     },
-    async now() {
-      return Sync.parse(await call("GET", "/v3/sync?timeout=0&set_presence=offline", token)).next_batch;
+    async catchUp() {
+      await sync(0);
     },
     async send(room, text) {
       const path = `/v3/rooms/${encodeURIComponent(room)}/send/m.room.message/${randomUUID()}`;
       await call("PUT", path, token, { msgtype: "m.text", body: text, "m.mentions": {} });
     },
-    async *events(room, sender, since, patienceMs) {
-      let from = since;
+    async *events(room, sender, patienceMs) {
       let until = Date.now() + patienceMs;
       while (Date.now() < until) {
-        const wait = Math.max(Math.min(SYNC_MS, until - Date.now()), 0);
-        const query = new URLSearchParams({ since: from, timeout: String(wait), set_presence: "offline" });
-        const sync = Sync.parse(await call("GET", `/v3/sync?${query}`, token));
-        from = sync.next_batch;
-        const said = sync.rooms?.join?.[room]?.timeline.events.filter((event) => event.sender === sender) ?? [];
+        const news = await sync(Math.max(Math.min(SYNC_MS, until - Date.now()), 0));
+        const said = news.rooms?.join?.[room]?.timeline.events.filter((event) => event.sender === sender) ?? [];
         if (said.length > 0) until = Date.now() + patienceMs;
         yield* said;
       }
     },
     async logout() {
-      await call("POST", "/v3/logout", token, {});
+      await caller(homeserver)("POST", "/v3/logout", token, {});
     },
   };
 }
 
 type Call = (method: string, path: string, token?: string, body?: object) => Promise<unknown>;
 
-function caller(homeserver: string): Call {
+function caller(homeserver: string, leaving?: AbortSignal): Call {
   return async (method, path, token, body) => {
     const answer = await fetch(`${homeserver}/_matrix/client${path}`, {
       method,
       headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) },
       ...(body ? { body: JSON.stringify(body) } : {}),
+      ...(leaving ? { signal: leaving } : {}),
     }).catch(() => {
+      leaving?.throwIfAborted();
       throw new SettingsError(`The homeserver at ${homeserver} does not answer any more.`);
     });
     if (!answer.ok) throw new Error(`${method} ${path.split("?")[0]}: ${answer.status} ${await answer.text()}`);
@@ -102,6 +124,8 @@ function caller(homeserver: string): Call {
 
 /** An agent that was invited but is not there yet counts: it is on its way. */
 async function hasBoth(call: Call, token: string, room: string, other: string): Promise<boolean> {
-  const members = Members.parse(await call("GET", `/v3/rooms/${encodeURIComponent(room)}/joined_members`, token));
-  return Object.keys(members.joined).length <= 2 && other in members.joined;
+  const path = `/v3/rooms/${encodeURIComponent(room)}/members`;
+  const members = Members.parse(await call("GET", path, token));
+  const present = members.chunk.filter(({ content }) => ["join", "invite"].includes(content.membership));
+  return present.length <= 2 && present.some(({ state_key }) => state_key === other);
 }

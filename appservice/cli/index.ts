@@ -1,5 +1,5 @@
 /** The `troupe` command. */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { loadDotEnv } from "../host/settings.ts";
 import { apply } from "./apply.ts";
 import { chat } from "./chat.ts";
@@ -17,11 +17,9 @@ program
   .description("Talk to an agent of the running playground.")
   .argument("<agent>", "the agent's id, such as guide")
   .argument("[text...]", "what to say; without it a small chat opens")
-  .option("--timeout <seconds>", "give up after so long without any news", "120")
+  .option("--timeout <seconds>", "give up after so long without any news", seconds, 120)
   .addHelpText("after", '\nExample:\n  npx troupe chat guide "hello"')
-  .action((agent: string, text: string[], { timeout }: { timeout: string }) =>
-    chat(agent, text.join(" "), Number(timeout)),
-  );
+  .action((agent: string, text: string[], { timeout }: { timeout: number }) => chat(agent, text.join(" "), timeout));
 
 program
   .command("apply")
@@ -48,7 +46,13 @@ program
 program
   .command("serve")
   .description("Run the bridge on this machine, set up by the environment or .env.")
-  .addHelpText("after", "\nThe settings are in the README.")
+  .addHelpText("after", "\nExample:\n  npx troupe serve\n\nThe settings are in the README.")
   .action(serveConfigured);
+
+function seconds(text: string): number {
+  const given = Number(text);
+  if (given > 0) return given;
+  throw new InvalidArgumentError("It is a number of seconds.");
+}
 
 await program.parseAsync().catch(complain);

@@ -12,12 +12,19 @@ const Mark = z.object({
   parts: z.number().optional(),
 });
 const Content = z.looseObject({ body: z.string(), [CONTENT_KEY]: Mark });
-const Event = z.object({ content: z.looseObject({ "m.new_content": z.unknown().optional() }) });
+const Event = z.object({
+  event_id: z.string(),
+  content: z.looseObject({
+    "m.new_content": z.unknown().optional(),
+    "m.relates_to": z.looseObject({ rel_type: z.string().optional(), event_id: z.string().optional() }).optional(),
+  }),
+});
 
 export class Printer {
   isWhole = false;
   #write: (piece: string) => void;
   #turn: string | undefined;
+  #seen = new Set<string>();
   #printed = new Map<number, string>();
   #final = new Set<number>();
 
@@ -29,11 +36,16 @@ export class Printer {
   take(raw: unknown): boolean {
     const event = Event.safeParse(raw);
     if (!event.success) return this.isWhole;
-    const content = Content.safeParse(event.data.content["m.new_content"] ?? event.data.content);
+    const relation = event.data.content["m.relates_to"];
+    const isEdit = relation?.rel_type === "m.replace";
+    // An edit of what we have not seen belongs to an earlier answer that is still being finished.
+    if (isEdit && !this.#seen.has(relation?.event_id ?? "")) return this.isWhole;
+    const content = Content.safeParse(isEdit ? event.data.content["m.new_content"] : event.data.content);
     if (!content.success) return this.isWhole;
     const { turn, kind, part, parts = 1 } = content.data[CONTENT_KEY];
-    this.#turn ??= turn;
+    if (part === 0) this.#turn ??= turn;
     if (turn !== this.#turn) return this.isWhole;
+    this.#seen.add(event.data.event_id);
     this.#print(part, content.data.body);
     if (kind !== "draft") this.#final.add(part);
     this.isWhole = kind !== "draft" && this.#final.size >= parts;

@@ -2,20 +2,34 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { stringify } from "yaml";
+import * as z from "zod/v4";
+import { Config } from "#core/config.ts";
 import { type Registration, registrationShape, usersRegex } from "#core/protocol/registration.ts";
 import { SettingsError } from "../host/settings.ts";
 
-interface Options {
+interface Options extends Namespace {
   url: string;
-  serverName: string;
   out: string;
-  ghostPrefix: string;
-  botLocalpart: string;
 }
 
+/** The bridge reads the same words from its settings, and by the same rules. */
+const Wishes = z.object({
+  "--url": z.url({ protocol: /^https?$/, error: "is no http(s) URL; it is where the homeserver reaches the bridge" }),
+  "--server-name": Config.shape.SERVER_NAME,
+  "--ghost-prefix": Config.shape.GHOST_PREFIX,
+  "--bot-localpart": Config.shape.BOT_LOCALPART,
+});
+
 export async function registration({ url, serverName, out, ghostPrefix, botLocalpart }: Options): Promise<void> {
-  if (!URL.canParse(url))
-    throw new SettingsError(`--url ${url} is no URL; it is where the homeserver reaches the bridge.`);
+  const wishes = Wishes.safeParse({
+    "--url": url,
+    "--server-name": serverName,
+    "--ghost-prefix": ghostPrefix,
+    "--bot-localpart": botLocalpart,
+  });
+  if (!wishes.success) {
+    throw new SettingsError(wishes.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("\n"));
+  }
   const made = await freshRegistration(url, { serverName, ghostPrefix, botLocalpart });
   mkdirSync(dirname(resolve(out)), { recursive: true, mode: 0o700 });
   try {
@@ -37,13 +51,19 @@ For the bridge (in its environment or .env):
   SERVER_NAME=${serverName}
   AS_TOKEN=<as_token of that file>
   HS_TOKEN=<hs_token of that file>
-`);
+${otherThanPreset(ghostPrefix, botLocalpart)}`);
+}
+
+function otherThanPreset(ghostPrefix: string, botLocalpart: string): string {
+  const prefix = ghostPrefix === Config.shape.GHOST_PREFIX.parse(undefined) ? "" : `  GHOST_PREFIX=${ghostPrefix}\n`;
+  const bot = botLocalpart === Config.shape.BOT_LOCALPART.parse(undefined) ? "" : `  BOT_LOCALPART=${botLocalpart}\n`;
+  return prefix + bot;
 }
 
 type Namespace = Parameters<typeof usersRegex>[0];
 
 /** matrix-appservice-bridge makes the tokens and the known keys; the shape adds those it does not know. */
-export async function freshRegistration(url: string, namespace: Namespace): Promise<Registration> {
+async function freshRegistration(url: string, namespace: Namespace): Promise<Registration> {
   // The library's import prints a deprecation that is not ours to mend.
   Object.assign(process, { noDeprecation: true });
   const { AppServiceRegistration } = await import("matrix-appservice-bridge");

@@ -1,7 +1,7 @@
 /** `troupe.yaml`: the agents as an operator writes them. Strict, and every complaint says where it is about. */
 import { readFileSync } from "node:fs";
-import { dirname, extname, resolve } from "node:path";
-import { LineCounter, parseDocument } from "yaml";
+import { dirname, resolve } from "node:path";
+import { type Document, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/v4";
 import { Agent, BackendSpec } from "#core/agent.ts";
 import { AgentId } from "#core/protocol/ids.ts";
@@ -14,13 +14,14 @@ const Written = z.strictObject({
 });
 const File = z.strictObject({ agents: z.record(AgentId, Written) });
 
-const MEDIA_TYPE: Record<string, string> = {
-  ".png": "image/png",
-  ".jpg": "image/jpeg",
-  ".jpeg": "image/jpeg",
-  ".gif": "image/gif",
-  ".webp": "image/webp",
-};
+/** What a picture begins with, read as Latin-1. The name of a file may lie about it. */
+const MEDIA_TYPES: readonly [magic: string, at: number, mediaType: string][] = [
+  ["\x89PNG\r\n\x1a\n", 0, "image/png"],
+  ["\xff\xd8\xff", 0, "image/jpeg"],
+  ["GIF8", 0, "image/gif"],
+  ["WEBP", 8, "image/webp"],
+];
+const MAGIC_BYTES = 16;
 
 /** The agents of a file, or all that is wrong with it, a line each. A backend's own settings the bridge checks. */
 export function readAgentsFile(path: string): Result<Agent[], string> {
@@ -33,15 +34,11 @@ export function readAgentsFile(path: string): Result<Agent[], string> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [broken] = document.errors;
-  if (broken) return err(`${path}: ${broken.message}`);
+  if (broken) return err(`${path}:${lines.linePos(broken.pos[0]).line}: ${brokenBy(broken, text)}`);
 
-  const file = File.safeParse(document.toJS());
+  const file = File.safeParse(unfolded(document));
   if (!file.success) {
-    const place = (keys: readonly PropertyKey[]): string => {
-      const node = document.getIn(keys, true);
-      const range = node !== null && typeof node === "object" && "range" in node ? node.range : undefined;
-      return Array.isArray(range) ? `${path}:${lines.linePos(Number(range[0])).line}` : path;
-    };
+    const place = (keys: readonly PropertyKey[]) => `${path}${lineOf(document, lines, keys)}`;
     return err(file.error.issues.map((issue) => `${place(issue.path)}: ${sentence(issue)}`).join("\n"));
   }
   const agents: Agent[] = [];
@@ -53,7 +50,34 @@ export function readAgentsFile(path: string): Result<Agent[], string> {
   return ok(agents);
 }
 
+/** The parser's own sentence ends with its place and a picture of it; of those the place is told before it. */
+function brokenBy({ code, message, pos }: Document.Parsed["errors"][number], text: string): string {
+  if (code === "DUPLICATE_KEY") return `${text.slice(...pos).split(":")[0]} is there twice`;
+  return message.split(/ at line \d+/)[0] ?? message;
+}
+
+function unfolded(document: Document.Parsed): unknown {
+  try {
+    return document.toJS();
+  } catch {
+    // Aliases that unfold without end are no list of agents either.
+    return undefined;
+  }
+}
+
+/** Of the nearest thing around it that is there: what is missing has no line. */
+function lineOf(document: Document.Parsed, lines: LineCounter, keys: readonly PropertyKey[]): string {
+  for (let length = keys.length; length > 0; length--) {
+    const node = document.getIn(keys.slice(0, length), true);
+    const range = node !== null && typeof node === "object" && "range" in node ? node.range : undefined;
+    if (Array.isArray(range)) return `:${lines.linePos(Number(range[0])).line}`;
+  }
+  return "";
+}
+
 function sentence(issue: z.core.$ZodIssue): string {
+  if (issue.path.length === 0 && issue.code === "invalid_type")
+    return "this is no list of agents; it begins with agents:";
   const where = issue.path.join(".") || "the file";
   if (issue.code === "unrecognized_keys")
     return `${where} has no setting ${issue.keys.map((key) => `"${key}"`).join(", ")}`;
@@ -69,11 +93,14 @@ function toAgent(path: string, id: string, { name, avatar, backend }: z.infer<ty
 }
 
 function readAvatar(path: string): Result<{ mediaType: string; base64: string }, string> {
-  const mediaType = MEDIA_TYPE[extname(path).toLowerCase()];
-  if (!mediaType) return err("is no picture; use .png, .jpg, .gif or .webp");
+  let bytes: Buffer;
   try {
-    return ok({ mediaType, base64: readFileSync(path).toString("base64") });
+    bytes = readFileSync(path);
   } catch {
     return err(`${path} cannot be read`);
   }
+  const beginning = bytes.toString("latin1", 0, MAGIC_BYTES);
+  const mediaType = MEDIA_TYPES.find(([magic, at]) => beginning.startsWith(magic, at))?.[2];
+  if (!mediaType) return err(`${path} is no PNG, JPEG, GIF or WebP picture`);
+  return ok({ mediaType, base64: bytes.toString("base64") });
 }

@@ -12,7 +12,7 @@ import * as z from "zod/v4";
 import { aloneIn } from "../host/alone.ts";
 import { commandOf, lastLines, run } from "./processes.ts";
 
-export const SYNAPSE_VERSION = "1.163.2";
+const SYNAPSE_VERSION = "1.163.2";
 const HEALTHY_MS_MAX = 60_000;
 const STOPPING_MS_MAX = 10_000;
 const INSTALLING_MS_MAX = 600_000;

@@ -54,7 +54,7 @@ export const unknownPath = (c: Context): Response => plain(c, unrecognized(404))
 
 const plain = (c: Context, { status, body }: { status: 400 | 401 | 403 | 404 | 405 | 500; body: object }) =>
   c.json(body, status);
-export const answer = (c: Context, errcode: Errcode, sentence: string) => plain(c, matrixError(errcode, sentence));
+const answer = (c: Context, errcode: Errcode, sentence: string) => plain(c, matrixError(errcode, sentence));
 
 const BEARER = /^Bearer (.+)$/i;
 

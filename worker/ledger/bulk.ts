@@ -20,7 +20,7 @@ export function jsonLists(rows: Iterable<readonly Cell[]>): string[] {
   let list: string[] = [];
   let bytes = 0;
   for (const row of rows) {
-    const json = JSON.stringify(row.map(wellFormed));
+    const json = JSON.stringify(row.map((cell) => (typeof cell === "string" ? storable(cell) : cell)));
     const size = encoder.encode(json).length;
     if (list.length > 0 && bytes + size > LIST_BYTES_MAX) {
       lists.push(`[${list.join(",")}]`);
@@ -34,11 +34,15 @@ export function jsonLists(rows: Iterable<readonly Cell[]>): string[] {
   return lists;
 }
 
-/** SQLite would make broken UTF-8 of half a surrogate pair, and no driver could read that row again. */
-const wellFormed = (cell: Cell): Cell => (typeof cell === "string" ? cell.toWellFormed() : cell);
+/**
+ * A text every driver can read again. Of half a surrogate pair SQLite's JSON makes broken UTF-8, on which libSQL ends
+ * the whole process; at a NUL libSQL ends the text.
+ */
+export const storable = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
 
 /** At most 64 KiB of a text, in whole characters. */
 export function cutRaw(raw: string): string {
-  const { read } = encoder.encodeInto(raw, new Uint8Array(RAW_BYTES_MAX));
-  return raw.slice(0, read);
+  const text = storable(raw);
+  const { read } = encoder.encodeInto(text, new Uint8Array(RAW_BYTES_MAX));
+  return text.slice(0, read);
 }

@@ -109,11 +109,14 @@ function decideContract(make: Make): void {
     expect((await ledger.roomFacts(ROOM, [])).joinedCount).toBe(3);
   });
 
-  test("a prompt with half a surrogate pair makes a turn that can be read", async () => {
+  test("half a surrogate pair or a NUL in a prompt or a reply costs that character and nothing else", async () => {
     const ledger = await make();
-    const prompt = { ...aTurn().prompt, text: "half \ud83d, whole 😀" };
-    const lease = await queued(ledger, aTurn({ prompt }));
-    expect((await ledger.currentTurn(lease))?.prompt.text).toBe("half \ufffd, whole 😀");
+    const odd = "half \ud83d, nul \0, whole 😀";
+    const turn = aTurn({ prompt: { ...aTurn().prompt, text: odd } });
+    const lease = await queued(ledger, turn);
+    await ledger.answered(lease, turn.id, { kind: "reply", markdown: odd }, []);
+    const text = "half \ufffd, nul \ufffd, whole 😀";
+    expect(await ledger.currentTurn(lease)).toMatchObject({ prompt: { text }, reply: { markdown: text } });
   });
 
   test("verdicts are counted by their reason", async () => {

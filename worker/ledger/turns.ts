@@ -3,6 +3,7 @@ import { and, asc, desc, eq, inArray, isNotNull, sql } from "drizzle-orm";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Turn } from "#core/turn.ts";
 import type { Ledger } from "#ports";
+import { storable } from "./bulk.ts";
 import { count, type Database, held, nameOf } from "./database.ts";
 import { insertFrozen } from "./outbox.ts";
 import { controls, outbox, turns } from "./schema.ts";
@@ -59,7 +60,7 @@ export function sessions(
         ),
         db
           .update(turns)
-          .set({ state: "answered", replyKind: reply.kind, reply: reply.markdown, notBeforeMs: 0 })
+          .set({ state: "answered", replyKind: reply.kind, reply: storable(reply.markdown), notBeforeMs: 0 })
           .where(and(eq(turns.id, turnId), open, held(lease)))
           .returning({ id: turns.id }),
       ]);

@@ -7,7 +7,7 @@ const TOKENS_A_MESSAGE = 4;
 
 const encoder = new TextEncoder();
 
-export const tokensOf = ({ parts }: InputMessage): number =>
+const tokensOf = ({ parts }: InputMessage): number =>
   parts.reduce((sum, { text }) => sum + Math.ceil(encoder.encode(text).length / BYTES_A_TOKEN), TOKENS_A_MESSAGE);
 
 /** The newest messages that fit, oldest first. The last `kept` of them are what is asked now, and always stay. */

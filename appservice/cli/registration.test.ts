@@ -1,0 +1,53 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { complaints, Registration } from "#core/protocol/registration.ts";
+import { registration } from "./registration.ts";
+
+const NAMESPACE = { serverName: "example.org", ghostPrefix: "agent_", botLocalpart: "troupe" };
+const WISHES = { url: "http://127.0.0.1:9993", ...NAMESPACE };
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "troupe-registration-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("a fresh registration", () => {
+  test("fits the settings it was made for, and has tokens of its own", async () => {
+    const made = await Promise.all(
+      ["a.yaml", "b.yaml"].map(async (name) => {
+        await registration({ ...WISHES, url: "http://127.0.0.1:9993/", out: join(folder, name) });
+        return Registration.parse(parse(readFileSync(join(folder, name), "utf8")));
+      }),
+    );
+    for (const one of made) {
+      expect(complaints(one, NAMESPACE)).toEqual([]);
+      expect(one.url).toBe("http://127.0.0.1:9993");
+    }
+    const tokens = made.flatMap(({ as_token, hs_token }) => [as_token, hs_token]);
+    expect(new Set(tokens).size).toBe(4);
+    for (const token of tokens) expect(token).toMatch(/^[\x21-\x7e]{32,}$/);
+  });
+
+  test("is written for its owner only, and never over one that is there", async () => {
+    const out = join(folder, "new", "registration.yaml");
+    await registration({ ...WISHES, out });
+    expect(statSync(out).mode & 0o777).toBe(0o600);
+    const before = readFileSync(out, "utf8");
+
+    await expect(registration({ ...WISHES, out })).rejects.toThrow("is there already and stays as it is");
+    expect(readFileSync(out, "utf8")).toBe(before);
+  });
+
+  test.for<[option: string, over: Partial<typeof WISHES>]>([
+    ["--url", { url: "ftp://127.0.0.1" }],
+    ["--server-name", { serverName: "" }],
+    ["--ghost-prefix", { ghostPrefix: "Agent " }],
+    ["--bot-localpart", { botLocalpart: "" }],
+  ])("is refused with a sentence about %s when that is wrong", async ([option, over]) => {
+    await expect(registration({ ...WISHES, ...over, out: join(folder, "never.yaml") })).rejects.toThrow(option);
+  });
+});

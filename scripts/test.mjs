@@ -1,0 +1,49 @@
+/**
+ * `npm test`: the checks, the pure tests, the tests in workerd, the bundle, the live tests on a real Synapse. All of it,
+ * whatever fails, and a last line that counts. With arguments it is `vitest run` with them.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CHECKS } from "./check.mjs";
+import { run, steps } from "./steps.mjs";
+
+const folder = mkdtempSync(join(tmpdir(), "troupe-test-"));
+const counted = { passed: 0, failed: 0, skipped: 0 };
+
+/** One vitest project; a run that failed without a failed test (it could not start) counts as one. */
+async function project(name, more = []) {
+  const report = join(folder, `${name}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { code } = await run(["vitest", "run", "--project", name, ...reporters, ...more], { loud: true });
+  const { passed, failed, skipped } = read(report);
+  counted.passed += passed;
+  counted.skipped += skipped;
+  counted.failed += code !== 0 ? Math.max(failed, 1) : failed;
+}
+
+function read(report) {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, "utf8"));
+    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests };
+  } catch {
+    // No report: vitest did not get so far, and its exit code says so.
+    return { passed: 0, failed: 0, skipped: 0 };
+  }
+}
+
+const given = process.argv.slice(2);
+if (given.length > 0) {
+  process.exitCode = (await run(["vitest", "run", ...given], { loud: true })).code;
+} else {
+  const checks = [...CHECKS, { name: "bundle", command: ["node", "scripts/bundle.mjs"] }];
+  const failed = await steps(checks);
+  counted.passed += checks.length - failed;
+  counted.failed += failed;
+  for (const name of ["pure", "workerd", "live"]) await project(name);
+  const { passed, failed: broken, skipped } = counted;
+  process.stdout.write(`\n${passed} passed, ${broken} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
+  // A test that is skipped has not been run, and nobody should have to notice that.
+  process.exitCode = broken > 0 || skipped > 0 ? 1 : 0;
+}
+rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,184 @@
+/** Who may import whom, and how large things may be. These tables are the rule; the one in the README is their picture. */
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
+import { describe, expect, test } from "vitest";
+import { SPEC_VERSION } from "#core/protocol/version.ts";
+
+const EVERY_ROOM = ["core", "ports"];
+const APP = [
+  "app",
+  "admin",
+  "backends",
+  "delivery",
+  "ingress",
+  "lanes",
+  "ledger",
+  "matrix",
+  "observe",
+  "router",
+  "turns",
+];
+const NODE = ["node:*", "yaml", "@hono/node-server", "@libsql/client", "drizzle-orm"];
+
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  core: ["zod"],
+  ports: ["core"],
+  ingress: [...EVERY_ROOM, "hono"],
+  ledger: [...EVERY_ROOM, "drizzle-orm", "@libsql/client"],
+  router: EVERY_ROOM,
+  lanes: EVERY_ROOM,
+  turns: EVERY_ROOM,
+  backends: [...EVERY_ROOM, "zod", "ai", "@ai-sdk/openai-compatible"],
+  delivery: [...EVERY_ROOM, "marked"],
+  // What a homeserver answers is read where it arrives.
+  matrix: [...EVERY_ROOM, "zod"],
+  admin: [...EVERY_ROOM, "hono"],
+  observe: EVERY_ROOM,
+  app: [...APP, "core", "ports", "hono"],
+  host: ["core", "ports", "app", "ledger", "observe", "@libsql/client", "cloudflare:workers"],
+  index: ["app", "host"],
+  "appservice/host": [...NODE, ...APP, "core", "ports", "host", "zod"],
+  "appservice/cli": [
+    ...NODE,
+    "core",
+    "zod",
+    "appservice/host",
+    "appservice/playground",
+    "commander",
+    "matrix-appservice-bridge",
+  ],
+  "appservice/playground": [...NODE, "core", "zod", "appservice/host"],
+  "appservice/index": ["appservice/cli", "appservice/host", "appservice/playground"],
+  // Test harness: what runs the rest from outside.
+  "appservice/live": [...NODE, "core", "appservice/playground", "vitest", "@copilotkit/aimock", "matrix-js-sdk"],
+};
+
+/** The room a file lives in: `worker/core/gate.ts` → core, `appservice/cli/chat.ts` → appservice/cli. */
+function room(file: string): string {
+  const [top = "", second = ""] = file.replace(/\.ts$/, "").split("/");
+  return top === "appservice" ? `appservice/${second}` : second;
+}
+
+const importsOf = (source: string) =>
+  [...source.matchAll(/\b(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+
+function target(from: string, specifier: string): string {
+  if (specifier.startsWith("#")) return specifier.slice(1).split("/")[0] ?? "";
+  if (specifier.startsWith(".")) return room(posix.join(posix.dirname(from), specifier));
+  if (specifier.startsWith("node:")) return "node:*";
+  return specifier.match(/^(@[^/]+\/)?[^/]+/)?.[0] ?? specifier;
+}
+
+function forbidden(from: string, specifier: string): boolean {
+  const to = target(from, specifier);
+  return to !== room(from) && !MAY_IMPORT[room(from)]?.includes(to);
+}
+
+const isTest = (file: string) => /\.(test|contract|suite)\.ts$|\/testing\/|\.d\.ts$/.test(file);
+const files = globSync(["worker/**/*.ts", "appservice/**/*.ts"]).filter((file) => !isTest(file));
+
+describe("boundaries", () => {
+  test("looks at the whole tree", () => expect(files.length).toBeGreaterThan(60));
+  test("sees every form of import", () => {
+    const source = 'import "a"; import b from "b"; export * from "c"; await import("d"); import type { E } from "e";';
+    expect(importsOf(source)).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  test.for(files)("%s", (file) => {
+    expect(importsOf(readFileSync(file, "utf8")).filter((to) => forbidden(file, to))).toEqual([]);
+  });
+
+  test.for<[from: string, to: string]>([
+    ["worker/core/x.ts", "#ports"],
+    ["worker/core/x.ts", "../ports.ts"],
+    ["worker/core/protocol/x.ts", "../../ledger/x.ts"],
+    ["worker/core/x.ts", "hono"],
+    ["worker/ports.ts", "hono"],
+    ["worker/ingress/x.ts", "../ledger/x.ts"],
+    ["worker/ledger/x.ts", "hono"],
+    ["worker/router/x.ts", "../ingress/x.ts"],
+    ["worker/router/x.ts", "drizzle-orm/d1"],
+    ["worker/router/x.ts", "#testing/events.ts"],
+    ["worker/lanes/x.ts", "../turns/x.ts"],
+    ["worker/lanes/x.ts", "zod"],
+    ["worker/backends/echo/x.ts", "../../ledger/x.ts"],
+    ["worker/turns/x.ts", "cloudflare:workers"],
+    ["worker/turns/x.ts", "ai"],
+    ["worker/delivery/x.ts", "../matrix/x.ts"],
+    ["worker/matrix/x.ts", "../delivery/x.ts"],
+    ["worker/admin/x.ts", "../ledger/x.ts"],
+    ["worker/observe/x.ts", "node:fs"],
+    ["worker/app.ts", "./host/lane.ts"],
+    ["worker/host/x.ts", "node:fs"],
+    ["worker/index.ts", "cloudflare:workers"],
+    ["appservice/host/x.ts", "cloudflare:workers"],
+    ["appservice/cli/x.ts", "../../worker/router/x.ts"],
+    ["appservice/playground/x.ts", "../cli/x.ts"],
+    ["appservice/index.ts", "node:fs"],
+    ["appservice/keys/x.ts", "../../worker/router/x.ts"],
+  ])("would catch %s → %s", ([from, to]) => expect(forbidden(from, to)).toBe(true));
+});
+
+/** What a runtime has and another has not, and what makes a pure room impure. */
+const BANNED: Array<[room: RegExp, words: RegExp]> = [
+  [/^worker\/core\//, /\bMath\.random\b|\bnew Date\b|\bDate\.now\b|\bsetTimeout\b|\bcrypto\./],
+  [/^worker\//, /\bprocess\.|\bBuffer\b|\b__dirname\b/],
+  [/./, /@ts-ignore|@ts-nocheck|@ts-expect-error|biome-ignore|eslint-disable/],
+];
+const bannedIn = (file: string, source: string) =>
+  BANNED.filter(([where, words]) => where.test(file) && words.test(source)).map(([, words]) => String(words));
+
+describe("words", () => {
+  test.for(files)("%s", (file) => expect(bannedIn(file, readFileSync(file, "utf8"))).toEqual([]));
+  test.for([
+    ["worker/core/x.ts", "Math.random()"],
+    ["worker/turns/x.ts", "process.env.X"],
+    ["worker/matrix/x.ts", "Buffer.from(x)"],
+    ["appservice/cli/x.ts", "// @ts-ignore"],
+  ] as const)("would catch %s: %s", ([file, source]) => expect(bannedIn(file, source)).toHaveLength(1));
+});
+
+const ENTRIES_MAX = 12;
+/** Code files and folders of each folder; tests, contracts and generated files do not count, nor does `worker/` itself. */
+function entries(paths: readonly string[]): Map<string, Set<string>> {
+  const folders = new Map<string, Set<string>>();
+  for (const path of paths.filter((file) => !isTest(file))) {
+    const parts = path.split("/");
+    for (let depth = 1; depth < parts.length; depth++) {
+      const folder = parts.slice(0, depth).join("/");
+      if (folder === "worker") continue;
+      folders.set(folder, (folders.get(folder) ?? new Set()).add(parts[depth] ?? ""));
+    }
+  }
+  return folders;
+}
+const crowded = (paths: readonly string[]) =>
+  [...entries(paths)].filter(([, set]) => set.size > ENTRIES_MAX).map(([name]) => name);
+
+describe("the house", () => {
+  const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" })
+    .trim()
+    .split("\n");
+  const code = tracked.filter((file) => /\.(ts|js|mjs|cjs)$/.test(file));
+
+  test("has no crowded folder", () => expect(crowded(code)).toEqual([]));
+  test("would notice one", () => {
+    expect(crowded(Array.from({ length: 13 }, (_, n) => `worker/core/x${n}.ts`))).toEqual(["worker/core"]);
+  });
+  test("has no file with a name that says nothing", () => {
+    const empty =
+      /(^|[/-])(manager|handler|helper|utils|common|misc|service|controller|processor|data|info|base|bridge)(\.|\/|$)/;
+    expect(code.filter((file) => empty.test(file))).toEqual([]);
+    expect(empty.test("worker/core/utils.ts")).toBe(true);
+  });
+  test("names one version of the specification", () => {
+    const links = tracked
+      .filter((file) => /\.(ts|md)$/.test(file))
+      .flatMap((file) =>
+        [...readFileSync(file, "utf8").matchAll(/spec\.matrix\.org\/([^/\s)]+)/g)].map((match) => match[1]),
+      );
+    expect(links.length).toBeGreaterThan(10);
+    expect(new Set(links)).toEqual(new Set([SPEC_VERSION]));
+  });
+});
