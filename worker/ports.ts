@@ -134,6 +134,8 @@ export interface Ledger {
   roomFacts(roomId: RoomId, askedAgents: readonly AgentId[] | undefined, repliedTo?: EventId): Promise<RoomFacts>;
   /** One atomic batch: the verdict on the event's row, its turns, its memberships, its controls. */
   decide(lease: Lease, event: WaitingEvent, decision: Decision): Promise<boolean>;
+  /** Many verdicts that bring nothing, in one batch; true when all of them were written. */
+  ignore(lease: Lease, ignored: readonly { seq: number; reason: string }[]): Promise<boolean>;
   /** The whole membership of a room as just read from the homeserver. */
   setMembers(roomId: RoomId, members: readonly Membership[]): Promise<void>;
   /** Sessions of the room with a turn that is not answered yet. */

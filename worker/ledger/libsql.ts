@@ -6,7 +6,23 @@ import type { Ledger } from "#ports";
 import { isNonEmpty } from "./database.ts";
 import { createLedger } from "./ledger.ts";
 
-export function libsqlLedger(client: Client, namespace: Namespace): Ledger {
+/**
+ * `relaxed` is a second connection to the same file that does not wait for the disk. What goes over it survives any crash
+ * of ours; a power cut may take the last of it back, which leaves work to be done again under the same keys and nothing
+ * lost. What was promised to somebody goes over `client`: what was pushed, what a backend answered, what is to be sent.
+ */
+export function libsqlLedger(client: Client, namespace: Namespace, relaxed: Client = client): Ledger {
+  const { claim, renew, release, decide, ignore, startAttempt, postpone, takeStop, delivered, ended, retryOut } = over(
+    relaxed,
+    namespace,
+  );
+  return {
+    ...over(client, namespace),
+    ...{ claim, renew, release, decide, ignore, startAttempt, postpone, takeStop, delivered, ended, retryOut },
+  };
+}
+
+function over(client: Client, namespace: Namespace): Ledger {
   const db = drizzle({ client });
   return createLedger({
     db,

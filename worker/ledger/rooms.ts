@@ -13,9 +13,11 @@ const AGENTS_LOOKED_AT_MAX = 2;
 
 export function rooms(
   database: Database,
-): Pick<Ledger, "nextEvents" | "roomFacts" | "decide" | "setMembers" | "openSessions" | "verdicts"> {
+): Pick<Ledger, "nextEvents" | "roomFacts" | "decide" | "ignore" | "setMembers" | "openSessions" | "verdicts"> {
   const { db, atomic } = database;
   return {
+    ...decisions(database),
+
     async nextEvents(lease, limit) {
       const rows = await db
         .select({ seq: events.seq, event: events.event, receivedAtMs: events.receivedAtMs })
@@ -47,16 +49,6 @@ export function rooms(
       return { joinedCount: joined.length, joinedAgents: present, ...(repliedAgent ? { repliedAgent } : {}) };
     },
 
-    async decide(lease, { seq }, decision) {
-      const decided = db
-        .update(events)
-        .set({ verdict: decision.reason })
-        .where(and(eq(events.seq, seq), isNull(events.verdict), held(lease)))
-        .returning({ seq: events.seq });
-      const results = await atomic([...consequences(database, lease, seq, decision), decided]);
-      return count(results.at(-1)) === 1;
-    },
-
     async setMembers(roomId, list) {
       const inserts = jsonLists(list.map(({ userId, membership }) => [userId, membership])).map((rows) =>
         db
@@ -85,6 +77,43 @@ export function rooms(
     async verdicts() {
       const rows = await db.select().from(verdicts);
       return Object.fromEntries(rows.map((row) => [row.verdict, row.count]));
+    },
+  };
+}
+
+/** Verdicts, onto the events' rows: one with what it brings, or many that bring nothing. */
+function decisions(database: Database): Pick<Ledger, "decide" | "ignore"> {
+  const { db, atomic } = database;
+  return {
+    async decide(lease, { seq }, decision) {
+      const decided = db
+        .update(events)
+        .set({ verdict: decision.reason })
+        .where(and(eq(events.seq, seq), isNull(events.verdict), held(lease)))
+        .returning({ seq: events.seq });
+      const results = await atomic([...consequences(database, lease, seq, decision), decided]);
+      return count(results.at(-1)) === 1;
+    },
+
+    async ignore(lease, ignored) {
+      const rows = JSON.stringify(ignored.map(({ seq, reason }) => [seq, reason]));
+      const undecided = sql`${events.seq} IN (SELECT value ->> 0 FROM json_each(${rows})) AND ${events.verdict} IS NULL`;
+      const results = await atomic([
+        db
+          .insert(verdicts)
+          .select(
+            sql`SELECT value ->> 1, count(*) FROM json_each(${rows})
+                WHERE EXISTS (SELECT 1 FROM events WHERE seq = value ->> 0 AND verdict IS NULL) AND ${held(lease)}
+                GROUP BY value ->> 1`,
+          )
+          .onConflictDoUpdate({ target: verdicts.verdict, set: { count: sql`${verdicts.count} + excluded.count` } }),
+        db
+          .update(events)
+          .set({ verdict: sql`(SELECT value ->> 1 FROM json_each(${rows}) WHERE value ->> 0 = ${events.seq})` })
+          .where(and(undecided, held(lease)))
+          .returning({ seq: events.seq }),
+      ]);
+      return count(results.at(-1)) === ignored.length;
     },
   };
 }

@@ -3,10 +3,10 @@
  * agents are in the room, and the verdict rests on its row.
  */
 import { asks, type Facts, gate, promptText, type Verdict } from "#core/gate.ts";
-import { agentOfGhost, isOurs, type Namespace, splitUserId } from "#core/protocol/ids.ts";
+import { agentOfGhost, isOurs, type Namespace, type RoomId, splitUserId } from "#core/protocol/ids.ts";
 import { unreachable } from "#core/result.ts";
 import type { NewTurn, SessionKey, WaitingEvent } from "#core/turn.ts";
-import type { Decision, LaneId, Ledger, Running, Work } from "#ports";
+import type { Decision, LaneId, Ledger, RoomFacts, Running, Work } from "#ports";
 import { type JoinNeeds, join } from "./join.ts";
 import { newTurn } from "./new-turn.ts";
 
@@ -28,43 +28,71 @@ export function roomLane(needs: Needs): Work {
   };
 }
 
+/** What brings nothing is written down many at a time; everything else alone, in its place. */
 async function several(needs: Needs, running: Running, events: readonly WaitingEvent[]): Promise<"on" | "lost"> {
+  const ignored: Array<{ seq: number; reason: string }> = [];
+  const flush = async () => ignored.length === 0 || needs.ledger.ignore(running.lease, ignored.splice(0));
+  const look = oneLook(needs.ledger);
   for (const waiting of events) {
-    const next = await one(needs, running, waiting);
-    if (next === "lost") return next;
-    // A join read events back, and they come before those in hand.
-    if (next === "look_again") return "on";
+    if (running.lost.aborted) return "lost";
+    const { facts, members } = await gather(needs, waiting, look);
+    const verdict = gate(waiting.event, facts);
+    if (verdict.kind === "ignore")
+      needs.log("event_dropped", { event: waiting.event.event_id, reason: verdict.reason });
+    if (verdict.kind === "ignore" && members.length === 0) {
+      ignored.push({ seq: waiting.seq, reason: verdict.reason });
+      continue;
+    }
+    if (!(await flush()) || !(await conclude(needs, running, waiting, verdict, facts, members))) return "lost";
+    // Who is in the room may have changed, and a join read events back that come before those in hand.
+    look.forget();
+    if (verdict.kind === "join") return "on";
   }
-  return "on";
+  return (await flush()) ? "on" : "lost";
 }
 
-async function one(
+async function conclude(
   needs: Needs,
-  { lease, lost }: Running,
+  { lease }: Running,
   waiting: WaitingEvent,
-): Promise<"on" | "lost" | "look_again"> {
-  const { ledger, log } = needs;
-  if (lost.aborted) return "lost";
-  const { facts, members } = await gather(needs, waiting);
-  const verdict = gate(waiting.event, facts);
+  verdict: Verdict,
+  facts: Facts,
+  members: Decision["members"],
+): Promise<boolean> {
   const acted = await act(needs, waiting, verdict, facts);
   // A join has just read who is in the room; that its ghost was invited is old news by then.
   const news = acted.reason === "join" ? [] : members;
-  if (!(await ledger.decide(lease, waiting, { ...acted, members: news }))) return "lost";
-  if (verdict.kind === "ignore") {
-    log("event_dropped", { event: waiting.event.event_id, reason: verdict.reason });
-  }
+  if (!(await needs.ledger.decide(lease, waiting, { ...acted, members: news }))) return false;
   const sessions = [...acted.turns.map((turn) => turn.session), ...acted.stop];
   // After the write: a lost ring is made good by the sweep, a turn that was never stored by nobody.
   if (sessions.length > 0) await needs.ring([...new Set(sessions)].map((session): LaneId => `session:${session}`));
-  return verdict.kind === "join" ? "look_again" : "on";
+  return true;
+}
+
+/** Who is in a room, asked once for events that follow each other. */
+interface Look {
+  at: (roomId: RoomId) => Promise<RoomFacts>;
+  forget: () => void;
+}
+
+function oneLook(ledger: Ledger): Look {
+  let seen: Promise<RoomFacts> | undefined;
+  return {
+    at(roomId) {
+      seen ??= ledger.roomFacts(roomId, undefined);
+      return seen;
+    },
+    forget() {
+      seen = undefined;
+    },
+  };
 }
 
 /** Everything gate() may look at. Nothing is read that this event cannot need. */
-async function gather({ ledger, clock, namespace }: Needs, { event, receivedAtMs }: WaitingEvent) {
+async function gather({ ledger, clock, namespace }: Needs, { event, receivedAtMs }: WaitingEvent, look: Look) {
   const asked = asks(event);
   const mentionedGhosts = asked.mentions.flatMap((userId) => agentOfGhost(namespace, userId) ?? []);
-  const room = asked.room ? await roomFacts(ledger, event.room_id, mentionedGhosts, asked.repliedTo) : NO_ROOM;
+  const room = asked.room ? await roomFacts(ledger, look, event.room_id, mentionedGhosts, asked.repliedTo) : NO_ROOM;
   const invitee = asked.invitee ? agentOfGhost(namespace, asked.invitee) : undefined;
   const facts: Facts = {
     senderIsOurs: isOurs(namespace, event.sender),
@@ -84,12 +112,13 @@ const NO_ROOM = { mentioned: [], joinedAgents: [], joinedCount: 0 };
 
 async function roomFacts(
   ledger: Ledger,
-  roomId: WaitingEvent["event"]["room_id"],
+  look: Look,
+  roomId: RoomId,
   mentioned: Facts["mentioned"],
   repliedTo: ReturnType<typeof asks>["repliedTo"],
 ) {
   const [present, named] = await Promise.all([
-    ledger.roomFacts(roomId, undefined, repliedTo),
+    repliedTo ? ledger.roomFacts(roomId, undefined, repliedTo) : look.at(roomId),
     mentioned.length > 0 ? ledger.roomFacts(roomId, mentioned) : undefined,
   ]);
   return {

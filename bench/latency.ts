@@ -1,0 +1,259 @@
+/**
+ * How long a person waits: from the client's send to the reply in its own `/sync`, through one Synapse, side by side:
+ * an appservice of twenty lines that stores nothing, a minimal `/sync` bot, Troupe on Node, Troupe on `wrangler dev`.
+ * The contestants take turns message by message, so that what the machine does meanwhile hits all of them.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { stringify } from "yaml";
+import { type LiveClient, liveClient } from "../appservice/live/client.ts";
+import { freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "../appservice/live/hosts.ts";
+import { installSynapse, registerUser, startSynapse } from "../appservice/playground/synapse.ts";
+import { registrationShape } from "../worker/core/protocol/registration.ts";
+import { median, ms, quantile, table } from "./figures.ts";
+
+const SERVER_NAME = "bench.localhost";
+const FLOOR_MAX = 1.3;
+const SYNC_BOT_MAX = 1;
+
+const { values } = parseArgs({
+  options: {
+    n: { type: "string", default: "150" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(
+    "npm run bench:latency -- [--n 150] [--json]\n\nMessages a contestant, after twenty to warm up.\n",
+  );
+  process.exit(0);
+}
+const MESSAGES = Number(values.n);
+const WARM_UP = 20;
+
+interface Contestant {
+  name: string;
+  room: string;
+  userId: string;
+  times: number[];
+}
+
+/** The smallest appservice there can be. */
+function floorAppservice(port: number, homeserver: string, asToken: string, ghost: string): Promise<() => void> {
+  const send = (room: string, body: string) =>
+    fetch(
+      `${homeserver}/_matrix/client/v3/rooms/${encodeURIComponent(room)}/send/m.room.message/${randomUUID()}?user_id=${encodeURIComponent(ghost)}`,
+      {
+        method: "PUT",
+        headers: { authorization: `Bearer ${asToken}` },
+        body: JSON.stringify({ msgtype: "m.text", body }),
+      },
+    );
+  const server = createServer((request, response) => {
+    let text = "";
+    request.on("data", (chunk) => (text += String(chunk)));
+    request.on("end", () => {
+      response.end("{}");
+      const { events = [] } = JSON.parse(text || "{}") as { events?: BenchEvent[] };
+      for (const { type, sender, room_id, content } of events) {
+        if (type === "m.room.message" && sender !== ghost) void send(room_id, `echo ${content.body}`);
+      }
+    });
+  });
+  return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(() => server.close())));
+}
+
+interface BenchEvent {
+  type: string;
+  sender: string;
+  room_id: string;
+  content: { body?: string };
+}
+interface Sync {
+  next_batch: string;
+  rooms?: { join?: Record<string, { timeline: { events: BenchEvent[] } }> };
+}
+
+const FILTER = encodeURIComponent(
+  JSON.stringify({ presence: { types: [] }, room: { ephemeral: { types: [] }, state: { types: [] } } }),
+);
+const syncOnce = (client: LiveClient, since: string, timeout: number): Promise<Sync> =>
+  client.call<Sync>(
+    "GET",
+    `/sync?filter=${FILTER}&timeout=${timeout}${since ? `&since=${encodeURIComponent(since)}` : ""}`,
+  );
+
+/** The smallest bot there can be: one account, one loop. */
+async function syncBot(bot: LiveClient, over: AbortSignal): Promise<void> {
+  for (let since = (await syncOnce(bot, "", 0)).next_batch; !over.aborted; ) {
+    const news = await syncOnce(bot, since, 2_000);
+    since = news.next_batch;
+    for (const [room, { timeline }] of Object.entries(news.rooms?.join ?? {})) {
+      for (const { type, sender, content } of timeline.events) {
+        if (type === "m.room.message" && sender !== bot.userId) await bot.say(room, `echo ${content.body}`);
+      }
+    }
+  }
+}
+
+/** Sends one message and waits for its echo in the sync stream; both are measured by this process's clock. */
+async function measure(
+  client: LiveClient,
+  { room, userId }: Contestant,
+  since: string,
+): Promise<{ time: number; since: string }> {
+  const text = randomUUID();
+  let place = since;
+  const startedAt = performance.now();
+  await client.say(room, text);
+  for (;;) {
+    const news = await syncOnce(client, place, 10_000);
+    place = news.next_batch;
+    const events = news.rooms?.join?.[room]?.timeline.events ?? [];
+    if (events.some(({ sender, content }) => sender === userId && content.body === `echo ${text}`)) {
+      return { time: performance.now() - startedAt, since: place };
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-bench-"));
+  const python = await installSynapse({
+    venv: "data/synapse-venv",
+    progress: (line) => process.stderr.write(`${line}\n`),
+  });
+  const port = await freePort();
+  const homeserver = `http://127.0.0.1:${port}`;
+  const registrationFiles: string[] = [];
+  /** One appservice each, told apart by the prefix of its users. */
+  const register = async (id: string) => {
+    const settings = { id, port: await freePort(), asToken: `as-token-of-${id}`, hsToken: `hs-token-of-${id}` };
+    const namespace = { serverName: SERVER_NAME, ghostPrefix: `${id}_`, botLocalpart: `${id}bot` };
+    const file = join(folder, `${id}.yaml`);
+    const shape = registrationShape({ ...settings, url: `http://127.0.0.1:${settings.port}`, namespace });
+    writeFileSync(file, stringify(shape));
+    registrationFiles.push(file);
+    return { ...settings, ghost: `@${id}_echo:${SERVER_NAME}` };
+  };
+  const [floor, node, worker] = [await register("floor"), await register("node"), await register("worker")];
+  const dir = join(folder, "synapse");
+  const synapse = await startSynapse({ python, dir, port, serverName: SERVER_NAME, registrationFiles });
+  const over = new AbortController();
+  const hosts: RunningHost[] = [];
+  try {
+    for (const user of ["alice", "bot"]) await registerUser(synapse, dir, user, "password");
+    const [alice, bot] = [
+      await liveClient(homeserver, "alice", "password"),
+      await liveClient(homeserver, "bot", "password"),
+    ];
+    const closeFloor = await floorAppservice(floor.port, homeserver, floor.asToken, floor.ghost);
+    over.signal.addEventListener("abort", closeFloor);
+    for (const [kind, its] of [
+      ["node", node],
+      ["worker", worker],
+    ] as const) {
+      hosts.push(await startTroupe(kind, { ...its, homeserver, folder: join(folder, kind) }));
+    }
+    await enterFloor(homeserver, floor);
+    const contestants: Contestant[] = [];
+    for (const [name, userId] of [
+      ["floor appservice", floor.ghost],
+      ["/sync bot", bot.userId],
+      ["Troupe on Node", node.ghost],
+      ["Troupe on wrangler dev", worker.ghost],
+    ] as const) {
+      contestants.push({ name, userId, room: await alice.createRoom([userId], { is_direct: true }), times: [] });
+    }
+    const [atFloor, atBot] = contestants;
+    if (atFloor) await joinAs(homeserver, floor.asToken, floor.ghost, atFloor.room);
+    if (atBot) await bot.call("POST", `/rooms/${encodeURIComponent(atBot.room)}/join`, {});
+    const botLoop = syncBot(bot, over.signal);
+    await race(alice, contestants);
+    over.abort();
+    await botLoop;
+    report(contestants);
+  } finally {
+    over.abort();
+    for (const host of hosts) await host.kill();
+    await synapse.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function race(client: LiveClient, contestants: Contestant[]): Promise<void> {
+  let since = (await syncOnce(client, "", 0)).next_batch;
+  for (let n = 0; n < MESSAGES + WARM_UP; n++) {
+    // Each round begins with another one, so that nobody always follows the same.
+    for (let at = 0; at < contestants.length; at++) {
+      const contestant = contestants[(at + n) % contestants.length];
+      if (!contestant) continue;
+      const measured = await measure(client, contestant, since);
+      since = measured.since;
+      if (n >= WARM_UP) contestant.times.push(measured.time);
+    }
+    if (process.stderr.isTTY) process.stderr.write(`\r${n + 1} of ${MESSAGES + WARM_UP} `);
+  }
+  if (process.stderr.isTTY) process.stderr.write("\n");
+}
+
+async function startTroupe(
+  kind: HostKind,
+  its: { id: string; port: number; asToken: string; hsToken: string; homeserver: string; folder: string },
+) {
+  const settings: HostSettings = {
+    ...its,
+    serverName: SERVER_NAME,
+    adminToken: "admin-token-of-the-bench",
+    env: { GHOST_PREFIX: `${its.id}_`, BOT_LOCALPART: `${its.id}bot` },
+  };
+  const host = await startHost(kind, settings);
+  const body = JSON.stringify({ agents: [{ id: "echo", name: "Echo", backend: { use: "echo" } }] });
+  const headers = { authorization: `Bearer ${settings.adminToken}` };
+  const applied = await fetch(`${host.url}/admin/agents`, { method: "PUT", headers, body });
+  if (!applied.ok) throw new Error(`${kind}: ${await applied.text()}`);
+  return host;
+}
+
+const as = (homeserver: string, asToken: string, method: string, path: string, body: object) =>
+  fetch(`${homeserver}/_matrix/client/v3${path}`, {
+    method,
+    headers: { authorization: `Bearer ${asToken}` },
+    body: JSON.stringify(body),
+  });
+
+async function enterFloor(homeserver: string, { asToken }: { asToken: string }): Promise<void> {
+  const account = { type: "m.login.application_service", username: "floor_echo", inhibit_login: true };
+  await as(homeserver, asToken, "POST", "/register", account);
+}
+const joinAs = (homeserver: string, asToken: string, userId: string, room: string) =>
+  as(homeserver, asToken, "POST", `/rooms/${encodeURIComponent(room)}/join?user_id=${encodeURIComponent(userId)}`, {});
+
+function report(contestants: Contestant[]): void {
+  const [floor, bot, node] = contestants.map(({ times }) => median(times));
+  const ratio = (of: number | undefined, to: number | undefined) => (of ?? 0) / (to ?? 1);
+  const [toFloor, toBot] = [ratio(node, floor), ratio(node, bot)];
+  if (values.json) {
+    const medians = Object.fromEntries(contestants.map(({ name, times }) => [name, median(times)]));
+    process.stdout.write(`${JSON.stringify({ messages: MESSAGES, medians, toFloor, toBot })}\n`);
+    return;
+  }
+  const rows = contestants.map(({ name, times }) => [
+    name,
+    ms(median(times)),
+    ms(quantile(times, 0.9)),
+    ratio(median(times), floor).toFixed(2),
+    ratio(median(times), bot).toFixed(2),
+  ]);
+  process.stdout.write(table(["", "median", "p90", "to floor", "to /sync bot"], rows));
+  const verdict = (value: number, max: number) => `${value.toFixed(2)} (${value <= max ? "within" : "ABOVE"} ${max})`;
+  process.stdout.write(
+    `\nTroupe on Node: ${verdict(toFloor, FLOOR_MAX)} of the floor, ${verdict(toBot, SYNC_BOT_MAX)} of the /sync bot\n`,
+  );
+}
+
+await main();
