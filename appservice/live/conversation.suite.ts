@@ -1,5 +1,6 @@
 /** What a person in a room gets, on a real Synapse. The same suite for both hosts. */
 import { LLMock } from "@copilotkit/aimock";
+import { createClient, Preset, RoomEvent } from "matrix-js-sdk";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { closed } from "#core/reply.ts";
 import { eventually, type Seen } from "./client.ts";
@@ -67,6 +68,29 @@ export function conversationSuite(kind: HostKind): void {
       await eventually(async () => expect(await told(room, "echo")).toEqual(["echo one", "echo two", "echo three"]));
       const profile = await world.alice.call("GET", `/profile/${encodeURIComponent(ghost("echo"))}/displayname`);
       expect(profile).toEqual({ displayname: "Echo" });
+    });
+
+    test("a client off the shelf gets the same", async () => {
+      failing();
+      const client = createClient({ baseUrl: world.settings.homeserver });
+      await client.loginRequest({
+        type: "m.login.password",
+        identifier: { type: "m.id.user", user: "bob" },
+        password: "password",
+      });
+      const heard: string[] = [];
+      client.on(RoomEvent.Timeline, (event) => {
+        if (event.getSender() === ghost("echo")) heard.push(String(event.getContent()["body"] ?? ""));
+      });
+      await client.startClient({ initialSyncLimit: 0 });
+      const { room_id } = await client.createRoom({
+        invite: [ghost("echo")],
+        is_direct: true,
+        preset: Preset.PrivateChat,
+      });
+      await client.sendTextMessage(room_id, "from a standard client");
+      await eventually(() => expect(heard).toContain("echo from a standard client"));
+      client.stopClient();
     });
 
     test("in a room of several only the one who is mentioned answers", async () => {

@@ -58,10 +58,14 @@ export async function openWorld(kind: HostKind, agents: object[], env: Record<st
     await registerUser(synapse, dir, name, "password");
     return liveClient(settings.homeserver, name, "password");
   };
+  const host = await startHost(kind, settings).catch(async (error: unknown) => {
+    await synapse.stop();
+    throw error;
+  });
   const world: World = {
     synapse,
     settings,
-    host: await startHost(kind, settings),
+    host,
     alice: await user("alice"),
     bob: await user("bob"),
     async restartHost() {
