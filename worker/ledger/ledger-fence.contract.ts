@@ -80,6 +80,7 @@ const decision = aDecision({
 const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World) => Promise<boolean>][] = [
   ["renew", (ledger, { session }) => ledger.renew(session, NOW * 2)],
   ["decide", (ledger, { room }, { event }) => ledger.decide(room, event, decision)],
+  ["ignore", (ledger, { room }, { event }) => ledger.ignore(room, [{ seq: event.seq, reason: "notice" }])],
   ["startAttempt", (ledger, { session }) => ledger.startAttempt(session, "open")],
   ["postpone", (ledger, { session }) => ledger.postpone(session, "open", NOW + 1)],
   ["takeStop", (ledger, { session }) => ledger.takeStop(session)],

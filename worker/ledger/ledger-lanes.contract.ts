@@ -71,6 +71,19 @@ export function roomContract(make: Make): void {
 }
 
 function decideContract(make: Make): void {
+  test("many verdicts that bring nothing are written at once, each counted, none twice", async () => {
+    const ledger = await make();
+    const events = Array.from({ length: 120 }, () => anEvent());
+    await ledger.accept({ events, deadLetters: [], nowMs: NOW });
+    const lease = await leaseOf(ledger, ROOM_LANE);
+    const found = await ledger.nextEvents(lease, 200);
+    const ignored = found.slice(1).map(({ seq }, n) => ({ seq, reason: n < 100 ? "notice" : "edit" }));
+    expect(await ledger.ignore(lease, ignored)).toBe(true);
+    expect(await ledger.ignore(lease, ignored)).toBe(false);
+    expect(await ledger.verdicts()).toEqual({ notice: 100, edit: 19 });
+    expect(await ledger.nextEvents(lease, 200)).toEqual(found.slice(0, 1));
+  });
+
   test("a decision is taken once, and everything it brings with it", async () => {
     const ledger = await make();
     await setAgents(ledger, "echo");

@@ -33,7 +33,7 @@ export function ghosts({ call, ledger, namespace, log }: Needs): Ghosts {
         log("ghost_failed", { user: userId, status: ghost.error.status, errcode: ghost.error.errcode });
         return ghost;
       }
-      const profile = await digest(JSON.stringify([agent.name, agent.avatar]));
+      const profile = await profileOf(agent);
       if (ghost.value.profile !== profile) {
         const shown = await showProfile(call, ghost.value, agent);
         // A name that could not be set keeps nobody from answering: it is tried again at the next turn.
@@ -114,6 +114,10 @@ async function showProfile(call: Call, ghost: Ghost, agent: Agent): Promise<Answ
     body: JSON.stringify({ avatar_url: uri }),
   });
 }
+
+/** What tells one state of a name and a picture from another; most agents have no picture. */
+const profileOf = async ({ name, avatar }: Agent): Promise<string> =>
+  JSON.stringify(avatar ? [name, avatar.mediaType, await digest(avatar.base64)] : [name]);
 
 async function digest(text: string): Promise<string> {
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));

@@ -15,8 +15,10 @@ interface Cause {
 const TURN_ID_LENGTH = 24;
 
 export async function newTurn({ agent, event, text, direct, thread }: Cause): Promise<NewTurn> {
-  const scope = await digest(sessionScope(agent, event.room_id, thread));
-  const turn = await digest(["turn", agent, event.event_id]);
+  const [scope, turn] = await Promise.all([
+    digest(sessionScope(agent, event.room_id, thread)),
+    digest(["turn", agent, event.event_id]),
+  ]);
   return {
     id: turn.slice(0, TURN_ID_LENGTH),
     session: sessionKey(agent, scope),

@@ -24,6 +24,8 @@ export function roomLane(needs: Needs): Work {
     for (;;) {
       const events = await needs.ledger.nextEvents(running.lease, EVENTS_MAX);
       if (events.length === 0 || (await several(needs, running, events)) === "lost") return { idle: true };
+      // Whether there is more by now the pump asks, after the lane was let go.
+      if (events.length < EVENTS_MAX) return { idle: true };
     }
   };
 }

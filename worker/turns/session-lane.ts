@@ -59,9 +59,10 @@ async function answer(needs: Needs, running: Running, turn: Turn): Promise<Idle 
     log("turn_failed", { turn: turn.id, agent: turn.agent, attempt: started.attempt, code, detail });
     if (worthAnother(outcome, started)) return later(needs, running, turn, waitMs(outcome, started));
   }
-  await conclude(needs, running, started, agent, outcome);
+  const concluded = await conclude(needs, running, started, agent, outcome);
   log("turn_answered", { turn: turn.id, agent: turn.agent, outcome: outcome.kind, ms: clock.now() - startedAtMs });
-  return undefined;
+  // Without a draft everything is frozen by now; with one the turn is read again, as a successor would read it.
+  return concluded === "frozen" ? send(needs, running, turn) : undefined;
 }
 
 /** Asked again only while nobody has seen anything of the answer. */
@@ -82,12 +83,18 @@ async function later(
   return { idle: true, dueAtMs };
 }
 
-/** The answer is stored, with the rows that deliver it where they can be known: from here on the backend is never asked again. */
-async function conclude(needs: Needs, { lease }: Running, turn: Turn, agent: Agent, outcome: Outcome): Promise<void> {
-  const { ledger, delivery } = needs;
+/** The answer is stored, with the rows that deliver it where they can be known: the backend is never asked again. */
+async function conclude(
+  { ledger, delivery }: Needs,
+  { lease }: Running,
+  turn: Turn,
+  agent: Agent,
+  outcome: Outcome,
+): Promise<"frozen" | "stored"> {
   const reply = replyOf(outcome, agent);
   const draft = await ledger.outboxRow(delivery.draftKey(turn));
   await ledger.answered(lease, turn.id, reply, draft ? [] : delivery.rows(turn, reply));
+  return draft ? "stored" : "frozen";
 }
 
 function replyOf(outcome: Outcome, { name }: Agent): Reply {
@@ -116,21 +123,24 @@ function closed(text: string): string {
 }
 
 async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Idle | undefined> {
-  const { ledger, delivery, run, log } = needs;
-  const { lease } = running;
-  const lane = delivery.lane(turn);
+  const { ledger, delivery, run } = needs;
   const draftKey = delivery.draftKey(turn);
   let draft = await ledger.outboxRow(draftKey);
   if (draft?.state === "frozen") {
     // The final edit names the first message, so that one has to be there before the edit can be frozen.
-    await run(lane);
+    await run(delivery.lane(turn));
     draft = await ledger.outboxRow(draftKey);
     if (draft?.state === "frozen") return later(needs, running, turn, UNREACHABLE_MS);
   }
-  if (turn.reply && draft && !(await ledger.freeze(lease, delivery.rows(turn, turn.reply, draft.eventId))))
-    return { idle: true };
-  await run(lane);
-  if (!(await ledger.delivered(lease, turn.id))) return later(needs, running, turn, UNREACHABLE_MS);
-  log("turn_delivered", { turn: turn.id, agent: turn.agent });
+  const rows = turn.reply && draft ? delivery.rows(turn, turn.reply, draft.eventId) : [];
+  if (rows.length > 0 && !(await ledger.freeze(running.lease, rows))) return { idle: true };
+  return send(needs, running, turn);
+}
+
+/** What is frozen goes out; the turn is done when none of it is left. */
+async function send(needs: Needs, running: Running, turn: Turn): Promise<Idle | undefined> {
+  await needs.run(needs.delivery.lane(turn));
+  if (!(await needs.ledger.delivered(running.lease, turn.id))) return later(needs, running, turn, UNREACHABLE_MS);
+  needs.log("turn_delivered", { turn: turn.id, agent: turn.agent });
   return undefined;
 }
