@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { RoomId } from "#core/protocol/ids.ts";
+import type { Clock, LaneId, Ledger, Running, Work } from "#ports";
+import { aMessage } from "#testing/events.ts";
+import { temporaryLedger } from "#testing/temp-ledger.ts";
+import { systemClock } from "../host/clock.ts";
+import { createPump } from "./pump.ts";
+import { sweep } from "./sweep.ts";
+
+const ROOM = RoomId.parse("!room");
+const LANE: LaneId = `room:${ROOM}`;
+let ledger: Ledger;
+let close: () => void;
+let logged: string[];
+beforeEach(async () => {
+  ({ ledger, close } = await temporaryLedger());
+  logged = [];
+});
+afterEach(() => close());
+
+const store = (body: string) => ledger.accept({ events: [aMessage(body)], deadLetters: [], nowMs: Date.now() });
+/** Decides everything that is there, and says what it was. */
+const deciding =
+  (seen: unknown[]): Work =>
+  async ({ lease }) => {
+    for (const event of await ledger.nextEvents(lease, 100)) {
+      seen.push(event.event.content["body"]);
+      await ledger.ignore(lease, [{ seq: event.seq, reason: "notice" }]);
+    }
+    return { idle: true };
+  };
+const pumpOf = (work: Work, over: { owner?: string; clock?: Clock } = {}) =>
+  createPump({
+    ledger,
+    clock: systemClock,
+    owner: "me",
+    log: (event) => void logged.push(event),
+    work: () => work,
+    ...over,
+  });
+
+describe("the pump", () => {
+  test("does nothing, and claims nothing, where nothing is due", async () => {
+    const work = vi.fn();
+    expect(await pumpOf(work).run(LANE)).toEqual({ idle: true });
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  test("runs a lane until nothing is due, and lets it go", async () => {
+    const seen: unknown[] = [];
+    await store("one");
+    expect(await pumpOf(deciding(seen)).run(LANE)).toEqual({ idle: true });
+    expect(seen).toEqual(["one"]);
+    expect(await ledger.claim(LANE, "somebody else", Date.now(), 1)).toBeDefined();
+  });
+
+  test("sees what was stored while it worked, without another ring", async () => {
+    const seen: unknown[] = [];
+    await store("one");
+    const work = deciding(seen);
+    const pump = pumpOf(async (running) => {
+      const idle = await work(running);
+      if (seen.length === 1) await store("two");
+      return idle;
+    });
+    await pump.run(LANE);
+    expect(seen).toEqual(["one", "two"]);
+  });
+
+  test("never meets itself: a second run joins the first", async () => {
+    const seen: unknown[] = [];
+    await store("one");
+    const pump = pumpOf(deciding(seen));
+    await Promise.all([pump.run(LANE), pump.run(LANE), pump.run(LANE)]);
+    expect(seen).toEqual(["one"]);
+  });
+
+  test("leaves a lane to its holder, and says when the lease runs out", async () => {
+    await store("one");
+    await ledger.claim(LANE, "somebody else", Date.now(), 30_000);
+    const seen: unknown[] = [];
+    const { dueAtMs } = await pumpOf(deciding(seen)).run(LANE);
+    expect([seen, (dueAtMs ?? 0) > Date.now()]).toEqual([[], true]);
+  });
+
+  test("wakes work that listens for a ring", async () => {
+    await store("one");
+    let running: Running | undefined;
+    let woken = 0;
+    const seen: unknown[] = [];
+    const pump = pumpOf(async (given) => {
+      running ??= given;
+      if (woken === 0) await given.rung();
+      woken++;
+      return deciding(seen)(given);
+    });
+    expect(pump.nudge(LANE)).toBe(false);
+    const run = pump.run(LANE);
+    await vi.waitFor(() => expect(running).toBeDefined());
+    expect(pump.nudge(LANE)).toBe(true);
+    await run;
+    expect(seen).toEqual(["one"]);
+  });
+
+  test("comes back later to work that throws, and says so", async () => {
+    await store("one");
+    const pump = pumpOf(async () => {
+      throw new Error("broken");
+    });
+    const { dueAtMs } = await pump.run(LANE);
+    expect(dueAtMs).toBeGreaterThan(Date.now());
+    expect(logged).toEqual(["lane_failed"]);
+    expect(await ledger.claim(LANE, "somebody else", Date.now(), 1)).toBeDefined();
+  });
+
+  test("does not turn in circles over work that makes no progress", async () => {
+    await store("one");
+    const work = vi.fn(async () => ({ idle: true as const }));
+    expect((await pumpOf(work).run(LANE)).dueAtMs).toBeGreaterThan(0);
+    expect(work.mock.calls.length).toBeLessThanOrEqual(100);
+  });
+
+  test("tells work that its lease was lost", async () => {
+    await store("one");
+    const clock: Clock = { now: () => Date.now(), sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal) };
+    let lost = false;
+    const pump = pumpOf(
+      async ({ lost: signal }) => {
+        await ledger.voidLeases();
+        await vi.waitFor(() => expect(signal.aborted).toBe(true));
+        lost = true;
+        throw new Error("given up");
+      },
+      { clock },
+    );
+    await pump.run(LANE);
+    expect([lost, logged]).toEqual([true, ["lease_lost", "lane_failed"]]);
+  });
+});
+
+test("the sweep rings for what is due and nobody runs", async () => {
+  const rung: LaneId[] = [];
+  const doorbell = { ring: async (lanes: readonly LaneId[]) => void rung.push(...lanes) };
+  expect(await sweep({ ledger, doorbell, clock: systemClock })).toBe(0);
+  await store("one");
+  expect(await sweep({ ledger, doorbell, clock: systemClock })).toBe(1);
+  await ledger.claim(LANE, "somebody", Date.now(), 30_000);
+  expect(await sweep({ ledger, doorbell, clock: systemClock })).toBe(0);
+  expect(rung).toEqual([LANE]);
+});

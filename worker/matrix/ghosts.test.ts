@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Agent } from "#core/agent.ts";
+import type { Ledger } from "#ports";
+import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
+import { NAMESPACE } from "#testing/ledger-rows.ts";
+import { temporaryLedger } from "#testing/temp-ledger.ts";
+import { clientServer, isPassing } from "./client-server.ts";
+import { enterBot, ghosts } from "./ghosts.ts";
+
+const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const agent = (over: object = {}) => Agent.parse({ id: "echo", name: "Echo", backend: { use: "echo" }, ...over });
+let ledger: Ledger;
+let close: () => void;
+let server: FakeHomeserver;
+let logged: string[];
+beforeEach(async () => {
+  ({ ledger, close } = await temporaryLedger());
+  server = fakeHomeserver("token-of-the-tests");
+  logged = [];
+});
+afterEach(() => close());
+
+const needs = (asToken = "token-of-the-tests") => ({
+  call: clientServer({ url: "http://hs.test", asToken, fetch: server.fetch }),
+  ledger,
+  namespace: NAMESPACE,
+  log: (event: string) => void logged.push(event),
+});
+
+describe("a ghost", () => {
+  test("is registered, gets its device and its name, each once", async () => {
+    expect(await ghosts(needs()).intent(agent())).toMatchObject({ ok: true, value: { userId: "@agent_echo:hs.test" } });
+    await ghosts(needs()).intent(agent());
+    const made = server.requests.map((request) => request.replace(/\?.*/, ""));
+    expect(made).toEqual([
+      "POST /_matrix/client/v3/register",
+      "PUT /_matrix/client/v3/devices/TROUPE",
+      "PUT /_matrix/client/v3/profile/%40agent_echo%3Ahs.test/displayname",
+    ]);
+    expect(server.requests[1]).not.toContain("device_id");
+    expect(server.requests[2]).toMatch(/user_id=%40agent_echo%3Ahs\.test&device_id=TROUPE/);
+  });
+
+  test("that exists already is taken as it is", async () => {
+    server.users.add("@agent_echo:hs.test");
+    expect((await ghosts(needs()).intent(agent())).ok).toBe(true);
+  });
+
+  test("shows a new name and a picture, and again only when they change", async () => {
+    const avatar = { mediaType: "image/png", base64: PIXEL };
+    await ghosts(needs()).intent(agent());
+    server.requests.length = 0;
+    await ghosts(needs()).intent(agent({ name: "Other", avatar }));
+    await ghosts(needs()).intent(agent({ name: "Other", avatar }));
+    expect(server.requests.map((request) => request.replace(/\?.*/, "").split("/").at(-1))).toEqual([
+      "displayname",
+      "upload",
+      "avatar_url",
+    ]);
+  });
+
+  test("cannot be made with a wrong token, and is made when it is right again", async () => {
+    expect(await ghosts(needs("wrong")).intent(agent())).toMatchObject({
+      ok: false,
+      error: { errcode: "M_UNKNOWN_TOKEN" },
+    });
+    expect(logged).toEqual(["ghost_failed"]);
+    expect((await ghosts(needs()).intent(agent())).ok).toBe(true);
+  });
+});
+
+describe("the bot", () => {
+  test("gets account and device, and finds out whether devices are understood", async () => {
+    expect(await enterBot(needs())).toEqual({ ok: true, value: "understood" });
+    expect(logged).toEqual([]);
+  });
+  test("says so when they are not", async () => {
+    const honest = server.fetch;
+    server.fetch = (input, init) =>
+      String(input).includes("whoami")
+        ? Promise.resolve(Response.json({ user_id: "@troupe:hs.test" }))
+        : honest(input, init);
+    expect(await enterBot(needs())).toEqual({ ok: true, value: "ignored" });
+    expect(logged).toEqual(["homeserver_without_device_id"]);
+  });
+});
+
+describe("an answer of the homeserver", () => {
+  const answered = (response: () => Response) =>
+    clientServer({ url: "http://hs.test", asToken: "x", fetch: async () => response() })({ method: "GET", path: "/x" });
+
+  test.for<[name: string, response: () => Response, error: object, passing: boolean]>([
+    [
+      "429",
+      () => Response.json({ errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 5 }, { status: 429 }),
+      { retryAfterMs: 5 },
+      true,
+    ],
+    [
+      "429 with a header",
+      () => new Response("{}", { status: 429, headers: { "retry-after": "2" } }),
+      { retryAfterMs: 2_000 },
+      true,
+    ],
+    ["a proxy's page", () => new Response("<html>", { status: 502 }), { status: 502, errcode: "M_UNKNOWN" }, true],
+    ["200 without JSON", () => new Response("OK"), { errcode: "M_NOT_JSON" }, true],
+    [
+      "403",
+      () => Response.json({ errcode: "M_FORBIDDEN", error: "no" }, { status: 403 }),
+      { errcode: "M_FORBIDDEN", message: "no" },
+      false,
+    ],
+    ["401 for our token", () => Response.json({ errcode: "M_UNKNOWN_TOKEN" }, { status: 401 }), { status: 401 }, true],
+    ["413", () => Response.json({ errcode: "M_TOO_LARGE" }, { status: 413 }), { status: 413 }, false],
+  ])("%s", async ([, response, error, passing]) => {
+    const answer = await answered(response);
+    expect(answer).toMatchObject({ ok: false, error });
+    expect(!answer.ok && isPassing(answer.error)).toBe(passing);
+  });
+
+  test("that does not come is an error too", async () => {
+    const answer = await answered(() => {
+      throw new TypeError("fetch failed");
+    });
+    expect(answer).toMatchObject({ ok: false, error: { status: 0 } });
+  });
+});
