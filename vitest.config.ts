@@ -14,7 +14,7 @@ export default defineConfig({
             miniflare: {
               // Named here so that no developer's .dev.vars reaches a test.
               bindings: {
-                HOMESERVER_URL: "http://homeserver.test",
+                HOMESERVER_URL: "http://127.0.0.1:9",
                 SERVER_NAME: "hs.test",
                 AS_TOKEN: "as-token-of-the-tests",
                 HS_TOKEN: "hs-token-of-the-tests",

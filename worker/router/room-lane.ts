@@ -40,7 +40,7 @@ async function several(needs: Needs, running: Running, events: readonly WaitingE
     const { facts, members } = await gather(needs, waiting, look);
     const verdict = gate(waiting.event, facts);
     if (verdict.kind === "ignore")
-      needs.log("event_dropped", { event: waiting.event.event_id, reason: verdict.reason });
+      needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
     if (verdict.kind === "ignore" && members.length === 0) {
       ignored.push({ seq: waiting.seq, reason: verdict.reason });
       continue;

@@ -1,0 +1,76 @@
+/** The Worker in its runtime: door, queue, lanes' objects, cron. The homeserver is not there, which is an answer too. */
+import {
+  applyD1Migrations,
+  createExecutionContext,
+  createMessageBatch,
+  createScheduledController,
+  type D1Migration,
+  getQueueResult,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { RoomId, UserId } from "#core/protocol/ids.ts";
+import type { LaneId } from "#ports";
+import { aMessage } from "#testing/events.ts";
+import worker from "../index.ts";
+import { d1Ledger } from "../ledger/d1.ts";
+
+const NAMESPACE = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
+const ROOM = RoomId.parse("!room");
+const { TEST_MIGRATIONS, HS_TOKEN } = env as unknown as { TEST_MIGRATIONS: D1Migration[]; HS_TOKEN: string };
+const ledger = d1Ledger(env.DB, NAMESPACE);
+
+beforeEach(async () => {
+  await applyD1Migrations(env.DB, TEST_MIGRATIONS);
+});
+
+type Fetch = Parameters<typeof worker.fetch>[0];
+const fetchWorker = (path: string, init: RequestInit = {}) =>
+  worker.fetch(new Request(`http://troupe.test${path}`, init) as Fetch, env);
+const push = (events: unknown[]) =>
+  fetchWorker("/_matrix/app/v1/transactions/1", {
+    method: "PUT",
+    headers: { authorization: `Bearer ${HS_TOKEN}` },
+    body: JSON.stringify({ events }),
+  });
+
+describe("the Worker", () => {
+  test("is healthy once its database is there", async () => expect((await fetchWorker("/health")).status).toBe(200));
+
+  test("answers a transaction when it is stored, and its room's object decides it", async () => {
+    await ledger.setMembers(ROOM, [{ userId: UserId.parse("@alice:hs.test"), membership: "join" }]);
+    const answer = await push([aMessage("x")]);
+    expect([answer.status, await answer.text()]).toEqual([200, "{}"]);
+    await vi.waitFor(async () => expect(await ledger.verdicts()).toEqual({ not_addressed: 1 }), { timeout: 5_000 });
+  });
+
+  test("rings what the queue carries, and acknowledges each ring", async () => {
+    const lane: LaneId = "room:!from-the-queue";
+    const batch = createMessageBatch("troupe-doorbell", [
+      { id: "1", timestamp: new Date(), attempts: 1, body: { lane } },
+    ]);
+    const context = createExecutionContext();
+    await worker.queue(batch, env);
+    expect((await getQueueResult(batch, context)).explicitAcks).toEqual(["1"]);
+    const kept = await runInDurableObject(env.LANE.getByName(lane), (_object, state) => state.storage.kv.get("lane"));
+    expect(kept).toBe(lane);
+  });
+
+  test("only reports what the dead-letter queue carries", async () => {
+    const lane: LaneId = "room:!given-up";
+    const batch = createMessageBatch("troupe-doorbell-dead", [
+      { id: "1", timestamp: new Date(), attempts: 9, body: { lane } },
+    ]);
+    await worker.queue(batch, env);
+    const kept = await runInDurableObject(env.LANE.getByName(lane), (_object, state) => state.storage.kv.get("lane"));
+    expect(kept).toBeUndefined();
+  });
+
+  test("sweeps at its cron, also while the homeserver is away", async () => {
+    // Stored by somebody whose ring was lost.
+    await ledger.accept({ events: [aMessage("y", { room_id: "!swept" })], deadLetters: [], nowMs: Date.now() });
+    await worker.scheduled(createScheduledController(), env);
+    await vi.waitFor(async () => expect(await ledger.dueAt("room:!swept")).toBeUndefined(), { timeout: 5_000 });
+  });
+});
