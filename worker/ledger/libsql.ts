@@ -9,16 +9,17 @@ import { createLedger } from "./ledger.ts";
 /**
  * `relaxed` is a second connection to the same file that does not wait for the disk. What goes over it survives any crash
  * of ours; a power cut may take the last of it back, which leaves work to be done again under the same keys and nothing
- * lost. What was promised to somebody goes over `client`: what was pushed, what a backend answered, what is to be sent.
+ * lost. `ignore` is not among it: its many rows would be written to disk by the next push, whose sender waits for that.
+ * What was promised to somebody goes over `client`: what was pushed, what a backend answered, what is to be sent.
  */
 export function libsqlLedger(client: Client, namespace: Namespace, relaxed: Client = client): Ledger {
-  const { claim, renew, release, decide, ignore, startAttempt, postpone, takeStop, delivered, ended, retryOut } = over(
+  const { claim, renew, release, decide, startAttempt, postpone, takeStop, delivered, ended, retryOut } = over(
     relaxed,
     namespace,
   );
   return {
     ...over(client, namespace),
-    ...{ claim, renew, release, decide, ignore, startAttempt, postpone, takeStop, delivered, ended, retryOut },
+    ...{ claim, renew, release, decide, startAttempt, postpone, takeStop, delivered, ended, retryOut },
   };
 }
 
