@@ -44,7 +44,7 @@ export function clientServer({ url, asToken, fetch }: { url: string; asToken: st
       return err({
         status: 0,
         errcode: "M_UNREACHABLE",
-        message: error instanceof Error ? error.message : "no answer",
+        message: reasonOf(error),
       });
     }
   };
@@ -76,3 +76,9 @@ export const isPassing = ({ status, errcode }: HomeserverError): boolean =>
 
 /** A wrong token is the operator's mistake and will be mended: nothing is given up because of it. */
 const isBadToken = (errcode: string) => errcode === "M_UNKNOWN_TOKEN" || errcode === "M_MISSING_TOKEN";
+
+/** "fetch failed" alone helps nobody: its cause says whether the name is unknown or nobody listens. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "no answer";
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
