@@ -47,7 +47,7 @@ interface Cases {
   context?: Partial<TurnContext>;
 }
 
-/** One ending, and it is the last thing said; text only between its start and its end. */
+/** One ending, and it is the last thing said; an error only right before its finish; every text closed by then. */
 function expectWellFormed(events: TurnEvent[]): void {
   const [first] = events;
   expect(first?.type).toBe("start");
@@ -59,6 +59,9 @@ function expectWellFormed(events: TurnEvent[]): void {
     if (event.type === "text-delta") expect(open).toContain(event.id);
     if (event.type === "text-end") expect(open.delete(event.id)).toBe(true);
   }
+  expect([...open]).toEqual([]);
+  const failed = events.findIndex(({ type }) => type === "error");
+  if (failed !== -1) expect(events.slice(failed + 1)).toEqual([{ type: "finish", finishReason: "error" }]);
 }
 
 export function backendContract(name: string, { make, fine, failing, slow, context = {} }: Cases): void {
@@ -82,6 +85,14 @@ export function backendContract(name: string, { make, fine, failing, slow, conte
         const stop = new AbortController();
         const stream = make().startTurn(aRequest(slow), aContext({ ...context, signal: stop.signal }));
         setTimeout(() => stop.abort(), 100);
+        const events = await eventsOf(stream);
+        expectWellFormed(events);
+        expect(events.at(-1)?.type).toBe("abort");
+      });
+
+    if (failing)
+      test("ends with abort, not with an error, when what would have failed was stopped", async () => {
+        const stream = make().startTurn(aRequest(failing), aContext({ ...context, signal: AbortSignal.abort() }));
         const events = await eventsOf(stream);
         expectWellFormed(events);
         expect(events.at(-1)?.type).toBe("abort");

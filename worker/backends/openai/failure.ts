@@ -21,32 +21,41 @@ const CODES: Record<number, ErrorCode> = {
 const RETRYABLE = new Set<ErrorCode>(["rate_limit", "busy", "upstream", "timeout", "disconnected"]);
 const ERROR_TEXT_MAX = 500;
 
+/** The server did answer, but with something else than an answer: an error in mid-stream, or no JSON that we know. */
+const NONSENSE = new Set(["AI_StreamProviderError", "AI_JSONParseError", "AI_TypeValidationError"]);
+
 /** `AI_APICallError`, alone or as the last of an `AI_RetryError`. */
 const CallError = z.object({
+  name: z.string().optional().catch(undefined),
   statusCode: z.number().optional().catch(undefined),
   responseHeaders: z.record(z.string(), z.string()).optional().catch(undefined),
   responseBody: z.string().optional().catch(undefined),
   lastError: z.unknown().optional(),
 });
 
-export function failureOf(error: unknown, apiKey: string | undefined): Failure {
+export function failureOf(error: unknown, apiKey: string | undefined, nowMs: number): Failure {
   const call = CallError.safeParse(error).data;
-  if (call?.lastError) return failureOf(call.lastError, apiKey);
-  const status = call?.statusCode;
-  const code = status === undefined || status < 400 ? "disconnected" : codeOf(status);
-  const retryAfterMs = waitOf(call?.responseHeaders?.["retry-after"]);
-  const said = `${sentenceOf(error)} ${call?.responseBody ?? ""}`.trim().slice(0, ERROR_TEXT_MAX);
+  if (call?.lastError) return failureOf(call.lastError, apiKey, nowMs);
+  // A connection that is cut in mid-stream still bears the 200 it began with.
+  const status = call?.statusCode !== undefined && call.statusCode >= 300 ? call.statusCode : undefined;
+  const code = codeOf(status, call?.name);
+  const retryAfterMs = waitOf(call?.responseHeaders?.["retry-after"], nowMs);
+  const said = `${sentenceOf(error)} ${call?.responseBody ?? ""}`.trim();
   return {
     type: "error",
     code,
     retryable: RETRYABLE.has(code),
-    errorText: apiKey ? said.replaceAll(apiKey, "[…]") : said,
+    // Cut last: a key that the cut went through would no longer be recognised.
+    errorText: (apiKey ? said.replaceAll(apiKey, "[…]") : said).slice(0, ERROR_TEXT_MAX),
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }
 
-const codeOf = (status: number): ErrorCode => CODES[status] ?? (status >= 500 ? "upstream" : "bad_request");
+function codeOf(status: number | undefined, name: string | undefined): ErrorCode {
+  if (status === undefined) return name !== undefined && NONSENSE.has(name) ? "upstream" : "disconnected";
+  return CODES[status] ?? (status >= 500 ? "upstream" : "bad_request");
+}
 
 const sentenceOf = (error: unknown): string => {
   if (error instanceof Error) return error.message;
@@ -54,9 +63,10 @@ const sentenceOf = (error: unknown): string => {
 };
 
 /** Seconds, or a date: then what is left until it. */
-function waitOf(header: string | undefined): number | undefined {
+function waitOf(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
-  if (/^\d+$/.test(header)) return Number(header) * 1_000;
+  // Before the date: `Date.parse` takes even "1.5" for one.
+  if (/^\d+(\.\d+)?$/.test(header)) return Math.ceil(Number(header) * 1_000);
   const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(at - Date.now(), 0);
+  return Number.isNaN(at) ? undefined : Math.max(at - nowMs, 0);
 }

@@ -4,7 +4,15 @@
  * of it as the budget allows.
  */
 import * as z from "zod/v4";
-import type { Backend, FinishReason, InputMessage, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
+import type {
+  Backend,
+  FinishReason,
+  InputMessage,
+  TurnContext,
+  TurnEvent,
+  TurnMeta,
+  TurnRequest,
+} from "#core/backend.ts";
 import { trimToBudget } from "./budget.ts";
 import { failureOf } from "./failure.ts";
 
@@ -25,54 +33,85 @@ export const openai = (settings: Settings): Backend => ({
   capabilities: { history: "client", streaming: true, reasoning: true, cancel: "disconnect", idempotent: false },
   async *startTurn(request, context): AsyncGenerator<TurnEvent> {
     yield { type: "start" };
-    const found = resolve(settings, context);
-    if ("missing" in found) {
-      const errorText = `${found.missing} is not set in the bridge's environment`;
-      yield { type: "error", code: "not_configured", retryable: false, errorText };
-      return yield { type: "finish", finishReason: "error" };
+    // Whoever stops reading hangs up too: otherwise a server that never ends is listened to for ever.
+    const hangUp = new AbortController();
+    const signal = AbortSignal.any([context.signal, hangUp.signal]);
+    try {
+      yield* endedWell(talk(settings, request, { ...context, signal }));
+    } finally {
+      hangUp.abort();
     }
-    yield* talk(found, request, context);
   },
 });
 
+/** Closes what is open before the ending, and lets the ending be the last word. */
+async function* endedWell(events: AsyncIterable<TurnEvent>): AsyncGenerator<TurnEvent> {
+  const open = new Map<string, TurnEvent>();
+  for await (const event of events) {
+    keepOpen(open, event);
+    const ending = event.type === "finish" || event.type === "abort" || event.type === "error";
+    if (ending) yield* open.values();
+    yield event;
+    if (event.type === "error") yield { type: "finish", finishReason: "error" };
+    if (ending) return;
+  }
+}
+
+/** Remembers for each open text and reasoning the event that would close it. */
+function keepOpen(open: Map<string, TurnEvent>, event: TurnEvent): void {
+  switch (event.type) {
+    case "text-start":
+      open.set(`text ${event.id}`, { type: "text-end", id: event.id });
+      return;
+    case "reasoning-start":
+      open.set(`reasoning ${event.id}`, { type: "reasoning-end", id: event.id });
+      return;
+    case "text-end":
+      open.delete(`text ${event.id}`);
+      return;
+    case "reasoning-end":
+      open.delete(`reasoning ${event.id}`);
+  }
+}
+
+const notConfigured = (errorText: string): TurnEvent => ({
+  type: "error",
+  code: "not_configured",
+  retryable: false,
+  errorText,
+});
+
 /** A value that is nothing but `$NAME` is looked up when the turn starts, so that no secret rests in the ledger. */
-function resolve(settings: Settings, { env }: TurnContext): Settings | { missing: string } {
+function resolve(settings: Settings, { env }: TurnContext): Settings | TurnEvent {
   const resolved = { ...settings };
   for (const key of ["baseUrl", "apiKey", "model"] as const) {
     const name = settings[key]?.match(/^\$([A-Za-z_][A-Za-z0-9_]*)$/)?.[1];
     if (name === undefined) continue;
     const value = env(name);
-    if (value === undefined) return { missing: `$${name} (${key})` };
+    if (value === undefined) return notConfigured(`$${name} (${key}) is not set in the bridge's environment`);
     resolved[key] = value;
   }
-  return resolved;
+  return /^https?:\/\//.test(resolved.baseUrl) && URL.canParse(resolved.baseUrl)
+    ? resolved
+    : notConfigured("baseUrl is not a URL that begins with http:// or https://");
 }
 
-async function* talk(settings: Settings, request: TurnRequest, context: TurnContext): AsyncGenerator<TurnEvent> {
-  const { signal } = context;
-  let ended = false;
+/** The stream up to and with its ending, which is a `finish`, an `abort` or an `error`. */
+async function* talk(spec: Settings, request: TurnRequest, context: TurnContext): AsyncGenerator<TurnEvent> {
+  const settings = resolve(spec, context);
+  if ("type" in settings) return yield settings;
+  const failed = (error: unknown): TurnEvent =>
+    context.signal.aborted ? { type: "abort" } : failureOf(error, settings.apiKey, context.now());
   try {
-    for await (const event of await open(settings, request, context)) {
-      const told = eventOf(event, settings.apiKey);
-      if (!told) continue;
-      yield told;
-      ended ||= told.type === "finish" || told.type === "abort";
-      if (told.type === "error") {
-        yield { type: "finish", finishReason: "error" };
-        return;
-      }
-      if (ended) return;
+    for await (const part of await open(settings, request, context)) {
+      const told = part.type === "error" ? failed(part.error) : eventOf(part);
+      if (told) yield told;
     }
   } catch (error) {
     // On Node a stream that is cut makes the SDK's iterator throw.
-    if (!signal.aborted) {
-      yield failureOf(error, settings.apiKey);
-      return yield { type: "finish", finishReason: "error" };
-    }
+    return yield failed(error);
   }
-  if (signal.aborted) return yield { type: "abort" };
-  yield { type: "error", code: "disconnected", retryable: true, errorText: "the stream ended without a finish" };
-  yield { type: "finish", finishReason: "error" };
+  yield failed(new Error("the stream ended without a finish"));
 }
 
 async function open(settings: Settings, request: TurnRequest, { signal, fetch }: TurnContext) {
@@ -87,11 +126,8 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
     includeUsage: true,
     fetch,
   });
-  const messages = trimToBudget(
-    [...(await request.history()), ...request.input],
-    settings.historyTokens,
-    request.input.length,
-  );
+  const history = await Promise.race([request.history(), stopped(signal)]);
+  const messages = trimToBudget([...history, ...request.input], settings.historyTokens, request.input.length);
   const result = streamText({
     model: provider(settings.model),
     instructions: instructions(request),
@@ -104,6 +140,13 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
   });
   return result.stream;
 }
+
+const stopped = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const stop = () => reject(new Error("stopped"));
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
 
 const instructions = ({ agentName, room }: TurnRequest): string =>
   `You are ${agentName}, an assistant in a Matrix chat${
@@ -125,7 +168,7 @@ const FINISH: Record<string, FinishReason> = {
   other: "other",
 };
 
-function eventOf(part: Streamed, apiKey: string | undefined): TurnEvent | undefined {
+function eventOf(part: Exclude<Streamed, { type: "error" }>): TurnEvent | undefined {
   switch (part.type) {
     case "text-start":
     case "text-end":
@@ -138,15 +181,13 @@ function eventOf(part: Streamed, apiKey: string | undefined): TurnEvent | undefi
     case "start-step":
     case "finish-step":
       return { type: part.type };
-    case "error":
-      return failureOf(part.error, apiKey);
     case "abort":
       return { type: "abort" };
     case "finish": {
       const finishReason = FINISH[part.finishReason];
       // A server that closes without saying why has not finished: what came is a part of an answer.
       return finishReason
-        ? { type: "finish", finishReason }
+        ? { type: "finish", finishReason, messageMetadata: { usage: usageOf(part.totalUsage) } }
         : {
             type: "error",
             code: "disconnected",
@@ -158,3 +199,12 @@ function eventOf(part: Streamed, apiKey: string | undefined): TurnEvent | undefi
       return undefined;
   }
 }
+
+type Usage = NonNullable<TurnMeta["usage"]>;
+
+/** What the server counted; many count nothing. */
+const usageOf = ({ inputTokens, outputTokens, totalTokens }: { [key in keyof Usage]: number | undefined }): Usage => ({
+  ...(inputTokens === undefined ? {} : { inputTokens }),
+  ...(outputTokens === undefined ? {} : { outputTokens }),
+  ...(totalTokens === undefined ? {} : { totalTokens }),
+});

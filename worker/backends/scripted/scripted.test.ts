@@ -26,4 +26,14 @@ describe("the guide", () => {
     expect(textOf(events)).toMatch(/^1\. A troupe/);
     expect(events.at(-2)).toMatchObject({ type: "error", code: "agent", retryable: false });
   });
+  test.for(["stream", "slow", "error after"])("says nothing more once it was stopped: %s", async (text) => {
+    const stop = new AbortController();
+    const context = aContext({ signal: stop.signal, sleep: async () => stop.abort() });
+    const events = await eventsOf(scripted().startTurn(aRequest(text), context));
+    expect(textOf(events).split(/\s+/).filter(Boolean).length).toBeLessThanOrEqual(1);
+    expect(events.filter(({ type }) => type !== "text-start" && type !== "text-delta" && type !== "text-end")).toEqual([
+      { type: "start" },
+      { type: "abort" },
+    ]);
+  });
 });

@@ -17,6 +17,7 @@ export const scripted = (): Backend => ({
   capabilities: { history: "server", streaming: true, reasoning: false, cancel: "disconnect", idempotent: true },
   async *startTurn(request: TurnRequest, context): AsyncGenerator<TurnEvent> {
     yield { type: "start" };
+    if (context.signal.aborted) return yield { type: "abort" };
     const text = request.input.at(-1)?.parts.at(-1)?.text ?? "";
     const failed = yield* perform(text.trim().toLowerCase(), context);
     if (context.signal.aborted) return yield { type: "abort" };
@@ -40,9 +41,12 @@ async function* perform(text: string, context: TurnContext): Performance {
       return yield* whole(MARKDOWN);
     case "slow":
       await context.sleep(amount(5, SECONDS_MAX) * 1_000);
+      if (context.signal.aborted) return played.well;
       return yield* whole("That took a while. While you waited, you could see me type.");
     case "error":
       if (rest === "after") yield* slowly(story(3), context);
+      // Who was stopped has not failed: the ending is `abort` alone.
+      if (context.signal.aborted) return played.well;
       yield { type: "error", errorText: "the script was asked to fail", code: "agent", retryable: false };
       return played.failed;
     default:
