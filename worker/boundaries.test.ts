@@ -19,7 +19,7 @@ const APP = [
   "router",
   "turns",
 ];
-const NODE = ["node:*", "yaml", "@hono/node-server", "@libsql/client", "drizzle-orm"];
+const NODE = ["node:*", "yaml", "@hono/node-server", "libsql", "@libsql/client", "drizzle-orm"];
 
 const MAY_IMPORT: Record<string, readonly string[]> = {
   core: ["zod"],

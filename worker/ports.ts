@@ -120,11 +120,10 @@ export interface Ledger {
 
   claim(lane: LaneId, owner: string, nowMs: number, ttlMs: number): Promise<Lease | undefined>;
   renew(lease: Lease, untilMs: number): Promise<boolean>;
-  release(lease: Lease): Promise<void>;
+  /** Lets go, and in the same look says when the lane is due (milliseconds; in the past: now); undefined when nothing is open. */
+  release(lease: Lease): Promise<number | undefined>;
   /** Voids every lease: only for a host that knows itself to be alone. */
   voidLeases(): Promise<void>;
-  /** When this lane is due (milliseconds; in the past: now), undefined when it has nothing open. */
-  dueAt(lane: LaneId): Promise<number | undefined>;
   /** Lanes that are due and have no living lease. */
   dueLanes(nowMs: number, limit: number): Promise<LaneId[]>;
 
@@ -142,8 +141,8 @@ export interface Ledger {
   openSessions(roomId: RoomId, threadRoot: EventId | undefined): Promise<SessionKey[]>;
 
   // session lane
-  /** The oldest open turn of the session. */
-  currentTurn(lease: Lease): Promise<Turn | undefined>;
+  /** The oldest open turn of the session, if it is due. */
+  currentTurn(lease: Lease, nowMs: number): Promise<Turn | undefined>;
   startAttempt(lease: Lease, turnId: TurnId): Promise<boolean>;
   /** Puts the turn off: it is not due before. */
   postpone(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;

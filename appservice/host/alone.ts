@@ -3,26 +3,21 @@
  * ledger. The operating system takes the lock back when the process dies, however it dies.
  */
 import { join } from "node:path";
-import { createClient } from "@libsql/client";
+import Libsql from "libsql";
 
 export interface Alone {
   leave(): void;
 }
 
-export async function aloneIn(folder: string): Promise<Alone | undefined> {
-  const client = createClient({ url: `file:${join(folder, "alone.db")}` });
+/** Undefined when another process serves this folder, as during a deployment. Throws when the folder cannot be written. */
+export function aloneIn(folder: string): Alone | undefined {
+  const file = new Libsql(join(folder, "alone.db"));
   try {
-    const held = await client.transaction("write");
-    await held.execute("CREATE TABLE IF NOT EXISTS alone (held integer)");
-    return {
-      leave() {
-        held.close();
-        client.close();
-      },
-    };
-  } catch {
-    // Locked: another process serves this folder, as during a deployment.
-    client.close();
-    return undefined;
+    file.exec("BEGIN EXCLUSIVE");
+    return { leave: () => file.close() };
+  } catch (error) {
+    file.close();
+    if (error instanceof Error && "code" in error && error.code === "SQLITE_BUSY") return undefined;
+    throw error;
   }
 }

@@ -2,27 +2,22 @@
  * The Node host: one process, one libSQL file, the same app. Rings are function calls, the clockwork is a timer.
  */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { serve as listen } from "@hono/node-server";
-import { createClient } from "@libsql/client";
-import { drizzle } from "drizzle-orm/libsql";
-import { migrate } from "drizzle-orm/libsql/migrator";
 import type { Agent } from "#core/agent.ts";
-import { type Config, namespaceOf } from "#core/config.ts";
+import type { Config } from "#core/config.ts";
 import type { LaneId } from "#ports";
 import { type App, compose } from "../../worker/app.ts";
 import { systemClock } from "../../worker/host/clock.ts";
 import type { Pump } from "../../worker/lanes/pump.ts";
-import { libsqlLedger } from "../../worker/ledger/libsql.ts";
 import { aloneIn } from "./alone.ts";
 import { consoleLog } from "./console-log.ts";
+import { openLedger } from "./ledger.ts";
 
 export interface Served {
   url: string;
   stop(): Promise<void>;
 }
 
-const MIGRATIONS = join(import.meta.dirname, "../../migrations");
 const SWEEP_MS = 5_000;
 /** How long a homeserver that is not up yet is asked again. */
 const ENTER_MS = 5_000;
@@ -39,10 +34,8 @@ interface Options {
 /** Runs the Node host until `stop()`. Throws with one sentence when the database or the port cannot be had. */
 export async function serve({ config, env, agents, write }: Options): Promise<Served> {
   mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
-  const { client, relaxed } = await openDatabase(config);
-  await migrate(drizzle(client), { migrationsFolder: MIGRATIONS });
-  const ledger = libsqlLedger(client, namespaceOf(config), relaxed);
-  const alone = config.LIBSQL_URL === undefined ? await aloneIn(config.DATA_DIR) : undefined;
+  const { ledger, close: closeLedger } = await openLedger(config);
+  const alone = config.LIBSQL_URL === undefined ? aloneIn(config.DATA_DIR) : undefined;
   // Alone, every lease is a dead process's; beside another one they are left to run out.
   if (alone) await ledger.voidLeases();
 
@@ -69,8 +62,7 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
       over.abort();
       await close();
       await clockwork;
-      relaxed.close();
-      client.close();
+      closeLedger();
       alone?.leave();
     },
   };
@@ -126,23 +118,4 @@ async function bind(app: App, { HOST, PORT }: Config): Promise<{ url: string; cl
       ),
     );
   });
-}
-
-/** A server's database has one connection; a file has two, of which one waits for the disk at every commit. */
-async function openDatabase({ LIBSQL_URL, LIBSQL_AUTH_TOKEN, DATA_DIR }: Config) {
-  if (LIBSQL_URL !== undefined) {
-    const client = createClient({ url: LIBSQL_URL, ...(LIBSQL_AUTH_TOKEN ? { authToken: LIBSQL_AUTH_TOKEN } : {}) });
-    return { client, relaxed: client };
-  }
-  const url = `file:${join(DATA_DIR, "troupe.db")}`;
-  return { client: await openFile(url, "FULL"), relaxed: await openFile(url, "NORMAL") };
-}
-
-/** In WAL mode FULL is one fsync a commit: an acknowledged transaction survives a power cut. */
-async function openFile(url: string, synchronous: "FULL" | "NORMAL") {
-  const client = createClient({ url });
-  await client.execute("PRAGMA journal_mode = WAL");
-  await client.execute(`PRAGMA synchronous = ${synchronous}`);
-  await client.execute("PRAGMA busy_timeout = 5000");
-  return client;
 }

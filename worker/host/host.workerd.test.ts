@@ -13,6 +13,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { RoomId, UserId } from "#core/protocol/ids.ts";
 import type { LaneId } from "#ports";
 import { aMessage } from "#testing/events.ts";
+import { dueAt } from "#testing/ledger-rows.ts";
 import worker from "../index.ts";
 import { d1Ledger } from "../ledger/d1.ts";
 
@@ -71,6 +72,6 @@ describe("the Worker", () => {
     // Stored by somebody whose ring was lost.
     await ledger.accept({ events: [aMessage("y", { room_id: "!swept" })], deadLetters: [], nowMs: Date.now() });
     await worker.scheduled(createScheduledController(), env);
-    await vi.waitFor(async () => expect(await ledger.dueAt("room:!swept")).toBeUndefined(), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await dueAt(ledger, "room:!swept")).toBeUndefined(), { timeout: 5_000 });
   });
 });

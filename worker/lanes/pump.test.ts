@@ -40,10 +40,11 @@ const pumpOf = (work: Work, over: { owner?: string; clock?: Clock } = {}) =>
   });
 
 describe("the pump", () => {
-  test("does nothing, and claims nothing, where nothing is due", async () => {
-    const work = vi.fn();
+  test("looks once where nothing is due, and lets it go", async () => {
+    const work = vi.fn(async () => ({ idle: true as const }));
     expect(await pumpOf(work).run(LANE)).toEqual({ idle: true });
-    expect(work).not.toHaveBeenCalled();
+    expect(work).toHaveBeenCalledTimes(1);
+    expect(await ledger.claim(LANE, "somebody else", Date.now(), 1)).toBeDefined();
   });
 
   test("runs a lane until nothing is due, and lets it go", async () => {

@@ -2,12 +2,12 @@
  * The pump: runs a lane until nothing in it is due.
  *
  * ```
- *  ring ─▶ due? ─▶ claim ─▶ work ─▶ release ─▶ due? ─▶ …
+ *  ring ─▶ claim ─▶ work ─▶ release, due? ─▶ claim ─▶ …
  * ```
  *
  * A lane has one runner in the world: the lease in SQL keeps others away, its fence makes a late one's writes nothing,
  * and within one process the table of running lanes keeps it from meeting itself. Whether there is more to do is asked
- * *after* the release, so that whoever stored something and found the lane taken can leave it to the holder.
+ * in one batch with the release, so that whoever stored something and found the lane taken can leave it to the holder.
  */
 import type { Clock, Idle, LaneId, LaneKind, Lease, Ledger, Log, RunLane, Work } from "#ports";
 
@@ -73,55 +73,50 @@ export function createPump(needs: Needs): Pump {
  * run, one that came during the look is seen in `again`.
  */
 async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, leave: () => void): Promise<Idle> {
-  const { clock, log } = needs;
-  let idle: Idle | undefined;
+  const { ledger, clock, log, owner } = needs;
+  let idle: Idle = { idle: true, dueAtMs: clock.now() + TIRED_MS };
   try {
-    for (let round = 0; idle === undefined && round < ROUNDS_MAX; round++) {
-      entry.again = false;
-      const outcome = await oneRound(needs, run, lane, entry);
-      if (outcome !== "worked" && !entry.again) idle = outcome;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const lease = await ledger.claim(lane, owner, clock.now(), LEASE_MS);
+      if (!lease) {
+        // Somebody else runs it and will look again as it lets go; should it die, its lease runs out by then.
+        idle = { idle: true, dueAtMs: clock.now() + LEASE_MS };
+        break;
+      }
+      const dueAtMs = await hold(needs, run, lease, entry);
+      if (entry.again || (dueAtMs !== undefined && dueAtMs <= clock.now())) continue;
+      idle = dueAtMs === undefined ? { idle: true } : { idle: true, dueAtMs };
+      break;
     }
   } catch (error) {
     log("lane_failed", { lane, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     idle = { idle: true, dueAtMs: clock.now() + FAILED_MS };
   }
   leave();
-  return idle ?? { idle: true, dueAtMs: clock.now() + TIRED_MS };
+  return idle;
 }
 
-async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<"worked" | Idle> {
-  const { ledger, clock, owner } = needs;
-  const dueAtMs = await ledger.dueAt(lane);
-  if (dueAtMs === undefined) return { idle: true };
-  if (dueAtMs > clock.now()) return { idle: true, dueAtMs };
-  const lease = await ledger.claim(lane, owner, clock.now(), LEASE_MS);
-  // Somebody else runs it and will look again before it lets go; should it die, its lease runs out by then.
-  if (!lease) return { idle: true, dueAtMs: clock.now() + LEASE_MS };
-  await hold(needs, run, lease, entry);
-  return "worked";
-}
-
-async function hold({ ledger, clock, log, work }: Needs, run: RunLane, lease: Lease, entry: Entry): Promise<void> {
+/** Works under the lease and lets it go; resolves to when the lane is due. */
+async function hold(needs: Needs, run: RunLane, lease: Lease, entry: Entry): Promise<number | undefined> {
+  const { ledger, clock, log, work } = needs;
   const lost = new AbortController();
   const over = new AbortController();
   const renewing = renew(ledger, clock, lease, over.signal, () => {
     log("lease_lost", { lane: lease.lane });
     lost.abort();
   });
+  const rung = () => new Promise<void>((resolve) => entry.waiting.push(resolve));
+  let dueAtMs: number | undefined;
   try {
-    await work(
-      kindOf(lease.lane),
-      run,
-    )({
-      lease,
-      lost: lost.signal,
-      rung: () => new Promise((resolve) => entry.waiting.push(resolve)),
-    });
+    await work(kindOf(lease.lane), run)({ lease, lost: lost.signal, rung });
   } finally {
     over.abort();
     await renewing;
-    await ledger.release(lease);
+    // What was stored before a ring that came by now is seen in the look that goes with the release.
+    entry.again = false;
+    dueAtMs = await ledger.release(lease);
   }
+  return dueAtMs;
 }
 
 async function renew(ledger: Ledger, clock: Clock, lease: Lease, over: AbortSignal, lost: () => void): Promise<void> {

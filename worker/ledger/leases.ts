@@ -1,12 +1,11 @@
 /** Who may run a lane, and which lanes have something due. */
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { LaneId, Ledger } from "#ports";
-import type { Database } from "./database.ts";
+import type { Database, Statement } from "./database.ts";
 import { events, lanes, outbox, turns } from "./schema.ts";
 
-export function leases({
-  db,
-}: Database): Pick<Ledger, "claim" | "renew" | "release" | "voidLeases" | "dueAt" | "dueLanes"> {
+export function leases(database: Database): Pick<Ledger, "claim" | "renew" | "release" | "voidLeases" | "dueLanes"> {
+  const { db, atomic } = database;
   const mine = (lane: LaneId, fence: number) => and(eq(lanes.id, lane), eq(lanes.fence, fence));
   return {
     /** Compare-and-swap. The same owner takes its own lease back, with a new fence. */
@@ -34,7 +33,9 @@ export function leases({
     },
 
     async release({ lane, fence }) {
-      await db.update(lanes).set({ owner: null, leaseUntilMs: 0 }).where(mine(lane, fence));
+      const free = db.update(lanes).set({ owner: null, leaseUntilMs: 0 }).where(mine(lane, fence));
+      const [, rows] = await atomic([free, dueAt(database, lane)]);
+      return dueOf(rows);
     },
 
     async voidLeases() {
@@ -43,34 +44,6 @@ export function leases({
         .update(lanes)
         .set({ owner: null, leaseUntilMs: 0, fence: sql`${lanes.fence} + 1` })
         .where(sql`${lanes.leaseUntilMs} > 0`);
-    },
-
-    async dueAt(lane) {
-      const name = lane.slice(lane.indexOf(":") + 1);
-      if (lane.startsWith("room:")) {
-        const [row] = await db
-          .select({ seq: events.seq })
-          .from(events)
-          .where(and(eq(events.roomId, name), isNull(events.verdict)))
-          .limit(1);
-        return row ? 0 : undefined;
-      }
-      if (lane.startsWith("session:")) {
-        const [row] = await db
-          .select({ notBeforeMs: turns.notBeforeMs })
-          .from(turns)
-          .where(and(eq(turns.session, name), sql`${turns.state} <> 'delivered'`))
-          .orderBy(asc(turns.seq))
-          .limit(1);
-        return row?.notBeforeMs;
-      }
-      const [row] = await db
-        .select({ notBeforeMs: outbox.notBeforeMs })
-        .from(outbox)
-        .where(and(eq(outbox.lane, lane), sql`${outbox.state} = 'frozen'`))
-        .orderBy(asc(outbox.seq))
-        .limit(1);
-      return row?.notBeforeMs;
     },
 
     async dueLanes(nowMs, limit) {
@@ -94,4 +67,35 @@ export function leases({
       return rows.map((row) => row.lane);
     },
   };
+}
+
+/** When the oldest open row of a lane is due; no row when nothing is open. */
+function dueAt({ db }: Database, lane: LaneId): Statement {
+  const name = lane.slice(lane.indexOf(":") + 1);
+  if (lane.startsWith("room:")) {
+    return db
+      .select({ due: sql<number>`0` })
+      .from(events)
+      .where(and(eq(events.roomId, name), isNull(events.verdict)))
+      .limit(1);
+  }
+  if (lane.startsWith("session:")) {
+    return db
+      .select({ due: turns.notBeforeMs })
+      .from(turns)
+      .where(and(eq(turns.session, name), sql`${turns.state} <> 'delivered'`))
+      .orderBy(asc(turns.seq))
+      .limit(1);
+  }
+  return db
+    .select({ due: outbox.notBeforeMs })
+    .from(outbox)
+    .where(and(eq(outbox.lane, lane), sql`${outbox.state} = 'frozen'`))
+    .orderBy(asc(outbox.seq))
+    .limit(1);
+}
+
+function dueOf(rows: unknown): number | undefined {
+  const first: { due?: unknown } | undefined = Array.isArray(rows) ? rows[0] : undefined;
+  return typeof first?.due === "number" ? first.due : undefined;
 }

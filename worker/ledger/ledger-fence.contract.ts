@@ -10,6 +10,7 @@ import {
   aRow,
   aTurn,
   decided,
+  dueAt,
   leaseOf,
   NOW,
   OUT_LANE,
@@ -60,8 +61,8 @@ async function seen(ledger: Ledger, { held }: World) {
     verdicts: await ledger.verdicts(),
     sessions: await ledger.openSessions(ROOM, undefined),
     facts: await ledger.roomFacts(ROOM, undefined),
-    turn: await ledger.currentTurn(held.session),
-    due: [await ledger.dueAt(SESSION_LANE), await ledger.dueAt("session:mx.echo.2"), await ledger.dueAt(OUT_LANE)],
+    turn: await ledger.currentTurn(held.session, NOW),
+    due: [await dueAt(ledger, SESSION_LANE), await dueAt(ledger, "session:mx.echo.2"), await dueAt(ledger, OUT_LANE)],
     row: await ledger.nextOut(held.out),
     late: await ledger.outboxRow("late"),
     letters: await ledger.deadLetters(10),
@@ -108,7 +109,7 @@ export function fenceContract(make: Make): void {
       const ledger = await make();
       const { stale } = await world(ledger);
       expect(await ledger.nextEvents(stale.room, 10)).toEqual([]);
-      expect(await ledger.currentTurn(stale.session)).toBeUndefined();
+      expect(await ledger.currentTurn(stale.session, NOW)).toBeUndefined();
       expect(await ledger.nextOut(stale.out)).toBeUndefined();
     });
   });

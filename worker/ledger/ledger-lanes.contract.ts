@@ -9,6 +9,7 @@ import {
   aRow,
   aTurn,
   decided,
+  dueAt,
   ECHO,
   leaseOf,
   NOW,
@@ -95,7 +96,7 @@ function decideContract(make: Make): void {
 
     expect(await ledger.verdicts()).toEqual({ wake_mention: 1 });
     const session = await leaseOf(ledger, SESSION_LANE);
-    expect(await ledger.currentTurn(session)).toEqual({ ...turns[0], state: "queued", attempt: 0 });
+    expect(await ledger.currentTurn(session, NOW)).toEqual({ ...turns[0], state: "queued", attempt: 0 });
     expect(await ledger.takeStop(session)).toBe(true);
     expect((await ledger.roomFacts(ROOM, undefined)).joinedAgents).toEqual(["echo"]);
     expect((await ledger.dueLanes(NOW, 10)).sort()).toEqual(["session:mx.echo.2"]);
@@ -129,7 +130,7 @@ function decideContract(make: Make): void {
     const lease = await queued(ledger, turn);
     await ledger.answered(lease, turn.id, { kind: "reply", markdown: odd }, []);
     const text = "half \ufffd, nul \ufffd, whole 😀";
-    expect(await ledger.currentTurn(lease)).toMatchObject({ prompt: { text }, reply: { markdown: text } });
+    expect(await ledger.currentTurn(lease, NOW)).toMatchObject({ prompt: { text }, reply: { markdown: text } });
   });
 
   test("verdicts are counted by their reason", async () => {
@@ -208,9 +209,9 @@ export function sessionContract(make: Make): void {
       const [first, second] = [aTurn(), aTurn()];
       const lease = await queued(ledger, first, aTurn({ session: "mx.echo.2" }), second);
       await ledger.answered(lease, first.id, { kind: "reply", markdown: "hi" }, []);
-      expect(await ledger.currentTurn(lease)).toMatchObject({ id: first.id, state: "answered" });
+      expect(await ledger.currentTurn(lease, NOW)).toMatchObject({ id: first.id, state: "answered" });
       expect(await ledger.delivered(lease, first.id)).toBe(true);
-      expect(await ledger.currentTurn(lease)).toMatchObject({ id: second.id, state: "queued" });
+      expect(await ledger.currentTurn(lease, NOW)).toMatchObject({ id: second.id, state: "queued" });
     });
 
     test("attempts are counted until there is an answer", async () => {
@@ -219,7 +220,7 @@ export function sessionContract(make: Make): void {
       const lease = await queued(ledger, turn);
       expect(await ledger.startAttempt(lease, turn.id)).toBe(true);
       expect(await ledger.startAttempt(lease, turn.id)).toBe(true);
-      expect(await ledger.currentTurn(lease)).toMatchObject({ state: "running", attempt: 2 });
+      expect(await ledger.currentTurn(lease, NOW)).toMatchObject({ state: "running", attempt: 2 });
       await ledger.answered(lease, turn.id, { kind: "notice", markdown: "sorry" }, []);
       expect(await ledger.startAttempt(lease, turn.id)).toBe(false);
     });
@@ -233,11 +234,11 @@ export function sessionContract(make: Make): void {
       await ledger.voidLeases();
       const next = await leaseOf(ledger, SESSION_LANE, "next");
       const reply = { kind: "reply" as const, markdown: "hi" };
-      expect(await ledger.currentTurn(next)).toEqual({ ...turn, state: "answered", attempt: 0, reply });
-      expect(await ledger.dueAt(SESSION_LANE)).toBe(0);
+      expect(await ledger.currentTurn(next, NOW)).toEqual({ ...turn, state: "answered", attempt: 0, reply });
+      expect(await dueAt(ledger, SESSION_LANE)).toBe(0);
       const later = { kind: "reply" as const, markdown: "other" };
       expect(await ledger.answered(next, turn.id, later, [aRow({ key: "later" })])).toBe(false);
-      expect(await ledger.currentTurn(next)).toMatchObject({ reply });
+      expect(await ledger.currentTurn(next, NOW)).toMatchObject({ reply });
       expect(await ledger.outboxRow("later")).toBeUndefined();
     });
 

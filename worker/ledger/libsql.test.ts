@@ -70,7 +70,11 @@ test("what one process answered, the next one finds in the file", async () => {
   const after = libsqlLedger(reopened, NAMESPACE);
   await after.voidLeases();
   const next = await leaseOf(after, SESSION_LANE, "next");
-  expect(await after.currentTurn(next)).toMatchObject({ id: turn.id, state: "answered", reply: { markdown: "hi" } });
+  expect(await after.currentTurn(next, NOW)).toMatchObject({
+    id: turn.id,
+    state: "answered",
+    reply: { markdown: "hi" },
+  });
   expect(await before.delivered(lease, turn.id)).toBe(false);
 });
 
@@ -112,7 +116,7 @@ describe("the cost of looking", () => {
     ["roomFacts", (ledger) => ledger.roomFacts(ROOM, undefined, aTurn().prompt.eventId)],
     ["roomFacts of agents asked about", (ledger) => ledger.roomFacts(ROOM, [aTurn().agent])],
     ["openSessions", (ledger) => ledger.openSessions(ROOM, undefined)],
-    ["dueAt", (ledger) => ledger.dueAt(SESSION_LANE)],
+    ["release", (ledger) => ledger.release({ lane: SESSION_LANE, fence: 1 })],
     ["transcript", (ledger) => ledger.transcript("mx.echo.1", 10)],
     ["delivered", (ledger) => ledger.delivered({ lane: SESSION_LANE, fence: 1 }, "turn")],
     ["nextEvents", (ledger) => ledger.nextEvents({ lane: "room:!room", fence: 1 }, 10)],

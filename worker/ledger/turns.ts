@@ -14,14 +14,15 @@ export function sessions(
   const { db, atomic } = database;
   const open = inArray(turns.state, ["queued", "running"]);
   return {
-    async currentTurn(lease) {
+    async currentTurn(lease, nowMs) {
       const [row] = await db
         .select()
         .from(turns)
         .where(and(eq(turns.session, nameOf(lease)), sql`${turns.state} <> 'delivered'`, held(lease)))
         .orderBy(asc(turns.seq))
         .limit(1);
-      return row && turnOf(row);
+      // Asked of the oldest alone: what is behind it waits with it, in order.
+      return row && row.notBeforeMs <= nowMs ? turnOf(row) : undefined;
     },
 
     async startAttempt(lease, turnId) {

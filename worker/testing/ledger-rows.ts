@@ -83,3 +83,6 @@ export async function queued(ledger: Ledger, ...turns: NewTurn[]): Promise<Lease
   for (const turn of turns) await decided(ledger, { turns: [turn] });
   return leaseOf(ledger, SESSION_LANE);
 }
+
+/** When a lane is due: what a release says, of a lease that nobody holds. */
+export const dueAt = (ledger: Ledger, lane: LaneId): Promise<number | undefined> => ledger.release({ lane, fence: -1 });

@@ -26,7 +26,7 @@ export interface Needs extends AttemptNeeds {
 export function sessionLane(needs: Needs): Work {
   return async (running) => {
     for (;;) {
-      const turn = await needs.ledger.currentTurn(running.lease);
+      const turn = await needs.ledger.currentTurn(running.lease, needs.clock.now());
       if (!turn || running.lost.aborted) return { idle: true };
       const idle = turn.state === "answered" ? await deliver(needs, running, turn) : await answer(needs, running, turn);
       if (idle) return idle;
