@@ -2,21 +2,23 @@
  * How long a person waits: from the client's send to the reply in its own `/sync`, through one Synapse, side by side:
  * an appservice of twenty lines that stores nothing, a minimal `/sync` bot, and Troupe; once on Node, once on
  * `wrangler dev`. The contestants of a race take turns message by message, so that what the machine does meanwhile hits
- * all of them. Each host has a race of its own: a second one that only waits would cost everybody some milliseconds, since
+ * all of them. Each is a process of its own, and each host has a race of its own: a second one that only waits would cost everybody some milliseconds, since
  * Synapse asks of every event which appservice is interested, and all of them share two cores.
  */
+
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { type LiveClient, liveClient } from "../appservice/live/client.ts";
-import { freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "../appservice/live/hosts.ts";
+import { freePort, type HostKind, type HostSettings, startHost } from "../appservice/live/hosts.ts";
 import { installSynapse, registerUser, startSynapse } from "../appservice/playground/synapse.ts";
 import { registrationShape } from "../worker/core/protocol/registration.ts";
 import { median, ms, quantile, table } from "./figures.ts";
+import type { RivalSettings, Sync } from "./rivals.ts";
 
 const SERVER_NAME = "bench.localhost";
 const FLOOR_MAX = 1.3;
@@ -45,43 +47,7 @@ interface Contestant {
   times: number[];
 }
 
-/** The smallest appservice there can be. */
-function floorAppservice(port: number, homeserver: string, asToken: string, ghost: string): Promise<() => void> {
-  const send = (room: string, body: string) =>
-    fetch(
-      `${homeserver}/_matrix/client/v3/rooms/${encodeURIComponent(room)}/send/m.room.message/${randomUUID()}?user_id=${encodeURIComponent(ghost)}`,
-      {
-        method: "PUT",
-        headers: { authorization: `Bearer ${asToken}` },
-        body: JSON.stringify({ msgtype: "m.text", body }),
-      },
-    );
-  const server = createServer((request, response) => {
-    let text = "";
-    request.on("data", (chunk) => (text += String(chunk)));
-    request.on("end", () => {
-      response.end("{}");
-      const { events = [] } = JSON.parse(text || "{}") as { events?: BenchEvent[] };
-      for (const { type, sender, room_id, content } of events) {
-        if (type === "m.room.message" && sender !== ghost) void send(room_id, `echo ${content.body}`);
-      }
-    });
-  });
-  return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(() => server.close())));
-}
-
-interface BenchEvent {
-  type: string;
-  sender: string;
-  room_id: string;
-  content: { body?: string };
-}
-interface Sync {
-  next_batch: string;
-  rooms?: { join?: Record<string, { timeline: { events: BenchEvent[] } }> };
-}
-
-/** The measuring client's; a minimal bot has none. */
+/** The measuring client's; the bot, being minimal, has none. */
 const FILTER = encodeURIComponent(
   JSON.stringify({ presence: { types: [] }, room: { ephemeral: { types: [] }, state: { types: [] } } }),
 );
@@ -91,17 +57,15 @@ const syncOnce = (client: LiveClient, since: string, timeout: number): Promise<S
     `/sync?filter=${FILTER}&timeout=${timeout}${since ? `&since=${encodeURIComponent(since)}` : ""}`,
   );
 
-/** The smallest bot there can be: one account, one loop. */
-async function syncBot(bot: LiveClient, over: AbortSignal): Promise<void> {
-  for (let since = (await bot.call<Sync>("GET", "/sync")).next_batch; !over.aborted; ) {
-    const news = await bot.call<Sync>("GET", `/sync?timeout=2000&since=${encodeURIComponent(since)}`);
-    since = news.next_batch;
-    for (const [room, { timeline }] of Object.entries(news.rooms?.join ?? {})) {
-      for (const { type, sender, content } of timeline.events) {
-        if (type === "m.room.message" && sender !== bot.userId) await bot.say(room, `echo ${content.body}`);
-      }
-    }
-  }
+/** Runs a rival until it is killed; resolves when it is ready. */
+function startRival(rival: "floor" | "bot", settings: RivalSettings): Promise<{ kill(): void }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "rivals.ts"), rival, JSON.stringify(settings)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return new Promise((resolve, reject) => {
+    child.stdout.once("data", () => resolve({ kill: () => void child.kill("SIGKILL") }));
+    child.once("exit", (code) => reject(new Error(`The ${rival} ended with ${code}`)));
+  });
 }
 
 /** Sends one message and waits for its echo in the sync stream; both are measured by this process's clock. */
@@ -147,32 +111,26 @@ async function raceOf(kind: HostKind, python: string, folder: string): Promise<C
   const dir = join(folder, "synapse");
   const registrationFiles = [floor.file, troupe.file];
   const synapse = await startSynapse({ python, dir, port, serverName: SERVER_NAME, registrationFiles });
-  const over = new AbortController();
-  let host: RunningHost | undefined;
+  const running: { kill(): unknown }[] = [];
   try {
     for (const user of ["alice", "bot"]) await registerUser(synapse, dir, user, "password");
     const alice = await liveClient(homeserver, "alice", "password");
-    const bot = await liveClient(homeserver, "bot", "password");
-    const closeFloor = await floorAppservice(floor.port, homeserver, floor.asToken, floor.ghost);
-    over.signal.addEventListener("abort", closeFloor);
-    host = await startTroupe(kind, { ...troupe, homeserver, folder: join(folder, "host") });
+    running.push(await startTroupe(kind, { ...troupe, homeserver, folder: join(folder, "host") }));
     const contestants = await enterAll(alice, [
       ["floor appservice", floor.ghost],
-      ["/sync bot", bot.userId],
+      ["/sync bot", `@bot:${SERVER_NAME}`],
       [kind === "node" ? "Troupe on Node" : "Troupe on wrangler dev", troupe.ghost],
     ]);
-    const [atFloor, atBot] = contestants;
+    const [atFloor = "", atBot = ""] = contestants.map(({ room }) => room);
+    const rival = { homeserver, floor, bot: { user: "bot", password: "password" } };
+    running.push(await startRival("floor", { ...rival, room: atFloor }));
     await enterFloor(homeserver, floor.asToken);
-    if (atFloor) await joinAs(homeserver, floor.asToken, floor.ghost, atFloor.room);
-    if (atBot) await bot.call("POST", `/rooms/${encodeURIComponent(atBot.room)}/join`, {});
-    const botLoop = syncBot(bot, over.signal);
+    await joinAs(homeserver, floor.asToken, floor.ghost, atFloor);
+    running.push(await startRival("bot", { ...rival, room: atBot }));
     await race(alice, contestants);
-    over.abort();
-    await botLoop;
     return contestants;
   } finally {
-    over.abort();
-    await host?.kill();
+    for (const one of running) await one.kill();
     await synapse.stop();
   }
 }
@@ -198,10 +156,8 @@ async function enterAll(client: LiveClient, named: [name: string, userId: string
 async function race(client: LiveClient, contestants: Contestant[]): Promise<void> {
   let since = (await syncOnce(client, "", 0)).next_batch;
   for (let n = 0; n < MESSAGES + WARM_UP; n++) {
-    // Each round begins with another one, so that nobody always follows the same.
-    for (let at = 0; at < contestants.length; at++) {
-      const contestant = contestants[(at + n) % contestants.length];
-      if (!contestant) continue;
+    // Everybody follows everybody: what one leaves to the homeserver to do is paid for by the next.
+    for (const contestant of shuffled(contestants)) {
       const measured = await measure(client, contestant, since);
       since = measured.since;
       if (n >= WARM_UP) contestant.times.push(measured.time);
@@ -209,6 +165,13 @@ async function race(client: LiveClient, contestants: Contestant[]): Promise<void
     if (process.stderr.isTTY) process.stderr.write(`\r${n + 1} of ${MESSAGES + WARM_UP} `);
   }
   if (process.stderr.isTTY) process.stderr.write("\n");
+}
+
+function shuffled<T>(list: readonly T[]): T[] {
+  return list
+    .map((one) => ({ one, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
 }
 
 async function startTroupe(

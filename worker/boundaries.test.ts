@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ports: ["core"],
   ingress: [...EVERY_ROOM, "hono"],
   ledger: [...EVERY_ROOM, "drizzle-orm", "@libsql/client"],
-  router: EVERY_ROOM,
+  router: [...EVERY_ROOM, "@noble/hashes"],
   lanes: EVERY_ROOM,
   turns: EVERY_ROOM,
   backends: [...EVERY_ROOM, "zod", "ai", "@ai-sdk/openai-compatible"],

@@ -57,9 +57,9 @@ describe("a file", () => {
   test("a batch that fails in its middle leaves nothing behind, and the next one works", async () => {
     const path = join(folder(), "troupe.db");
     migrateFile(path, "./migrations");
-    const { db, close } = openFile(path, "FULL");
+    const { all, close } = openFile(path, "FULL");
     closing.push(close);
-    const run = (sql: string) => db.run(sql);
+    const run = (text: string) => all({ text, values: [] });
     await run("CREATE TABLE t (id integer PRIMARY KEY)");
     const { ledger } = fileLedger(path, NAMESPACE);
     await run("CREATE TRIGGER no BEFORE INSERT ON dead_letters BEGIN SELECT raise(ROLLBACK, 'no room'); END");

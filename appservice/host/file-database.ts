@@ -1,23 +1,17 @@
 /**
- * A libSQL file as drizzle sees it, with statements prepared once: half of what a message costs in a ledger's file would
- * otherwise be SQL read again. Everything is synchronous, so two statements never meet on one connection.
+ * A libSQL file with statements prepared once: half of what a message costs in a ledger's file would otherwise be SQL
+ * read again. Everything is synchronous, so two statements never meet on one connection.
  */
 import { readMigrationFiles } from "drizzle-orm/migrator";
-import { drizzle } from "drizzle-orm/sqlite-proxy";
 import Libsql from "libsql";
-import { type Database, isNonEmpty } from "../../worker/ledger/database.ts";
-
-interface Query {
-  sql: string;
-  params: unknown[];
-}
-
-/** The ledger has some sixty statements; what is beyond this is a leak. */
-const PREPARED_MAX = 500;
+import type { Database, Sql } from "../../worker/ledger/database.ts";
 
 export interface FileDatabase extends Omit<Database, "namespace"> {
   close(): void;
 }
+
+/** The ledger has some sixty statements; with lists of rows they are a few more. */
+const PREPARED_MAX = 500;
 
 /**
  * `FULL` waits for the disk at every commit (in WAL mode one fsync), `NORMAL` does not: that outlives any crash of ours,
@@ -28,43 +22,39 @@ export function openFile(path: string, synchronous: "FULL" | "NORMAL"): FileData
   for (const pragma of ["busy_timeout = 5000", "journal_mode = WAL", `synchronous = ${synchronous}`]) {
     file.exec(`PRAGMA ${pragma}`);
   }
-  const prepared = new Map<string, ReturnType<typeof file.prepare>>();
-  const prepare = (sql: string) => {
-    const known = prepared.get(sql);
+  const prepared = new Map<string, { statement: Libsql.Statement; reader: boolean }>();
+  const prepare = (text: string) => {
+    const known = prepared.get(text);
     if (known) return known;
-    const made = file.prepare(sql);
-    if (made.reader) made.raw(true);
+    const statement = file.prepare(text);
+    const made = { statement, reader: statement.reader };
     if (prepared.size >= PREPARED_MAX) prepared.clear();
-    prepared.set(sql, made);
+    prepared.set(text, made);
     return made;
   };
-  const run = ({ sql, params }: Query) => {
-    const statement = prepare(sql);
+  const run = ({ text, values }: Sql): unknown[] => {
+    const { statement, reader } = prepare(text);
     // All of them, always: a statement left in the middle would hold its view of the file open.
-    if (statement.reader) return { rows: statement.all(params) };
-    statement.run(params);
-    return { rows: [] };
+    if (reader) return statement.all(values);
+    statement.run(values);
+    return [];
   };
-  const batch = (queries: readonly Query[]) => {
-    prepare("BEGIN IMMEDIATE").run();
-    try {
-      const results = queries.map(run);
-      prepare("COMMIT").run();
-      return results;
-    } catch (error) {
-      // Some failures have ended the transaction themselves.
-      if (file.inTransaction) prepare("ROLLBACK").run();
-      throw error;
-    }
-  };
-  // Drizzle's `get` is not used: `all` of one row is the same, and never leaves a statement in the middle.
-  const db = drizzle(
-    async (sql, params) => run({ sql, params }),
-    async (queries) => batch(queries),
-  );
+  const command = (text: string) => prepare(text).statement.run();
   return {
-    db,
-    atomic: async (statements) => (isNonEmpty(statements) ? db.batch(statements) : []),
+    all: async <Row>(statement: Sql) => run(statement) as Row[],
+    async atomic(statements) {
+      if (statements.length === 0) return [];
+      command("BEGIN IMMEDIATE");
+      try {
+        const results = statements.map(run);
+        command("COMMIT");
+        return results;
+      } catch (error) {
+        // Some failures have ended the transaction themselves.
+        if (file.inTransaction) command("ROLLBACK");
+        throw error;
+      }
+    },
     close: () => void file.close(),
   };
 }

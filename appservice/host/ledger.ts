@@ -27,20 +27,20 @@ export async function openLedger(config: Config): Promise<OpenLedger> {
 }
 
 /**
- * Two connections. What was promised to somebody waits for the disk: what was pushed, what a backend answered, what is to
- * be sent. Leases and what can be done again under the same keys do not: a power cut leaves work to be repeated and
- * nothing lost. `ignore` waits too, or its many rows would be written to disk by the next push, whose sender waits.
+ * Two connections. What was promised to the homeserver or heard from it waits for the disk. What comes between does not:
+ * it survives any crash of ours, and a power cut takes back at most what the next of those waits would have kept, some
+ * milliseconds of work that is then done again under the same keys. `ignore` waits too, or its many rows would be
+ * written to disk by the next push, whose sender waits.
  */
 export function fileLedger(path: string, namespace: Namespace): OpenLedger {
   migrateFile(path, MIGRATIONS);
   const [durable, relaxed] = [openFile(path, "FULL"), openFile(path, "NORMAL")];
-  const { claim, renew, release, decide, startAttempt, postpone, takeStop, delivered, ended, retryOut } = createLedger({
-    ...relaxed,
-    namespace,
-  });
-  const repeatable = { claim, renew, release, decide, startAttempt, postpone, takeStop, delivered, ended, retryOut };
+  const { accept, ignore, ended, setAgents, setGhost, addDeadLetter } = createLedger({ ...durable, namespace });
   return {
-    ledger: { ...createLedger({ ...durable, namespace }), ...repeatable },
+    ledger: {
+      ...createLedger({ ...relaxed, namespace }),
+      ...{ accept, ignore, ended, setAgents, setGhost, addDeadLetter },
+    },
     close() {
       relaxed.close();
       durable.close();

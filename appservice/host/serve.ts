@@ -48,7 +48,14 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
     log,
     env: (name) => env[name] || undefined,
     owner: crypto.randomUUID(),
-    doorbell: (pump) => ({ ring: async (lanes) => ring(pump, lanes, over.signal) }),
+    doorbell: (pump) => ({
+      async ring(lanes) {
+        ring(pump, lanes, over.signal);
+        // A lane that rings others steps aside until they have asked the network for something: the database works in
+        // this thread. Whoever rings rooms is the door, and keeps the homeserver waiting.
+        if (!lanes.every(isRoom)) await new Promise((resolve) => setImmediate(resolve));
+      },
+    }),
   });
   const over = new AbortController();
   if (agents) await app.applyAgents(agents);
@@ -68,13 +75,15 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
   };
 }
 
+const isRoom = (lane: LaneId): boolean => lane.startsWith("room:");
+
 /** Rings are answered at once; the lane runs after whoever rang has been answered, and again when it says so. */
 function ring(pump: Pump, lanes: readonly LaneId[], over: AbortSignal): void {
   for (const lane of lanes) {
     if (pump.nudge(lane) || over.aborted) continue;
     // The database works in this thread: a room lane that began at once, or before the answer is written, would stand
     // before the homeserver's 200. The other lanes are rung by lanes, which keep nobody waiting.
-    if (lane.startsWith("room:")) setImmediate(() => setImmediate(() => void runFor(pump, lane, over)));
+    if (isRoom(lane)) setImmediate(() => setImmediate(() => void runFor(pump, lane, over)));
     else void runFor(pump, lane, over);
   }
 }

@@ -48,7 +48,7 @@ export function transactions({ ledger, doorbell, clock, log }: Needs) {
       log("lane_failed", { lanes, error: error instanceof Error ? error.message : String(error) });
     });
     await Promise.race([rung, clock.sleep(RING_MS_MAX, over.signal)]);
-    over.abort();
+    over.abort("over");
   }
 }
 

@@ -110,7 +110,7 @@ async function hold(needs: Needs, run: RunLane, lease: Lease, entry: Entry): Pro
   try {
     await work(kindOf(lease.lane), run)({ lease, lost: lost.signal, rung });
   } finally {
-    over.abort();
+    over.abort("over");
     await renewing;
     // What was stored before a ring that came by now is seen in the look that goes with the release.
     entry.again = false;

@@ -1,16 +1,18 @@
 /** The ledger on D1. */
-import { drizzle } from "drizzle-orm/d1";
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
-import { isNonEmpty } from "./database.ts";
+import type { Sql } from "./database.ts";
 import { createLedger } from "./ledger.ts";
 
 export function d1Ledger(d1: D1Database, namespace: Namespace): Ledger {
-  const db = drizzle(d1);
-  // One `batch` is one SQL transaction.
+  const prepared = ({ text, values }: Sql) => d1.prepare(text).bind(...values);
   return createLedger({
-    db,
     namespace,
-    atomic: async (statements) => (isNonEmpty(statements) ? db.batch(statements) : []),
+    all: async <Row>(statement: Sql) => (await prepared(statement).all<Row>()).results,
+    async atomic(statements) {
+      // One `batch` is one SQL transaction; an empty one is refused.
+      if (statements.length === 0) return [];
+      return (await d1.batch(statements.map(prepared))).map(({ results }) => results);
+    },
   });
 }

@@ -1,33 +1,51 @@
-/** What the ledger's SQL runs on. D1 and libSQL differ only in how this is made. */
-import { and, eq, type SQL, sql } from "drizzle-orm";
-import type { BatchItem } from "drizzle-orm/batch";
-import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
+/** What the ledger's SQL runs on. D1, a libSQL server and a libSQL file differ only in how this is made. */
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Lease } from "#ports";
-import { lanes } from "./schema.ts";
 
-export type Statement = BatchItem<"sqlite">;
+export type Value = string | number | null;
+
+/** A statement, or a piece of one: its text with a `?` for each value, in their order. */
+export interface Sql {
+  text: string;
+  values: readonly Value[];
+}
+
+/** SQL with values in it as values, never as text; a piece of SQL in it as a piece. */
+export function sql(strings: TemplateStringsArray, ...given: readonly (Value | Sql)[]): Sql {
+  let text = "";
+  const values: Value[] = [];
+  strings.forEach((piece, at) => {
+    text += piece;
+    const one = given[at];
+    if (one === undefined) return;
+    if (one !== null && typeof one === "object") {
+      text += one.text;
+      values.push(...one.values);
+    } else {
+      text += "?";
+      values.push(one);
+    }
+  });
+  return { text, values };
+}
 
 export interface Database {
-  db: BaseSQLiteDatabase<"async", unknown>;
+  /** Runs one statement; its rows, which the caller's SQL gives their names. */
+  all<Row>(statement: Sql): Promise<Row[]>;
   /**
    * Runs the statements as one atomic unit, all or none; the rows of each. There are no interactive transactions on
    * D1, so every guard is in the SQL.
    */
-  atomic(statements: readonly Statement[]): Promise<readonly unknown[]>;
+  atomic(statements: readonly Sql[]): Promise<readonly unknown[][]>;
   namespace: Namespace;
 }
 
 /** True in SQL while the lease is held: every write of a runner carries it. */
-export const held = ({ lane, fence }: Lease): SQL =>
-  sql`EXISTS (SELECT 1 FROM ${lanes} WHERE ${and(eq(lanes.id, lane), eq(lanes.fence, fence))})`;
+export const held = ({ lane, fence }: Lease): Sql =>
+  sql`EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND fence = ${fence})`;
 
-/** How many rows a statement of an atomic batch returned. */
-export const count = (rows: unknown): number => (Array.isArray(rows) ? rows.length : 0);
+/** How many rows the last statement of an atomic batch returned. */
+export const countOfLast = (results: readonly unknown[][]): number => results.at(-1)?.length ?? 0;
 
 /** `room:!abc` → `!abc`. */
-export const nameOf = ({ lane }: Lease): string => lane.slice(lane.indexOf(":") + 1);
-
-/** `batch` wants at least one statement, in its type and in truth. */
-export const isNonEmpty = (statements: readonly Statement[]): statements is readonly [Statement, ...Statement[]] =>
-  statements.length > 0;
+export const nameOf = ({ lane }: Pick<Lease, "lane">): string => lane.slice(lane.indexOf(":") + 1);

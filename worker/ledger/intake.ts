@@ -1,72 +1,58 @@
 /** What was pushed, remembered once. */
-import { and, desc, inArray, isNull, sql } from "drizzle-orm";
 import { RoomId } from "#core/protocol/ids.ts";
-import type { Intake, Ledger } from "#ports";
+import type { Intake, Ledger, StoredDeadLetter } from "#ports";
 import { cutRaw, jsonLists } from "./bulk.ts";
-import type { Database, Statement } from "./database.ts";
-import { deadLetters, events, transactions } from "./schema.ts";
+import { type Database, type Sql, sql } from "./database.ts";
 
-export function intake(database: Database): Pick<Ledger, "accept" | "addDeadLetter" | "deadLetters"> {
-  const { db, atomic } = database;
+export function intake({ all, atomic }: Database): Pick<Ledger, "accept" | "addDeadLetter" | "deadLetters"> {
   return {
     async accept(pushed) {
-      const statements = remembering(database, pushed);
+      const statements = remembering(pushed);
       if (pushed.events.length === 0) {
         await atomic(statements);
         return [];
       }
       // Asked of all that were pushed, not only of the new: a repeated transaction rings again.
       const ids = JSON.stringify(pushed.events.map((event) => event.event_id));
-      const undecided = db
-        .selectDistinct({ roomId: events.roomId })
-        .from(events)
-        .where(and(inArray(events.eventId, sql`(SELECT value FROM json_each(${ids}))`), isNull(events.verdict)));
+      const undecided = sql`
+        SELECT DISTINCT room_id AS roomId FROM events
+        WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
       const results = await atomic([...statements, undecided]);
-      return roomsOf(results.at(-1));
+      return roomsOf(results.at(-1) ?? []);
     },
 
     async addDeadLetter({ kind, reason, raw }, nowMs) {
-      await db.insert(deadLetters).values({ kind, reason, raw: cutRaw(raw), createdAtMs: nowMs });
+      await all(sql`
+        INSERT INTO dead_letters (kind, reason, raw, created_at_ms) VALUES (${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs})`);
     },
 
-    async deadLetters(limit) {
-      return db.select().from(deadLetters).orderBy(desc(deadLetters.id)).limit(limit);
-    },
+    deadLetters: (limit) =>
+      all<StoredDeadLetter>(sql`
+        SELECT id, kind, reason, raw, created_at_ms AS createdAtMs FROM dead_letters ORDER BY id DESC LIMIT ${limit}`),
   };
 }
 
-function remembering({ db }: Database, pushed: Intake): Statement[] {
-  const { transactionId, nowMs, afterSeq } = pushed;
-  const statements: Statement[] = [];
+function remembering({ transactionId, events, deadLetters, nowMs, afterSeq }: Intake): Sql[] {
+  const statements: Sql[] = [];
   if (transactionId !== undefined) {
-    const row = { id: transactionId, acceptedAtMs: nowMs };
-    const again = { target: transactions.id, set: { acceptedAtMs: nowMs } };
-    statements.push(db.insert(transactions).values(row).onConflictDoUpdate(again));
+    statements.push(sql`
+      INSERT INTO transactions (id, accepted_at_ms) VALUES (${transactionId}, ${nowMs})
+      ON CONFLICT (id) DO UPDATE SET accepted_at_ms = excluded.accepted_at_ms`);
   }
-  for (const list of jsonLists(pushed.events.map((event) => [event.event_id, event.room_id, JSON.stringify(event)]))) {
-    statements.push(
-      db
-        .insert(events)
-        .select(
-          sql`SELECT NULL, value ->> 0, value ->> 1, ${afterSeq ?? null}, ${nowMs}, NULL, value ->> 2
-              FROM json_each(${list}) WHERE true ORDER BY key`,
-        )
-        .onConflictDoNothing(),
-    );
+  for (const list of jsonLists(events.map((event) => [event.event_id, event.room_id, JSON.stringify(event)]))) {
+    statements.push(sql`
+      INSERT INTO events (event_id, room_id, event, after_seq, received_at_ms)
+      SELECT value ->> 0, value ->> 1, value ->> 2, ${afterSeq ?? null}, ${nowMs}
+      FROM json_each(${list}) WHERE true ORDER BY key
+      ON CONFLICT DO NOTHING`);
   }
-  for (const list of jsonLists(pushed.deadLetters.map(({ kind, reason, raw }) => [kind, reason, cutRaw(raw)]))) {
-    statements.push(
-      db
-        .insert(deadLetters)
-        .select(
-          sql`SELECT NULL, value ->> 0, value ->> 1, value ->> 2, ${nowMs} FROM json_each(${list}) WHERE true ORDER BY key`,
-        ),
-    );
+  for (const list of jsonLists(deadLetters.map(({ kind, reason, raw }) => [kind, reason, cutRaw(raw)]))) {
+    statements.push(sql`
+      INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
+      SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs} FROM json_each(${list}) WHERE true ORDER BY key`);
   }
   return statements;
 }
 
-function roomsOf(rows: unknown): RoomId[] {
-  if (!Array.isArray(rows)) return [];
-  return rows.flatMap((row: { roomId?: unknown }) => RoomId.safeParse(row.roomId).data ?? []);
-}
+const roomsOf = (rows: readonly unknown[]): RoomId[] =>
+  rows.flatMap((row) => RoomId.safeParse((row as { roomId: unknown }).roomId).data ?? []);

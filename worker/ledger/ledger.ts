@@ -1,8 +1,7 @@
 /** The ledger, put together: the same SQL on D1 and on libSQL. */
-import { sql } from "drizzle-orm";
 import type { Ledger } from "#ports";
 import { agentRows } from "./agents.ts";
-import type { Database } from "./database.ts";
+import { type Database, sql } from "./database.ts";
 import { intake } from "./intake.ts";
 import { leases } from "./leases.ts";
 import { outboxRows } from "./outbox.ts";
@@ -15,10 +14,10 @@ export function createLedger(database: Database): Ledger {
     ...leases(database),
     ...rooms(database),
     ...sessions(database),
-    ...outboxRows(database, () => Date.now()),
+    ...outboxRows(database),
     ...agentRows(database),
     async ping() {
-      await database.db.select({ one: sql<number>`1` }).from(sql`(SELECT 1) AS one`);
+      await database.all(sql`SELECT 1`);
     },
   };
 }

@@ -1,11 +1,9 @@
 /** The room lane's rows: undecided events, verdicts, who is where. */
-import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, agentOfGhost, ghostUserId, type RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Decision, Lease, Ledger } from "#ports";
 import { jsonLists } from "./bulk.ts";
-import { count, type Database, held, nameOf, type Statement } from "./database.ts";
-import { agents, controls, events, members, outbox, turns, verdicts } from "./schema.ts";
+import { countOfLast, type Database, held, nameOf, type Sql, sql } from "./database.ts";
 
 /** More joined members than this make no difference to the gate. */
 const JOINED_COUNTED_MAX = 3;
@@ -14,112 +12,90 @@ const AGENTS_LOOKED_AT_MAX = 2;
 export function rooms(
   database: Database,
 ): Pick<Ledger, "nextEvents" | "roomFacts" | "decide" | "ignore" | "setMembers" | "openSessions" | "verdicts"> {
-  const { db, atomic } = database;
+  const { all, atomic } = database;
   return {
     ...decisions(database),
 
     async nextEvents(lease, limit) {
-      const rows = await db
-        .select({ seq: events.seq, event: events.event, receivedAtMs: events.receivedAtMs })
-        .from(events)
-        .where(and(eq(events.roomId, nameOf(lease)), isNull(events.verdict), held(lease)))
-        .orderBy(sql`coalesce(${events.afterSeq} + 0.5, ${events.seq}), ${events.seq}`)
-        .limit(limit);
+      const rows = await all<{ seq: number; event: string; receivedAtMs: number }>(sql`
+        SELECT seq, event, received_at_ms AS receivedAtMs FROM events
+        WHERE room_id = ${nameOf(lease)} AND verdict IS NULL AND ${held(lease)}
+        ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`);
       return rows.map((row) => ({ ...row, event: RoomEvent.parse(JSON.parse(row.event)) }));
     },
 
     async roomFacts(roomId, askedAgents, repliedTo) {
       const [joined, present, replied] = await Promise.all([
-        db
-          .select({ userId: members.userId })
-          .from(members)
-          .where(and(eq(members.roomId, roomId), sql`${members.membership} = 'join'`))
-          .limit(JOINED_COUNTED_MAX),
+        all(sql`SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join' LIMIT ${JOINED_COUNTED_MAX}`),
         joinedGhosts(database, roomId, askedAgents),
         repliedTo === undefined
           ? []
-          : db
-              .select({ agent: outbox.agent })
-              .from(outbox)
-              .innerJoin(agents, and(eq(agents.id, outbox.agent), eq(agents.retired, 0)))
-              .where(eq(outbox.eventId, repliedTo))
-              .limit(1),
+          : all<{ agent: string }>(sql`
+              SELECT agent FROM outbox
+              WHERE event_id = ${repliedTo} AND EXISTS (SELECT 1 FROM agents WHERE id = outbox.agent AND retired = 0)
+              LIMIT 1`),
       ]);
       const repliedAgent = AgentId.safeParse(replied[0]?.agent).data;
       return { joinedCount: joined.length, joinedAgents: present, ...(repliedAgent ? { repliedAgent } : {}) };
     },
 
     async setMembers(roomId, list) {
-      const inserts = jsonLists(list.map(({ userId, membership }) => [userId, membership])).map((rows) =>
-        db
-          .insert(members)
-          .select(sql`SELECT ${roomId}, value ->> 0, value ->> 1 FROM json_each(${rows}) WHERE true`)
-          .onConflictDoNothing(),
+      const inserts = jsonLists(list.map(({ userId, membership }) => [userId, membership])).map(
+        (rows) => sql`
+          INSERT INTO members (room_id, user_id, membership)
+          SELECT ${roomId}, value ->> 0, value ->> 1 FROM json_each(${rows}) WHERE true
+          ON CONFLICT DO NOTHING`,
       );
-      await atomic([db.delete(members).where(eq(members.roomId, roomId)), ...inserts]);
+      await atomic([sql`DELETE FROM members WHERE room_id = ${roomId}`, ...inserts]);
     },
 
     async openSessions(roomId, threadRoot) {
-      const rows = await db
-        .selectDistinct({ session: turns.session })
-        .from(turns)
-        .where(
-          and(
-            sql`${turns.state} <> 'delivered'`,
-            inArray(turns.state, ["queued", "running"]),
-            eq(turns.roomId, roomId),
-            threadRoot === undefined ? isNull(turns.threadRoot) : eq(turns.threadRoot, threadRoot),
-          ),
-        );
+      const rows = await all<{ session: string }>(sql`
+        SELECT DISTINCT session FROM turns
+        WHERE state <> 'delivered' AND state IN ('queued', 'running')
+          AND room_id = ${roomId} AND thread_root IS ${threadRoot ?? null}`);
       return rows.map((row) => row.session);
     },
 
     async verdicts() {
-      const rows = await db.select().from(verdicts);
+      const rows = await all<{ verdict: string; count: number }>(sql`SELECT verdict, count FROM verdicts`);
       return Object.fromEntries(rows.map((row) => [row.verdict, row.count]));
     },
   };
 }
 
 /** Verdicts, onto the events' rows: one with what it brings, or many that bring nothing. */
-function decisions(database: Database): Pick<Ledger, "decide" | "ignore"> {
-  const { db, atomic } = database;
+function decisions({ atomic }: Database): Pick<Ledger, "decide" | "ignore"> {
   return {
     async decide(lease, { seq }, decision) {
-      const decided = db
-        .update(events)
-        .set({ verdict: decision.reason })
-        .where(and(eq(events.seq, seq), isNull(events.verdict), held(lease)))
-        .returning({ seq: events.seq });
-      const results = await atomic([...consequences(database, lease, seq, decision), decided]);
-      return count(results.at(-1)) === 1;
+      const decided = sql`
+        UPDATE events SET verdict = ${decision.reason}
+        WHERE seq = ${seq} AND verdict IS NULL AND ${held(lease)} RETURNING seq`;
+      return countOfLast(await atomic([...consequences(lease, seq, decision), decided])) === 1;
     },
 
     async ignore(lease, ignored) {
       const rows = JSON.stringify(ignored.map(({ seq, reason }) => [seq, reason]));
-      const undecided = sql`${events.seq} IN (SELECT value ->> 0 FROM json_each(${rows})) AND ${events.verdict} IS NULL`;
       const results = await atomic([
-        db
-          .insert(verdicts)
-          .select(
-            sql`SELECT value ->> 1, count(*) FROM json_each(${rows})
-                WHERE EXISTS (SELECT 1 FROM events WHERE seq = value ->> 0 AND verdict IS NULL) AND ${held(lease)}
-                GROUP BY value ->> 1`,
-          )
-          .onConflictDoUpdate({ target: verdicts.verdict, set: { count: sql`${verdicts.count} + excluded.count` } }),
-        db
-          .update(events)
-          .set({ verdict: sql`(SELECT value ->> 1 FROM json_each(${rows}) WHERE value ->> 0 = ${events.seq})` })
-          .where(and(undecided, held(lease)))
-          .returning({ seq: events.seq }),
+        sql`
+          INSERT INTO verdicts (verdict, count)
+          SELECT value ->> 1, count(*) FROM json_each(${rows})
+          WHERE EXISTS (SELECT 1 FROM events WHERE seq = value ->> 0 AND verdict IS NULL) AND ${held(lease)}
+          GROUP BY value ->> 1
+          ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + excluded.count`,
+        sql`
+          UPDATE events
+          SET verdict = (SELECT value ->> 1 FROM json_each(${rows}) WHERE value ->> 0 = events.seq)
+          WHERE seq IN (SELECT value ->> 0 FROM json_each(${rows})) AND verdict IS NULL AND ${held(lease)}
+          RETURNING seq`,
       ]);
-      return count(results.at(-1)) === ignored.length;
+      return countOfLast(results) === ignored.length;
     },
   };
 }
 
 /** Everything a verdict brings, each guarded by the lease and by the event being undecided still. */
-function consequences({ db }: Database, lease: Lease, seq: number, decision: Decision): Statement[] {
+function consequences(lease: Lease, seq: number, decision: Decision): Sql[] {
   const guard = sql`EXISTS (SELECT 1 FROM events WHERE seq = ${seq} AND verdict IS NULL) AND ${held(lease)}`;
   const newTurns = decision.turns.map(({ id, session, agent, roomId, threadRoot, direct, prompt }) => [
     ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
@@ -127,64 +103,51 @@ function consequences({ db }: Database, lease: Lease, seq: number, decision: Dec
   ]);
   const news = decision.members.map(({ userId, membership }) => [userId, membership]);
   return [
-    db
-      .insert(verdicts)
-      .select(sql`SELECT ${decision.reason}, 1 WHERE ${guard}`)
-      .onConflictDoUpdate({ target: verdicts.verdict, set: { count: sql`${verdicts.count} + 1` } }),
-    ...jsonLists(newTurns).map((list) =>
-      db
-        .insert(turns)
-        .select(
-          sql`SELECT NULL, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, 'queued', 0, 0, NULL, NULL
-              FROM json_each(${list}) WHERE ${guard} ORDER BY key`,
-        )
-        .onConflictDoNothing(),
+    sql`
+      INSERT INTO verdicts (verdict, count) SELECT ${decision.reason}, 1 WHERE ${guard}
+      ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + 1`,
+    ...jsonLists(newTurns).map(
+      (list) => sql`
+        INSERT INTO turns (id, session, agent, room_id, thread_root, direct, event_id, sender, prompt, sent_at_ms,
+          state, attempt, not_before_ms)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+          value ->> 8, value ->> 9, 'queued', 0, 0
+        FROM json_each(${list}) WHERE ${guard} ORDER BY key
+        ON CONFLICT DO NOTHING`,
     ),
-    ...jsonLists(news).map((list) =>
-      db
-        .insert(members)
-        .select(
-          sql`SELECT (SELECT room_id FROM events WHERE seq = ${seq}), value ->> 0, value ->> 1
-              FROM json_each(${list}) WHERE ${guard} ORDER BY key`,
-        )
-        .onConflictDoUpdate({
-          target: [members.roomId, members.userId],
-          set: { membership: sql`excluded.membership` },
-        }),
+    ...jsonLists(news).map(
+      (list) => sql`
+        INSERT INTO members (room_id, user_id, membership)
+        SELECT (SELECT room_id FROM events WHERE seq = ${seq}), value ->> 0, value ->> 1
+        FROM json_each(${list}) WHERE ${guard} ORDER BY key
+        ON CONFLICT (room_id, user_id) DO UPDATE SET membership = excluded.membership`,
     ),
-    ...jsonLists(decision.stop.map((session) => [session])).map((list) =>
-      db.insert(controls).select(sql`SELECT NULL, value ->> 0, 'stop' FROM json_each(${list}) WHERE ${guard}`),
+    ...jsonLists(decision.stop.map((session) => [session])).map(
+      (list) => sql`
+        INSERT INTO controls (session, kind) SELECT value ->> 0, 'stop' FROM json_each(${list}) WHERE ${guard}`,
     ),
   ];
 }
 
 /** Asked for by name, or else whoever of our namespace is joined, two at the most; never a retired agent. */
 async function joinedGhosts(
-  { db, namespace }: Database,
+  { all, namespace }: Database,
   roomId: RoomId,
   asked: readonly AgentId[] | undefined,
 ): Promise<AgentId[]> {
+  if (asked?.length === 0) return [];
   const prefix = `@${namespace.ghostPrefix}`;
   const suffix = `:${namespace.serverName}`;
-  const names = asked && JSON.stringify(asked.map((agent) => ghostUserId(namespace, agent)));
+  const named = asked
+    ? sql`user_id IN (SELECT value FROM json_each(${JSON.stringify(asked.map((agent) => ghostUserId(namespace, agent)))}))`
+    : sql`user_id >= ${prefix} AND user_id < ${`${prefix}\u{10ffff}`}`;
   // The id is cut out of the user id and looked up: the other way round every agent there is would be looked at.
-  const id = sql`substr(${members.userId}, ${prefix.length + 1}, length(${members.userId}) - ${prefix.length + suffix.length})`;
-  const rows = await db
-    .select({ userId: members.userId })
-    .from(members)
-    .where(
-      and(
-        eq(members.roomId, roomId),
-        sql`${members.membership} = 'join'`,
-        names === undefined
-          ? sql`${members.userId} >= ${prefix} AND ${members.userId} < ${`${prefix}\u{10ffff}`}`
-          : inArray(members.userId, sql`(SELECT value FROM json_each(${names}))`),
-        sql`substr(${members.userId}, ${-suffix.length}) = ${suffix}`,
-        sql`EXISTS (SELECT 1 FROM ${agents} WHERE ${agents.id} = ${id} AND ${agents.retired} = 0)`,
-      ),
-    )
-    .orderBy(members.userId)
-    .limit(names === undefined ? AGENTS_LOOKED_AT_MAX : -1);
+  const id = sql`substr(user_id, ${prefix.length + 1}, length(user_id) - ${prefix.length + suffix.length})`;
+  const rows = await all<{ userId: string }>(sql`
+    SELECT user_id AS userId FROM members
+    WHERE room_id = ${roomId} AND membership = 'join' AND ${named}
+      AND substr(user_id, ${-suffix.length}) = ${suffix}
+      AND EXISTS (SELECT 1 FROM agents WHERE agents.id = ${id} AND agents.retired = 0)
+    ORDER BY user_id LIMIT ${asked ? -1 : AGENTS_LOOKED_AT_MAX}`);
   return rows.flatMap(({ userId }) => agentOfGhost(namespace, UserId.parse(userId)) ?? []);
 }

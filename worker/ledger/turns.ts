@@ -1,96 +1,103 @@
 /** The session lane's rows: turns from queued to delivered. */
-import { and, asc, desc, eq, inArray, isNotNull, sql } from "drizzle-orm";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Turn } from "#core/turn.ts";
 import type { Ledger } from "#ports";
 import { storable } from "./bulk.ts";
-import { count, type Database, held, nameOf } from "./database.ts";
+import { countOfLast, type Database, held, nameOf, sql } from "./database.ts";
 import { insertFrozen } from "./outbox.ts";
-import { controls, outbox, turns } from "./schema.ts";
 
-export function sessions(
-  database: Database,
-): Pick<Ledger, "currentTurn" | "startAttempt" | "postpone" | "takeStop" | "answered" | "delivered" | "transcript"> {
-  const { db, atomic } = database;
-  const open = inArray(turns.state, ["queued", "running"]);
+const OPEN = sql`state IN ('queued', 'running')`;
+const COLUMNS = sql`
+  id, session, agent, room_id AS roomId, thread_root AS threadRoot, direct, event_id AS eventId, sender, prompt,
+  sent_at_ms AS sentAtMs, state, attempt, not_before_ms AS notBeforeMs, reply_kind AS replyKind, reply`;
+
+/** A turn as its row says it. */
+interface Row {
+  id: string;
+  session: string;
+  agent: string;
+  roomId: string;
+  threadRoot: string | null;
+  direct: number;
+  eventId: string;
+  sender: string;
+  prompt: string;
+  sentAtMs: number;
+  state: Turn["state"];
+  attempt: number;
+  notBeforeMs: number;
+  replyKind: "reply" | "notice" | null;
+  reply: string | null;
+}
+
+export function sessions({
+  all,
+  atomic,
+}: Database): Pick<
+  Ledger,
+  "currentTurn" | "startAttempt" | "postpone" | "takeStop" | "answered" | "delivered" | "transcript"
+> {
   return {
     async currentTurn(lease, nowMs) {
-      const [row] = await db
-        .select()
-        .from(turns)
-        .where(and(eq(turns.session, nameOf(lease)), sql`${turns.state} <> 'delivered'`, held(lease)))
-        .orderBy(asc(turns.seq))
-        .limit(1);
+      const [row] = await all<Row>(sql`
+        SELECT ${COLUMNS} FROM turns
+        WHERE session = ${nameOf(lease)} AND state <> 'delivered' AND ${held(lease)} ORDER BY seq LIMIT 1`);
       // Asked of the oldest alone: what is behind it waits with it, in order.
       return row && row.notBeforeMs <= nowMs ? turnOf(row) : undefined;
     },
 
     async startAttempt(lease, turnId) {
-      const rows = await db
-        .update(turns)
-        .set({ state: "running", attempt: sql`${turns.attempt} + 1` })
-        .where(and(eq(turns.id, turnId), open, held(lease)))
-        .returning({ id: turns.id });
+      const rows = await all(sql`
+        UPDATE turns SET state = 'running', attempt = attempt + 1
+        WHERE id = ${turnId} AND ${OPEN} AND ${held(lease)} RETURNING id`);
       return rows.length === 1;
     },
 
     async postpone(lease, turnId, notBeforeMs) {
-      const rows = await db
-        .update(turns)
-        .set({ notBeforeMs })
-        .where(and(eq(turns.id, turnId), held(lease)))
-        .returning({ id: turns.id });
+      const rows = await all(sql`
+        UPDATE turns SET not_before_ms = ${notBeforeMs} WHERE id = ${turnId} AND ${held(lease)} RETURNING id`);
       return rows.length === 1;
     },
 
     async takeStop(lease) {
-      const rows = await db
-        .delete(controls)
-        .where(and(eq(controls.session, nameOf(lease)), held(lease)))
-        .returning({ id: controls.id });
+      const rows = await all(
+        sql`DELETE FROM controls WHERE session = ${nameOf(lease)} AND ${held(lease)} RETURNING id`,
+      );
       return rows.length > 0;
     },
 
     async answered(lease, turnId, reply, rows) {
+      const open = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND ${OPEN})`;
       const results = await atomic([
         // First, while the turn is still open: what it finds open decides for the rows as well.
-        ...insertFrozen(
-          database,
-          rows,
-          sql`EXISTS (SELECT 1 FROM turns WHERE ${eq(turns.id, turnId)} AND ${open}) AND ${held(lease)}`,
-        ),
-        db
-          .update(turns)
-          .set({ state: "answered", replyKind: reply.kind, reply: storable(reply.markdown), notBeforeMs: 0 })
-          .where(and(eq(turns.id, turnId), open, held(lease)))
-          .returning({ id: turns.id }),
+        ...insertFrozen(rows, sql`${open} AND ${held(lease)}`),
+        sql`
+          UPDATE turns
+          SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storable(reply.markdown)}, not_before_ms = 0
+          WHERE id = ${turnId} AND ${OPEN} AND ${held(lease)} RETURNING id`,
       ]);
-      return count(results.at(-1)) === 1;
+      return countOfLast(results) === 1;
     },
 
     async delivered(lease, turnId) {
-      const undelivered = sql`EXISTS (SELECT 1 FROM ${outbox} WHERE ${outbox.turnId} = ${turnId} AND ${outbox.state} = 'frozen')`;
-      const rows = await db
-        .update(turns)
-        .set({ state: "delivered" })
-        .where(and(eq(turns.id, turnId), eq(turns.state, "answered"), sql`NOT ${undelivered}`, held(lease)))
-        .returning({ id: turns.id });
+      const rows = await all(sql`
+        UPDATE turns SET state = 'delivered'
+        WHERE id = ${turnId} AND state = 'answered' AND ${held(lease)}
+          AND NOT EXISTS (SELECT 1 FROM outbox WHERE turn_id = ${turnId} AND state = 'frozen')
+        RETURNING id`);
       return rows.length === 1;
     },
 
     async transcript(session, limit) {
-      const rows = await db
-        .select()
-        .from(turns)
-        .where(and(eq(turns.session, session), isNotNull(turns.reply)))
-        .orderBy(desc(turns.seq))
-        .limit(limit);
+      const rows = await all<Row>(sql`
+        SELECT ${COLUMNS} FROM turns
+        WHERE session = ${session} AND reply IS NOT NULL ORDER BY seq DESC LIMIT ${limit}`);
       return rows.map(turnOf);
     },
   };
 }
 
-function turnOf(row: typeof turns.$inferSelect): Turn {
+function turnOf(row: Row): Turn {
   return {
     id: row.id,
     session: row.session,

@@ -151,7 +151,7 @@ async function act(
       const thread = asks(event).threadRoot;
       const direct = facts.joinedCount === 2;
       const turns = verdict.agents.map((agent) => newTurn({ agent, event, text: promptText(event), direct, thread }));
-      return { ...none, reason: `wake_${verdict.reason}`, turns: await Promise.all(turns) };
+      return { ...none, reason: `wake_${verdict.reason}`, turns };
     }
     default:
       return unreachable(verdict);

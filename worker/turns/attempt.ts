@@ -52,7 +52,7 @@ export async function attempt(
   try {
     return await listen(needs, running, stream[Symbol.asyncIterator](), { words, onText, stop });
   } finally {
-    stop.abort();
+    stop.abort("over");
     await draft.close();
     await typing.end();
   }

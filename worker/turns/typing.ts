@@ -31,7 +31,7 @@ export function keepTyping(clock: Clock, intent: Intent, roomId: RoomId): Typing
   })();
   return {
     end() {
-      over.abort();
+      over.abort("over");
       return loop;
     },
   };
