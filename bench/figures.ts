@@ -7,6 +7,16 @@ export function quantile(values: readonly number[], part: number): number {
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 export const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} ms`;
 
+const RESAMPLED = 1_000;
+
+/** Between what the ratio of two medians lies, with 95 % confidence: both are drawn again and again from what was measured. */
+export function ratioInterval(of: readonly number[], to: readonly number[]): [low: number, high: number] {
+  const drawn = (values: readonly number[]) => median(values.map(() => pick(values)));
+  const ratios = Array.from({ length: RESAMPLED }, () => drawn(of) / drawn(to));
+  return [quantile(ratios, 0.025), quantile(ratios, 0.975)];
+}
+const pick = (values: readonly number[]): number => values[Math.floor(Math.random() * values.length)] ?? Number.NaN;
+
 export function table(head: string[], rows: string[][]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: string[]) =>

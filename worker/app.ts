@@ -5,7 +5,7 @@
 import { Hono } from "hono";
 import type { Agent } from "#core/agent.ts";
 import { type Config, namespaceOf } from "#core/config.ts";
-import type { Clock, Doorbell, Fetch, LaneKind, Ledger, Log, RunLane, Work } from "#ports";
+import type { Ask, Clock, Doorbell, Fetch, LaneKind, Ledger, Log, RunLane, Work } from "#ports";
 import { admin } from "./admin/admin.ts";
 import { backends } from "./backends/registry.ts";
 import { delivery } from "./delivery/delivery.ts";
@@ -13,7 +13,7 @@ import { outLane } from "./delivery/out-lane.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { sweep } from "./lanes/sweep.ts";
-import { clientServer, isPassing } from "./matrix/client-server.ts";
+import { asking, clientServer, isPassing } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
 import { secretCheck } from "./observe/secrets.ts";
 import { roomLane } from "./router/room-lane.ts";
@@ -24,6 +24,8 @@ export interface Host {
   ledger: Ledger;
   clock: Clock;
   fetch: Fetch;
+  /** How the homeserver is asked, where that is not `fetch`. */
+  ask?: Ask;
   log: Log;
   /** A variable that an agent's `$NAME` may mean. */
   env: (name: string) => string | undefined;
@@ -46,7 +48,7 @@ export interface App {
 export function compose(host: Host): App {
   const { config, ledger, clock, fetch, log } = host;
   const namespace = namespaceOf(config);
-  const call = clientServer({ url: config.HOMESERVER_URL, asToken: config.AS_TOKEN, fetch });
+  const call = clientServer({ url: config.HOMESERVER_URL, asToken: config.AS_TOKEN, ask: host.ask ?? asking(fetch) });
   const users = ghosts({ call, ledger, namespace, log });
   const known = backends();
 

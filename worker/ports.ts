@@ -211,6 +211,17 @@ export interface Ghosts {
   existing(userId: UserId, deviceId: string): Intent;
 }
 
+/** As much of `fetch` as the client–server API needs. Rejects when there is no answer. */
+export type Ask = (
+  url: string,
+  init: {
+    method: string;
+    headers: Record<string, string>;
+    body?: string | Uint8Array<ArrayBuffer>;
+    signal: AbortSignal;
+  },
+) => Promise<{ status: number; header(name: string): string | null; text(): Promise<string> }>;
+
 // ---------- delivery ----------
 
 /** A reply while it grows: one message, edited. Everything but the first text is best effort. */

@@ -10,6 +10,7 @@ import { type App, compose } from "../../worker/app.ts";
 import { systemClock } from "../../worker/host/clock.ts";
 import type { Pump } from "../../worker/lanes/pump.ts";
 import { aloneIn } from "./alone.ts";
+import { keepAliveAsk } from "./ask.ts";
 import { consoleLog } from "./console-log.ts";
 import { openLedger } from "./ledger.ts";
 
@@ -45,6 +46,7 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
     ledger,
     clock: systemClock,
     fetch: (input, init) => fetch(input, init),
+    ask: keepAliveAsk(),
     log,
     env: (name) => env[name] || undefined,
     owner: crypto.randomUUID(),
@@ -81,9 +83,9 @@ const isRoom = (lane: LaneId): boolean => lane.startsWith("room:");
 function ring(pump: Pump, lanes: readonly LaneId[], over: AbortSignal): void {
   for (const lane of lanes) {
     if (pump.nudge(lane) || over.aborted) continue;
-    // The database works in this thread: a room lane that began at once, or before the answer is written, would stand
+    // The database works in this thread: a room lane that began at once would stand
     // before the homeserver's 200. The other lanes are rung by lanes, which keep nobody waiting.
-    if (isRoom(lane)) setImmediate(() => setImmediate(() => void runFor(pump, lane, over)));
+    if (isRoom(lane)) setImmediate(() => void runFor(pump, lane, over));
     else void runFor(pump, lane, over);
   }
 }

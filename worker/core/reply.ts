@@ -17,14 +17,13 @@ interface Fence {
   marker: string;
 }
 
-/** `bytesOf` says what a part weighs when it is sent; it may be dear, and is asked some twenty times a part. */
-export function splitReply(markdown: string, bytesOf: (part: string) => number, bytesMax: number): string[] {
+/** `fits` says whether a part can be sent; it may be dear, and is asked some twenty times a part. */
+export function splitReply(markdown: string, fits: (part: string) => boolean): string[] {
   const parts: string[] = [];
   let rest = markdown;
   for (;;) {
-    // A character is a byte at least, so most of a long text need not be weighed to be too heavy.
-    if (rest.length <= bytesMax && bytesOf(rest) <= bytesMax) return [...parts, rest];
-    const { part, next } = cut(rest, heaviest(rest, bytesOf, bytesMax));
+    if (fits(rest)) return [...parts, rest];
+    const { part, next } = cut(rest, longest(rest, fits));
     parts.push(part);
     if (next === "") return parts;
     rest = next;
@@ -32,14 +31,16 @@ export function splitReply(markdown: string, bytesOf: (part: string) => number, 
 }
 
 /** How many characters may be in a part, by halving; always at least one, so that there is an end. */
-function heaviest(text: string, bytesOf: (part: string) => number, bytesMax: number): number {
-  let [fits, heavy] = [1, Math.min(text.length, bytesMax) + 1];
-  while (heavy - fits > 1) {
-    const middle = (fits + heavy) >> 1;
-    if (bytesOf(closed(text.slice(0, middle))) <= bytesMax) fits = middle;
+function longest(text: string, fits: (part: string) => boolean): number {
+  let [fitting, heavy] = [1, text.length + 1];
+  while (heavy - fitting > 1) {
+    const middle = (fitting + heavy) >> 1;
+    const part = text.slice(0, middle);
+    // Asked twice, because what is far too long is turned down at once.
+    if (fits(part) && fits(closed(part))) fitting = middle;
     else heavy = middle;
   }
-  return fits;
+  return fitting;
 }
 
 function cut(text: string, limit: number): { part: string; next: string } {

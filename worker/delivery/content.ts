@@ -9,7 +9,7 @@ import { EventId } from "#core/protocol/ids.ts";
 import { toHtml } from "./markdown.ts";
 
 /** An event may have 65,536 bytes with its envelope, signatures and references; this leaves them room. */
-export const CONTENT_BYTES_MAX = 60_000;
+const CONTENT_BYTES_MAX = 60_000;
 /** @see https://github.com/matrix-org/matrix-spec-proposals/pull/4357 */
 const LIVE = "org.matrix.msc4357.live";
 
@@ -58,9 +58,17 @@ export function editContent(original: EventId, message: Message): JsonObject {
 }
 
 const encoder = new TextEncoder();
+/**
+ * A text this short fits however it is meant: a character has three bytes at most, its HTML some thirty (a nested quote),
+ * and all of that is there twice.
+ */
+const FITS_LENGTH = 500;
 /** An edit holds the text twice, so a part is measured as the edit it may become. */
-export const bytesAsEdit = (markdown: string, mark: ContentMark): number =>
-  encoder.encode(JSON.stringify(editContent(SOME_EVENT, { markdown, mark }))).length;
+export const fitsAsEdit = (markdown: string, mark: ContentMark): boolean =>
+  markdown.length <= FITS_LENGTH ||
+  // A character is a byte at least, so most of a long text need not be weighed to be too heavy.
+  (markdown.length <= CONTENT_BYTES_MAX &&
+    encoder.encode(JSON.stringify(editContent(SOME_EVENT, { markdown, mark }))).length <= CONTENT_BYTES_MAX);
 
 /** As long as an event id can be expected to get. */
 const SOME_EVENT = EventId.parse(`$${"x".repeat(254)}`);

@@ -26,8 +26,12 @@ const marked = new Marked({
   },
 });
 
+/** One line of words: nothing in it means anything in Markdown. */
+const PLAIN = /^\p{L}[\p{L}\p{N} ,;!?()-]*$/u;
+
 /** The HTML of a Markdown text; undefined when it would say no more than the text itself. */
 export function toHtml(markdown: string): string | undefined {
+  if (PLAIN.test(markdown)) return undefined;
   const html = marked.parse(markdown, { async: false }).trim();
   const plain = html.match(/^<p>([^<]*)<\/p>$/);
   return plain && plain[1] === escaped(markdown.trim()).replaceAll("'", "&#39;") ? undefined : html;

@@ -2,7 +2,7 @@
 import type { ContentMark } from "#core/protocol/event.ts";
 import { deliveryKey, splitReply } from "#core/reply.ts";
 import type { Turn } from "#core/turn.ts";
-import { bytesAsEdit, CONTENT_BYTES_MAX } from "./content.ts";
+import { fitsAsEdit } from "./content.ts";
 
 /** Agents do not talk to agents yet, so a reply is always the first step after a person's words. */
 const HOP = 0;
@@ -23,7 +23,7 @@ export const sendPath = (turn: Turn, key: string): string =>
 export const partsOf = (turn: Turn, markdown: string, kind: ContentMark["kind"]): string[] => {
   // 9,999 parts are more than any reply has; measured so, the real number fits.
   const mark = markOf(turn, 9_999, kind, 9_999);
-  return splitReply(markdown, (part) => bytesAsEdit(part, mark), CONTENT_BYTES_MAX);
+  return splitReply(markdown, (part) => fitsAsEdit(part, mark));
 };
 
 export const draftKeyOf = (turn: Turn): string => deliveryKey(turn.id, 0, "draft");

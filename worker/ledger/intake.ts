@@ -7,18 +7,15 @@ import { type Database, type Sql, sql } from "./database.ts";
 export function intake({ all, atomic }: Database): Pick<Ledger, "accept" | "addDeadLetter" | "deadLetters"> {
   return {
     async accept(pushed) {
-      const statements = remembering(pushed);
-      if (pushed.events.length === 0) {
-        await atomic(statements);
-        return [];
-      }
-      // Asked of all that were pushed, not only of the new: a repeated transaction rings again.
+      const inserted = (await atomic(remembering(pushed))).flat();
+      if (inserted.length === pushed.events.length) return roomsOf(inserted);
+      // Some are known: whether they were decided is asked of all, so that a repeated transaction rings again.
       const ids = JSON.stringify(pushed.events.map((event) => event.event_id));
-      const undecided = sql`
-        SELECT DISTINCT room_id AS roomId FROM events
-        WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
-      const results = await atomic([...statements, undecided]);
-      return roomsOf(results.at(-1) ?? []);
+      return roomsOf(
+        await all(sql`
+          SELECT room_id AS roomId FROM events
+          WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`),
+      );
     },
 
     async addDeadLetter({ kind, reason, raw }, nowMs) {
@@ -32,6 +29,7 @@ export function intake({ all, atomic }: Database): Pick<Ledger, "accept" | "addD
   };
 }
 
+/** Only the statements that store events return rows. */
 function remembering({ transactionId, events, deadLetters, nowMs, afterSeq }: Intake): Sql[] {
   const statements: Sql[] = [];
   if (transactionId !== undefined) {
@@ -44,7 +42,8 @@ function remembering({ transactionId, events, deadLetters, nowMs, afterSeq }: In
       INSERT INTO events (event_id, room_id, event, after_seq, received_at_ms)
       SELECT value ->> 0, value ->> 1, value ->> 2, ${afterSeq ?? null}, ${nowMs}
       FROM json_each(${list}) WHERE true ORDER BY key
-      ON CONFLICT DO NOTHING`);
+      ON CONFLICT DO NOTHING
+      RETURNING room_id AS roomId`);
   }
   for (const list of jsonLists(deadLetters.map(({ kind, reason, raw }) => [kind, reason, cutRaw(raw)]))) {
     statements.push(sql`
@@ -55,4 +54,4 @@ function remembering({ transactionId, events, deadLetters, nowMs, afterSeq }: In
 }
 
 const roomsOf = (rows: readonly unknown[]): RoomId[] =>
-  rows.flatMap((row) => RoomId.safeParse((row as { roomId: unknown }).roomId).data ?? []);
+  [...new Set(rows.map((row) => (row as { roomId: string }).roomId))].map((id) => RoomId.parse(id));

@@ -7,7 +7,7 @@
 import * as z from "zod/v4";
 import type { JsonObject } from "#core/protocol/event.ts";
 import { err, ok } from "#core/result.ts";
-import type { Answer, Fetch, HomeserverError } from "#ports";
+import type { Answer, Ask, Fetch, HomeserverError } from "#ports";
 
 export interface Request {
   method: "GET" | "PUT" | "POST";
@@ -29,17 +29,17 @@ const ErrorBody = z.object({
 });
 const ObjectBody = z.record(z.string(), z.json());
 
-export function clientServer({ url, asToken, fetch }: { url: string; asToken: string; fetch: Fetch }): Call {
+export function clientServer({ url, asToken, ask }: { url: string; asToken: string; ask: Ask }): Call {
   return async ({ method, path, query = {}, body, contentType = "application/json" }) => {
     const search = new URLSearchParams(query).toString();
     try {
-      const response = await fetch(`${url}${path}${search ? `?${search}` : ""}`, {
+      const response = await ask(`${url}${path}${search ? `?${search}` : ""}`, {
         method,
         headers: { authorization: `Bearer ${asToken}`, ...(body === undefined ? {} : { "content-type": contentType }) },
         ...(body === undefined ? {} : { body }),
         signal: AbortSignal.timeout(ANSWER_MS_MAX),
       });
-      return read(response.status, await response.text(), response.headers.get("retry-after"));
+      return read(response.status, await response.text(), response.header("retry-after"));
     } catch (error) {
       return err({
         status: 0,
@@ -49,6 +49,14 @@ export function clientServer({ url, asToken, fetch }: { url: string; asToken: st
     }
   };
 }
+
+/** Asks by way of `fetch`, where a host has nothing better. */
+export const asking =
+  (fetch: Fetch): Ask =>
+  async (url, init) => {
+    const response = await fetch(url, init);
+    return { status: response.status, header: (name) => response.headers.get(name), text: () => response.text() };
+  };
 
 function read(status: number, text: string, retryAfter: string | null): Answer {
   const json = parse(text);

@@ -4,7 +4,7 @@ import type { Ledger } from "#ports";
 import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
 import { NAMESPACE } from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
-import { clientServer, isPassing } from "./client-server.ts";
+import { asking, clientServer, isPassing } from "./client-server.ts";
 import { enterBot, ghosts } from "./ghosts.ts";
 
 const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => close());
 
 const needs = (asToken = "token-of-the-tests") => ({
-  call: clientServer({ url: "http://hs.test", asToken, fetch: server.fetch }),
+  call: clientServer({ url: "http://hs.test", asToken, ask: asking(server.fetch) }),
   ledger,
   namespace: NAMESPACE,
   log: (event: string) => void logged.push(event),
@@ -87,7 +87,10 @@ describe("the bot", () => {
 
 describe("an answer of the homeserver", () => {
   const answered = (response: () => Response) =>
-    clientServer({ url: "http://hs.test", asToken: "x", fetch: async () => response() })({ method: "GET", path: "/x" });
+    clientServer({ url: "http://hs.test", asToken: "x", ask: asking(async () => response()) })({
+      method: "GET",
+      path: "/x",
+    });
 
   test.for<[name: string, response: () => Response, error: object, passing: boolean]>([
     [
