@@ -41,6 +41,8 @@ function start(owner: string): App {
     fetch: server.fetch,
     log: createLog(({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`), [settings.AS_TOKEN]),
     env: () => undefined,
+    turnMsMax: 60_000,
+    metrics: "json",
     owner,
     doorbell: (pump) => ({
       ring: async (lanes) => {

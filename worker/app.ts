@@ -5,17 +5,20 @@
 import { Hono } from "hono";
 import type { Agent } from "#core/agent.ts";
 import { type Config, namespaceOf } from "#core/config.ts";
-import type { Ask, Clock, Doorbell, Fetch, LaneKind, Ledger, Log, RunLane, Work } from "#ports";
+import type { Ask, Clock, Doorbell, Fetch, LaneId, LaneKind, Ledger, Log, Retention, RunLane, Work } from "#ports";
 import { admin } from "./admin/admin.ts";
+import { health } from "./admin/health.ts";
 import { backends } from "./backends/registry.ts";
 import { delivery } from "./delivery/delivery.ts";
 import { outLane } from "./delivery/out-lane.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { sweep } from "./lanes/sweep.ts";
+import { homeserverState, REPAIR_MARK, tend } from "./lanes/tend.ts";
 import { asking, clientServer, isPassing } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
 import { secretCheck } from "./observe/secrets.ts";
+import { repair } from "./router/gaps.ts";
 import { roomLane } from "./router/room-lane.ts";
 import { sessionLane } from "./turns/session-lane.ts";
 
@@ -29,6 +32,10 @@ export interface Host {
   log: Log;
   /** A variable that an agent's `$NAME` may mean. */
   env: (name: string) => string | undefined;
+  /** How `/metrics` are written here. */
+  metrics: "prometheus" | "json";
+  /** How long a turn may run here at most, in milliseconds. */
+  turnMsMax: number;
   /** The name of this runner in leases. */
   owner: string;
   /** Given the pump of this composition, since in one process the pump is what a ring reaches. */
@@ -40,6 +47,8 @@ export interface App {
   pump: Pump;
   doorbell: Doorbell;
   sweep(): Promise<number>;
+  /** What is looked after once a minute. */
+  tend(): Promise<void>;
   /** The bot's account and device, and whether the homeserver understands devices. Says whether it answered. */
   enter(): Promise<boolean>;
   applyAgents(agents: readonly Agent[]): Promise<void>;
@@ -53,11 +62,18 @@ export function compose(host: Host): App {
   const known = backends();
 
   const shared = { ...host, namespace, ghosts: users, isPassing, backends: known };
+  const limits = {
+    senderPerMinute: config.SENDER_TURNS_PER_MINUTE,
+    roomPerMinute: config.ROOM_TURNS_PER_MINUTE,
+    turnsAtOnce: config.TURNS_AT_ONCE,
+  };
+  const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const work = (kind: LaneKind, run: RunLane): Work => {
+    const delivers = delivery({ ...shared, run });
     const lanes: Record<LaneKind, () => Work> = {
-      room: () => roomLane({ ...shared, ring: (lanes) => doorbell.ring(lanes) }),
-      session: () => sessionLane({ ...shared, run, delivery: delivery({ ...shared, run }) }),
-      out: () => outLane(shared),
+      room: () => roomLane({ ...shared, ring, delivery: delivers }),
+      session: () => sessionLane({ ...shared, run, delivery: delivers, limits, random: Math.random }),
+      out: () => outLane({ ...shared, sendFloorMs: config.SEND_FLOOR_MS }),
     };
     return lanes[kind]();
   };
@@ -70,17 +86,10 @@ export function compose(host: Host): App {
   };
   const http = new Hono();
   http.notFound(unknownPath);
-  http.get("/health", async (c) => {
-    try {
-      await ledger.ping();
-      return c.json({ ok: true });
-    } catch (error) {
-      log("request_failed", { path: "/health", error: error instanceof Error ? error.message : String(error) });
-      return c.json({ ok: false, error: "the database does not answer" }, 503);
-    }
-  });
   const isOperator = config.ADMIN_TOKEN === undefined ? undefined : secretCheck(config.ADMIN_TOKEN);
-  http.route("/", admin({ ledger, backends: known, applyAgents, isOperator, log }));
+  const homeserver = () => homeserverState(ledger);
+  http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: host.metrics }));
+  http.route("/", admin({ ledger, clock, ring, backends: known, applyAgents, isOperator, log }));
   http.route(
     "/",
     ingress({
@@ -90,6 +99,7 @@ export function compose(host: Host): App {
       clock,
       namespace,
       isHomeserver: secretCheck(config.HS_TOKEN),
+      onPing: () => ledger.setMark(REPAIR_MARK, "due"),
       onUserQuery: async (id) => {
         const agent = await ledger.agent(id);
         return agent !== undefined && (await users.intent(agent)).ok;
@@ -103,6 +113,16 @@ export function compose(host: Host): App {
     doorbell,
     applyAgents,
     sweep: () => sweep({ ledger, doorbell, clock }),
+    tend: () =>
+      tend({
+        ...{ ledger, clock, log, doorbell, keep: retentionOf(config) },
+        repair: (roomId) => repair(shared, roomId),
+        async ping() {
+          const pinged = await users.ping(config.APPSERVICE_ID);
+          if (!pinged.ok) log("ping_failed", { ...pinged.error });
+          return pinged.ok;
+        },
+      }),
     async enter() {
       const entered = await enterBot({ call, ledger, namespace, log });
       if (!entered.ok) {
@@ -113,3 +133,10 @@ export function compose(host: Host): App {
     },
   };
 }
+
+const HOUR_MS = 3_600_000;
+const retentionOf = (config: Config): Retention => ({
+  contentsMs: config.KEEP_CONTENTS_HOURS * HOUR_MS,
+  eventIdsMs: config.KEEP_EVENT_IDS_DAYS * 24 * HOUR_MS,
+  turnsMs: config.KEEP_TURNS_DAYS * 24 * HOUR_MS,
+});

@@ -15,7 +15,7 @@ export default {
 
   async scheduled(_controller, env) {
     const app = compose(hostOf(env));
-    await app.enter();
     await app.sweep();
+    if (await app.enter()) await app.tend();
   },
 } satisfies ExportedHandler<Env, Ring>;

@@ -4,7 +4,7 @@ import type { Backend, Fetch } from "#core/backend.ts";
 import type { Json, JsonObject, RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Result } from "#core/result.ts";
-import type { NewTurn, Reply, SessionKey, Turn, TurnId, WaitingEvent } from "#core/turn.ts";
+import type { NewTurn, Reply, SessionKey, Turn, TurnEnding, TurnId, WaitingEvent } from "#core/turn.ts";
 
 // ---------- lanes ----------
 
@@ -42,10 +42,10 @@ export interface Doorbell {
 // ---------- ledger ----------
 
 export interface DeadLetter {
-  kind: "event" | "outbox";
+  kind: "event" | "outbox" | "turn";
   /** One sentence for the operator. */
   reason: string;
-  /** What was given up, as it came, at most 64 KiB of it. */
+  /** What was given up, as it came, at most 64 KiB of it; of a turn its id. */
   raw: string;
 }
 export type StoredDeadLetter = DeadLetter & { id: number; createdAtMs: number };
@@ -61,14 +61,27 @@ export interface Intake {
   afterSeq?: number;
 }
 
-/** The verdict as it rests on the event's row. */
+/** The verdict as it rests on the event's row, and everything it brings. */
 export interface Decision {
-  /** `join`, `wake`, `stop`, or the reason it was dropped for. */
+  /** `join`, `wake_…`, `stop`, or the reason it was dropped for. */
   reason: string;
   turns: readonly NewTurn[];
   members: readonly Membership[];
-  /** Running turns to be stopped. */
-  stop: readonly SessionKey[];
+  /** What running turns are told; it is meant for turns that were asked before this event, and for no later one. */
+  controls: readonly { session: SessionKey; kind: ControlKind }[];
+  /** A prompt that was taken back: its turns end where they have not begun. */
+  redacted?: EventId;
+  /** Our own event came back: proof that this row was sent, should its answer have been lost. */
+  confirmed?: Confirmation;
+  /** What the room is told at once. */
+  notices: readonly OutboxRow[];
+}
+/** `interrupt`: a newer message takes over; what waits is not concerned. */
+export type ControlKind = "stop" | "interrupt";
+export interface Confirmation {
+  key: string;
+  userId: UserId;
+  eventId: EventId;
 }
 
 export interface Membership {
@@ -110,6 +123,44 @@ export type StoredOutboxRow = OutboxRow & { seq: number; attempt: number };
 
 export type OutboxEnd = { state: "sent"; eventId: EventId } | { state: "dead"; deadLetter: DeadLetter };
 
+/** Why a turn has no answer of its agent's, and what is kept for the operator where that is a pity. */
+export interface Lack {
+  ending: TurnEnding;
+  deadLetter?: DeadLetter;
+}
+
+export interface TurnCaps {
+  /** Turns of this agent, and of all agents, that may run at a time. */
+  agent: number;
+  all: number;
+  nowMs: number;
+}
+
+/** `perMinute` tokens flow in; there are never more than `perMinute` of them. */
+export interface Bucket {
+  key: string;
+  perMinute: number;
+}
+
+/** How long what is kept, in milliseconds. */
+export interface Retention {
+  contentsMs: number;
+  eventIdsMs: number;
+  turnsMs: number;
+}
+
+/** What an operator looks at. Times are our clock's, milliseconds since the epoch. */
+export interface Figures {
+  lastTransactionAtMs?: number;
+  undecidedEvents: number;
+  openTurns: number;
+  runningTurns: number;
+  outboxRows: number;
+  /** How long the oldest question with an undelivered reply has waited for it. */
+  outboxAgeMs: number;
+  deadLetters: number;
+}
+
 /**
  * Durable memory. Everything due is read off it. Each method is one statement or one atomic batch; a method that takes
  * a `Lease` writes nothing (and says `false`) when the lease is no longer held.
@@ -139,27 +190,48 @@ export interface Ledger {
   setMembers(roomId: RoomId, members: readonly Membership[]): Promise<void>;
   /** Sessions of the room with a turn that is not answered yet. */
   openSessions(roomId: RoomId, threadRoot: EventId | undefined): Promise<SessionKey[]>;
+  /** Sessions with an unanswered turn that was asked by this event, or that shows itself in it. */
+  openSessionsAt(eventId: EventId): Promise<SessionKey[]>;
+  /** How many turns of a session are open, and the oldest of them. */
+  waitingIn(session: SessionKey): Promise<{ count: number; oldest?: TurnId }>;
 
   // session lane
-  /** The oldest open turn of the session, if it is due. */
-  currentTurn(lease: Lease, nowMs: number): Promise<Turn | undefined>;
-  startAttempt(lease: Lease, turnId: TurnId): Promise<boolean>;
-  /** Puts the turn off: it is not due before. */
-  postpone(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;
-  /** True once for each stop that was asked of this turn. */
-  takeStop(lease: Lease): Promise<boolean>;
-  /** One atomic batch: the reply on the turn's row and the rows that deliver it. */
-  answered(lease: Lease, turnId: TurnId, reply: Reply, rows: readonly OutboxRow[]): Promise<boolean>;
+  /** The oldest open turn of the session, and whether something was said to it. */
+  currentTurn(lease: Lease): Promise<{ turn: Turn; told: boolean } | undefined>;
+  /** `full`: as many turns run as may. `lost`: the lease is. */
+  startAttempt(lease: Lease, turn: Pick<Turn, "id" | "agent">, caps: TurnCaps): Promise<"started" | "full" | "lost">;
+  /** Puts the turn off: it is not due before. `failed` counts a failure of its backend. */
+  postpone(lease: Lease, turnId: TurnId, notBeforeMs: number, failed?: "failed"): Promise<boolean>;
+  /** Remembers what is shown of an answer that is not whole. */
+  showing(lease: Lease, turnId: TurnId, shown: string): Promise<boolean>;
+  /**
+   * What this turn was told, each thing once. After a `stop` the turns that waited behind it by then have ended too.
+   * What was meant for earlier turns only is forgotten.
+   */
+  takeControls(lease: Lease, turn: Pick<Turn, "session" | "seq">): Promise<ControlKind[]>;
+  /**
+   * Joins the prompts of what waits in the session to this turn's, oldest first: of its sender alone, or of all. What
+   * is joined has ended. Says how many were.
+   */
+  merge(lease: Lease, turn: Pick<Turn, "id" | "session" | "seq" | "prompt">, whose: "sender" | "all"): Promise<number>;
+  /** Until when the latest waiting prompt of this turn's sender is held back; 0 when none waits. */
+  heldBackUntil(lease: Lease, turn: Pick<Turn, "session" | "seq" | "prompt">): Promise<number>;
+  /** One atomic batch: the reply on the turn's row, why it is not the agent's, and the rows that deliver it. */
+  answered(lease: Lease, turnId: TurnId, reply: Reply, rows: readonly OutboxRow[], lack?: Lack): Promise<boolean>;
+  /** Ends a turn that says nothing. */
+  endTurn(lease: Lease, turnId: TurnId, lack: Lack): Promise<boolean>;
   /** Marks the turn delivered if none of its rows is still open; says whether it is. */
   delivered(lease: Lease, turnId: TurnId): Promise<boolean>;
   /** Finished turns of the session, newest first. */
   transcript(session: SessionKey, limit: number): Promise<Turn[]>;
 
   // out lane
-  freeze(lease: Lease, rows: readonly OutboxRow[]): Promise<boolean>;
+  /** `showing`: what of its turn's answer can be seen with these rows. */
+  freeze(lease: Lease, rows: readonly OutboxRow[], showing?: { turnId: TurnId; text: string }): Promise<boolean>;
   /** What became of a row: undefined when there is none, `eventId` when it was sent. */
   outboxRow(key: string): Promise<{ state: "frozen" | "sent" | "dead"; eventId?: EventId } | undefined>;
-  nextOut(lease: Lease): Promise<(StoredOutboxRow & { notBeforeMs: number }) | undefined>;
+  /** `askedAtMs`: when the question was asked that this is a part of the reply to. */
+  nextOut(lease: Lease): Promise<(StoredOutboxRow & { notBeforeMs: number; askedAtMs?: number }) | undefined>;
   ended(lease: Lease, seq: number, end: OutboxEnd): Promise<boolean>;
   retryOut(lease: Lease, seq: number, notBeforeMs: number): Promise<boolean>;
 
@@ -170,7 +242,27 @@ export interface Ledger {
   ghost(userId: UserId): Promise<Ghost | undefined>;
   setGhost(ghost: Ghost): Promise<void>;
 
+  // limits
+  /** Takes a token of each bucket, or of none; then how long to wait for the emptiest, in milliseconds. */
+  takeTokens(wanted: readonly Bucket[], nowMs: number): Promise<number>;
+  returnTokens(taken: readonly Bucket[]): Promise<void>;
+
+  // what goes on for ever
+  mark(name: string): Promise<string | undefined>;
+  setMark(name: string, value: string): Promise<void>;
+  /** One bounded step of forgetting; says how many rows it touched. */
+  prune(nowMs: number, keep: Retention): Promise<number>;
+  /** Of these events those that are known, with their places. */
+  known(eventIds: readonly EventId[]): Promise<Map<string, number>>;
+  /** Rooms with the latest events, the latest first. */
+  activeRooms(limit: number): Promise<RoomId[]>;
+  /** Rooms in which an agent is, in the order of their ids, after this one. */
+  roomsAfter(roomId: string, limit: number): Promise<RoomId[]>;
+
   // operator
+  /** Puts a turn that was given up in line again, under a new id; false when there is none such. */
+  replay(turnId: TurnId, newId: TurnId, nowMs: number): Promise<SessionKey | undefined>;
+  figures(nowMs: number): Promise<Figures>;
   addDeadLetter(letter: DeadLetter, nowMs: number): Promise<void>;
   deadLetters(limit: number): Promise<StoredDeadLetter[]>;
   /** How often each verdict was given. */
@@ -207,6 +299,8 @@ export interface Intent {
 export interface Ghosts {
   /** Registers the ghost, its device, its profile, whatever of it is missing; then an intent bound to it. */
   intent(agent: Agent): Promise<Result<Intent, HomeserverError>>;
+  /** Asks the homeserver to call our `/ping`; fails when it cannot be reached, or cannot reach us. */
+  ping(appserviceId: string): Promise<Answer>;
   /** An intent for a ghost that must exist already. */
   existing(userId: UserId, deviceId: string): Intent;
 }
@@ -233,12 +327,22 @@ export interface Draft {
 }
 
 export interface Delivery {
-  lane(turn: Turn): LaneId;
+  lane(turn: Pick<Turn, "agent" | "roomId">): LaneId;
+  /** One row that says a sentence of ours as the agent; the key is the cause's own. */
+  notice(where: NoticePlace, markdown: string): OutboxRow;
   draft(turn: Turn, running: Running, intent: Intent): Draft;
   /** The delivery key of the turn's draft, if it ever had one. */
   draftKey(turn: Turn): string;
   /** What brings the reply: new messages, or with a draft its final edit and whatever did not fit into it. */
   rows(turn: Turn, reply: Reply, draft?: EventId): OutboxRow[];
+}
+
+/** Where one of our own sentences is said. `cause` is unique over all ghosts: the same one is said once. */
+export interface NoticePlace {
+  agent: AgentId;
+  roomId: RoomId;
+  threadRoot?: EventId;
+  cause: string;
 }
 
 // ---------- backends ----------
@@ -267,6 +371,10 @@ export type LogEvent =
   | "transaction"
   | "dead_letter"
   | "event_dropped"
+  | "gap_repaired"
+  | "gap_unrepaired"
+  | "ping_failed"
+  | "tend_failed"
   | "joined"
   | "join_failed"
   | "ghost_failed"

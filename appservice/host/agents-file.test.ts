@@ -26,7 +26,7 @@ describe("the agents' file", () => {
   test("is a list of agents; one without a name is called by its id, and $NAMES stay as they are", () => {
     const text =
       "agents:\n  helper:\n    name: Helper\n    backend: { use: openai, model: $MODEL }\n  echo:\n    backend: { use: echo }\n";
-    expect(reading(text)).toEqual({
+    expect(reading(text)).toMatchObject({
       ok: true,
       value: [
         { id: "helper", name: "Helper", backend: { use: "openai", model: "$MODEL" } },

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Document, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/v4";
-import { Agent, BackendSpec } from "#core/agent.ts";
+import { Agent, BackendSpec, TurnSettings } from "#core/agent.ts";
 import { AgentId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
 
@@ -11,6 +11,7 @@ const Written = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   avatar: z.string().min(1).optional(),
   backend: BackendSpec,
+  turns: TurnSettings.partial().optional(),
 });
 const File = z.strictObject({ agents: z.record(AgentId, Written) });
 
@@ -85,10 +86,21 @@ function sentence(issue: z.core.$ZodIssue): string {
   return issue.message.endsWith("received undefined") ? `${where} is missing` : `${where}: ${issue.message}`;
 }
 
-function toAgent(path: string, id: string, { name, avatar, backend }: z.infer<typeof Written>): Result<Agent, string> {
+function toAgent(
+  path: string,
+  id: string,
+  { name, avatar, backend, turns }: z.infer<typeof Written>,
+): Result<Agent, string> {
   const image = avatar === undefined ? undefined : readAvatar(resolve(dirname(path), avatar));
   if (image && !image.ok) return err(`${path}: agents.${id}.avatar: ${image.error}`);
-  const agent = Agent.safeParse({ id, name: name ?? id, backend, ...(image ? { avatar: image.value } : {}) });
+  const written = {
+    id,
+    name: name ?? id,
+    backend,
+    ...(turns ? { turns } : {}),
+    ...(image ? { avatar: image.value } : {}),
+  };
+  const agent = Agent.safeParse(written);
   return agent.success ? ok(agent.data) : err(`${path}: agents.${id}: ${agent.error.issues[0]?.message}`);
 }
 

@@ -44,7 +44,8 @@ describe("a file", () => {
     expect(await second.dueLanes(NOW, 10)).toHaveLength(1);
     const file = new Libsql(path);
     closing.push(() => file.close());
-    expect(file.prepare("SELECT count(*) FROM __drizzle_migrations").raw(true).all()).toEqual([[1]]);
+    const once = "SELECT count(*) > 0 AND count(*) = count(DISTINCT created_at) FROM __drizzle_migrations";
+    expect(file.prepare(once).raw(true).all()).toEqual([[1]]);
   });
 
   test("that is none is said to be none, and stays as it is", () => {

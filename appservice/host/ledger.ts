@@ -6,8 +6,8 @@ import { drizzle } from "drizzle-orm/libsql/web";
 import { type Config, namespaceOf } from "#core/config.ts";
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
+import { libsqlLedger } from "../../worker/ledger/drivers/libsql.ts";
 import { createLedger } from "../../worker/ledger/ledger.ts";
-import { libsqlLedger } from "../../worker/ledger/libsql.ts";
 import { migrateFile, openFile } from "./file-database.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../../migrations");

@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { serve as listen } from "@hono/node-server";
 import type { Agent } from "#core/agent.ts";
 import type { Config } from "#core/config.ts";
-import type { LaneId } from "#ports";
+import type { LaneId, Log } from "#ports";
 import { type App, compose } from "../../worker/app.ts";
 import { systemClock } from "../../worker/host/clock.ts";
 import type { Pump } from "../../worker/lanes/pump.ts";
@@ -20,6 +20,9 @@ export interface Served {
 }
 
 const SWEEP_MS = 5_000;
+const TEND_MS = 60_000;
+/** What runs when the process is asked to end may come to its end for so long; then somebody else goes on with it. */
+const GRACE_MS = 7_000;
 /** How long a homeserver that is not up yet is asked again. */
 const ENTER_MS = 5_000;
 
@@ -49,6 +52,8 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
     ask: keepAliveAsk(),
     log,
     env: (name) => env[name] || undefined,
+    metrics: "prometheus",
+    turnMsMax: Number.POSITIVE_INFINITY,
     owner: crypto.randomUUID(),
     doorbell: (pump) => ({
       async ring(lanes) {
@@ -64,12 +69,13 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
 
   const { url, close } = await bind(app, config);
   log("started", { url, homeserver: config.HOMESERVER_URL, alone: alone !== undefined });
-  const clockwork = Promise.all([sweeping(app, over.signal), entering(app, over.signal)]);
+  const clockwork = Promise.all([sweeping(app, over.signal), tending(app, log, over.signal)]);
   return {
     url,
     async stop() {
       over.abort();
       await close();
+      await app.pump.stop(GRACE_MS);
       await clockwork;
       closeLedger();
       alone?.leave();
@@ -106,8 +112,13 @@ async function sweeping(app: App, over: AbortSignal): Promise<void> {
   }
 }
 
-async function entering(app: App, over: AbortSignal): Promise<void> {
+/** Once the homeserver has let us in, what has to be is looked after, minute by minute. */
+async function tending(app: App, log: Log, over: AbortSignal): Promise<void> {
   while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
+  while (!over.aborted) {
+    await app.tend().catch((error: unknown) => log("tend_failed", { error: String(error) }));
+    await systemClock.sleep(TEND_MS, over);
+  }
 }
 
 async function bind(app: App, { HOST, PORT }: Config): Promise<{ url: string; close: () => Promise<void> }> {

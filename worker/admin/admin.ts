@@ -1,10 +1,12 @@
 /** The operator API, on both hosts: agents in, and what an operator may ask. Closed unless `ADMIN_TOKEN` is set. */
 import { type Context, Hono } from "hono";
 import { type Agent, AgentList } from "#core/agent.ts";
-import type { Backends, Ledger, Log } from "#ports";
+import type { Backends, Clock, LaneId, Ledger, Log } from "#ports";
 
 interface Needs {
   ledger: Ledger;
+  clock: Clock;
+  ring: (lanes: readonly LaneId[]) => Promise<void>;
   backends: Backends;
   applyAgents: (agents: readonly Agent[]) => Promise<void>;
   /** Undefined when no token is configured. */
@@ -13,8 +15,9 @@ interface Needs {
 }
 
 const DEAD_LETTERS_SHOWN = 100;
+const TURN_ID_LENGTH = 24;
 
-export function admin({ ledger, backends, applyAgents, isOperator, log }: Needs): Hono {
+export function admin({ ledger, clock, ring, backends, applyAgents, isOperator, log }: Needs): Hono {
   const app = new Hono();
   app.use("/admin/*", async (c, next) => {
     if (!isOperator) return refuse(c, 403, ["The operator API is closed: set ADMIN_TOKEN to open it."]);
@@ -32,6 +35,14 @@ export function admin({ ledger, backends, applyAgents, isOperator, log }: Needs)
   });
   app.get("/admin/agents", async (c) => c.json({ agents: (await ledger.agents()).map(shown) }));
   app.get("/admin/dead-letters", async (c) => c.json({ deadLetters: await ledger.deadLetters(DEAD_LETTERS_SHOWN) }));
+  // Another id, or the homeserver would take the answer for the apology it has had.
+  app.post("/admin/turns/:id/replay", async (c) => {
+    const id = `${c.req.param("id").slice(0, TURN_ID_LENGTH)}r${clock.now().toString(36)}`;
+    const session = await ledger.replay(c.req.param("id"), id, clock.now());
+    if (session === undefined) return refuse(c, 404, ["No turn with this id was given up."]);
+    await ring([`session:${session}`]);
+    return c.json({ turn: id });
+  });
   app.get("/admin/verdicts", async (c) => c.json({ verdicts: await ledger.verdicts() }));
   app.onError((error, c) => {
     log("request_failed", { path: c.req.path, error: error.message });
@@ -40,7 +51,7 @@ export function admin({ ledger, backends, applyAgents, isOperator, log }: Needs)
   return app;
 }
 
-const refuse = (c: Context, status: 400 | 401 | 403 | 500, errors: string[]) => c.json({ errors }, status);
+const refuse = (c: Context, status: 400 | 401 | 403 | 404 | 500, errors: string[]) => c.json({ errors }, status);
 
 /** All agents, or every complaint about them, a sentence each. */
 function readAgents(text: string, backends: Backends): { agents: Agent[] } | { errors: string[] } {

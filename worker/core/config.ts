@@ -15,13 +15,17 @@ interface Meta {
 }
 const about = new Map<z.ZodType, Meta>();
 
+/** Two settings may be of one schema, so what is known of each hangs on a schema of its own. */
+function described<T extends z.ZodType>(schema: T, meta: Meta): T {
+  const own = schema.describe(meta.sentence);
+  about.set(own, meta);
+  return own;
+}
 function setting<T extends z.ZodType>(schema: T, sentence: string, nodeOnly = false): T {
-  about.set(schema, { sentence, secret: false, nodeOnly });
-  return schema;
+  return described(schema, { sentence, secret: false, nodeOnly });
 }
 function secret<T extends z.ZodType>(schema: T, sentence: string): T {
-  about.set(schema, { sentence, secret: true, nodeOnly: false });
-  return schema;
+  return described(schema, { sentence, secret: true, nodeOnly: false });
 }
 
 const localpart = z.string().regex(/^[a-z0-9_.=-]+$/, "may hold a-z, 0-9, _, ., = and - only");
@@ -36,6 +40,7 @@ const token = z
     "is the placeholder from registration.yaml; `npx troupe registration` makes a real one",
   );
 
+const share = (preset: number) => z.coerce.number().int().min(0).default(preset);
 const url = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ""));
 
 export const Config = z.object({
@@ -54,6 +59,26 @@ export const Config = z.object({
     "A libSQL database. Node: default is a file in `DATA_DIR`. Worker: default is the D1 binding.",
   ),
   LIBSQL_AUTH_TOKEN: secret(z.string().min(1).optional(), "Token of that database."),
+  APPSERVICE_ID: setting(z.string().min(1).default("troupe"), "`id` of the registration."),
+  SENDER_TURNS_PER_MINUTE: setting(share(60), "Turns one sender may ask for in a minute; 0 is without limit."),
+  ROOM_TURNS_PER_MINUTE: setting(share(120), "Turns one room may ask for in a minute; 0 is without limit."),
+  TURNS_AT_ONCE: setting(z.coerce.number().int().min(1).default(200), "Turns of all agents that run at the same time."),
+  SEND_FLOOR_MS: setting(
+    share(0),
+    "Milliseconds between two messages of one agent in one room; set it where the homeserver limits rates.",
+  ),
+  KEEP_CONTENTS_HOURS: setting(
+    share(24),
+    "How long the content of an event is kept after it was decided; nothing needs it any more.",
+  ),
+  KEEP_EVENT_IDS_DAYS: setting(
+    z.coerce.number().int().min(1).default(30),
+    "How long event ids are kept, so that an event that comes again is known.",
+  ),
+  KEEP_TURNS_DAYS: setting(
+    z.coerce.number().int().min(1).default(90),
+    "How long questions and answers are kept: they are the history of a conversation.",
+  ),
   HOST: setting(z.string().min(1).default("127.0.0.1"), "Address to listen on.", true),
   PORT: setting(z.coerce.number().int().min(0).max(65_535).default(9993), "Port to listen on.", true),
   DATA_DIR: setting(z.string().min(1).default("./data"), "Where the Node host keeps its files.", true),

@@ -10,6 +10,7 @@ const FACTS: Facts = {
   senderIsOurs: false,
   senderIsLocal: true,
   ageMs: 20,
+  eventAgeMs: () => 15 * 60_000,
   softFailed: false,
   mentioned: [],
   joinedAgents: [ECHO],

@@ -9,14 +9,16 @@ import { parseCommand } from "./command.ts";
 import type { RoomEvent } from "./protocol/event.ts";
 import { type AgentId, EventId, UserId } from "./protocol/ids.ts";
 
-/** What is older when it is decided is context, not a question. */
-const EVENT_AGE_MS_MAX = 15 * 60_000;
+/** A reaction that stops what an agent is at; with and without the selector that makes it a picture. */
+const STOP_KEYS = new Set(["🛑", "🛑\ufe0f"]);
 
 export interface Facts {
   senderIsOurs: boolean;
   senderIsLocal: boolean;
   /** What the homeserver measured, plus what we measured since we received it. */
   ageMs: number;
+  /** What is older when it is decided is context, not a question: of each agent that could be woken. */
+  eventAgeMs: (agent: AgentId) => number;
   /** The homeserver itself would not have shown it. */
   softFailed: boolean;
   /** The agent whose ghost an invitation names, and whether there is one. */
@@ -46,10 +48,18 @@ export type IgnoreReason =
   | "no_text"
   | "not_addressed";
 
+interface Wake {
+  kind: "wake";
+  agents: readonly AgentId[];
+  reason: "direct" | "mention" | "reply";
+}
 export type Verdict =
-  | { kind: "wake"; agents: readonly AgentId[]; reason: "direct" | "mention" | "reply" }
+  | Wake
   | { kind: "join"; agent: AgentId }
-  | { kind: "stop" }
+  /** Everything in the room or thread, or what this event asked for or shows. */
+  | { kind: "stop"; at?: EventId }
+  /** A prompt was taken back. */
+  | { kind: "redact"; eventId: EventId }
   | { kind: "ignore"; reason: IgnoreReason };
 
 const ignore = (reason: IgnoreReason): Verdict => ({ kind: "ignore", reason });
@@ -58,9 +68,10 @@ export function gate(event: RoomEvent, facts: Facts): Verdict {
   // First, or two bridges in one room will talk to each other for ever.
   if (facts.senderIsOurs) return ignore("own_event");
   if (facts.softFailed) return ignore("soft_failed");
-  if (facts.ageMs > EVENT_AGE_MS_MAX) return ignore("too_old");
   if (event.type === "m.room.member") return gateMember(event, facts);
   if (event.type === "m.room.encrypted") return ignore("encrypted");
+  if (event.type === "m.room.redaction") return gateRedaction(event);
+  if (event.type === "m.reaction") return gateReaction(event, facts);
   if (event.type !== "m.room.message" || event.state_key !== undefined) return ignore("not_a_message");
   // Until there is a policy, nobody from another server is answered.
   if (!facts.senderIsLocal) return ignore("not_permitted");
@@ -70,7 +81,22 @@ export function gate(event: RoomEvent, facts: Facts): Verdict {
 function gateMember(event: RoomEvent, { invited, senderIsLocal }: Facts): Verdict {
   if (event.content["membership"] !== "invite" || !invited) return ignore("membership");
   if (!senderIsLocal) return ignore("not_permitted");
+  // Of any age: an invitation that came while we were away is still one.
   return invited.known ? { kind: "join", agent: invited.agent } : ignore("unknown_agent");
+}
+
+/** Whether somebody may redact an event the homeserver has decided before it told us. */
+function gateRedaction(event: RoomEvent): Verdict {
+  const redacted = EventId.safeParse(event.redacts ?? event.content["redacts"]);
+  return redacted.success ? { kind: "redact", eventId: redacted.data } : ignore("not_a_message");
+}
+
+const Reaction = z.object({ rel_type: z.literal("m.annotation"), event_id: EventId, key: z.string() });
+
+function gateReaction(event: RoomEvent, { senderIsLocal }: Facts): Verdict {
+  const reaction = Reaction.safeParse(event.content["m.relates_to"]);
+  if (!reaction.success || !STOP_KEYS.has(reaction.data.key)) return ignore("not_a_message");
+  return senderIsLocal ? { kind: "stop", at: reaction.data.event_id } : ignore("not_permitted");
 }
 
 function gateMessage(event: RoomEvent, facts: Facts): Verdict {
@@ -82,12 +108,15 @@ function gateMessage(event: RoomEvent, facts: Facts): Verdict {
   if (text === "") return ignore("no_text");
   if (facts.joinedAgents.length === 0) return ignore("not_addressed");
   if (parseCommand(text) === "stop") return { kind: "stop" };
-  if (facts.mentioned.length > 0) return { kind: "wake", agents: facts.mentioned, reason: "mention" };
-  if (facts.repliedAgent) return { kind: "wake", agents: [facts.repliedAgent], reason: "reply" };
-  if (facts.joinedCount === 2 && facts.joinedAgents.length === 1) {
-    return { kind: "wake", agents: facts.joinedAgents, reason: "direct" };
-  }
+  if (facts.mentioned.length > 0) return wake("mention", facts.mentioned, facts);
+  if (facts.repliedAgent) return wake("reply", [facts.repliedAgent], facts);
+  if (facts.joinedCount === 2 && facts.joinedAgents.length === 1) return wake("direct", facts.joinedAgents, facts);
   return ignore("not_addressed");
+}
+
+function wake(reason: Wake["reason"], addressed: readonly AgentId[], { ageMs, eventAgeMs }: Facts): Verdict {
+  const agents = addressed.filter((agent) => ageMs <= eventAgeMs(agent));
+  return agents.length > 0 ? { kind: "wake", agents, reason } : ignore("too_old");
 }
 
 /** What has to be looked up before the gate can decide; so that nobody else looks at an event's type. */

@@ -5,6 +5,20 @@
  *
  * A cut depends only on what stands before it and shortly after, so the parts of a growing text stay where they are.
  */
+import * as z from "zod/v4";
+import { CONTENT_KEY, type RoomEvent } from "./protocol/event.ts";
+
+const Mark = z.object({ turn: z.string(), part: z.number(), kind: z.enum(["reply", "draft", "notice"]) });
+
+/** The delivery key of an event of ours that came back; undefined when it bears no mark of ours. */
+export function keyOfOwn({ content }: RoomEvent): string | undefined {
+  const mark = Mark.safeParse(content[CONTENT_KEY]).data;
+  if (!mark) return undefined;
+  const isEdit = content["m.new_content"] !== undefined;
+  // The edits of a draft are best effort: nobody waits for them.
+  if (mark.kind === "draft") return isEdit ? undefined : deliveryKey(mark.turn, mark.part, "draft");
+  return deliveryKey(mark.turn, mark.part, isEdit ? "final" : "0");
+}
 
 /** `<cause>.<part>.<revision>`: the transaction id of a send, the same however often it is made up. */
 export const deliveryKey = (cause: string, part: number, revision: string): string => `${cause}.${part}.${revision}`;

@@ -1,7 +1,7 @@
 /** Every sentence Troupe itself says in a room. Why something failed is for the log; here stands what a person can do. */
 import type { ErrorCode } from "./backend.ts";
 
-export const APOLOGY: Record<ErrorCode, string> = {
+export const APOLOGY: Record<ErrorCode | "poison", string> = {
   auth: "My backend does not accept my credentials. My operator finds the details in the log.",
   rate_limit: "My backend is asked too much at the moment. Please try again in a minute.",
   busy: "My backend is busy with something else. Please try again in a minute.",
@@ -14,6 +14,8 @@ export const APOLOGY: Record<ErrorCode, string> = {
   timeout: "My backend took too long to answer. Please try again.",
   disconnected: "I lost the connection to my backend. Please try again.",
   agent: "Something went wrong while I worked on this. Please try again.",
+  poison:
+    "Whenever I begin with this I break down, so I leave it. My operator finds the message among the dead letters.",
   unknown: "Something went wrong while I worked on this. Please try again.",
 };
 
@@ -22,3 +24,7 @@ export const INTERRUPTED = "*(The answer was interrupted here.)*";
 /** Below what was shown, or alone, after somebody said `!stop`. */
 export const STOPPED = "*(Stopped.)*";
 export const NOTHING_TO_SAY = "I have nothing to say to that.";
+/** Below what was shown of an answer that a newer message put an end to. */
+export const TAKEN_OVER = "*(Interrupted by a newer message.)*";
+export const QUEUE_FULL =
+  "I still have {count} messages of this conversation before me, so I do not take on more until one of them is answered. What comes in the meantime is dropped; `!stop` clears the line.";

@@ -21,17 +21,21 @@ const DEVICE_ID = "TROUPE";
 
 export function delivery(needs: Needs): Delivery {
   const { namespace } = needs;
-  const laneOf = (turn: Turn): LaneId => `out:${ghostUserId(namespace, turn.agent)}|${turn.roomId}`;
+  const laneOf = (turn: Pick<Turn, "agent" | "roomId">): LaneId =>
+    `out:${ghostUserId(namespace, turn.agent)}|${turn.roomId}`;
 
-  const row = (turn: Turn, key: string, content: JsonObject): OutboxRow => ({
+  const unturned = (turn: Pick<Turn, "agent" | "roomId">, key: string, content: JsonObject): OutboxRow => ({
     key,
     lane: laneOf(turn),
-    turnId: turn.id,
     agent: turn.agent,
     userId: ghostUserId(namespace, turn.agent),
     deviceId: DEVICE_ID,
     path: sendPath(turn, key),
     body: JSON.stringify(content),
+  });
+  const row = (turn: Turn, key: string, content: JsonObject): OutboxRow => ({
+    ...unturned(turn, key, content),
+    turnId: turn.id,
   });
 
   return {
@@ -39,6 +43,11 @@ export function delivery(needs: Needs): Delivery {
     draftKey: draftKeyOf,
     draft: (turn, running, intent) =>
       openDraft({ ...needs, turn, running, intent, row: (key, content) => row(turn, key, content) }),
+    notice(where, markdown) {
+      const mark = { agent: where.agent, turn: where.cause, part: 0, hop: 0, kind: "notice" as const };
+      const content = messageContent({ markdown, mark, threadRoot: where.threadRoot });
+      return unturned(where, deliveryKey(where.cause, 0, "0"), content);
+    },
     rows: (turn, reply, draft) => frozen(turn, reply, draft, row),
   };
 }

@@ -63,6 +63,7 @@ async function keepShowing(needs: DraftNeeds, text: () => string, closing: Abort
       original ??= (await needs.ledger.outboxRow(draftKeyOf(turn)))?.eventId;
       const latest = text();
       if (!original || latest === shown) continue;
+      await needs.ledger.showing(needs.running.lease, turn.id, latest);
       if (await edit(needs, original, latest, edits)) shown = latest;
     }
   } catch (error) {
@@ -80,7 +81,8 @@ async function first({ ledger, turn, running, run, row }: DraftNeeds, text: stri
     threadRoot: turn.threadRoot,
   });
   const draft = row(key, content);
-  if (!(await ledger.freeze(running.lease, [draft]))) return undefined;
+  // In one batch: whoever takes the turn over must know that somebody may have read something.
+  if (!(await ledger.freeze(running.lease, [draft], { turnId: turn.id, text }))) return undefined;
   await run(draft.lane);
   return (await ledger.outboxRow(key))?.eventId;
 }

@@ -10,6 +10,9 @@ import type { Clock, Ghosts, HomeserverError, Lease, Ledger, Log, StoredOutboxRo
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 60_000;
 
+/** Whether a reply comes too late is not asked before: most are there in a moment. */
+const LATE_ASKED_MS = 60_000;
+
 interface Needs {
   ledger: Ledger;
   ghosts: Ghosts;
@@ -17,47 +20,77 @@ interface Needs {
   log: Log;
   /** Worth another try (true), or refused for good. */
   isPassing: (error: HomeserverError) => boolean;
+  /** No two sends of a lane begin within this time, in milliseconds. */
+  sendFloorMs: number;
 }
 
 export function outLane(needs: Needs): Work {
-  const { ledger, clock } = needs;
+  const { clock, sendFloorMs } = needs;
   return async ({ lease, lost }) => {
-    for (;;) {
-      const row = await ledger.nextOut(lease);
-      if (!row || lost.aborted) return { idle: true };
-      if (row.notBeforeMs > clock.now()) return { idle: true, dueAtMs: row.notBeforeMs };
-      const dueAtMs = await send(needs, lease, row);
-      if (dueAtMs !== undefined) return { idle: true, dueAtMs };
+    for (let row = await due(needs, lease); row && !lost.aborted; row = await due(needs, lease)) {
+      if (!(await send(needs, lease, row))) break;
+      if (sendFloorMs > 0) await clock.sleep(sendFloorMs, lost);
     }
+    return { idle: true };
   };
 }
 
-/** Resolves to when the row is to be sent again; undefined when it is done with. */
-async function send(needs: Needs, lease: Lease, row: StoredOutboxRow): Promise<number | undefined> {
+/** The oldest row, if it is due; what would come too late is buried on the way. */
+async function due(needs: Needs, lease: Lease): Promise<StoredOutboxRow | undefined> {
+  for (;;) {
+    const row = await needs.ledger.nextOut(lease);
+    if (!row || row.notBeforeMs > needs.clock.now()) return undefined;
+    if (!(await isLate(needs, row))) return row;
+    await bury(needs, lease, row, `A message of ${row.userId} would have come too long after the question`);
+  }
+}
+
+/** False when the row is to be sent again later; true when it is done with. */
+async function send(needs: Needs, lease: Lease, row: StoredOutboxRow): Promise<boolean> {
   const { ledger, ghosts, clock, log, isPassing } = needs;
   const answer = await ghosts.existing(row.userId, row.deviceId).put(row.path, row.body);
   const eventId = answer.ok ? EventId.safeParse(answer.value["event_id"]).data : undefined;
   if (eventId) {
     // After the send: a crash in between repeats it, and the homeserver answers with the first event's id.
     await ledger.ended(lease, row.seq, { state: "sent", eventId });
-    return undefined;
+    return true;
   }
   const error = answer.ok ? NO_EVENT_ID : answer.error;
   if (isPassing(error)) {
     const dueAtMs = clock.now() + waitMs(row, error);
     log("send_retried", { key: row.key, status: error.status, errcode: error.errcode, attempt: row.attempt + 1 });
     await ledger.retryOut(lease, row.seq, dueAtMs);
-    return dueAtMs;
+    return false;
   }
   // Refused for good, and never in the way of what is behind it.
-  const reason = `The homeserver refused a message of ${row.userId}: ${error.status} ${error.errcode} ${error.message}`;
+  await bury(
+    needs,
+    lease,
+    row,
+    `The homeserver refused a message of ${row.userId}: ${error.status} ${error.errcode} ${error.message}`,
+  );
+  return true;
+}
+
+/** What ends what was begun is never too late: the final edit of something that can be seen. */
+async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key }: Asked): Promise<boolean> {
+  const age = askedAtMs === undefined ? 0 : clock.now() - askedAtMs;
+  if (age < LATE_ASKED_MS || key.endsWith(".final")) return false;
+  const replyAge = (await ledger.agent(agent))?.turns.replyAge;
+  return replyAge !== undefined && age > replyAge * 1_000;
+}
+type Asked = StoredOutboxRow & { askedAtMs?: number };
+
+async function bury({ ledger, log }: Needs, lease: Lease, row: StoredOutboxRow, reason: string): Promise<void> {
   log("dead_letter", { kind: "outbox", key: row.key, reason });
   const raw = JSON.stringify({ path: row.path, body: row.body });
   await ledger.ended(lease, row.seq, { state: "dead", deadLetter: { kind: "outbox", reason, raw } });
-  return undefined;
 }
 
 const NO_EVENT_ID: HomeserverError = { status: 502, errcode: "M_UNKNOWN", message: "answer without event_id" };
 
-const waitMs = (row: StoredOutboxRow, { retryAfterMs }: HomeserverError): number =>
-  Math.max(retryAfterMs ?? 0, Math.min(RETRY_MS_MIN * 2 ** row.attempt, RETRY_MS_MAX));
+/** Who says when to come back is believed; it has not failed. */
+const waitMs = (row: StoredOutboxRow, { status, retryAfterMs }: HomeserverError): number =>
+  status === 429 && retryAfterMs !== undefined
+    ? retryAfterMs
+    : Math.max(retryAfterMs ?? 0, Math.min(RETRY_MS_MIN * 2 ** row.attempt, RETRY_MS_MAX));

@@ -16,7 +16,7 @@ export const markOf = (turn: Turn, part: number, kind: ContentMark["kind"], part
   ...(parts === undefined ? {} : { parts }),
 });
 
-export const sendPath = (turn: Turn, key: string): string =>
+export const sendPath = (turn: Pick<Turn, "roomId">, key: string): string =>
   `/_matrix/client/v3/rooms/${encodeURIComponent(turn.roomId)}/send/m.room.message/${encodeURIComponent(key)}`;
 
 /** The parts a text of this turn is sent in. `kind` counts: its mark is in the bytes. */

@@ -3,8 +3,8 @@ import { createClient } from "@libsql/client/web";
 import { namespaceOf, readConfig } from "#core/config.ts";
 import type { Ledger } from "#ports";
 import type { Host } from "../app.ts";
-import { d1Ledger } from "../ledger/d1.ts";
-import { libsqlLedger } from "../ledger/libsql.ts";
+import { d1Ledger } from "../ledger/drivers/d1.ts";
+import { libsqlLedger } from "../ledger/drivers/libsql.ts";
 import { createLog, type Line } from "../observe/log.ts";
 import { systemClock } from "./clock.ts";
 import { laneDoorbell } from "./doorbell.ts";
@@ -34,6 +34,9 @@ export function workerHost(env: Env, owner: string): Host {
       const given = settings[name];
       return typeof given === "string" && given !== "" ? given : undefined;
     },
+    metrics: "json",
+    // An alarm of a Durable Object lives fifteen minutes.
+    turnMsMax: 14 * 60_000,
     owner,
     doorbell: () => laneDoorbell(env, log),
   };

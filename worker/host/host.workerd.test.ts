@@ -15,7 +15,7 @@ import type { LaneId } from "#ports";
 import { aMessage } from "#testing/events.ts";
 import { dueAt } from "#testing/ledger-rows.ts";
 import worker from "../index.ts";
-import { d1Ledger } from "../ledger/d1.ts";
+import { d1Ledger } from "../ledger/drivers/d1.ts";
 
 const NAMESPACE = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
 const ROOM = RoomId.parse("!room");

@@ -17,6 +17,8 @@ export interface Needs {
   log: Log;
   namespace: Namespace;
   isHomeserver: (given: string | undefined) => Promise<boolean>;
+  /** The homeserver looks whether we are there: perhaps because one of us was not. */
+  onPing: () => Promise<void>;
   /** Makes the agent's ghost; false when there is no such agent. */
   onUserQuery: (agent: AgentId) => Promise<boolean>;
 }
@@ -35,7 +37,10 @@ export function ingress(needs: Needs): Hono {
   // A user id may hold a slash, which a homeserver does not escape: everything after the prefix is the id.
   app.get(`${ROOT}/users/*`, (c) => userQuery(needs, c));
   app.get(`${ROOT}/rooms/*`, (c) => answer(c, "M_NOT_FOUND", "No rooms are made on demand"));
-  app.post(`${ROOT}/ping`, (c) => c.json({}));
+  app.post(`${ROOT}/ping`, async (c) => {
+    await needs.onPing();
+    return c.json({});
+  });
   app.get(`${ROOT}/thirdparty/*`, (c) => answer(c, "M_NOT_FOUND", "No third-party networks here"));
 
   for (const known of ["transactions/:txnId", "users/*", "rooms/*", "ping", "thirdparty/*"]) {

@@ -33,16 +33,24 @@ export interface Pump {
   run: RunLane;
   /** Tells a running lane to look up. True when there was one. */
   nudge(lane: LaneId): boolean;
+  /**
+   * Begins nothing more, lets what runs come to its end for `graceMs`, and hands the rest over: their leases are let go,
+   * so that a successor goes on at once.
+   */
+  stop(graceMs: number): Promise<void>;
 }
 
 interface Entry {
   done: Promise<Idle>;
   again: boolean;
   waiting: Array<() => void>;
+  /** Takes the lane from whoever works on it. */
+  handOver: AbortController;
 }
 
 export function createPump(needs: Needs): Pump {
   const running = new Map<LaneId, Entry>();
+  let stopping = false;
 
   const run: RunLane = (lane) => {
     const already = running.get(lane);
@@ -50,7 +58,10 @@ export function createPump(needs: Needs): Pump {
       already.again = true;
       return already.done;
     }
-    const entry: Entry = { done: Promise.resolve({ idle: true }), again: false, waiting: [] };
+    // A reply on its way is sent all the same: its turn is what has to come to its end.
+    if (stopping && kindOf(lane) !== "out") return Promise.resolve({ idle: true });
+    const handOver = new AbortController();
+    const entry: Entry = { done: Promise.resolve({ idle: true }), again: false, waiting: [], handOver };
     running.set(lane, entry);
     entry.done = turnOver(needs, run, lane, entry, () => running.delete(lane));
     return entry.done;
@@ -64,6 +75,18 @@ export function createPump(needs: Needs): Pump {
       entry.again = true;
       for (const wake of entry.waiting.splice(0)) wake();
       return true;
+    },
+    async stop(graceMs) {
+      stopping = true;
+      const over = new AbortController();
+      const all = () => Promise.all([...running.values()].map(({ done }) => done));
+      await Promise.race([all(), needs.clock.sleep(graceMs, over.signal)]);
+      over.abort("over");
+      for (const { handOver, waiting } of running.values()) {
+        handOver.abort("over");
+        for (const wake of waiting.splice(0)) wake();
+      }
+      await all();
     },
   };
 }
@@ -84,6 +107,7 @@ async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, 
         break;
       }
       const dueAtMs = await hold(needs, run, lease, entry);
+      if (entry.handOver.signal.aborted) break;
       if (entry.again || (dueAtMs !== undefined && dueAtMs <= clock.now())) continue;
       idle = dueAtMs === undefined ? { idle: true } : { idle: true, dueAtMs };
       break;
@@ -103,12 +127,13 @@ async function hold(needs: Needs, run: RunLane, lease: Lease, entry: Entry): Pro
   const over = new AbortController();
   const renewing = renew(ledger, clock, lease, over.signal, () => {
     log("lease_lost", { lane: lease.lane });
-    lost.abort();
+    lost.abort("lost");
   });
   const rung = () => new Promise<void>((resolve) => entry.waiting.push(resolve));
   let dueAtMs: number | undefined;
   try {
-    await work(kindOf(lease.lane), run)({ lease, lost: lost.signal, rung });
+    const taken = AbortSignal.any([lost.signal, entry.handOver.signal]);
+    await work(kindOf(lease.lane), run)({ lease, lost: taken, rung });
   } finally {
     over.abort("over");
     await renewing;

@@ -1,7 +1,7 @@
 /** The ledger on D1, inside workerd: the same contract. */
 import { applyD1Migrations, type D1Migration, env, reset } from "cloudflare:test";
 import { NAMESPACE } from "#testing/ledger-rows.ts";
-import { d1Ledger } from "./d1.ts";
+import { d1Ledger } from "./drivers/d1.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 
 ledgerContract("D1", async () => {

@@ -63,6 +63,9 @@ function dueAt(lane: LaneId): Sql {
   if (lane.startsWith("room:"))
     return sql`SELECT 0 AS due FROM events WHERE room_id = ${name} AND verdict IS NULL LIMIT 1`;
   return lane.startsWith("session:")
-    ? sql`SELECT not_before_ms AS due FROM turns WHERE session = ${name} AND state <> 'delivered' ORDER BY seq LIMIT 1`
+    ? // What it was told it is to hear at once, also while it waits.
+      sql`
+        SELECT CASE WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${name}) THEN 0 ELSE not_before_ms END AS due
+        FROM turns WHERE session = ${name} AND state <> 'delivered' ORDER BY seq LIMIT 1`
     : sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${lane} AND state = 'frozen' ORDER BY seq LIMIT 1`;
 }

@@ -2,15 +2,18 @@
 import { describe, expect, test } from "vitest";
 import { Agent } from "#core/agent.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
-import type { WaitingEvent } from "#core/turn.ts";
+import type { Turn, WaitingEvent } from "#core/turn.ts";
 import type { DeadLetter, Lease, Ledger } from "#ports";
 import { anEvent } from "#testing/events.ts";
 import {
   aDecision,
   aRow,
   aTurn,
+  CAPS,
+  currentTurn,
   decided,
   dueAt,
+  ECHO,
   leaseOf,
   NOW,
   OUT_LANE,
@@ -18,6 +21,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  told,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -27,11 +31,14 @@ interface World {
   event: WaitingEvent;
   seq: number;
   stale: Lanes;
+  /** The turn that another one waits behind. */
+  behind: Turn;
   held: Lanes;
 }
 
 const REPLY = { kind: "reply" as const, markdown: "hi" };
 const LETTER: DeadLetter = { kind: "outbox", reason: "refused", raw: "{}" };
+const LACK = { ending: "timeout" as const, deadLetter: { ...LETTER, kind: "turn" as const } };
 const SENT = { state: "sent" as const, eventId: EventId.parse("$sent") };
 /** Breaks a NOT NULL of the schema: how a test makes a statement in the middle of a batch fail. */
 const NOTHING = null as unknown as string;
@@ -39,8 +46,12 @@ const NOTHING = null as unknown as string;
 /** Everything a late owner could spoil: two turns (one answered), a stop, a frozen row, an undecided event. */
 async function world(ledger: Ledger): Promise<World> {
   await ledger.setAgents([Agent.parse({ id: "echo", name: "Echo", backend: { use: "echo" } })], NOW);
-  await queued(ledger, aTurn({ id: "open" }));
-  await decided(ledger, { turns: [aTurn({ id: "answered", session: "mx.echo.2" })], stop: ["mx.echo.1"] });
+  const open = aTurn({ id: "open" });
+  await queued(ledger, open, aTurn({ id: "behind" }));
+  await decided(ledger, {
+    turns: [aTurn({ id: "answered", session: "mx.echo.2" })],
+    controls: [{ session: "mx.echo.1", kind: "stop" as const }],
+  });
   await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), "answered", REPLY, []);
   const [, event] = await waiting(ledger);
   const claim = async (): Promise<Lanes> => ({
@@ -51,7 +62,10 @@ async function world(ledger: Ledger): Promise<World> {
   const stale = await claim();
   await ledger.freeze(stale.out, [aRow({ key: "row" })]);
   const seq = (await ledger.nextOut(stale.out))?.seq ?? -1;
-  return { event, seq, stale, held: await claim() };
+  const held = await claim();
+  const first = await currentTurn(ledger, held.session);
+  if (!first) throw new Error("there is no turn");
+  return { event, seq, stale, held, behind: first };
 }
 
 /** What can be seen of the world with the leases that are held, without changing it. */
@@ -61,7 +75,7 @@ async function seen(ledger: Ledger, { held }: World) {
     verdicts: await ledger.verdicts(),
     sessions: await ledger.openSessions(ROOM, undefined),
     facts: await ledger.roomFacts(ROOM, undefined),
-    turn: await ledger.currentTurn(held.session, NOW),
+    turn: await currentTurn(ledger, held.session),
     due: [await dueAt(ledger, SESSION_LANE), await dueAt(ledger, "session:mx.echo.2"), await dueAt(ledger, OUT_LANE)],
     row: await ledger.nextOut(held.out),
     late: await ledger.outboxRow("late"),
@@ -74,7 +88,7 @@ const decision = aDecision({
   reason: "late",
   turns: [aTurn({ session: "mx.echo.9" })],
   members: [{ userId: UserId.parse("@agent_echo:hs.test"), membership: "join" }],
-  stop: ["mx.echo.9"],
+  controls: [{ session: "mx.echo.9", kind: "stop" as const }],
 });
 
 /** Every method that takes a lease and writes. */
@@ -82,10 +96,18 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
   ["renew", (ledger, { session }) => ledger.renew(session, NOW * 2)],
   ["decide", (ledger, { room }, { event }) => ledger.decide(room, event, decision)],
   ["ignore", (ledger, { room }, { event }) => ledger.ignore(room, [{ seq: event.seq, reason: "notice" }])],
-  ["startAttempt", (ledger, { session }) => ledger.startAttempt(session, "open")],
+  [
+    "startAttempt",
+    async (ledger, { session }) =>
+      (await ledger.startAttempt(session, { id: "open", agent: ECHO }, CAPS)) === "started",
+  ],
   ["postpone", (ledger, { session }) => ledger.postpone(session, "open", NOW + 1)],
-  ["takeStop", (ledger, { session }) => ledger.takeStop(session)],
+  ["takeControls", async (ledger, { session }) => (await told(ledger, session)).length > 0],
   ["answered", (ledger, { session }) => ledger.answered(session, "open", REPLY, [late])],
+  ["answered for want of an answer", (ledger, { session }) => ledger.answered(session, "open", REPLY, [late], LACK)],
+  ["endTurn", (ledger, { session }) => ledger.endTurn(session, "open", LACK)],
+  ["showing", (ledger, { session }) => ledger.showing(session, "open", "half")],
+  ["merge", async (ledger, { session }, { behind }) => (await ledger.merge(session, behind, "all")) === 1],
   ["delivered", (ledger, { session }) => ledger.delivered(session, "answered")],
   ["freeze", (ledger, { out }) => ledger.freeze(out, [late])],
   ["ended as sent", (ledger, { out }, { seq }) => ledger.ended(out, seq, SENT)],
@@ -109,7 +131,7 @@ export function fenceContract(make: Make): void {
       const ledger = await make();
       const { stale } = await world(ledger);
       expect(await ledger.nextEvents(stale.room, 10)).toEqual([]);
-      expect(await ledger.currentTurn(stale.session, NOW)).toBeUndefined();
+      expect(await currentTurn(ledger, stale.session)).toBeUndefined();
       expect(await ledger.nextOut(stale.out)).toBeUndefined();
     });
   });
@@ -123,7 +145,14 @@ const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<un
   ],
   [
     "decide",
-    (ledger, { held, event }) => ledger.decide(held.room, event, { ...decision, stop: ["mx.echo.9", NOTHING] }),
+    (ledger, { held, event }) =>
+      ledger.decide(held.room, event, {
+        ...decision,
+        controls: [
+          { session: "mx.echo.9", kind: "stop" as const },
+          { session: NOTHING, kind: "stop" as const },
+        ],
+      }),
   ],
   ["answered", (ledger, { held }) => ledger.answered(held.session, "open", REPLY, [late, aRow({ body: NOTHING })])],
   ["freeze", (ledger, { held }) => ledger.freeze(held.out, [late, aRow({ body: NOTHING })])],

@@ -8,6 +8,8 @@ import {
   aDecision,
   aRow,
   aTurn,
+  CAPS,
+  currentTurn,
   decided,
   dueAt,
   ECHO,
@@ -18,6 +20,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  told,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -90,14 +93,18 @@ function decideContract(make: Make): void {
     await setAgents(ledger, "echo");
     const [lease, event] = await waiting(ledger);
     const turns = [aTurn({ threadRoot: THREAD, direct: true }), aTurn({ session: "mx.echo.2" })];
-    const decision = aDecision({ turns, members: [member("@agent_echo:hs.test")], stop: ["mx.echo.1"] });
+    const decision = aDecision({
+      turns,
+      members: [member("@agent_echo:hs.test")],
+      controls: [{ session: "mx.echo.1", kind: "stop" as const }],
+    });
     expect(await ledger.decide(lease, event, decision)).toBe(true);
     expect(await ledger.decide(lease, event, { ...decision, reason: "other" })).toBe(false);
 
     expect(await ledger.verdicts()).toEqual({ wake_mention: 1 });
     const session = await leaseOf(ledger, SESSION_LANE);
-    expect(await ledger.currentTurn(session, NOW)).toEqual({ ...turns[0], state: "queued", attempt: 0 });
-    expect(await ledger.takeStop(session)).toBe(true);
+    expect(await currentTurn(ledger, session)).toMatchObject({ ...turns[0], state: "queued", attempt: 0, failures: 0 });
+    expect(await told(ledger, session)).toEqual(["stop"]);
     expect((await ledger.roomFacts(ROOM, undefined)).joinedAgents).toEqual(["echo"]);
     expect((await ledger.dueLanes(NOW, 10)).sort()).toEqual(["session:mx.echo.2"]);
   });
@@ -116,10 +123,10 @@ function decideContract(make: Make): void {
     await decided(ledger, {
       turns: range.map((index) => aTurn({ session: `s${index}` })),
       members: range.map((index) => member(`@person${index}:hs.test`)),
-      stop: range.map((index) => `s${index}`),
+      controls: range.map((index) => ({ session: `s${index}`, kind: "stop" as const })),
     });
     expect(await ledger.openSessions(ROOM, undefined)).toHaveLength(300);
-    expect(await ledger.takeStop(await leaseOf(ledger, "session:s299"))).toBe(true);
+    expect(await told(ledger, await leaseOf(ledger, "session:s299"))).toEqual(["stop"]);
     expect((await ledger.roomFacts(ROOM, [])).joinedCount).toBe(3);
   });
 
@@ -130,7 +137,7 @@ function decideContract(make: Make): void {
     const lease = await queued(ledger, turn);
     await ledger.answered(lease, turn.id, { kind: "reply", markdown: odd }, []);
     const text = "half \ufffd, nul \ufffd, whole 😀";
-    expect(await ledger.currentTurn(lease, NOW)).toMatchObject({ prompt: { text }, reply: { markdown: text } });
+    expect(await currentTurn(ledger, lease)).toMatchObject({ prompt: { text }, reply: { markdown: text } });
   });
 
   test("verdicts are counted by their reason", async () => {
@@ -209,20 +216,20 @@ export function sessionContract(make: Make): void {
       const [first, second] = [aTurn(), aTurn()];
       const lease = await queued(ledger, first, aTurn({ session: "mx.echo.2" }), second);
       await ledger.answered(lease, first.id, { kind: "reply", markdown: "hi" }, []);
-      expect(await ledger.currentTurn(lease, NOW)).toMatchObject({ id: first.id, state: "answered" });
+      expect(await currentTurn(ledger, lease)).toMatchObject({ id: first.id, state: "answered" });
       expect(await ledger.delivered(lease, first.id)).toBe(true);
-      expect(await ledger.currentTurn(lease, NOW)).toMatchObject({ id: second.id, state: "queued" });
+      expect(await currentTurn(ledger, lease)).toMatchObject({ id: second.id, state: "queued" });
     });
 
     test("attempts are counted until there is an answer", async () => {
       const ledger = await make();
       const turn = aTurn();
       const lease = await queued(ledger, turn);
-      expect(await ledger.startAttempt(lease, turn.id)).toBe(true);
-      expect(await ledger.startAttempt(lease, turn.id)).toBe(true);
-      expect(await ledger.currentTurn(lease, NOW)).toMatchObject({ state: "running", attempt: 2 });
+      expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("started");
+      expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("started");
+      expect(await currentTurn(ledger, lease)).toMatchObject({ state: "running", attempt: 2 });
       await ledger.answered(lease, turn.id, { kind: "notice", markdown: "sorry" }, []);
-      expect(await ledger.startAttempt(lease, turn.id)).toBe(false);
+      expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("lost");
     });
 
     test("what was answered is kept: the next owner delivers it and asks nobody again", async () => {
@@ -234,11 +241,17 @@ export function sessionContract(make: Make): void {
       await ledger.voidLeases();
       const next = await leaseOf(ledger, SESSION_LANE, "next");
       const reply = { kind: "reply" as const, markdown: "hi" };
-      expect(await ledger.currentTurn(next, NOW)).toEqual({ ...turn, state: "answered", attempt: 0, reply });
+      expect(await currentTurn(ledger, next)).toMatchObject({
+        ...turn,
+        notBeforeMs: 0,
+        state: "answered",
+        attempt: 0,
+        reply,
+      });
       expect(await dueAt(ledger, SESSION_LANE)).toBe(0);
       const later = { kind: "reply" as const, markdown: "other" };
       expect(await ledger.answered(next, turn.id, later, [aRow({ key: "later" })])).toBe(false);
-      expect(await ledger.currentTurn(next, NOW)).toMatchObject({ reply });
+      expect(await currentTurn(ledger, next)).toMatchObject({ reply });
       expect(await ledger.outboxRow("later")).toBeUndefined();
     });
 
@@ -258,11 +271,16 @@ export function sessionContract(make: Make): void {
 
     test("a stop is taken once, and by its own session only", async () => {
       const ledger = await make();
-      await decided(ledger, { stop: ["mx.echo.1"] });
-      await decided(ledger, { stop: ["mx.echo.1", "mx.echo.2"] });
+      await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" as const }] });
+      await decided(ledger, {
+        controls: [
+          { session: "mx.echo.1", kind: "stop" as const },
+          { session: "mx.echo.2", kind: "stop" as const },
+        ],
+      });
       const lease = await leaseOf(ledger, SESSION_LANE);
-      expect([await ledger.takeStop(lease), await ledger.takeStop(lease)]).toEqual([true, false]);
-      expect(await ledger.takeStop(await leaseOf(ledger, "session:mx.echo.2"))).toBe(true);
+      expect([await told(ledger, lease), await told(ledger, lease)]).toEqual([["stop", "stop"], []]);
+      expect(await told(ledger, await leaseOf(ledger, "session:mx.echo.2"))).toEqual(["stop"]);
     });
 
     test("the transcript is what was answered, newest first", async () => {

@@ -5,6 +5,8 @@ import { atomicityContract, fenceContract } from "./ledger-fence.contract.ts";
 import { agentsContract, intakeContract, laneContract } from "./ledger-intake.contract.ts";
 import { outContract, roomContract, sessionContract } from "./ledger-lanes.contract.ts";
 
+import { surviveContract } from "./ledger-survive.contract.ts";
+
 /** `make` gives an empty ledger whose namespace is `NAMESPACE` of `#testing/ledger-rows.ts`. */
 export function ledgerContract(name: string, make: () => Promise<Ledger>): void {
   describe(`${name} as a ledger`, () => {
@@ -16,5 +18,6 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     agentsContract(make);
     fenceContract(make);
     atomicityContract(make);
+    surviveContract(make);
   });
 }

@@ -7,6 +7,7 @@ import { leases } from "./leases.ts";
 import { outboxRows } from "./outbox.ts";
 import { rooms } from "./rooms.ts";
 import { sessions } from "./turns.ts";
+import { upkeep } from "./upkeep.ts";
 
 export function createLedger(database: Database): Ledger {
   return {
@@ -16,6 +17,7 @@ export function createLedger(database: Database): Ledger {
     ...sessions(database),
     ...outboxRows(database),
     ...agentRows(database),
+    ...upkeep(database),
     async ping() {
       await database.all(sql`SELECT 1`);
     },

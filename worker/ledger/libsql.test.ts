@@ -10,10 +10,10 @@ import { getTableConfig, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Ledger } from "#ports";
 import { anEvent } from "#testing/events.ts";
-import { aTurn, leaseOf, NAMESPACE, NOW, queued, ROOM, SESSION_LANE } from "#testing/ledger-rows.ts";
+import { aTurn, currentTurn, leaseOf, NAMESPACE, NOW, queued, ROOM, SESSION_LANE } from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
+import { libsqlLedger } from "./drivers/libsql.ts";
 import { ledgerContract } from "./ledger.contract.ts";
-import { libsqlLedger } from "./libsql.ts";
 import * as schema from "./schema.ts";
 
 const closing: (() => void)[] = [];
@@ -70,7 +70,7 @@ test("what one process answered, the next one finds in the file", async () => {
   const after = libsqlLedger(reopened, NAMESPACE);
   await after.voidLeases();
   const next = await leaseOf(after, SESSION_LANE, "next");
-  expect(await after.currentTurn(next, NOW)).toMatchObject({
+  expect(await currentTurn(after, next)).toMatchObject({
     id: turn.id,
     state: "answered",
     reply: { markdown: "hi" },

@@ -1,7 +1,7 @@
 /** The out lane's rows: frozen requests and what became of them. */
 import { AgentId, EventId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger, OutboxRow } from "#ports";
-import { cutRaw } from "./bulk.ts";
+import { cutRaw, storable } from "./bulk.ts";
 import { countOfLast, type Database, held, type Sql, sql } from "./database.ts";
 
 /** One statement a row: a body may have 60 kB, and a list of them more than a parameter may. */
@@ -25,6 +25,7 @@ interface Row {
   body: string;
   attempt: number;
   notBeforeMs: number;
+  askedAtMs: number | null;
 }
 
 export function outboxRows({
@@ -32,8 +33,11 @@ export function outboxRows({
   atomic,
 }: Database): Pick<Ledger, "freeze" | "outboxRow" | "nextOut" | "ended" | "retryOut"> {
   return {
-    async freeze(lease, rows) {
-      const results = await atomic([...insertFrozen(rows, held(lease)), sql`SELECT 1 WHERE ${held(lease)}`]);
+    async freeze(lease, rows, showing) {
+      const shown = showing
+        ? [sql`UPDATE turns SET shown = ${storable(showing.text)} WHERE id = ${showing.turnId} AND ${held(lease)}`]
+        : [];
+      const results = await atomic([...insertFrozen(rows, held(lease)), ...shown, sql`SELECT 1 WHERE ${held(lease)}`]);
       return countOfLast(results) === 1;
     },
 
@@ -48,18 +52,20 @@ export function outboxRows({
       const { lane } = lease;
       const [row] = await all<Row>(sql`
         SELECT seq, key, turn_id AS turnId, agent, user_id AS userId, device_id AS deviceId, path, body, attempt,
-          not_before_ms AS notBeforeMs
+          not_before_ms AS notBeforeMs, (SELECT asked_at_ms FROM turns WHERE turns.id = turn_id) AS askedAtMs
         FROM outbox WHERE lane = ${lane} AND state = 'frozen' AND ${held(lease)} ORDER BY seq LIMIT 1`);
       if (!row) return undefined;
-      const { turnId, agent, userId, ...rest } = row;
+      const { turnId, agent, userId, askedAtMs, ...rest } = row;
       const ids = { agent: AgentId.parse(agent), userId: UserId.parse(userId) };
-      return { ...rest, ...ids, lane, ...(turnId === null ? {} : { turnId }) };
+      return { ...rest, ...ids, lane, ...(turnId === null ? {} : { turnId }), ...(askedAtMs ? { askedAtMs } : {}) };
     },
 
     async ended(lease, seq, end) {
       const mine = sql`seq = ${seq} AND state = 'frozen' AND ${held(lease)}`;
       const eventId = end.state === "sent" ? end.eventId : null;
-      const ending = sql`UPDATE outbox SET state = ${end.state}, event_id = ${eventId} WHERE ${mine} RETURNING seq`;
+      // What was sent is never sent again, so nobody needs its body any more.
+      const ending = sql`
+        UPDATE outbox SET state = ${end.state}, event_id = ${eventId}, body = '' WHERE ${mine} RETURNING seq`;
       if (end.state === "sent") return (await all(ending)).length === 1;
       const { kind, reason, raw } = end.deadLetter;
       const results = await atomic([

@@ -4,6 +4,7 @@ import { AgentId, agentOfGhost, ghostUserId, type RoomId, UserId } from "#core/p
 import type { Decision, Lease, Ledger } from "#ports";
 import { jsonLists } from "./bulk.ts";
 import { countOfLast, type Database, held, nameOf, type Sql, sql } from "./database.ts";
+import { insertFrozen } from "./outbox.ts";
 
 /** More joined members than this make no difference to the gate. */
 const JOINED_COUNTED_MAX = 3;
@@ -11,10 +12,22 @@ const AGENTS_LOOKED_AT_MAX = 2;
 
 export function rooms(
   database: Database,
-): Pick<Ledger, "nextEvents" | "roomFacts" | "decide" | "ignore" | "setMembers" | "openSessions" | "verdicts"> {
+): Pick<
+  Ledger,
+  | "nextEvents"
+  | "roomFacts"
+  | "decide"
+  | "ignore"
+  | "setMembers"
+  | "openSessions"
+  | "openSessionsAt"
+  | "waitingIn"
+  | "verdicts"
+> {
   const { all, atomic } = database;
   return {
     ...decisions(database),
+    ...waiting(database),
 
     async nextEvents(lease, limit) {
       const rows = await all<{ seq: number; event: string; receivedAtMs: number }>(sql`
@@ -49,6 +62,16 @@ export function rooms(
       await atomic([sql`DELETE FROM members WHERE room_id = ${roomId}`, ...inserts]);
     },
 
+    async verdicts() {
+      const rows = await all<{ verdict: string; count: number }>(sql`SELECT verdict, count FROM verdicts`);
+      return Object.fromEntries(rows.map((row) => [row.verdict, row.count]));
+    },
+  };
+}
+
+/** Turns that are not answered yet. */
+function waiting({ all }: Database): Pick<Ledger, "openSessions" | "openSessionsAt" | "waitingIn"> {
+  return {
     async openSessions(roomId, threadRoot) {
       const rows = await all<{ session: string }>(sql`
         SELECT DISTINCT session FROM turns
@@ -57,9 +80,20 @@ export function rooms(
       return rows.map((row) => row.session);
     },
 
-    async verdicts() {
-      const rows = await all<{ verdict: string; count: number }>(sql`SELECT verdict, count FROM verdicts`);
-      return Object.fromEntries(rows.map((row) => [row.verdict, row.count]));
+    async openSessionsAt(eventId) {
+      const rows = await all<{ session: string }>(sql`
+        SELECT session FROM turns WHERE event_id = ${eventId} AND state IN ('queued', 'running')
+        UNION
+        SELECT turns.session FROM outbox JOIN turns ON turns.id = outbox.turn_id
+        WHERE outbox.event_id = ${eventId} AND turns.state IN ('queued', 'running')`);
+      return rows.map((row) => row.session);
+    },
+
+    async waitingIn(session) {
+      const rows = await all<{ id: string }>(sql`
+        SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq`);
+      const [oldest] = rows;
+      return { count: rows.length, ...(oldest ? { oldest: oldest.id } : {}) };
     },
   };
 }
@@ -97,36 +131,58 @@ function decisions({ atomic }: Database): Pick<Ledger, "decide" | "ignore"> {
 /** Everything a verdict brings, each guarded by the lease and by the event being undecided still. */
 function consequences(lease: Lease, seq: number, decision: Decision): Sql[] {
   const guard = sql`EXISTS (SELECT 1 FROM events WHERE seq = ${seq} AND verdict IS NULL) AND ${held(lease)}`;
-  const newTurns = decision.turns.map(({ id, session, agent, roomId, threadRoot, direct, prompt }) => [
-    ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
-    ...[prompt.eventId, prompt.sender, prompt.text, prompt.sentAtMs],
-  ]);
-  const news = decision.members.map(({ userId, membership }) => [userId, membership]);
+  const { redacted, confirmed } = decision;
   return [
     sql`
       INSERT INTO verdicts (verdict, count) SELECT ${decision.reason}, 1 WHERE ${guard}
       ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + 1`,
-    ...jsonLists(newTurns).map(
+    // Before the new turns, which they are not meant for.
+    ...jsonLists(decision.controls.map(({ session, kind }) => [session, kind])).map(
       (list) => sql`
-        INSERT INTO turns (id, session, agent, room_id, thread_root, direct, event_id, sender, prompt, sent_at_ms,
-          state, attempt, not_before_ms)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-          value ->> 8, value ->> 9, 'queued', 0, 0
-        FROM json_each(${list}) WHERE ${guard} ORDER BY key
-        ON CONFLICT DO NOTHING`,
+        INSERT INTO controls (session, kind, upto_seq)
+        SELECT value ->> 0, value ->> 1, coalesce((SELECT max(seq) FROM turns WHERE turns.session = value ->> 0), 0)
+        FROM json_each(${list}) WHERE ${guard}`,
     ),
-    ...jsonLists(news).map(
+    ...newTurns(decision, guard),
+    ...jsonLists(decision.members.map(({ userId, membership }) => [userId, membership])).map(
       (list) => sql`
         INSERT INTO members (room_id, user_id, membership)
         SELECT (SELECT room_id FROM events WHERE seq = ${seq}), value ->> 0, value ->> 1
         FROM json_each(${list}) WHERE ${guard} ORDER BY key
         ON CONFLICT (room_id, user_id) DO UPDATE SET membership = excluded.membership`,
     ),
-    ...jsonLists(decision.stop.map((session) => [session])).map(
-      (list) => sql`
-        INSERT INTO controls (session, kind) SELECT value ->> 0, 'stop' FROM json_each(${list}) WHERE ${guard}`,
-    ),
+    ...insertFrozen(decision.notices, guard),
+    ...(redacted
+      ? [
+          sql`
+            UPDATE turns SET state = 'delivered', ending = 'redacted'
+            WHERE event_id = ${redacted} AND state = 'queued' AND ${guard}`,
+        ]
+      : []),
+    ...(confirmed
+      ? [
+          sql`
+            UPDATE outbox SET state = 'sent', event_id = ${confirmed.eventId}, body = ''
+            WHERE key = ${confirmed.key} AND user_id = ${confirmed.userId} AND state = 'frozen' AND ${guard}`,
+        ]
+      : []),
   ];
+}
+
+function newTurns({ turns }: Decision, guard: Sql): Sql[] {
+  const rows = turns.map(({ id, session, agent, roomId, threadRoot, direct, prompt, askedAtMs, notBeforeMs }) => [
+    ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
+    ...[prompt.eventId, prompt.sender, prompt.text, prompt.sentAtMs, askedAtMs, notBeforeMs],
+  ]);
+  return jsonLists(rows).map(
+    (list) => sql`
+      INSERT INTO turns (id, session, agent, room_id, thread_root, direct, event_id, sender, prompt, sent_at_ms,
+        asked_at_ms, not_before_ms, state, attempt)
+      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, 'queued', 0
+      FROM json_each(${list}) WHERE ${guard} ORDER BY key
+      ON CONFLICT DO NOTHING`,
+  );
 }
 
 /** Asked for by name, or else whoever of our namespace is joined, two at the most; never a retired agent. */

@@ -5,7 +5,7 @@
  * not what was ever stored.
  */
 import { sql } from "drizzle-orm";
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
 /** Pushes, for the operator's eyes: nothing is decided on a transaction id, a homeserver may count from 1 again. */
 export const transactions = sqliteTable("transactions", {
@@ -57,12 +57,19 @@ export const turns = sqliteTable(
     notBeforeMs: integer("not_before_ms").notNull(),
     replyKind: text("reply_kind", { enum: ["reply", "notice"] }),
     reply: text("reply"),
+    askedAtMs: integer("asked_at_ms").notNull().default(0),
+    failures: integer("failures").notNull().default(0),
+    /** What was last shown of an answer that is not whole. */
+    shown: text("shown"),
+    /** Why there is no answer of the agent's. */
+    ending: text("ending"),
   },
   (table) => [
     uniqueIndex("turns_id").on(table.id),
     uniqueIndex("turns_cause").on(table.eventId, table.agent),
     index("turns_session").on(table.session, table.seq),
     index("turns_open").on(table.session, table.seq).where(sql`state <> 'delivered'`),
+    index("turns_running").on(table.agent).where(sql`state = 'running'`),
   ],
 );
 
@@ -117,7 +124,9 @@ export const controls = sqliteTable(
   {
     id: integer("id").primaryKey({ autoIncrement: true }),
     session: text("session").notNull(),
-    kind: text("kind", { enum: ["stop"] }).notNull(),
+    kind: text("kind", { enum: ["stop", "interrupt"] }).notNull(),
+    /** The last turn it is meant for: what is asked later is not. */
+    uptoSeq: integer("upto_seq").notNull().default(Number.MAX_SAFE_INTEGER),
   },
   (table) => [index("controls_session").on(table.session)],
 );
@@ -137,8 +146,21 @@ export const ghosts = sqliteTable("ghosts", {
 
 export const deadLetters = sqliteTable("dead_letters", {
   id: integer("id").primaryKey({ autoIncrement: true }),
-  kind: text("kind", { enum: ["event", "outbox"] }).notNull(),
+  kind: text("kind", { enum: ["event", "outbox", "turn"] }).notNull(),
   reason: text("reason").notNull(),
   raw: text("raw").notNull(),
   createdAtMs: integer("created_at_ms").notNull(),
+});
+
+/** Token buckets: how much of its share of turns somebody has used up. */
+export const buckets = sqliteTable("buckets", {
+  key: text("key").primaryKey(),
+  tokens: real("tokens").notNull(),
+  atMs: integer("at_ms").notNull(),
+});
+
+/** Where a work that goes on for ever has got to, by name: pruning, gap repair; and when the homeserver was last heard of. */
+export const marks = sqliteTable("marks", {
+  name: text("name").primaryKey(),
+  value: text("value").notNull(),
 });

@@ -25,6 +25,12 @@ interface Needs {
 export function ghosts({ call, ledger, namespace, log }: Needs): Ghosts {
   return {
     existing: (userId, deviceId) => bindIntent(call, userId, deviceId),
+    ping: (appserviceId) =>
+      call({
+        method: "POST",
+        path: `/_matrix/client/v1/appservice/${encodeURIComponent(appserviceId)}/ping`,
+        body: JSON.stringify({ transaction_id: crypto.randomUUID() }),
+      }),
     async intent(agent) {
       const userId = ghostUserId(namespace, agent.id);
       const known = await ledger.ghost(userId);

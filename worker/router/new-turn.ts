@@ -11,11 +11,14 @@ interface Cause {
   text: string;
   direct: boolean;
   thread: EventId | undefined;
+  /** On our clock. */
+  askedAtMs: number;
+  notBeforeMs: number;
 }
 
 const TURN_ID_LENGTH = 24;
 
-export function newTurn({ agent, event, text, direct, thread }: Cause): NewTurn {
+export function newTurn({ agent, event, text, direct, thread, askedAtMs, notBeforeMs }: Cause): NewTurn {
   const scope = digest(sessionScope(agent, event.room_id, thread));
   const turn = digest(["turn", agent, event.event_id]);
   return {
@@ -24,6 +27,8 @@ export function newTurn({ agent, event, text, direct, thread }: Cause): NewTurn 
     agent,
     roomId: event.room_id,
     direct,
+    askedAtMs,
+    notBeforeMs,
     prompt: { eventId: event.event_id, sender: event.sender, text, sentAtMs: event.origin_server_ts ?? 0 },
     ...(thread ? { threadRoot: thread } : {}),
   };

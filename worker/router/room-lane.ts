@@ -2,18 +2,19 @@
  * The room lane: every stored event of a room, in order: facts → gate → act. One event is decided once, however many
  * agents are in the room, and the verdict rests on its row.
  */
-import { asks, type Facts, gate, promptText, type Verdict } from "#core/gate.ts";
-import { agentOfGhost, isOurs, type Namespace, type RoomId, splitUserId } from "#core/protocol/ids.ts";
+import { asks, type Facts, gate, type Verdict } from "#core/gate.ts";
+import { type AgentId, agentOfGhost, isOurs, type Namespace, type RoomId, splitUserId } from "#core/protocol/ids.ts";
+import { keyOfOwn } from "#core/reply.ts";
 import { unreachable } from "#core/result.ts";
-import type { NewTurn, SessionKey, WaitingEvent } from "#core/turn.ts";
+import type { WaitingEvent } from "#core/turn.ts";
 import type { Decision, LaneId, Ledger, RoomFacts, Running, Work } from "#ports";
 import { type JoinNeeds, join } from "./join.ts";
-import { newTurn } from "./new-turn.ts";
+import { type WakeNeeds, wake } from "./wake.ts";
 
 /** Events looked at in one read of the ledger. */
 const EVENTS_MAX = 50;
 
-export interface Needs extends JoinNeeds {
+export interface Needs extends JoinNeeds, WakeNeeds {
   namespace: Namespace;
   /** Tells the session lanes; never waited for longer than a ring takes. */
   ring: (lanes: readonly LaneId[]) => Promise<void>;
@@ -41,7 +42,7 @@ async function several(needs: Needs, running: Running, events: readonly WaitingE
     const verdict = gate(waiting.event, facts);
     if (verdict.kind === "ignore")
       needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
-    if (verdict.kind === "ignore" && members.length === 0) {
+    if (verdict.kind === "ignore" && members.length === 0 && !isProof(waiting, facts)) {
       ignored.push({ seq: waiting.seq, reason: verdict.reason });
       continue;
     }
@@ -65,11 +66,19 @@ async function conclude(
   // A join has just read who is in the room; that its ghost was invited is old news by then.
   const news = acted.reason === "join" ? [] : members;
   if (!(await needs.ledger.decide(lease, waiting, { ...acted, members: news }))) return false;
-  const sessions = [...acted.turns.map((turn) => turn.session), ...acted.stop];
+  const sessions = [...acted.turns.map((turn) => turn.session), ...acted.controls.map(({ session }) => session)];
+  const lanes = new Set([
+    ...sessions.map((session): LaneId => `session:${session}`),
+    ...acted.notices.map(({ lane }) => lane),
+  ]);
   // After the write: a lost ring is made good by the sweep, a turn that was never stored by nobody.
-  if (sessions.length > 0) await needs.ring([...new Set(sessions)].map((session): LaneId => `session:${session}`));
+  if (lanes.size > 0) await needs.ring([...lanes]);
   return true;
 }
+
+/** Our own event came back: that proves a send, and all but a draft's edits are waited for. */
+const isProof = ({ event }: WaitingEvent, { senderIsOurs }: Facts): boolean =>
+  senderIsOurs && keyOfOwn(event) !== undefined;
 
 /** Who is in a room, asked once for events that follow each other. */
 interface Look {
@@ -96,11 +105,17 @@ async function gather({ ledger, clock, namespace }: Needs, { event, receivedAtMs
   const mentionedGhosts = asked.mentions.flatMap((userId) => agentOfGhost(namespace, userId) ?? []);
   const room = asked.room ? await roomFacts(ledger, look, event.room_id, mentionedGhosts, asked.repliedTo) : NO_ROOM;
   const invitee = asked.invitee ? agentOfGhost(namespace, asked.invitee) : undefined;
+  // What the homeserver measured, plus what we measured since; no clock of a stranger takes part.
+  const ageMs = Math.max(event.unsigned?.age ?? 0, 0) + Math.max(clock.now() - receivedAtMs, 0);
   const facts: Facts = {
     senderIsOurs: isOurs(namespace, event.sender),
     senderIsLocal: splitUserId(event.sender)[1] === namespace.serverName,
-    // What the homeserver measured, plus what we measured since; no clock of a stranger takes part.
-    ageMs: (event.unsigned?.age ?? 0) + (clock.now() - receivedAtMs),
+    ageMs,
+    eventAgeMs: await eventAges(ledger, ageMs, [
+      ...room.mentioned,
+      ...room.joinedAgents,
+      ...(room.repliedAgent ? [room.repliedAgent] : []),
+    ]),
     softFailed: Object.keys(event.unsigned ?? {}).some((key) => SOFT_FAILED.has(key)),
     ...room,
     ...(invitee ? { invited: { agent: invitee, known: (await ledger.agent(invitee)) !== undefined } } : {}),
@@ -110,7 +125,18 @@ async function gather({ ledger, clock, namespace }: Needs, { event, receivedAtMs
 
 /** Synapse pushes such events with these marks instead of keeping them to itself. */
 const SOFT_FAILED = new Set(["io.element.synapse.soft_failed", "io.element.synapse.policy_server_spammy"]);
-const NO_ROOM = { mentioned: [], joinedAgents: [], joinedCount: 0 };
+const NO_ROOM: RoomLook = { mentioned: [], joinedAgents: [], joinedCount: 0 };
+type RoomLook = Pick<Facts, "mentioned" | "joinedAgents" | "joinedCount" | "repliedAgent">;
+
+/** No agent's limit is shorter, so of younger events nobody's limit is asked. */
+const EVENT_AGE_MS_MIN = 1_000;
+
+async function eventAges(ledger: Ledger, ageMs: number, ids: readonly AgentId[]): Promise<Facts["eventAgeMs"]> {
+  if (ageMs <= EVENT_AGE_MS_MIN) return () => Number.POSITIVE_INFINITY;
+  const agents = await Promise.all([...new Set(ids)].map((id) => ledger.agent(id)));
+  const ages = new Map(agents.flatMap((agent) => (agent ? [[agent.id, agent.turns.eventAge * 1_000]] : [])));
+  return (agent) => ages.get(agent) ?? 0;
+}
 
 async function roomFacts(
   ledger: Ledger,
@@ -118,7 +144,7 @@ async function roomFacts(
   roomId: RoomId,
   mentioned: Facts["mentioned"],
   repliedTo: ReturnType<typeof asks>["repliedTo"],
-) {
+): Promise<RoomLook> {
   const [present, named] = await Promise.all([
     repliedTo ? ledger.roomFacts(roomId, undefined, repliedTo) : look.at(roomId),
     mentioned.length > 0 ? ledger.roomFacts(roomId, mentioned) : undefined,
@@ -139,21 +165,28 @@ async function act(
   facts: Facts,
 ): Promise<Omit<Decision, "members">> {
   const { event } = waiting;
-  const none = { turns: [] as NewTurn[], stop: [] as SessionKey[] };
+  const none = { turns: [], controls: [], notices: [] };
   switch (verdict.kind) {
     case "ignore":
-      return { ...none, reason: verdict.reason };
+      return { ...none, reason: verdict.reason, ...proof(waiting, facts) };
     case "join":
       return { ...none, reason: await join(needs, waiting, verdict.agent) };
-    case "stop":
-      return { ...none, reason: "stop", stop: await needs.ledger.openSessions(event.room_id, asks(event).threadRoot) };
-    case "wake": {
-      const thread = asks(event).threadRoot;
-      const direct = facts.joinedCount === 2;
-      const turns = verdict.agents.map((agent) => newTurn({ agent, event, text: promptText(event), direct, thread }));
-      return { ...none, reason: `wake_${verdict.reason}`, turns };
+    case "stop": {
+      const sessions = verdict.at
+        ? await needs.ledger.openSessionsAt(verdict.at)
+        : await needs.ledger.openSessions(event.room_id, asks(event).threadRoot);
+      return { ...none, reason: "stop", controls: sessions.map((session) => ({ session, kind: "stop" })) };
     }
+    case "redact":
+      return { ...none, reason: "redaction", redacted: verdict.eventId };
+    case "wake":
+      return wake(needs, waiting, verdict, facts);
     default:
       return unreachable(verdict);
   }
+}
+
+function proof({ event }: WaitingEvent, { senderIsOurs }: Facts): Pick<Decision, "confirmed"> {
+  const key = senderIsOurs ? keyOfOwn(event) : undefined;
+  return key === undefined ? {} : { confirmed: { key, userId: event.sender, eventId: event.event_id } };
 }

@@ -1,6 +1,6 @@
 /** What is put into a ledger; a test names only what matters to it. */
 import { AgentId, EventId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { NewTurn, WaitingEvent } from "#core/turn.ts";
+import type { NewTurn, Turn, WaitingEvent } from "#core/turn.ts";
 import type { Decision, LaneId, Lease, Ledger, OutboxRow } from "#ports";
 import { anEvent } from "./events.ts";
 
@@ -23,6 +23,8 @@ export function aTurn(over: Partial<NewTurn> = {}): NewTurn {
     agent: ECHO,
     roomId: ROOM,
     direct: false,
+    askedAtMs: NOW,
+    notBeforeMs: 0,
     prompt: {
       eventId: EventId.parse(`$prompt${count}`),
       sender: UserId.parse("@alice:hs.test"),
@@ -51,7 +53,8 @@ export const aDecision = (over: Partial<Decision> = {}): Decision => ({
   reason: "wake_mention",
   turns: [],
   members: [],
-  stop: [],
+  controls: [],
+  notices: [],
   ...over,
 });
 
@@ -86,3 +89,13 @@ export async function queued(ledger: Ledger, ...turns: NewTurn[]): Promise<Lease
 
 /** When a lane is due: what a release says, of a lease that nobody holds. */
 export const dueAt = (ledger: Ledger, lane: LaneId): Promise<number | undefined> => ledger.release({ lane, fence: -1 });
+
+/** More than any test runs at a time. */
+export const CAPS = { agent: 100, all: 100, nowMs: NOW };
+
+export const currentTurn = async (ledger: Ledger, lease: Lease): Promise<Turn | undefined> =>
+  (await ledger.currentTurn(lease))?.turn;
+
+/** What a turn that was asked at some time is told now. */
+export const told = (ledger: Ledger, lease: Lease, seq = 0) =>
+  ledger.takeControls(lease, { session: lease.lane.slice("session:".length), seq });

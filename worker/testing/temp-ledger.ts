@@ -7,7 +7,7 @@ import { drizzle } from "drizzle-orm/libsql";
 import { migrate } from "drizzle-orm/libsql/migrator";
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
-import { libsqlLedger } from "../ledger/libsql.ts";
+import { libsqlLedger } from "../ledger/drivers/libsql.ts";
 import { NAMESPACE } from "./ledger-rows.ts";
 
 export async function temporaryLedger(namespace: Namespace = NAMESPACE): Promise<{ ledger: Ledger; close(): void }> {

@@ -6,7 +6,7 @@ import type { Agent } from "#core/agent.ts";
 import type { InputMessage, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
 import { isOwnSecret } from "#core/config.ts";
 import type { Turn } from "#core/turn.ts";
-import type { Backends, Clock, Delivery, Fetch, Ghosts, Intent, Ledger, Log, Running } from "#ports";
+import type { Backends, Clock, ControlKind, Delivery, Fetch, Ghosts, Intent, Ledger, Log, Running } from "#ports";
 import { keepTyping } from "./typing.ts";
 import { type Outcome, Words } from "./words.ts";
 
@@ -20,12 +20,10 @@ export interface AttemptNeeds {
   fetch: Fetch;
   /** A variable of the operator's environment. */
   env: (name: string) => string | undefined;
+  /** What this host can run a turn for at most. */
+  turnMsMax: number;
 }
 
-/** How long a backend may think before its first text, and work in all. */
-const FIRST_TEXT_MS_MAX = 5 * 60_000;
-/** An alarm of a Durable Object lives fifteen minutes. */
-const TURN_MS_MAX = 14 * 60_000;
 /** Where a ring cannot reach a runner, it looks this often. */
 const LOOK_MS = 1_000;
 /** A backend that was told to stop is left alone after this. */
@@ -50,7 +48,8 @@ export async function attempt(
   const stream = backend.value.startTurn(requestOf(needs.ledger, turn, agent), contextOf(needs, stop.signal));
   const onText = backend.value.capabilities.streaming ? (text: string) => draft.show(text) : () => undefined;
   try {
-    return await listen(needs, running, stream[Symbol.asyncIterator](), { words, onText, stop });
+    const deadlines = deadlinesOf(agent, needs.turnMsMax);
+    return await listen(needs, running, stream[Symbol.asyncIterator](), { turn, words, onText, stop, deadlines });
   } finally {
     stop.abort("over");
     await draft.close();
@@ -58,7 +57,18 @@ export async function attempt(
   }
 }
 
+interface Deadlines {
+  firstTextMs: number;
+  turnMs: number;
+}
+const deadlinesOf = ({ turns }: Agent, turnMsMax: number): Deadlines => ({
+  firstTextMs: turns.firstText * 1_000,
+  turnMs: Math.min(turns.turnTime * 1_000, turnMsMax),
+});
+
 interface Listening {
+  turn: Turn;
+  deadlines: Deadlines;
   words: Words;
   onText: (text: string) => void;
   stop: AbortController;
@@ -72,7 +82,7 @@ async function listen(
   stream: AsyncIterator<TurnEvent>,
   on: Listening,
 ): Promise<Outcome> {
-  const { clock, ledger } = needs;
+  const { clock } = needs;
   const startedAtMs = clock.now();
   const pull = () => stream.next().then((result): News => ({ from: "stream", result }), broken);
   const look = () => clock.sleep(LOOK_MS, on.stop.signal).then((): News => ({ from: "timer" }));
@@ -89,14 +99,14 @@ async function listen(
     }
     if (news.from === "ring") ring = listenForRing();
     else tick = look();
-    if (running.lost.aborted) return { kind: "stopped", shown: on.words.text };
-    const stopped = await ledger.takeStop(running.lease);
-    const late = isLate(clock.now() - startedAtMs, on.words.text);
-    if (!stopped && !late) continue;
+    if (running.lost.aborted) return { kind: "interrupted", shown: on.words.text };
+    const told = await needs.ledger.takeControls(running.lease, on.turn);
+    const ending = endingOf(told, clock.now() - startedAtMs, on);
+    if (!ending) continue;
     on.stop.abort();
     // The backend gets a moment to hang up; what it still says is not awaited.
     await Promise.race([next, clock.sleep(STOPPING_MS)]);
-    return stopped ? { kind: "stopped", shown: on.words.text } : { ...LATE, shown: on.words.text };
+    return { ...ending, shown: on.words.text };
   }
 }
 
@@ -115,8 +125,14 @@ const broken = (error: unknown): News => ({
 });
 
 const LATE = { kind: "failed", code: "timeout", detail: "the turn's time is up", retryable: false } as const;
-const isLate = (ms: number, text: string): boolean =>
-  ms > TURN_MS_MAX || (text.trim() === "" && ms > FIRST_TEXT_MS_MAX);
+function endingOf(told: readonly ControlKind[], ms: number, on: Listening) {
+  if (told.includes("stop")) return { kind: "stopped" } as const;
+  if (told.includes("interrupt")) return { kind: "takenOver" } as const;
+  return isLate(ms, on) ? LATE : undefined;
+}
+
+const isLate = (ms: number, { deadlines, words }: Listening): boolean =>
+  ms > deadlines.turnMs || (words.text.trim() === "" && ms > deadlines.firstTextMs);
 
 function contextOf({ clock, fetch, env }: AttemptNeeds, signal: AbortSignal): TurnContext {
   return {

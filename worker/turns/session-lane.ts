@@ -1,18 +1,16 @@
 /**
  * The session lane: the turns of one conversation, one at a time, oldest first; each is taken from its prompt to a stored
- * answer, and from there to a delivered one. What is left to do is read off the turn's row, so a crash anywhere only
- * means that the next runner reads it again.
+ * answer, and from there to a delivered one. What is left to do is read off the turn's row (`step`), so a crash anywhere
+ * only means that the next runner reads it again.
  */
-
 import type { Agent } from "#core/agent.ts";
-import { APOLOGY, INTERRUPTED, NOTHING_TO_SAY, STOPPED } from "#core/strings.ts";
-import { ATTEMPTS_MAX, type Reply, type Turn } from "#core/turn.ts";
-import type { Delivery, Idle, Ledger, Log, RunLane, Running, Work } from "#ports";
+import { retryAt, type Step, step, type Turn } from "#core/turn.ts";
+import type { Delivery, Ledger, Log, RunLane, Running, Work } from "#ports";
 import { type AttemptNeeds, attempt } from "./attempt.ts";
+import { conclude, giveUp } from "./conclude.ts";
+import { type Limits, mayStart } from "./limits.ts";
 import type { Outcome } from "./words.ts";
 
-const RETRY_MS_MIN = 1_500;
-const RETRY_MS_MAX = 60_000;
 /** While a homeserver cannot be reached its sessions look again this often. */
 const UNREACHABLE_MS = 3_000;
 
@@ -21,108 +19,125 @@ export interface Needs extends AttemptNeeds {
   delivery: Delivery;
   log: Log;
   run: RunLane;
+  limits: Limits;
+  /** Between 0 and 1. */
+  random: () => number;
 }
+
+/** Whether the lane goes on with what is next, or has nothing more to do for now. */
+type Next = "on" | "rest";
 
 export function sessionLane(needs: Needs): Work {
   return async (running) => {
     for (;;) {
-      const turn = await needs.ledger.currentTurn(running.lease, needs.clock.now());
-      if (!turn || running.lost.aborted) return { idle: true };
-      const idle = turn.state === "answered" ? await deliver(needs, running, turn) : await answer(needs, running, turn);
-      if (idle) return idle;
+      const current = await needs.ledger.currentTurn(running.lease);
+      if (!current || running.lost.aborted) return { idle: true };
+      const { turn, told } = current;
+      if (told && turn.state !== "answered" && (await heard(needs, running, turn))) continue;
+      if ((await take(needs, running, turn)) === "rest") return { idle: true };
     }
   };
 }
 
-/** Resolves to undefined when the lane may go on at once. */
-async function answer(needs: Needs, running: Running, turn: Turn): Promise<Idle | undefined> {
-  const { ledger, log, clock } = needs;
-  const agent = await ledger.agent(turn.agent);
-  if (!agent) {
-    // Retired since: its ghost says nothing any more.
-    log("turn_failed", { turn: turn.id, agent: turn.agent, code: "not_found", detail: "the agent is retired" });
-    await ledger.answered(running.lease, turn.id, { kind: "notice", markdown: "" }, []);
-    await ledger.delivered(running.lease, turn.id);
-    return undefined;
+/** What was said to a turn that does not run. True when it has ended by that. */
+async function heard(needs: Needs, running: Running, turn: Turn): Promise<boolean> {
+  const told = await needs.ledger.takeControls(running.lease, turn);
+  if (!told.includes("stop")) return false;
+  const agent = await needs.ledger.agent(turn.agent);
+  if (agent) await conclude(needs, running, turn, agent, { kind: "stopped", shown: turn.shown ?? "" });
+  else await giveUp(needs, running, turn, "retired");
+  return true;
+}
+
+async function take(needs: Needs, running: Running, turn: Turn): Promise<Next> {
+  const agent = await needs.ledger.agent(turn.agent);
+  const next = step(turn, {
+    nowMs: needs.clock.now(),
+    turns: agent?.turns,
+    idempotent: agent !== undefined && isIdempotent(needs, agent),
+  });
+  return agent && next.do !== "giveUp"
+    ? act(needs, running, turn, agent, next)
+    : giveUp(needs, running, turn, next.do === "giveUp" ? next.ending : "retired", agent);
+}
+
+function isIdempotent({ backends }: Needs, { backend }: Agent): boolean {
+  const checked = backends.check(backend);
+  return checked.ok && checked.value.capabilities.idempotent;
+}
+
+function act(
+  needs: Needs,
+  running: Running,
+  turn: Turn,
+  agent: Agent,
+  next: Exclude<Step, { do: "giveUp" }>,
+): Promise<Next> | Next {
+  switch (next.do) {
+    case "wait":
+      return "rest";
+    case "deliver":
+      return deliver(needs, running, turn);
+    case "complete":
+      return concluded(needs, running, turn, agent, { kind: "interrupted", shown: next.shown });
+    case "attempt":
+      return answer(needs, running, turn, agent);
   }
+}
+
+async function answer(needs: Needs, running: Running, turn: Turn, agent: Agent): Promise<Next> {
+  const { ledger, log, clock } = needs;
+  if (await isMerged(needs, running, turn, agent)) return "on";
   const intent = await needs.ghosts.intent(agent);
   if (!intent.ok) return later(needs, running, turn, UNREACHABLE_MS);
-  if (!(await ledger.startAttempt(running.lease, turn.id))) return { idle: true };
+  const waitMs = await mayStart(needs, running, turn, agent);
+  if (waitMs > 0) return later(needs, running, turn, waitMs);
 
   const started = { ...turn, attempt: turn.attempt + 1 };
   log("turn_started", { turn: turn.id, agent: turn.agent, attempt: started.attempt });
   const startedAtMs = clock.now();
   const outcome = await attempt(needs, running, started, agent, intent.value);
-  if (running.lost.aborted) return { idle: true };
+  if (running.lost.aborted) return "rest";
   if (outcome.kind === "failed") {
     const { code, detail } = outcome;
     log("turn_failed", { turn: turn.id, agent: turn.agent, attempt: started.attempt, code, detail });
-    if (worthAnother(outcome, started)) return later(needs, running, turn, waitMs(outcome, started));
+    const againMs = retryAt(outcome, turn.failures + 1, clock.now(), needs.random());
+    if (againMs !== undefined) {
+      await ledger.postpone(running.lease, turn.id, againMs, "failed");
+      return "rest";
+    }
   }
-  const concluded = await conclude(needs, running, started, agent, outcome);
   log("turn_answered", { turn: turn.id, agent: turn.agent, outcome: outcome.kind, ms: clock.now() - startedAtMs });
-  // Without a draft everything is frozen by now; with one the turn is read again, as a successor would read it.
-  return concluded === "frozen" ? send(needs, running, turn) : undefined;
+  return concluded(needs, running, started, agent, outcome);
 }
 
-/** Asked again only while nobody has seen anything of the answer. */
-const worthAnother = (outcome: Extract<Outcome, { kind: "failed" }>, turn: Turn): boolean =>
-  outcome.retryable && outcome.shown.trim() === "" && turn.attempt < ATTEMPTS_MAX;
-
-const waitMs = ({ retryAfterMs }: Extract<Outcome, { kind: "failed" }>, { attempt: tried }: Turn): number =>
-  Math.min(Math.max(retryAfterMs ?? 0, RETRY_MS_MIN * 2 ** (tried - 1)), RETRY_MS_MAX);
-
-async function later(
-  { ledger, clock }: Needs,
-  { lease }: Running,
-  turn: Turn,
-  waitMilliseconds: number,
-): Promise<Idle> {
-  const dueAtMs = clock.now() + waitMilliseconds;
-  await ledger.postpone(lease, turn.id, dueAtMs);
-  return { idle: true, dueAtMs };
-}
-
-/** The answer is stored, with the rows that deliver it where they can be known: the backend is never asked again. */
-async function conclude(
-  { ledger, delivery }: Needs,
-  { lease }: Running,
-  turn: Turn,
-  agent: Agent,
-  outcome: Outcome,
-): Promise<"frozen" | "stored"> {
-  const reply = replyOf(outcome, agent);
-  const draft = await ledger.outboxRow(delivery.draftKey(turn));
-  await ledger.answered(lease, turn.id, reply, draft ? [] : delivery.rows(turn, reply));
-  return draft ? "stored" : "frozen";
-}
-
-function replyOf(outcome: Outcome, { name }: Agent): Reply {
-  switch (outcome.kind) {
-    case "answered":
-      return outcome.text.trim() === ""
-        ? { kind: "notice", markdown: NOTHING_TO_SAY }
-        : { kind: "reply", markdown: outcome.text };
-    case "stopped":
-      return said(outcome.shown, STOPPED);
-    case "failed":
-      return outcome.shown.trim() === ""
-        ? { kind: "notice", markdown: APOLOGY[outcome.code].replaceAll("{agent}", name) }
-        : said(outcome.shown, INTERRUPTED);
+/**
+ * What waits behind a turn that was not begun yet becomes a part of it, where the agent is set up so; true when the turn
+ * is to be read again. Never later: an attempt that is repeated repeats the same question.
+ */
+async function isMerged({ ledger, clock }: Needs, { lease }: Running, turn: Turn, { turns }: Agent): Promise<boolean> {
+  if (turn.attempt > 0) return false;
+  if (turns.debounce > 0) {
+    const untilMs = await ledger.heldBackUntil(lease, turn);
+    // Somebody who never pauses is answered all the same.
+    const patienceMs = turn.askedAtMs + 10 * turns.debounce * 1_000;
+    if (untilMs > clock.now() && clock.now() < patienceMs) return ledger.postpone(lease, turn.id, untilMs);
+    if ((await ledger.merge(lease, turn, "sender")) > 0) return true;
   }
+  return turns.whileBusy === "collect" && (await ledger.merge(lease, turn, "all")) > 0;
 }
 
-/** What was shown stays, and a line says why there is no more of it. */
-const said = (shown: string, line: string): Reply =>
-  shown.trim() === "" ? { kind: "notice", markdown: line } : { kind: "reply", markdown: `${closed(shown)}\n\n${line}` };
-
-/** An answer that broke off inside a code fence: the fence ends before our own line. */
-function closed(text: string): string {
-  const fences = text.match(/^ {0,3}(```+|~~~+)/gm) ?? [];
-  return fences.length % 2 === 1 ? `${text}\n${fences.at(-1)?.trim() ?? "```"}` : text;
+async function later({ ledger, clock }: Needs, { lease }: Running, turn: Turn, waitMs: number): Promise<"rest"> {
+  await ledger.postpone(lease, turn.id, clock.now() + waitMs);
+  return "rest";
 }
 
-async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Idle | undefined> {
+/** The answer is stored; without a draft everything is frozen by then, with one the turn is read again. */
+async function concluded(needs: Needs, running: Running, turn: Turn, agent: Agent, outcome: Outcome): Promise<Next> {
+  return (await conclude(needs, running, turn, agent, outcome)) === "frozen" ? send(needs, running, turn) : "on";
+}
+
+async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   const { ledger, delivery, run } = needs;
   const draftKey = delivery.draftKey(turn);
   let draft = await ledger.outboxRow(draftKey);
@@ -133,14 +148,14 @@ async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Idle
     if (draft?.state === "frozen") return later(needs, running, turn, UNREACHABLE_MS);
   }
   const rows = turn.reply && draft ? delivery.rows(turn, turn.reply, draft.eventId) : [];
-  if (rows.length > 0 && !(await ledger.freeze(running.lease, rows))) return { idle: true };
+  if (rows.length > 0 && !(await ledger.freeze(running.lease, rows))) return "rest";
   return send(needs, running, turn);
 }
 
 /** What is frozen goes out; the turn is done when none of it is left. */
-async function send(needs: Needs, running: Running, turn: Turn): Promise<Idle | undefined> {
+async function send(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   await needs.run(needs.delivery.lane(turn));
   if (!(await needs.ledger.delivered(running.lease, turn.id))) return later(needs, running, turn, UNREACHABLE_MS);
   needs.log("turn_delivered", { turn: turn.id, agent: turn.agent });
-  return undefined;
+  return "on";
 }

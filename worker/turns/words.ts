@@ -3,8 +3,16 @@ import type { ErrorCode, TurnEvent } from "#core/backend.ts";
 
 export type Outcome =
   | { kind: "answered"; text: string }
-  | { kind: "stopped"; shown: string }
-  | { kind: "failed"; code: ErrorCode; detail: string; retryable: boolean; retryAfterMs?: number; shown: string };
+  /** Somebody said stop; a newer message took over; the attempt before this one did not come to its end. */
+  | { kind: "stopped" | "takenOver" | "interrupted"; shown: string }
+  | {
+      kind: "failed";
+      code: ErrorCode | "poison";
+      detail: string;
+      retryable: boolean;
+      retryAfterMs?: number;
+      shown: string;
+    };
 
 export class Words {
   /** Everything that counts as said. */

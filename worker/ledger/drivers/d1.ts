@@ -1,8 +1,8 @@
 /** The ledger on D1. */
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
-import type { Sql } from "./database.ts";
-import { createLedger } from "./ledger.ts";
+import type { Sql } from "../database.ts";
+import { createLedger } from "../ledger.ts";
 
 export function d1Ledger(d1: D1Database, namespace: Namespace): Ledger {
   const prepared = ({ text, values }: Sql) => d1.prepare(text).bind(...values);

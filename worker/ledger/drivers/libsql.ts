@@ -2,8 +2,8 @@
 import type { Client, Row as ClientRow } from "@libsql/client";
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
-import type { Sql } from "./database.ts";
-import { createLedger } from "./ledger.ts";
+import type { Sql } from "../database.ts";
+import { createLedger } from "../ledger.ts";
 
 export function libsqlLedger(client: Client, namespace: Namespace): Ledger {
   const statementOf = ({ text, values }: Sql) => ({ sql: text, args: [...values] });

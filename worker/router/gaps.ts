@@ -1,0 +1,73 @@
+/**
+ * Gaps: what the homeserver never pushed. It forgets what it had queued when it dies while we are slow, and pushes
+ * nothing of a room between an invitation and the join. What is missing is read back with `/messages` and takes the same
+ * way as everything else, in its place in the room.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
+ */
+import type { Json } from "#core/protocol/event.ts";
+import { RoomEvent } from "#core/protocol/event.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
+import type { Clock, Ghosts, Intent, Ledger } from "#ports";
+
+interface Needs {
+  ledger: Ledger;
+  clock: Clock;
+}
+
+/** Pages of 100 read back; who writes more than that meanwhile is answered from there on. */
+const PAGES_MAX = 5;
+
+/**
+ * Remembers what is missing between what is known of a room; what is older than all of that is history of before our
+ * time. Says how many events were missing. Throws when the room cannot be read.
+ */
+export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId: RoomId): Promise<number> {
+  const { events, known } = await latest(ledger, intent, roomId);
+  const missing = new Map<number, RoomEvent[]>();
+  let place: number | undefined;
+  // Read newest first, remembered oldest first, each after the known one before it.
+  for (const event of events.reverse()) {
+    const seq = known.get(event.event_id);
+    if (seq !== undefined) place = seq;
+    else if (place !== undefined) missing.set(place, [...(missing.get(place) ?? []), event]);
+  }
+  for (const [afterSeq, found] of missing) {
+    // Those that were pushed meanwhile are known by then and stay one.
+    await ledger.accept({ events: found, deadLetters: [], nowMs: clock.now(), afterSeq });
+  }
+  return [...missing.values()].flat().length;
+}
+
+/** The same for a room of which only its id is known: as one of the agents that are in it. 0 when none is. */
+export async function repair(needs: Needs & { ghosts: Ghosts }, roomId: RoomId): Promise<number> {
+  const [present] = (await needs.ledger.roomFacts(roomId, undefined)).joinedAgents;
+  const agent = present && (await needs.ledger.agent(present));
+  const intent = agent && (await needs.ghosts.intent(agent));
+  return intent?.ok ? readBack(needs, intent.value, roomId) : 0;
+}
+
+/** Pages until one holds nothing new, or nothing known: from there on it is the past. */
+async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
+  const events: RoomEvent[] = [];
+  const known = new Map<string, number>();
+  let from: string | undefined;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const back = await intent.messagesBack(roomId, from);
+    if (!back.ok) throw new Error(`${roomId} cannot be read back: ${back.error.status} ${back.error.errcode}`);
+    const read = back.value.events.flatMap((raw) => readable(raw, roomId));
+    const familiar = await ledger.known(read.map((event) => event.event_id));
+    events.push(...read);
+    for (const [id, seq] of familiar) known.set(id, seq);
+    from = back.value.next;
+    const isPast = familiar.size === 0 && known.size > 0;
+    if (isPast || familiar.size === read.length || from === undefined) break;
+  }
+  return { events, known };
+}
+
+/** Of another room nothing is taken, whatever a homeserver answers. */
+function readable(raw: Json, roomId: RoomId): RoomEvent[] {
+  const event = RoomEvent.safeParse(raw);
+  return event.success && event.data.room_id === roomId ? [event.data] : [];
+}
