@@ -62,6 +62,7 @@ async function answer(server: FakeHomeserver, method: string, url: URL, body: un
   const userId = query.get("user_id") ?? "";
   const deviceId = query.get("device_id") ?? "";
   if (path.endsWith("/register")) return register(server, body);
+  if (/\/appservice\/[^/]+\/ping$/.test(path)) return json(200, { duration_ms: 1 });
   if (!server.users.has(userId)) {
     return json(403, { errcode: "M_FORBIDDEN", error: "Application service has not registered this user" });
   }

@@ -1,0 +1,258 @@
+/** Turns that survive: what happens to a turn beside being answered, the whole way, on a real ledger. */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { type Composed, composed } from "#testing/composed.ts";
+import { aMessage, anEvent } from "#testing/events.ts";
+import { ROOM } from "#testing/ledger-rows.ts";
+
+const ALICE = "@alice:hs.test";
+const GUIDE = "@agent_guide:hs.test";
+const ECHO = "@agent_echo:hs.test";
+const guide = (turns: object = {}) => ({ guide: { backend: { use: "scripted" }, turns } });
+const echo = (turns: object = {}) => ({ echo: { backend: { use: "echo" }, turns } });
+
+let world: Composed;
+afterEach(() => world.close());
+const begin = async (agents: Record<string, object>, settings: Record<string, unknown> = {}) => {
+  world = await composed(agents, settings);
+  await world.joined(ALICE, "echo" in agents ? ECHO : GUIDE);
+  return world;
+};
+const soon = { timeout: 4_000, interval: 20 };
+const running = () => vi.waitFor(async () => expect((await world.ledger.figures(0)).runningTurns).toBe(1), soon);
+
+describe("while an agent is busy", () => {
+  test("what comes waits its turn", async () => {
+    const { push, bodies } = await begin(guide());
+    await push(aMessage("slow 1"));
+    await running();
+    await push(aMessage("error"));
+    await vi.waitFor(() => expect(bodies()).toHaveLength(2), soon);
+    expect(bodies()[0]).toMatch(/^That took a while/);
+  });
+
+  test("what waited is one turn, where it is collected", async () => {
+    const { push, bodies, settled, ledger } = await begin(echo({ whileBusy: "collect", debounce: 0.2 }));
+    await push(aMessage("one"));
+    await push(aMessage("two"), aMessage("three"));
+    await vi.waitFor(() => expect(bodies()).toEqual(["echo one\n\ntwo\n\nthree"]), soon);
+    await vi.waitFor(settled, soon);
+    expect((await ledger.verdicts())["wake_direct"]).toBe(3);
+  });
+
+  test("a newer message takes over, where it may", async () => {
+    const { push, bodies } = await begin(guide({ whileBusy: "interrupt" }));
+    await push(aMessage("slow 60"));
+    await running();
+    await push(aMessage("error"));
+    await vi.waitFor(() => expect(bodies()).toHaveLength(2), soon);
+    expect(bodies()[0]).toBe("*(Interrupted by a newer message.)*");
+  });
+
+  test("what is too much is dropped, and the room is told once", async () => {
+    const { push, bodies, ledger } = await begin(guide({ queue: 2 }));
+    await push(aMessage("slow 60"));
+    await running();
+    await push(...["two", "three", "four"].map((text) => aMessage(text)));
+    await vi.waitFor(async () => expect((await ledger.verdicts())["queue_full"]).toBe(2), soon);
+    await vi.waitFor(() => expect(bodies()).toEqual([expect.stringMatching(/^I still have 2 messages/)]), soon);
+    await push(aMessage("!stop"));
+    await vi.waitFor(() => expect(bodies().slice(1)).toEqual(["*(Stopped.)*"]), soon);
+    await vi.waitFor(world.settled, soon);
+  });
+
+  test("messages of one sender that come close together are one turn", async () => {
+    const { push, bodies } = await begin(echo({ debounce: 0.3 }));
+    await push(aMessage("one"));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await push(aMessage("two"));
+    await vi.waitFor(() => expect(bodies()).toEqual(["echo one\n\ntwo"]), soon);
+  });
+});
+
+describe("a turn is stopped", () => {
+  const reaction = (eventId: string, key = "🛑") =>
+    anEvent({
+      ...{ type: "m.reaction", sender: ALICE },
+      content: { "m.relates_to": { rel_type: "m.annotation", event_id: eventId, key } },
+    });
+
+  test("by a reaction to what asked for it, within two seconds, and by no other reaction", async () => {
+    const { push, bodies } = await begin(guide());
+    const question = aMessage("slow 60");
+    await push(question);
+    await running();
+    await push(reaction(question.event_id, "👍"), reaction("$something-else"));
+    await push(reaction(question.event_id));
+    const askedAt = Date.now();
+    await vi.waitFor(() => expect(bodies()).toEqual(["*(Stopped.)*"]), soon);
+    expect(Date.now() - askedAt).toBeLessThan(2_000);
+  });
+
+  test("by a reaction to what it shows", async () => {
+    const { push, bodies, server } = await begin(guide());
+    await push(aMessage("stream 500"));
+    await vi.waitFor(() => expect(bodies()).toHaveLength(1), soon);
+    await push(reaction(server.sent[0]?.eventId ?? ""));
+    await vi.waitFor(() => expect(bodies().at(-1)).toMatch(/\*\(Stopped\.\)\*$/), soon);
+  });
+
+  test("also where it runs in another process, which cannot be rung", async () => {
+    const { another, push, bodies, ledger } = await begin(guide());
+    const other = another("second");
+    await ledger.accept({ events: [aMessage("slow 60")], deadLetters: [], nowMs: Date.now() });
+    await other.pump.run(`room:${ROOM}`);
+    await running();
+    await push(aMessage("!stop"));
+    await vi.waitFor(() => expect(bodies()).toEqual(["*(Stopped.)*"]), soon);
+  });
+
+  test("before it begins when its prompt is taken back", async () => {
+    const { push, bodies, settled } = await begin(guide());
+    const [first, second] = [aMessage("slow 1"), aMessage("error")];
+    await push(first);
+    await running();
+    await push(second);
+    const redaction = { type: "m.room.redaction", sender: ALICE, content: { redacts: second.event_id } };
+    await push(anEvent({ ...redaction, redacts: second.event_id }));
+    await vi.waitFor(settled, soon);
+    expect(bodies()).toEqual([expect.stringMatching(/^That took a while/)]);
+  });
+});
+
+describe("a turn that fails", () => {
+  test("is given up with one apology and a dead letter, and can be played again", async () => {
+    const { push, bodies, ledger, operator, settled } = await begin(guide());
+    await push(aMessage("error"));
+    await vi.waitFor(settled, soon);
+    expect(bodies()).toHaveLength(1);
+    const [letter] = await ledger.deadLetters(5);
+    expect(letter).toMatchObject({ kind: "turn", reason: expect.stringContaining("the script was asked to fail") });
+    expect((await operator("POST", "/admin/turns/nobody/replay")).status).toBe(404);
+    expect((await operator("POST", `/admin/turns/${letter?.raw}/replay`)).status).toBe(200);
+    await vi.waitFor(() => expect(bodies()).toHaveLength(2), soon);
+  });
+
+  test("and had shown something is completed, not asked again, by whoever takes over", async () => {
+    const { app, another, push, bodies, settled } = await begin(guide());
+    await push(aMessage("stream 500"));
+    await vi.waitFor(() => expect(bodies()).toHaveLength(1), soon);
+    await app.pump.stop(0);
+    const successor = another("second");
+    await successor.sweep();
+    // The script answers a repeated turn with the same words, so it is asked again and goes on where it was.
+    await vi.waitFor(() => expect(bodies().length).toBeGreaterThan(1), soon);
+    await push(aMessage("!stop"));
+    await successor.sweep();
+    await vi.waitFor(settled, soon);
+  });
+});
+
+describe("age", () => {
+  test("is what the homeserver measured: what is old is context, whatever any clock says", async () => {
+    const { push, bodies, ledger } = await begin(echo());
+    const day = 86_400_000;
+    await push(
+      aMessage("old", { unsigned: { age: 16 * 60_000 } }),
+      aMessage("from tomorrow", { origin_server_ts: Date.now() + day, unsigned: { age: 5 } }),
+      aMessage("from yesterday", { origin_server_ts: Date.now() - day, unsigned: { age: 5 } }),
+    );
+    await vi.waitFor(() => expect(bodies()).toEqual(["echo from tomorrow", "echo from yesterday"]), soon);
+    expect((await ledger.verdicts())["too_old"]).toBe(1);
+  });
+
+  test("is each agent's own", async () => {
+    const { push, bodies } = await begin(echo({ eventAge: 3_600 }));
+    await push(
+      aMessage("older", { unsigned: { age: 50 * 60_000 } }),
+      aMessage("old", { unsigned: { age: 61 * 60_000 } }),
+    );
+    await vi.waitFor(() => expect(bodies()).toEqual(["echo older"]), soon);
+  });
+
+  test("a reply that would come too late is not given, and noted", async () => {
+    const { push, bodies, ledger, settled } = await begin(echo({ eventAge: 3_600, replyAge: 60 }));
+    await push(aMessage("x", { unsigned: { age: 120_000 } }));
+    await vi.waitFor(settled, soon);
+    expect(bodies()).toEqual([]);
+    expect(await ledger.deadLetters(5)).toMatchObject([{ kind: "turn", reason: expect.stringContaining("late") }]);
+  });
+});
+
+describe("a gap", () => {
+  test("is found after a ping and closed in its place", async () => {
+    const { app, push, bodies, server, ledger } = await begin(echo());
+    const [before, lost, after] = [aMessage("before"), aMessage("lost"), aMessage("after")];
+    const ancient = aMessage("ancient");
+    await push(before, after);
+    await vi.waitFor(() => expect(bodies()).toHaveLength(2), soon);
+    server.history.set(ROOM, [after, lost, before, ancient]);
+    await app.tend();
+    await vi.waitFor(() => expect(bodies()).toEqual(["echo before", "echo after", "echo lost"]), soon);
+    expect((await ledger.known([lost.event_id, ancient.event_id])).size).toBe(1);
+    expect(world.lines).toContainEqual(expect.stringContaining("gap_repaired"));
+  });
+});
+
+describe("limits", () => {
+  test("a sender who asks too much waits, and is answered all the same", async () => {
+    const { push, bodies } = await begin(echo(), { SENDER_TURNS_PER_MINUTE: 40 });
+    await push(...Array.from({ length: 19 }, (_, n) => aMessage(`${n}`)));
+    await vi.waitFor(() => expect(bodies()).toHaveLength(19), soon);
+    await push(...Array.from({ length: 19 }, (_, n) => aMessage(`${n + 19}`)));
+    await vi.waitFor(() => expect(bodies()).toHaveLength(38), soon);
+    await push(...Array.from({ length: 4 }, (_, n) => aMessage(`${n + 38}`)));
+    await vi.waitFor(() => expect(bodies().length).toBeGreaterThanOrEqual(40), soon);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(bodies().length).toBeLessThan(42);
+    await vi.waitFor(() => expect(bodies()).toHaveLength(42), { timeout: 8_000, interval: 50 });
+    expect(bodies()).toEqual(Array.from({ length: 42 }, (_, n) => `echo ${n}`));
+  }, 20_000);
+});
+
+describe("what an operator sees", () => {
+  test("is honest", async () => {
+    const { app, push, server, settled } = await begin(echo());
+    await app.tend();
+    await push(aMessage("hello"), aMessage("x", { content: { msgtype: "m.notice" } }));
+    await vi.waitFor(settled, soon);
+    const health = async () => (await app.http.request("/health")).json();
+    expect(await health()).toMatchObject({
+      ...{ ok: true, problems: [], homeserver: { reachable: true }, openTurns: 0, outboxAgeMs: 0, deadLetters: 0 },
+      lastTransactionAtMs: expect.any(Number),
+    });
+    server.refusals.push(new Response("{}", { status: 403 }));
+    await push(aMessage("refused"));
+    await vi.waitFor(async () => expect(await health()).toMatchObject({ problems: ["there are dead letters"] }), soon);
+  });
+
+  test("is Prometheus' text, for the operator alone", async () => {
+    const { app, push, operator, settled } = await begin(echo());
+    await push(aMessage("hello"), aMessage("x", { content: { msgtype: "m.notice" } }));
+    await vi.waitFor(settled, soon);
+    expect((await app.http.request("/metrics")).status).toBe(401);
+    const text = await (await operator("GET", "/metrics")).text();
+    expect(text).toContain('troupe_verdicts_total{verdict="notice"} 1\n');
+    expect(text).toContain("# TYPE troupe_open_turns gauge\ntroupe_open_turns 0\n");
+    for (const line of text.trim().split("\n"))
+      expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]*"\})? [\d.e+]+)$/);
+  });
+});
+
+test("a bridge that is asked to end lets a turn finish, and hands over what takes longer", async () => {
+  const { app, another, push, bodies } = await begin(guide());
+  await push(aMessage("slow 1"));
+  await running();
+  await app.pump.stop(5_000);
+  expect(bodies()).toEqual([expect.stringMatching(/^That took a while/)]);
+  const second = another("second");
+  await world.ledger.accept({ events: [aMessage("slow 2")], deadLetters: [], nowMs: Date.now() });
+  await second.sweep();
+  await running();
+  const askedAt = Date.now();
+  await second.pump.stop(100);
+  expect(Date.now() - askedAt).toBeLessThan(3_000);
+  expect(bodies()).toHaveLength(1);
+  // Its lease is free: the next one need not wait for it to run out.
+  expect(await another("third").sweep()).toBe(1);
+  await vi.waitFor(() => expect(bodies()).toHaveLength(2), soon);
+});

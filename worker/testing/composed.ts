@@ -1,0 +1,93 @@
+/** A whole bridge in the test's own process: the real app on a real ledger, with a homeserver in memory. */
+import { expect } from "vitest";
+import { Agent } from "#core/agent.ts";
+import { Config } from "#core/config.ts";
+import { UserId } from "#core/protocol/ids.ts";
+import type { Clock, LaneId, Ledger } from "#ports";
+import { type App, compose } from "../app.ts";
+import { systemClock } from "../host/clock.ts";
+import type { Pump } from "../lanes/pump.ts";
+import { createLog } from "../observe/log.ts";
+import { type FakeHomeserver, fakeHomeserver } from "./homeserver.ts";
+import { NAMESPACE, ROOM } from "./ledger-rows.ts";
+import { temporaryLedger } from "./temp-ledger.ts";
+
+export const TOKENS = { AS_TOKEN: "as-token-of-tests", HS_TOKEN: "hs-token-of-tests", ADMIN_TOKEN: "admin-of-tests" };
+
+export interface Composed {
+  app: App;
+  ledger: Ledger;
+  server: FakeHomeserver;
+  lines: string[];
+  /** One more of the same on the same ledger, as after a restart or beside it. */
+  another(owner: string): App;
+  push(...events: unknown[]): Promise<void>;
+  joined(...users: string[]): Promise<void>;
+  /** What was said, in its order. */
+  bodies(): unknown[];
+  /** Nothing is open any more. */
+  settled(): Promise<void>;
+  operator(method: string, path: string): Promise<Response>;
+  close(): void;
+}
+
+/** `agents` as an operator writes them; `settings` beside those every test has. */
+export async function composed(
+  agents: Record<string, object>,
+  settings: Record<string, unknown> = {},
+  clock: Clock = systemClock,
+): Promise<Composed> {
+  const { ledger, close } = await temporaryLedger();
+  const server = fakeHomeserver(TOKENS.AS_TOKEN);
+  const lines: string[] = [];
+  const over = new AbortController();
+  const url = { HOMESERVER_URL: "http://hs.test", SERVER_NAME: NAMESPACE.serverName };
+  const config = Config.parse({ ...url, ...TOKENS, ...settings });
+  const start = (owner: string): App =>
+    compose({
+      ...{ config, ledger, clock, owner, turnMsMax: 60_000, metrics: "prometheus", env: () => undefined },
+      fetch: server.fetch,
+      log: createLog(({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`), []),
+      doorbell: (pump) => ({ ring: async (lanes) => ring(pump, lanes, over.signal) }),
+    });
+  const app = start("first");
+  await app.applyAgents(Object.entries(agents).map(([id, agent]) => Agent.parse({ id, name: id, ...agent })));
+  let transactions = 0;
+  return {
+    ...{ app, ledger, server, lines, another: start },
+    async push(...events) {
+      transactions++;
+      const answer = await app.http.request(`/_matrix/app/v1/transactions/${transactions}`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${TOKENS.HS_TOKEN}` },
+        body: JSON.stringify({ events }),
+      });
+      expect(answer.status).toBe(200);
+    },
+    joined: (...users) =>
+      ledger.setMembers(
+        ROOM,
+        users.map((userId) => ({ userId: UserId.parse(userId), membership: "join" as const })),
+      ),
+    bodies: () => server.sent.map(({ content }) => content["body"]),
+    settled: async () => expect(await ledger.dueLanes(clock.now() + 3_600_000, 10)).toEqual([]),
+    close() {
+      over.abort();
+      close();
+    },
+    operator: async (method, path) =>
+      app.http.request(path, { method, headers: { authorization: `Bearer ${TOKENS.ADMIN_TOKEN}` } }),
+  };
+}
+
+/** As a host does: a lane runs when it is rung, and again when it says so. */
+function ring(pump: Pump, lanes: readonly LaneId[], over: AbortSignal): void {
+  for (const lane of lanes) {
+    if (over.aborted || pump.nudge(lane)) continue;
+    void pump.run(lane).then(async ({ dueAtMs }) => {
+      if (dueAtMs === undefined) return;
+      await systemClock.sleep(dueAtMs - Date.now(), over);
+      ring(pump, [lane], over);
+    });
+  }
+}
