@@ -1,102 +1,296 @@
 /**
- * How long a homeserver waits for its 200: transactions of 1 and 100 events, one connection, each stored before it is
- * acknowledged, on the Node host; beside it a bare `node:http` that stores nothing. Nobody is addressed by the events, and
- * a transaction is sent when the one before it has been decided, as a homeserver's are.
+ * How long a homeserver waits for its 200: transactions of 1 and 100 events, each over one connection, side by side
+ * against a bare `node:http` that commits the same events to SQLite and does nothing else, and against
+ * `matrix-appservice`, which stores nothing at all. Each is a process of its own, and they take turns transaction by
+ * transaction, so that what the machine does meanwhile hits all of them.
+ *
+ * Nobody is addressed by the events. Nobody's turn comes before our host has decided what it was brought: a homeserver's
+ * next transaction seldom comes sooner, and on a small machine the deciding would be paid for by whoever is next.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, Agent as HttpAgent, request } from "node:http";
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { Agent as HttpAgent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import Libsql from "libsql";
 import { freePort, startHost } from "../appservice/live/hosts.ts";
-import { ms, quantile, table } from "./figures.ts";
+import { median, ms, quantile, ratioInterval, table } from "./figures.ts";
+import type { IngestRival, IngestRivalSettings } from "./ingest-rivals.ts";
 
-const P50_MS_MAX = 5;
-const PAUSE_MS = 60;
-const { values } = parseArgs({
-  options: { n: { type: "string", default: "200" }, help: { type: "boolean", default: false } },
-});
-if (values.help) {
-  process.stdout.write("npm run bench:ingest -- [--n 200]\n\nTransactions of each size, after a hundred to warm up.\n");
-  process.exit(0);
-}
-const TRANSACTIONS = Number(values.n);
+export const HS_TOKEN = "hs-token-of-the-bench";
+export const SERVER_NAME = "bench.localhost";
+const SIZES = [1, 100] as const;
 const WARM_UP = 100;
-const HS_TOKEN = "hs-token-of-the-bench";
+/** After our host has decided it lets the room's lane go, which takes less than this. */
+const PAUSE_MS = 4;
+const BURST_TRANSACTIONS = 50;
+const BURSTS = 5;
+const COMMIT_MAX = 1.5;
+const P50_MS_MAX = 5;
 
-const agent = new HttpAgent({ keepAlive: true, maxSockets: 1 });
-let count = 0;
-
-function transaction(events: number): { path: string; body: string } {
-  const list = Array.from({ length: events }, () => ({
-    event_id: `$bench${++count}`,
-    room_id: "!bench",
-    type: "m.room.message",
-    sender: "@alice:bench.localhost",
-    content: { msgtype: "m.text", body: "Some words nobody has to answer, of a usual length for a chat." },
-    origin_server_ts: 1_700_000_000_000,
-    unsigned: { age: 5 },
-  }));
-  return { path: `/_matrix/app/v1/transactions/${count}`, body: JSON.stringify({ events: list }) };
+/** An event as Synapse pushes it: about 600 bytes, with the duplicates of its oldest format. */
+export function roomMessage(roomId: string, sender: string) {
+  const body = "Some words nobody has to answer, of a usual length for a chat between people who **know** each other.";
+  const formatted_body = body.replace("**know**", "<strong>know</strong>");
+  return {
+    ...{ type: "m.room.message", room_id: roomId, sender },
+    content: { body, format: "org.matrix.custom.html", formatted_body, "m.mentions": {}, msgtype: "m.text" },
+    ...{ origin_server_ts: Date.now(), unsigned: { age: 17 } },
+    ...{ event_id: `$${randomBytes(32).toString("base64url")}`, user_id: sender, age: 17 },
+  };
 }
 
-function put(port: number, { path, body }: { path: string; body: string }): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const startedAt = performance.now();
-    const headers = { authorization: `Bearer ${HS_TOKEN}`, "content-type": "application/json" };
-    const sent = request({ host: "127.0.0.1", port, path, method: "PUT", agent, headers }, (answer) => {
-      answer.resume();
-      answer.on("end", () =>
-        answer.statusCode === 200 ? resolve(performance.now() - startedAt) : reject(new Error(`${answer.statusCode}`)),
-      );
-    });
-    sent.on("error", reject);
-    sent.end(body);
+export interface Homeserver {
+  /** Resolves to how long the acknowledgement took; rejects when it is not a 200. */
+  push(events: readonly object[]): Promise<number>;
+  close(): void;
+}
+
+/** As much of a homeserver as pushes: one connection that stays open, transactions counted from 1. */
+export function homeserverOf(port: number): Homeserver {
+  const agent = new HttpAgent({ keepAlive: true, maxSockets: 1 });
+  const headers = { authorization: `Bearer ${HS_TOKEN}`, "content-type": "application/json" };
+  let transactions = 0;
+  return {
+    push(events) {
+      const path = `/_matrix/app/v1/transactions/${++transactions}`;
+      const body = JSON.stringify({ events });
+      const length = { "content-length": String(Buffer.byteLength(body)) };
+      return new Promise((resolve, reject) => {
+        const startedAt = performance.now();
+        const options = { host: "127.0.0.1", port, path, method: "PUT", agent, headers: { ...headers, ...length } };
+        const sent = request(options, (answer) => {
+          answer.resume();
+          answer.once("end", () => {
+            if (answer.statusCode === 200) resolve(performance.now() - startedAt);
+            else reject(new Error(`${path} was answered with ${answer.statusCode}`));
+          });
+        });
+        sent.once("error", reject);
+        sent.end(body);
+      });
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+export interface Watched {
+  /** Resolves when nothing that was stored waits for its verdict any more. */
+  settled(): Promise<void>;
+  close(): void;
+}
+
+/** Looks into our host's file rather than asking our host, which is the one being measured. */
+export function watch(path: string): Watched {
+  const file = new Libsql(path);
+  const undecided = file.prepare("SELECT 1 FROM events WHERE verdict IS NULL LIMIT 1");
+  return {
+    async settled() {
+      while (undecided.all().length > 0) await sleep(1);
+    },
+    close: () => void file.close(),
+  };
+}
+
+export function shuffled<T>(list: readonly T[]): T[] {
+  return list
+    .map((one) => ({ one, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
+}
+
+interface Contestant {
+  name: string;
+  homeserver: Homeserver;
+  settled(): Promise<void>;
+  stop(): Promise<unknown>;
+  /** Acknowledgements by the size of the transaction, in milliseconds. */
+  times: Record<(typeof SIZES)[number], number[]>;
+  /** Events per second in transactions of 100, one right after the other; until acknowledged and until decided. */
+  bursts: { acknowledged: number[]; decided: number[] };
+}
+
+const contestant = (its: Pick<Contestant, "name" | "homeserver" | "settled" | "stop">): Contestant => ({
+  ...its,
+  times: { 1: [], 100: [] },
+  bursts: { acknowledged: [], decided: [] },
+});
+
+async function startTroupe(folder: string): Promise<Contestant> {
+  const port = await freePort();
+  const host = await startHost("node", {
+    ...{ homeserver: "http://127.0.0.1:9", serverName: SERVER_NAME, asToken: "as-token-of-the-bench" },
+    ...{ hsToken: HS_TOKEN, adminToken: "admin-token-of-the-bench", port, folder, env: {} },
+  });
+  const { settled, close } = watch(join(folder, "troupe.db"));
+  const stop = async () => {
+    close();
+    await host.kill();
+  };
+  return contestant({ name: "Troupe on Node", homeserver: homeserverOf(port), settled, stop });
+}
+
+async function startRival(name: string, rival: IngestRival, folder: string): Promise<Contestant> {
+  mkdirSync(folder);
+  const settings: IngestRivalSettings = { port: await freePort(), hsToken: HS_TOKEN, file: join(folder, "events.db") };
+  const script = join(import.meta.dirname, "ingest-rivals.ts");
+  const child = spawn(process.execPath, [script, rival, JSON.stringify(settings)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.once("data", () => resolve());
+    child.once("exit", (code) => reject(new Error(`${name} ended with ${code}`)));
+  });
+  const stop = () => ended(child);
+  return contestant({ name, homeserver: homeserverOf(settings.port), settled: async () => undefined, stop });
+}
+
+/** Kills a child and waits until it is gone. */
+export function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve());
+    child.kill("SIGKILL");
   });
 }
 
-async function times(port: number, events: number, pauseMs: number): Promise<number[]> {
-  const measured: number[] = [];
-  for (let n = 0; n < TRANSACTIONS + WARM_UP; n++) {
-    const time = await put(port, transaction(events));
-    if (n >= WARM_UP) measured.push(time);
-    await sleep(events > 1 ? pauseMs : pauseMs / 10);
+const messages = (events: number) =>
+  Array.from({ length: events }, () => roomMessage(`!bench:${SERVER_NAME}`, `@alice:${SERVER_NAME}`));
+
+async function race(contestants: readonly Contestant[], size: (typeof SIZES)[number], transactions: number) {
+  for (let n = 0; n < transactions + WARM_UP; n++) {
+    for (const { homeserver, settled, times } of shuffled(contestants)) {
+      const time = await homeserver.push(messages(size));
+      if (n >= WARM_UP) times[size].push(time);
+      await settled();
+      await sleep(PAUSE_MS);
+    }
   }
-  return measured;
 }
 
-const folder = mkdtempSync(join(tmpdir(), "troupe-bench-"));
-const bare = createServer((incoming, answer) => {
-  incoming.resume();
-  incoming.on("end", () => answer.end("{}"));
-});
-const barePort = await freePort();
-await new Promise<void>((resolve) => bare.listen(barePort, "127.0.0.1", resolve));
-const port = await freePort();
-const host = await startHost("node", {
-  homeserver: "http://127.0.0.1:9",
-  serverName: "bench.localhost",
-  asToken: "as-token-of-the-bench",
-  hsToken: HS_TOKEN,
-  adminToken: "admin-token-of-the-bench",
-  port,
-  folder: join(folder, "host"),
-  env: {},
-});
-try {
-  const rows: string[][] = [];
-  for (const events of [1, 100]) {
-    const [floor, troupe] = [await times(barePort, events, 5), await times(port, events, PAUSE_MS)];
-    const p50 = quantile(troupe, 0.5);
-    const judged = events === 100 ? (p50 <= P50_MS_MAX ? `within ${P50_MS_MAX} ms` : `ABOVE ${P50_MS_MAX} ms`) : "";
-    const ratio = (p50 / quantile(floor, 0.5)).toFixed(1);
-    rows.push([`${events} events`, ms(quantile(floor, 0.5)), ms(p50), ms(quantile(troupe, 0.9)), ratio, judged]);
+/** A homeserver that was away for a while: everything at once, as fast as it is taken. */
+async function burst(contestants: readonly Contestant[]): Promise<void> {
+  for (let n = 0; n < BURSTS; n++) {
+    for (const { homeserver, settled, bursts } of shuffled(contestants)) {
+      const transactions = Array.from({ length: BURST_TRANSACTIONS }, () => messages(100));
+      const startedAt = performance.now();
+      for (const events of transactions) await homeserver.push(events);
+      bursts.acknowledged.push(perSecond(BURST_TRANSACTIONS * 100, performance.now() - startedAt));
+      await settled();
+      bursts.decided.push(perSecond(BURST_TRANSACTIONS * 100, performance.now() - startedAt));
+      await sleep(PAUSE_MS);
+    }
   }
-  process.stdout.write(table(["", "bare p50", "Troupe p50", "Troupe p90", "ratio", ""], rows));
-} finally {
-  agent.destroy();
-  bare.close();
-  await host.kill();
-  rmSync(folder, { recursive: true, force: true });
 }
+
+const perSecond = (events: number, inMs: number): number => (events * 1000) / inMs;
+const whole = (value: number): string => Math.round(value).toLocaleString("en");
+const us = (value: number): string => `${(value * 1000).toFixed(1)} µs`;
+
+interface Goal {
+  /** What is compared, as the middle of a sentence. */
+  name: string;
+  value: number;
+  low: number;
+  high: number;
+  max: number;
+  /** Further words for people. */
+  detail: string;
+}
+
+function goalsOf([ours, commit, library]: readonly Contestant[]): Goal[] {
+  if (!ours || !commit || !library) return [];
+  const compared = (size: (typeof SIZES)[number], to: Contestant) => {
+    const [low, high] = ratioInterval(ours.times[size], to.times[size]);
+    return { low, high, value: median(ours.times[size]) / median(to.times[size]) };
+  };
+  const [perEvent, itsPerEvent] = [median(ours.times[100]) / 100, median(library.times[100]) / 100];
+  return [
+    ...SIZES.map((size) => ({
+      name: `of the bare commit at ${size} ${size === 1 ? "event" : "events"}`,
+      ...{ ...compared(size, commit), max: COMMIT_MAX, detail: "" },
+    })),
+    {
+      name: "of matrix-appservice at 100 events, per event",
+      ...{ ...compared(100, library), max: 1 },
+      detail: ` (${us(perEvent)} an event stored durably, ${us(itsPerEvent)} an event stored nowhere)`,
+    },
+  ];
+}
+
+function report(contestants: readonly Contestant[]): void {
+  const [, commit, library] = contestants;
+  for (const size of SIZES) {
+    const rows = contestants.map(({ name, times: { [size]: its } }) => [
+      name,
+      ...[ms(median(its)), ms(quantile(its, 0.9)), us(median(its) / size), whole(perSecond(size, median(its)))],
+      ...[commit, library].map((to) => (to ? median(its) / median(to.times[size]) : Number.NaN).toFixed(2)),
+    ]);
+    const title = `${size} ${size === 1 ? "event" : "events"} a transaction`;
+    const head = [title, "p50", "p90", "an event", "events/s", "to commit", "to library"];
+    process.stdout.write(`${table(head, rows)}\n`);
+  }
+  const rows = contestants.map(({ name, bursts: { acknowledged, decided } }) => [
+    ...[name, whole(median(acknowledged)), name.startsWith("Troupe") ? whole(median(decided)) : "–"],
+  ]);
+  process.stdout.write(`${table(["100 at once, no pause", "acknowledged/s", "decided/s"], rows)}\n`);
+  for (const { name, value, low, high, max, detail } of goalsOf(contestants)) {
+    const verdict = high <= max ? "within" : low <= max ? "not above, as far as this run can tell," : "ABOVE";
+    const spread = `${low.toFixed(2)}–${high.toFixed(2)} with 95 % confidence`;
+    process.stdout.write(`Troupe on Node: ${value.toFixed(2)} ${name}${detail} (${spread}): ${verdict} ${max}\n`);
+  }
+  const p50 = median(contestants[0]?.times[100] ?? []);
+  process.stdout.write(`100 events in ${ms(p50)}: ${p50 <= P50_MS_MAX ? "within" : "ABOVE"} ${P50_MS_MAX} ms\n`);
+}
+
+function reportJson(contestants: readonly Contestant[], transactions: number): void {
+  const medians = contestants.map(({ name, times, bursts }) => ({
+    name,
+    p50Ms: Object.fromEntries(SIZES.map((size) => [size, median(times[size])])),
+    burst: { acknowledged: median(bursts.acknowledged), decided: median(bursts.decided) },
+  }));
+  const goals = goalsOf(contestants).map(({ name, value, low, high, max }) => ({ name, value, low, high, max }));
+  process.stdout.write(`${JSON.stringify({ transactions, medians, goals })}\n`);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      n: { type: "string", default: "200" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    const usage = "npm run bench:ingest -- [--n 200] [--json]";
+    process.stdout.write(`${usage}\n\nTransactions of each size and contestant, after a hundred to warm up.\n`);
+    return;
+  }
+  const transactions = Number(values.n);
+  const folder = mkdtempSync(join(tmpdir(), "troupe-bench-"));
+  const contestants: Contestant[] = [];
+  try {
+    contestants.push(await startTroupe(join(folder, "host")));
+    contestants.push(await startRival("node:http and a commit", "commit", join(folder, "commit")));
+    contestants.push(await startRival("matrix-appservice", "library", join(folder, "library")));
+    for (const size of SIZES) {
+      process.stderr.write(`${transactions} transactions of ${size}\n`);
+      await race(contestants, size, transactions);
+    }
+    process.stderr.write("bursts\n");
+    await burst(contestants);
+    if (values.json) reportJson(contestants, transactions);
+    else report(contestants);
+  } finally {
+    for (const { homeserver, stop } of contestants) {
+      homeserver.close();
+      await stop();
+    }
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) await main();

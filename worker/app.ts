@@ -5,6 +5,7 @@
 import { Hono } from "hono";
 import type { Agent } from "#core/agent.ts";
 import { type Config, namespaceOf } from "#core/config.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
 import type { Ask, Clock, Doorbell, Fetch, LaneId, LaneKind, Ledger, Log, Retention, RunLane, Work } from "#ports";
 import { admin } from "./admin/admin.ts";
 import { health } from "./admin/health.ts";
@@ -48,7 +49,7 @@ export interface App {
   doorbell: Doorbell;
   sweep(): Promise<number>;
   /** What is looked after once a minute. */
-  tend(): Promise<void>;
+  tend(begun?: "begun"): Promise<void>;
   /** The bot's account and device, and whether the homeserver understands devices. Says whether it answered. */
   enter(): Promise<boolean>;
   applyAgents(agents: readonly Agent[]): Promise<void>;
@@ -57,7 +58,9 @@ export interface App {
 export function compose(host: Host): App {
   const { config, ledger, clock, fetch, log } = host;
   const namespace = namespaceOf(config);
-  const call = clientServer({ url: config.HOMESERVER_URL, asToken: config.AS_TOKEN, ask: host.ask ?? asking(fetch) });
+  const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
+  const ask = doubting(host.ask ?? asking(fetch), onDoubt);
+  const call = clientServer({ url: config.HOMESERVER_URL, asToken: config.AS_TOKEN, ask });
   const users = ghosts({ call, ledger, namespace, log });
   const known = backends();
 
@@ -99,7 +102,7 @@ export function compose(host: Host): App {
       clock,
       namespace,
       isHomeserver: secretCheck(config.HS_TOKEN),
-      onPing: () => ledger.setMark(REPAIR_MARK, "due"),
+      onDoubt,
       onUserQuery: async (id) => {
         const agent = await ledger.agent(id);
         return agent !== undefined && (await users.intent(agent)).ok;
@@ -107,22 +110,22 @@ export function compose(host: Host): App {
     }),
   );
 
+  const tending = {
+    ...{ ledger, clock, log, doorbell, keep: retentionOf(config) },
+    repair: (roomId: RoomId) => repair(shared, roomId),
+    async ping() {
+      const pinged = await users.ping(config.APPSERVICE_ID);
+      if (!pinged.ok) log("ping_failed", { ...pinged.error });
+      return pinged.ok;
+    },
+  };
   return {
     http,
     pump,
     doorbell,
     applyAgents,
     sweep: () => sweep({ ledger, doorbell, clock }),
-    tend: () =>
-      tend({
-        ...{ ledger, clock, log, doorbell, keep: retentionOf(config) },
-        repair: (roomId) => repair(shared, roomId),
-        async ping() {
-          const pinged = await users.ping(config.APPSERVICE_ID);
-          if (!pinged.ok) log("ping_failed", { ...pinged.error });
-          return pinged.ok;
-        },
-      }),
+    tend: (begun) => tend(tending, begun),
     async enter() {
       const entered = await enterBot({ call, ledger, namespace, log });
       if (!entered.ok) {
@@ -132,6 +135,15 @@ export function compose(host: Host): App {
       return entered.ok;
     },
   };
+}
+
+/** A homeserver that does not answer may have died, and forgotten what it had not pushed yet. */
+function doubting(ask: Ask, onDoubt: () => Promise<void>): Ask {
+  return (...request) =>
+    ask(...request).catch(async (error: unknown) => {
+      await onDoubt();
+      throw error;
+    });
 }
 
 const HOUR_MS = 3_600_000;

@@ -20,7 +20,6 @@ export interface Served {
 }
 
 const SWEEP_MS = 5_000;
-const TEND_MS = 60_000;
 /** What runs when the process is asked to end may come to its end for so long; then somebody else goes on with it. */
 const GRACE_MS = 7_000;
 /** How long a homeserver that is not up yet is asked again. */
@@ -69,7 +68,10 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
 
   const { url, close } = await bind(app, config);
   log("started", { url, homeserver: config.HOMESERVER_URL, alone: alone !== undefined });
-  const clockwork = Promise.all([sweeping(app, over.signal), tending(app, log, over.signal)]);
+  const clockwork = Promise.all([
+    sweeping(app, over.signal),
+    tending(app, log, config.TEND_SECONDS * 1_000, over.signal),
+  ]);
   return {
     url,
     async stop() {
@@ -113,11 +115,11 @@ async function sweeping(app: App, over: AbortSignal): Promise<void> {
 }
 
 /** Once the homeserver has let us in, what has to be is looked after, minute by minute. */
-async function tending(app: App, log: Log, over: AbortSignal): Promise<void> {
+async function tending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
   while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
-  while (!over.aborted) {
-    await app.tend().catch((error: unknown) => log("tend_failed", { error: String(error) }));
-    await systemClock.sleep(TEND_MS, over);
+  for (let begun: "begun" | undefined = "begun"; !over.aborted; begun = undefined) {
+    await app.tend(begun).catch((error: unknown) => log("tend_failed", { error: String(error) }));
+    await systemClock.sleep(everyMs, over);
   }
 }
 

@@ -107,7 +107,9 @@ async function start(command: string[], env: Record<string, string>, port: numbe
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
   const url = `http://127.0.0.1:${port}`;
   const kill = () => killGroup(child);
-  process.once("exit", () => groupSignal(child));
+  const onExit = () => groupSignal(child);
+  process.once("exit", onExit);
+  child.once("exit", () => process.off("exit", onExit));
   if (!(await isUp(url, child))) {
     await kill();
     throw new Error(`The host did not start:\n${output}`);

@@ -79,6 +79,11 @@ export const Config = z.object({
     z.coerce.number().int().min(1).default(90),
     "How long questions and answers are kept: they are the history of a conversation.",
   ),
+  TEND_SECONDS: setting(
+    z.coerce.number().min(1).default(60),
+    "How often the homeserver is looked after, gaps are looked for and old rows are forgotten.",
+    true,
+  ),
   HOST: setting(z.string().min(1).default("127.0.0.1"), "Address to listen on.", true),
   PORT: setting(z.coerce.number().int().min(0).max(65_535).default(9993), "Port to listen on.", true),
   DATA_DIR: setting(z.string().min(1).default("./data"), "Where the Node host keeps its files.", true),

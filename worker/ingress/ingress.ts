@@ -17,8 +17,8 @@ export interface Needs {
   log: Log;
   namespace: Namespace;
   isHomeserver: (given: string | undefined) => Promise<boolean>;
-  /** The homeserver looks whether we are there: perhaps because one of us was not. */
-  onPing: () => Promise<void>;
+  /** The homeserver may have forgotten something: it pings us, or counts its transactions from the beginning again. */
+  onDoubt: () => Promise<void>;
   /** Makes the agent's ghost; false when there is no such agent. */
   onUserQuery: (agent: AgentId) => Promise<boolean>;
 }
@@ -38,7 +38,7 @@ export function ingress(needs: Needs): Hono {
   app.get(`${ROOT}/users/*`, (c) => userQuery(needs, c));
   app.get(`${ROOT}/rooms/*`, (c) => answer(c, "M_NOT_FOUND", "No rooms are made on demand"));
   app.post(`${ROOT}/ping`, async (c) => {
-    await needs.onPing();
+    await needs.onDoubt();
     return c.json({});
   });
   app.get(`${ROOT}/thirdparty/*`, (c) => answer(c, "M_NOT_FOUND", "No third-party networks here"));

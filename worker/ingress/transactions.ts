@@ -14,12 +14,14 @@ interface Needs {
   doorbell: Doorbell;
   clock: Clock;
   log: Log;
+  onDoubt: () => Promise<void>;
 }
 
 /** The homeserver waits for the ring no longer than this: a lost ring costs a sweep, a slow answer costs events. */
 const RING_MS_MAX = 250;
 
-export function transactions({ ledger, doorbell, clock, log }: Needs) {
+export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
+  let latest = 0;
   return async (c: Context): Promise<Response> => {
     const body = parseJson(await c.req.text());
     if (body === undefined) return refuse(c, "M_NOT_JSON", "The body is not JSON");
@@ -34,6 +36,9 @@ export function transactions({ ledger, doorbell, clock, log }: Needs) {
     });
     const transactionId = c.req.param("txnId") ?? "";
     const rooms = await ledger.accept({ transactionId, events, deadLetters, nowMs: clock.now() });
+    // Synapse on SQLite counts from 1 again after a restart, in which it may have lost what was queued.
+    if (Number(transactionId) < latest) await onDoubt();
+    latest = Number(transactionId) || latest;
     log("transaction", { id: transactionId, events: events.length, unreadable: unreadable.length });
     // After the write: if the ring is lost the sweep makes it good. Before it, a crash would lose the events.
     await ring(rooms);

@@ -23,7 +23,7 @@ const HOMESERVER_MARK = "homeserver";
 const CURSOR_MARK = "repaired";
 
 const PING_MS = 5 * 60_000;
-const ACTIVE_ROOMS = 50;
+const ACTIVE_ROOMS = 500;
 /** Rooms that are compared each minute in which nothing seems to happen. */
 const QUIET_ROOMS = 10;
 
@@ -34,16 +34,17 @@ export interface HomeserverState {
   atMs: number;
 }
 
-export async function tend(needs: Needs): Promise<void> {
+/** `begun`: for the first time since this process began, which may have been away for any time. */
+export async function tend(needs: Needs, begun?: "begun"): Promise<void> {
   const { ledger, clock, keep } = needs;
-  const reachable = await look(needs);
+  const reachable = await look(needs, begun);
   if (reachable) await repairRooms(needs);
   await ledger.prune(clock.now(), keep);
 }
 
 /** Pings at times, and each time while there is no answer; an outage that ends asks for a repair. */
-async function look({ ledger, clock, ping }: Needs): Promise<boolean> {
-  const before = await homeserverState(ledger);
+async function look({ ledger, clock, ping }: Needs, begun?: "begun"): Promise<boolean> {
+  const before = begun ? undefined : await homeserverState(ledger);
   if (before?.reachable && clock.now() - before.atMs < PING_MS) return true;
   const reachable = await ping();
   const state: HomeserverState = { reachable, atMs: clock.now() };

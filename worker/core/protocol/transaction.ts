@@ -16,9 +16,15 @@ const Envelope = z.object({
   "de.sorunome.msc2409.ephemeral": z.array(z.unknown()).optional().catch(undefined),
 });
 
+/**
+ * An event nested deeper than this is given up: `JSON.stringify` goes some 3,000 levels deep before it throws, SQLite's
+ * JSON 1,000, and an event that cannot be written down would stop its whole transaction.
+ */
+export const EVENT_DEPTH_MAX = 500;
+
 export interface Unreadable {
   index: number;
-  /** Where in the event it went wrong. */
+  /** Where in the event it went wrong, or what is wrong with all of it. */
   path: string;
   raw: string;
 }
@@ -40,14 +46,38 @@ export function parseTransaction(body: unknown): Result<Transaction, { reason: "
     ephemeral: data.ephemeral ?? data["de.sorunome.msc2409.ephemeral"] ?? [],
   };
   for (const [index, raw] of data.events.entries()) {
-    const event = RoomEvent.safeParse(raw);
-    if (event.success) transaction.events.push(event.data);
-    else
-      transaction.unreadable.push({
-        index,
-        path: event.error.issues[0]?.path.join(".") ?? "",
-        raw: JSON.stringify(raw),
-      });
+    const event = read(raw);
+    if (event.ok) transaction.events.push(event.value);
+    else transaction.unreadable.push({ index, ...event.error });
   }
   return ok(transaction);
+}
+
+function read(raw: unknown): Result<RoomEvent, Omit<Unreadable, "index">> {
+  if (isDeeper(raw, EVENT_DEPTH_MAX)) {
+    return err({ path: "it is nested too deeply", raw: JSON.stringify(cutBelow(raw, EVENT_DEPTH_MAX)) });
+  }
+  const event = RoomEvent.safeParse(raw);
+  if (event.success) return ok(event.data);
+  return err({ path: event.error.issues[0]?.path.join(".") ?? "", raw: JSON.stringify(raw) });
+}
+
+/** Whether more arrays and objects stand inside each other than that; level by level, since recursion is what they end. */
+function isDeeper(value: unknown, depthMax: number): boolean {
+  let level = [value].filter(isContainer);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === depthMax) return true;
+    level = level.flatMap((container): unknown[] => Object.values(container)).filter(isContainer);
+  }
+  return false;
+}
+
+const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/** The value with an ellipsis for whatever stands deeper. */
+function cutBelow(value: unknown, depthMax: number): unknown {
+  if (!isContainer(value)) return value;
+  if (depthMax === 0) return "…";
+  if (Array.isArray(value)) return value.map((one) => cutBelow(one, depthMax - 1));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, cutBelow(one, depthMax - 1)]));
 }

@@ -1,0 +1,16 @@
+/** The bounded run of `npm run chaos`. */
+import { expect, test } from "vitest";
+import { chaos } from "./chaos.ts";
+
+test.for([
+  { kind: "node", kills: 12, sessions: 30, messages: 300, seed: 3 },
+  { kind: "worker", kills: 4, sessions: 12, messages: 80, seed: 4 },
+] as const)(
+  "on $kind every message is answered once, in order, through $kills kills",
+  async (options) => {
+    const report = await chaos({ ...options, progress: () => undefined });
+    expect(report.exceptions).toEqual([]);
+    expect(report).toMatchObject({ kills: options.kills, answers: options.messages });
+  },
+  300_000,
+);

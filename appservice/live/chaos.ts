@@ -1,0 +1,249 @@
+/**
+ * Chaos: sessions talk, and the bridge is killed again and again without a word, on the Node host the homeserver too. In
+ * the end every message must have been answered once, in its session's order. The report names every exception.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
+import { freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
+import { type Model, startModel } from "./model.ts";
+
+export interface ChaosOptions {
+  kind: HostKind;
+  sessions: number;
+  messages: number;
+  kills: number;
+  seed: number;
+  /** One line at times, for whoever watches. */
+  progress: (line: string) => void;
+}
+
+export interface ChaosReport {
+  kills: number;
+  homeserverKills: number;
+  messages: number;
+  /** Visible answers; those that a kill broke off in the middle and that say so are among them. */
+  answers: number;
+  interrupted: number;
+  /** Backend calls; above the number of messages are those that kills cut off. */
+  asked: number;
+  /** What the homeserver forgot at its kills, to be found by the bridge. */
+  forgotten: number;
+  /** Answered behind a later one, because a killed homeserver brought them late. */
+  late: number;
+  repeatedSends: number;
+  drainMs: number;
+  /** Anything else: a message not answered, or twice, or out of order, or with an apology. */
+  exceptions: string[];
+}
+
+const GHOST = "@agent_echo:hs.test";
+const TOKENS = { asToken: "as-token-of-chaos", hsToken: "hs-token-of-chaos", adminToken: "admin-token-of-chaos" };
+/** A homeserver kill for so many of the bridge's. */
+const KILLS_A_HOMESERVER_KILL = 8;
+/** Nothing new for so long is the end. */
+const DRAIN_MS = 150_000;
+
+interface Stage {
+  options: ChaosOptions;
+  homeserver: UnkindHomeserver;
+  model: Model;
+  settings: HostSettings;
+  random: () => number;
+  rooms: string[];
+  /** What was asked in each room, in order. */
+  asked: Map<string, string[]>;
+  /** What was on its way when the homeserver was killed: it may have been pushed at any later time. */
+  shaken: Set<string>;
+  host: RunningHost;
+}
+
+export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-chaos-"));
+  const random = seeded(options.seed);
+  const homeserver = await startUnkindHomeserver({
+    ...{ asToken: TOKENS.asToken, hsToken: TOKENS.hsToken, seed: options.seed, timeoutMs: 2_000, recoveryMs: 200 },
+    unkindness: {
+      lostAnswers: 0.02,
+      lostRequests: 0.01,
+      broken: 0.01,
+      limited: 0.01,
+      retryAfterMs: 200,
+      unheard: 0.02,
+    },
+  });
+  const model = await startModel({ slow: 0.1, broken: 0.01, random });
+  const settings: HostSettings = {
+    ...{ homeserver: homeserver.url, serverName: "hs.test", ...TOKENS, port: await freePort(), folder },
+    env: { SENDER_TURNS_PER_MINUTE: "0", ROOM_TURNS_PER_MINUTE: "0", TURNS_AT_ONCE: "500", TEND_SECONDS: "2" },
+  };
+  const rooms = Array.from({ length: options.sessions }, (_, n) => homeserver.createRoom(`@u${n}:hs.test`, GHOST));
+  let host: RunningHost | undefined;
+  try {
+    host = await startHost(options.kind, settings);
+    homeserver.appservice(host.url);
+    await applyAgent(host.url, model.url);
+    const stage: Stage = {
+      options,
+      homeserver,
+      model,
+      settings,
+      random,
+      rooms,
+      asked: new Map(),
+      shaken: new Set(),
+      host,
+    };
+    await enterRooms(stage);
+    const homeserverKills = await storm(stage);
+    host = stage.host;
+    return await reckon(stage, homeserverKills);
+  } finally {
+    await host?.kill();
+    await homeserver.stop();
+    model.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function applyAgent(url: string, modelUrl: string): Promise<void> {
+  const backend = { use: "openai", baseUrl: modelUrl, model: "m" };
+  const turns = { eventAge: 86_400, replyAge: 86_400, queue: 1_000, turnsAtOnce: 500 };
+  const answer = await fetch(`${url}/admin/agents`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${TOKENS.adminToken}` },
+    body: JSON.stringify({ agents: [{ id: "echo", name: "Echo", backend, turns }] }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
+/** Each ghost is in its room by an invitation of the bridge's own following, so that the bridge knows who is where. */
+async function enterRooms({ homeserver, rooms, asked }: Stage): Promise<void> {
+  for (const [n, room] of rooms.entries()) {
+    homeserver.leave(room, GHOST);
+    homeserver.invite(room, `@u${n}:hs.test`, GHOST);
+    asked.set(room, []);
+  }
+  await homeserver.settle({ quietMs: 1_500, withinMs: 120_000 });
+}
+
+/** Messages and kills, until there have been enough of both; how often the homeserver was killed. */
+async function storm(stage: Stage): Promise<number> {
+  const { options, homeserver, random } = stage;
+  let [said, kills, homeserverKills] = [0, 0, 0];
+  const perKill = Math.ceil(options.messages / (options.kills + 1));
+  while (kills < options.kills || said < options.messages) {
+    for (let n = 0; n < perKill && said < options.messages; n++) {
+      say(stage, ++said);
+      await sleep(random() * 10);
+    }
+    if (kills >= options.kills) continue;
+    await sleep(random() * 700);
+    if (options.kind === "node" && random() < 1 / KILLS_A_HOMESERVER_KILL) {
+      homeserverKills++;
+      for (const question of unanswered(stage)) stage.shaken.add(question);
+      await homeserver.restart();
+      await sleep(random() * 300);
+    }
+    await stage.host.kill();
+    kills++;
+    stage.host = await startHost(options.kind, stage.settings);
+    if (kills % 10 === 0)
+      options.progress(`${kills} of ${options.kills} kills, ${said} of ${options.messages} messages`);
+  }
+  return homeserverKills;
+}
+
+function say({ homeserver, rooms, random, asked }: Stage, number: number): void {
+  const at = Math.floor(random() * rooms.length);
+  const room = rooms[at] ?? "";
+  const text = `m${number}`;
+  homeserver.say(room, `@u${at}:hs.test`, text);
+  asked.get(room)?.push(text);
+}
+
+function unanswered({ homeserver, asked }: Stage): string[] {
+  return [...asked].flatMap(([room, questions]) => {
+    const answered = new Set(homeserver.visible(room).map(({ body }) => body.match(ANSWER)?.[1]));
+    return questions.filter((question) => !answered.has(question));
+  });
+}
+
+const ANSWER = /^re (m\d+)\b/;
+
+async function reckon(stage: Stage, homeserverKills: number): Promise<ChaosReport> {
+  const { options, homeserver, model, asked } = stage;
+  const startedAt = performance.now();
+  await drained(stage);
+  const drainMs = Math.round(performance.now() - startedAt);
+  const exceptions: string[] = [];
+  let [answers, interrupted, late] = [0, 0, 0];
+  for (const [room, questions] of asked) {
+    const said = homeserver.visible(room).filter(({ sender }) => sender === GHOST);
+    const answered = said.map(({ body }) => body.match(ANSWER)?.[1] ?? body);
+    answers += said.length;
+    interrupted += said.filter(({ body }) => body.includes("interrupted")).length;
+    const { wrong, behind } = compare(room, questions, answered);
+    const excused = behind.filter((question) => stage.shaken.has(question));
+    late += excused.length;
+    const outOfOrder = behind.filter((question) => !stage.shaken.has(question));
+    exceptions.push(...wrong, ...outOfOrder.map((question) => `${room}: ${question} was answered after a later one`));
+  }
+  exceptions.push(...homeserver.violations.map((violation) => `the bridge had no right to: ${violation}`));
+  const { fromMemory, fromStore } = homeserver.counts;
+  return {
+    ...{ kills: options.kills, homeserverKills, messages: options.messages, answers, interrupted, drainMs, exceptions },
+    ...{ asked: model.asked(), forgotten: homeserver.lost.length, late, repeatedSends: fromMemory + fromStore },
+  };
+}
+
+/** What is not as it must be, and what was answered behind a later one. */
+function compare(room: string, questions: readonly string[], answers: readonly string[]) {
+  const missing = questions.filter((question) => !answers.includes(question));
+  const twice = answers.filter((answer, at) => answers.indexOf(answer) !== at);
+  const strange = answers.filter((answer) => !questions.includes(answer));
+  const places = questions.map((question) => answers.indexOf(question));
+  const behind = questions.filter((_, at) =>
+    places.slice(at + 1).some((place) => place >= 0 && place < (places[at] ?? -1)),
+  );
+  return {
+    wrong: [
+      ...missing.map((question) => `${room}: ${question} was not answered`),
+      ...twice.map((answer) => `${room}: ${answer} was answered twice`),
+      ...strange.map((answer) => `${room}: "${answer}" answers nothing`),
+    ],
+    behind,
+  };
+}
+
+/** Until everything is answered, or nothing comes any more. */
+async function drained({ homeserver, asked, options }: Stage): Promise<void> {
+  const total = [...asked.values()].flat().length;
+  const count = () =>
+    [...asked.keys()].reduce(
+      (sum, room) => sum + homeserver.visible(room).filter(({ sender }) => sender === GHOST).length,
+      0,
+    );
+  let [last, lastAt] = [count(), Date.now()];
+  while (last < total && Date.now() - lastAt < DRAIN_MS) {
+    await sleep(500);
+    const now = count();
+    if (now !== last) [last, lastAt] = [now, Date.now()];
+    options.progress(`${now} of ${total} answered`);
+  }
+  // A second answer would come now.
+  await sleep(3_000);
+}
+
+/** @see https://github.com/cprosche/mulberry32 */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

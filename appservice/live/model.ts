@@ -1,0 +1,62 @@
+/** A model's server for crash tests: slow at times, broken at times, and every answer says what it answers. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface Model {
+  url: string;
+  /** How often it was asked. */
+  asked(): number;
+  close(): void;
+}
+
+export interface ModelManners {
+  /** Chances from 0 to 1. */
+  slow: number;
+  broken: number;
+  random: () => number;
+}
+
+const QUICK_MS = 80;
+/** Longer than a draft takes to appear. */
+const SLOW_MS = 700;
+
+const chunk = (content: string, finish: string | null) =>
+  `data: ${JSON.stringify({ id: "c", choices: [{ index: 0, delta: { content }, finish_reason: finish }] })}\n\n`;
+
+/** Answers `re <text>` to a text, in the dialect of OpenAI. */
+export async function startModel({ slow, broken, random }: ModelManners): Promise<Model> {
+  let asked = 0;
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const one of request) chunks.push(one as Buffer);
+    asked++;
+    const { messages } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { messages: { content: unknown }[] };
+    const text = textOf(messages.at(-1)?.content);
+    if (random() < broken) {
+      response.writeHead(500).end("broken");
+      return;
+    }
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    await sleep(random() * QUICK_MS);
+    response.write(chunk(`re ${text}`, null));
+    if (random() < slow) await sleep(SLOW_MS);
+    response.end(`${chunk(", that is all", "stop")}data: [DONE]\n\n`);
+  });
+  // A killed bridge hangs up in the middle.
+  server.on("clientError", (_error, socket) => socket.destroy());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    asked: () => asked,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+function textOf(content: unknown): string {
+  if (typeof content === "string") return content;
+  return Array.isArray(content) ? content.map((part: { text?: string }) => part.text ?? "").join("") : "";
+}

@@ -1,0 +1,291 @@
+/**
+ * The door under mangled transactions, on real ledgers: every answer is the one that is specified, every event that can
+ * be read is stored once and as it came, every other one is a dead letter, and all that was stored is decided.
+ *
+ * `FUZZ_COUNT` says how many (100,000 is a long run), `FUZZ_SEED` with which seed they begin: with the seed of a failure
+ * and a count of 1 that transaction alone is pushed again.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@libsql/client";
+import Libsql from "libsql";
+import { afterEach, expect, test } from "vitest";
+import { Agent } from "#core/agent.ts";
+import { namespaceOf, readConfig } from "#core/config.ts";
+import { RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports";
+import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
+import { type Expected, type IntactEvent, type Mangled, mangledTransaction, ROOMS } from "#testing/mangle.ts";
+import { migrateFile } from "../../appservice/host/file-database.ts";
+import { fileLedger } from "../../appservice/host/ledger.ts";
+import { type App, compose } from "../app.ts";
+import { systemClock } from "../host/clock.ts";
+import { libsqlLedger } from "../ledger/drivers/libsql.ts";
+
+const COUNT = Number(process.env["FUZZ_COUNT"] ?? 2_000);
+const SEED = Number(process.env["FUZZ_SEED"] ?? 1);
+/** Fewer than these need not have met everything, and are not worth a line. */
+const SAYS_SOMETHING = 1_000;
+const LONG_RUN = 10_000;
+/** So many transactions come in before what they brought is waited for. */
+const STRETCH = 200;
+/** A transaction is seldom more than a few milliseconds' work. */
+const MS_EACH_MAX = 60;
+
+const config = readConfig({
+  HOMESERVER_URL: "http://hs.test",
+  SERVER_NAME: "hs.test",
+  AS_TOKEN: "as-token-of-the-tests",
+  HS_TOKEN: "hs-token-of-the-tests",
+  ADMIN_TOKEN: "admin-token-of-the-tests",
+  // Nobody's share and no pause between messages: what comes in is to be answered at once.
+  SENDER_TURNS_PER_MINUTE: "0",
+  ROOM_TURNS_PER_MINUTE: "0",
+  SEND_FLOOR_MS: "0",
+});
+if (!config.ok) throw new Error(config.error);
+const settings = config.value;
+const namespace = namespaceOf(settings);
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0).reverse()) close();
+});
+
+/** What a run must never log. */
+const TROUBLE = new Set(["lane_failed", "lease_lost", "request_failed", "turn_failed", "ghost_failed", "join_failed"]);
+
+interface World {
+  app: App;
+  ledger: Ledger;
+  server: FakeHomeserver;
+  /** The ledger's file, looked at from outside. */
+  rowsOf: <Row>(sql: string) => Row[];
+  trouble: string[];
+  /** The last row of each kind that was looked at. */
+  last: { seq: number; letter: number };
+  /** Ids of all events that were stored. */
+  known: Set<string>;
+}
+
+async function world(open: (path: string) => { ledger: Ledger; close(): void }): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-fuzz-"));
+  closing.push(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "troupe.db");
+  const { ledger, close } = open(path);
+  const file = new Libsql(path);
+  closing.push(close, () => void file.close());
+  const server = fakeHomeserver(settings.AS_TOKEN);
+  const trouble: string[] = [];
+  const app = compose({
+    config: settings,
+    ledger,
+    clock: systemClock,
+    fetch: server.fetch,
+    log(event, fields) {
+      if (TROUBLE.has(event)) trouble.push(`${event} ${JSON.stringify(fields).slice(0, 800)}`);
+    },
+    env: () => undefined,
+    turnMsMax: 60_000,
+    metrics: "json",
+    owner: "fuzz",
+    doorbell: (pump) => ({
+      ring: async (lanes) => {
+        for (const lane of lanes) if (!pump.nudge(lane)) void pump.run(lane);
+      },
+    }),
+  });
+  await app.applyAgents(["echo", "second"].map((id) => Agent.parse({ id, name: id, backend: { use: "echo" } })));
+  const rowsOf = <Row>(sql: string) => file.prepare(sql).all() as Row[];
+  return { app, ledger, server, trouble, rowsOf, last: { seq: 0, letter: 0 }, known: new Set() };
+}
+
+/** The agents are put back where mangled memberships may have taken them from. */
+async function populate({ ledger, server }: World): Promise<void> {
+  const people = ["@alice:hs.test", "@agent_echo:hs.test", "@bob:hs.test", "@agent_second:hs.test"];
+  for (const [room, count] of [[ROOMS[0], 2] as const, [ROOMS[1], 4] as const]) {
+    const members = people.slice(0, count);
+    server.members.set(room, members);
+    const joined = members.map((userId) => ({ userId: UserId.parse(userId), membership: "join" as const }));
+    await ledger.setMembers(RoomId.parse(room), joined);
+  }
+}
+
+/** Pushes it, now and then twice at once as a homeserver does that lost an answer, and looks at what became of it. */
+async function pushed(
+  { app, rowsOf, last, known }: World,
+  { seed, path, headers, body, expected }: Mangled,
+): Promise<void> {
+  const times = seed % 20 === 0 ? 2 : 1;
+  const push = () => app.http.request(path, { method: "PUT", headers, body });
+  for (const response of await Promise.all(Array.from({ length: times }, push))) {
+    const answer = JSON.parse(await response.text()) as { errcode?: string };
+    expect([response.status, answer.errcode]).toEqual([expected.status, expected.errcode]);
+  }
+  const stored = rowsOf<Stored>(
+    `SELECT seq, event_id AS id, room_id AS room, event FROM events WHERE seq > ${last.seq} ORDER BY seq`,
+  );
+  const letters = rowsOf<Letter>(`SELECT id, reason, raw FROM dead_letters WHERE id > ${last.letter} ORDER BY id`);
+  last.seq = stored.at(-1)?.seq ?? last.seq;
+  last.letter = letters.at(-1)?.id ?? last.letter;
+  storedAsTheyCame(stored, unknownOf(expected.intact, known));
+  givenUp(letters, Array.from({ length: times }, () => expected.unreadable).flat());
+}
+
+interface Stored {
+  seq: number;
+  id: string;
+  room: string;
+  event: string;
+}
+
+/** Of events with one id the first that came is the one that is stored, in this batch or in one before. */
+const unknownOf = (intact: readonly IntactEvent[], known: Set<string>): IntactEvent[] =>
+  intact.filter(({ event_id: id }) => !known.has(id) && known.add(id));
+
+const KEPT = ["event_id", "room_id", "sender", "type", "content", "state_key", "redacts", "origin_server_ts"];
+
+function storedAsTheyCame(stored: readonly Stored[], intact: readonly IntactEvent[]): void {
+  expect(stored.map(({ id, room }) => [id, room])).toEqual(intact.map((event) => [event.event_id, event.room_id]));
+  for (const [index, row] of stored.entries()) {
+    const [was, is] = [intact[index] ?? {}, JSON.parse(row.event) as Record<string, unknown>];
+    const changed = KEPT.filter((key) => text(key, is) !== text(key, was));
+    // Not compared by `expect`, which would print all of both.
+    if (changed.length > 0) throw new Error(`${changed} of ${row.event.slice(0, 200)} came differently`);
+    const age = ageOf(was);
+    if (Number.isFinite(age)) expect(JSON.stringify(ageOf(is))).toBe(JSON.stringify(age));
+  }
+}
+
+const ageOf = (event: Record<string, unknown>): unknown =>
+  (event["unsigned"] as { age?: unknown } | null | undefined)?.age;
+
+/** As it is written, since it may be of any shape. A `__proto__` in the content is left out on purpose. */
+function text(key: string, event: Record<string, unknown>): string | undefined {
+  const value = event[key];
+  if (key !== "content" || typeof value !== "object") return JSON.stringify(value);
+  return JSON.stringify(Object.entries(value ?? {}).filter(([name]) => name !== "__proto__"));
+}
+
+interface Letter {
+  id: number;
+  reason: string;
+  raw: string;
+}
+
+/** What is given up is kept up to 64 KiB, in whole characters. */
+const RAW_BYTES_MIN = 64 * 1024 - 3;
+
+function givenUp(letters: readonly Letter[], unreadable: Expected["unreadable"]): void {
+  const indexes = letters.map(({ reason }) => Number(reason.match(/^Event (\d+) /)?.[1]));
+  expect(indexes).toEqual(unreadable.map(({ index }) => index));
+  for (const [at, { raw }] of letters.entries()) {
+    const whole = unreadable[at]?.raw;
+    const isCut = new TextEncoder().encode(raw).length >= RAW_BYTES_MIN;
+    const isKept = whole === undefined ? isCut || raw.includes("…") : raw === whole || (isCut && whole.startsWith(raw));
+    if (!isKept) throw new Error(`dead letter ${at} holds ${raw.slice(0, 200)}`);
+  }
+}
+
+const ROUNDS_MAX = 5_000;
+const LATER_MS = 600_000;
+
+/** Runs what is due until nothing is, as the sweep would. */
+async function drained({ app, ledger, trouble }: World): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX && trouble.length === 0; round++) {
+    if ((await ledger.dueLanes(Date.now() + LATER_MS, 1)).length === 0) break;
+    await app.sweep();
+    await systemClock.sleep(1);
+  }
+  expect(trouble).toEqual([]);
+  expect(await ledger.dueLanes(Date.now() + LATER_MS, 10)).toEqual([]);
+}
+
+interface Tally {
+  statuses: Record<string, number>;
+  intact: number;
+  unreadable: number;
+  sent: number;
+}
+
+/** One transaction after the other; what an error says begins with the seed. */
+async function pushAll(at: World, count: number): Promise<Tally> {
+  const tally: Tally = { statuses: {}, intact: 0, unreadable: 0, sent: 0 };
+  for (let seed = SEED; seed < SEED + count; seed++) {
+    const mangled = mangledTransaction(seed, settings.HS_TOKEN);
+    const isLast = seed === SEED + count - 1;
+    try {
+      if ((seed - SEED) % STRETCH === 0) await populate(at);
+      await pushed(at, mangled);
+      if (isLast || (seed - SEED) % STRETCH === STRETCH - 1) await drained(at);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+    const { status, errcode = "stored", intact, unreadable } = mangled.expected;
+    tally.statuses[`${status} ${errcode}`] = (tally.statuses[`${status} ${errcode}`] ?? 0) + 1;
+    tally.intact += intact.length;
+    tally.unreadable += unreadable.length;
+    tally.sent += forgotten(at);
+  }
+  return tally;
+}
+
+/** How many messages the homeserver showed since, which it then forgets. */
+function forgotten({ server: { sent, requests } }: World): number {
+  requests.length = 0;
+  return sent.splice(0).length;
+}
+
+/** Nothing is left undone, and the operator is shown what was given up. */
+async function allDone({ app, rowsOf, last }: World): Promise<void> {
+  const open = rowsOf(`
+    SELECT 'event' AS what, event_id AS id FROM events WHERE verdict IS NULL
+    UNION ALL SELECT 'turn', id FROM turns WHERE state <> 'delivered'
+    UNION ALL SELECT 'outbox', key FROM outbox WHERE state <> 'sent'`);
+  expect(open).toEqual([]);
+  const headers = { authorization: `Bearer ${settings.ADMIN_TOKEN}` };
+  const shown = (await (await app.http.request("/admin/dead-letters", { headers })).json()) as {
+    deadLetters: Letter[];
+  };
+  expect(shown.deadLetters[0]?.id ?? 0).toBe(last.letter);
+}
+
+/** That it was a fuzz at all: every kind of answer was given, and much was stored, given up and answered. */
+function saysSomething(count: number, tally: Tally, verdicts: Record<string, number>): void {
+  expect(Object.keys(tally.statuses).sort()).toEqual([
+    "200 stored",
+    "400 M_BAD_JSON",
+    "400 M_NOT_JSON",
+    "401 M_UNAUTHORIZED",
+    "403 M_FORBIDDEN",
+    "404 M_UNRECOGNIZED",
+  ]);
+  for (const number of [tally.intact, tally.unreadable, tally.sent]) expect(number).toBeGreaterThan(count / 20);
+  const met = Object.keys(verdicts);
+  expect(met).toEqual(expect.arrayContaining(["wake_direct", "wake_mention", "join", "stop", "too_old", "edit"]));
+}
+
+test.for<[name: string, count: number, open: (path: string) => { ledger: Ledger; close(): void }]>([
+  ["a file", COUNT, (path) => fileLedger(path, namespace)],
+  [
+    "a libSQL client",
+    Math.ceil(COUNT / 10),
+    (path) => {
+      migrateFile(path, "./migrations");
+      const client = createClient({ url: `file:${path}` });
+      return { ledger: libsqlLedger(client, namespace), close: () => client.close() };
+    },
+  ],
+])("mangled transactions on %s: %i", { timeout: 60_000 + COUNT * MS_EACH_MAX }, async ([name, count, open]) => {
+  const startedAtMs = performance.now();
+  const at = await world(open);
+  const tally = await pushAll(at, count);
+  const verdicts = await at.ledger.verdicts();
+  if (count >= LONG_RUN) {
+    const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
+    console.log(`${count} on ${name} in ${seconds} s: ${JSON.stringify({ ...tally, verdicts }, undefined, 1)}`);
+  }
+  await allDone(at);
+  if (count >= SAYS_SOMETHING) saysSomething(count, tally, verdicts);
+});

@@ -1,0 +1,215 @@
+/**
+ * A homeserver over real HTTP that is as unkind to its appservice as Synapse is: what it does when the appservice is slow,
+ * wrong or away is Synapse's (`recorded.json`, held against it by `../unkind.test.ts`), and what a network, a proxy or a
+ * kill may add is drawn by seeded dice. For tests that kill the bridge as a process, and for killing the homeserver.
+ */
+import type { JsonObject } from "#core/protocol/event.ts";
+import { type Namespace, splitUserId, UserId } from "#core/protocol/ids.ts";
+import { clientApi } from "./api/client-api.ts";
+import { type Door, openDoor } from "./api/door.ts";
+import { sends } from "./api/sends.ts";
+import { type Counts, dice, KIND, noCounts, type Unkindness } from "./dice.ts";
+import { type Pusher, pusher } from "./push/pusher.ts";
+import {
+  append,
+  createRoom,
+  emptyStore,
+  roomOf,
+  type Store,
+  type StoredEvent,
+  setMembership,
+  type Visible,
+  visible,
+} from "./store.ts";
+
+export interface Options {
+  /** Where it pushes to; may be set later with `appservice()`. */
+  appserviceUrl?: string;
+  asToken: string;
+  hsToken: string;
+  namespace?: Namespace;
+  appserviceId?: string;
+  port?: number;
+  /** How long it waits for the headers of an answer. Synapse: 60 s. */
+  timeoutMs?: number;
+  /** First pause of the recoverer, then doubled. Synapse: 2 s. */
+  recoveryMs?: number;
+  seed?: number;
+  unkindness?: Partial<Unkindness>;
+  /** As the registration's `receive_ephemeral`. */
+  receivesEphemeral?: boolean;
+}
+
+export interface Settled {
+  /** Nothing may have happened for so long. */
+  quietMs?: number;
+  withinMs?: number;
+}
+
+/** Each returns the id of the event, or of the room. */
+export interface People {
+  /** A room of people and ghosts who are all in it. Ghosts that have no account yet are given one. */
+  createRoom(creator: string, ...members: string[]): string;
+  invite(room: string, sender: string, user: string): string;
+  join(room: string, user: string): string;
+  leave(room: string, user: string): string;
+  /** A message by a member of the room; its event id. `more` is merged into the content. */
+  say(room: string, sender: string, body: string, more?: JsonObject): string;
+  /** Any event, unchecked; with `stateKey` a state event. */
+  emit(room: string, sender: string, type: string, content: JsonObject, stateKey?: string): string;
+}
+
+export interface UnkindHomeserver extends People {
+  url: string;
+  counts: Readonly<Counts>;
+  /** What the appservice asked and had no right to: a wrong token, a user not its own, an unknown path. */
+  violations: readonly string[];
+  /** Events that waited in memory when the homeserver was stopped: they are in the rooms and will never be pushed. */
+  lost: readonly string[];
+  /** Where to push from now on. */
+  appservice(url: string): void;
+  /** Unkinder, or kind again; what is not named stays. */
+  be(unkindness: Partial<Unkindness>): void;
+
+  sendToDevice(user: string, device: string, sender: string, type: string, content: JsonObject): void;
+
+  /** Every event of a room, oldest first. */
+  timeline(room: string): readonly StoredEvent[];
+  /** The messages of a room as a client shows them: edits folded in, redacted ones gone. */
+  visible(room: string): Visible[];
+  /** Events in transactions that were never taken. Nobody is sent them before the next outage or, after a restart, event. */
+  undelivered(): string[];
+
+  /** Resolves when everything is pushed and taken and nobody has asked anything for a while; throws when that does not come. */
+  settle(settled?: Settled): Promise<void>;
+  /** As if killed. What is stored stays. */
+  stop(): Promise<void>;
+  /** Killed and started again on the same port: queue, counters and what was remembered in memory are gone. */
+  restart(): Promise<void>;
+}
+
+const SERVER: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
+
+export async function startUnkindHomeserver(options: Options): Promise<UnkindHomeserver> {
+  const { asToken, hsToken, namespace = SERVER, seed = 1, timeoutMs = 60_000, recoveryMs = 2_000 } = options;
+  const store = emptyStore(namespace.serverName, seed);
+  const thrown = dice(seed, { ...KIND, ...options.unkindness });
+  const counts = noCounts();
+  const violations: string[] = [];
+  const lost: string[] = [];
+  const told = {
+    url: options.appserviceUrl ?? "",
+    hsToken,
+    namespace,
+    receivesEphemeral: options.receivesEphemeral ?? false,
+  };
+  let running: { push: Pusher; door: Door } | undefined;
+
+  async function start(port: number): Promise<number> {
+    const push = pusher({ store, appservice: told, dice: thrown, counts, timeoutMs, recoveryMs });
+    const written = () => push.notify();
+    const api = clientApi(
+      {
+        store,
+        namespace,
+        asToken,
+        violations,
+        written,
+        appserviceId: options.appserviceId ?? "troupe",
+        ping: push.ping,
+        forceRetry: push.forceRetry,
+        typing: (room, user_ids) => push.ephemeral({ type: "m.typing", room_id: room, content: { user_ids } }),
+      },
+      sends({ store, written }, thrown, counts),
+    );
+    const door = await openDoor({ port, api, dice: thrown, counts });
+    running = { push, door };
+    return door.port;
+  }
+
+  async function stop(): Promise<void> {
+    const { push, door } = running ?? {};
+    running = undefined;
+    lost.push(...(push?.kill() ?? []));
+    await door?.close();
+  }
+
+  const port = await start(options.port ?? 0);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    counts,
+    violations,
+    lost,
+    appservice(url) {
+      told.url = url;
+    },
+    be: (unkindness) => void Object.assign(thrown.unkindness, unkindness),
+    ...people(store, () => running?.push.notify()),
+    sendToDevice: (to_user_id, to_device_id, sender, type, content) =>
+      running?.push.toDevice({ to_user_id, to_device_id, sender, type, content }),
+    timeline: (room) => roomOf(store, room).events,
+    visible: (room) => visible(roomOf(store, room)),
+    undelivered: () => [...store.transactions.values()].flat(),
+    settle: (settled) => settle(() => running, settled),
+    stop,
+    async restart() {
+      await stop();
+      await start(port);
+    },
+  };
+}
+
+/** What people do who use another client than a bridge. */
+function people(store: Store, notify: () => void): People {
+  const written = (event: StoredEvent): string => {
+    notify();
+    return event.event_id;
+  };
+  const enter = (room: string, user: string) => setMembership(store, room, user, user, { membership: "join" });
+  /** Whoever comes by has an account, and so a ghost that is invited only has none. */
+  const haveProfile = (user: string): void => {
+    if (!store.users.has(user)) store.users.set(user, { displayname: splitUserId(UserId.parse(user))[0] });
+  };
+  return {
+    createRoom(creator, ...members) {
+      for (const user of [creator, ...members]) haveProfile(user);
+      const room = createRoom(store, creator);
+      for (const member of members) {
+        setMembership(store, room, creator, member, { membership: "invite" });
+        enter(room, member);
+      }
+      notify();
+      return room;
+    },
+    invite: (room, sender, user) => written(setMembership(store, room, sender, user, { membership: "invite" })),
+    join: (room, user) => written(enter(room, user)),
+    leave: (room, user) => written(setMembership(store, room, user, user, { membership: "leave" })),
+    say: (room, sender, body, more = {}) =>
+      written(
+        append(store, {
+          room,
+          type: "m.room.message",
+          sender,
+          content: { msgtype: "m.text", body, "m.mentions": {}, ...more },
+        }),
+      ),
+    emit: (room, sender, type, content, stateKey) =>
+      written(append(store, { room, type, sender, content, ...(stateKey === undefined ? {} : { stateKey }) })),
+  };
+}
+
+const LOOK_MS = 10;
+
+async function settle(
+  running: () => { push: Pusher; door: Door } | undefined,
+  { quietMs = 200, withinMs = 10_000 }: Settled = {},
+): Promise<void> {
+  let quietSinceMs = Date.now();
+  for (const until = Date.now() + withinMs; Date.now() - quietSinceMs < quietMs; ) {
+    if (Date.now() > until) throw new Error(`The fake homeserver did not come to rest within ${withinMs} ms`);
+    const now = running();
+    if (now && !now.push.isIdle()) quietSinceMs = Date.now();
+    if (now) quietSinceMs = Math.max(quietSinceMs, now.door.busyUntilMs());
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
