@@ -51,7 +51,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "appservice/playground": [...NODE, "core", "zod", "appservice/host"],
   "appservice/index": ["appservice/cli", "appservice/host", "appservice/playground"],
   // Test harness: what runs the rest from outside.
-  "appservice/live": [...NODE, "core", "testing", "appservice/playground", "vitest", "@copilotkit/aimock", "matrix-js-sdk"],
+  "appservice/live": [
+    ...NODE,
+    "core",
+    "testing",
+    "appservice/playground",
+    "vitest",
+    "@copilotkit/aimock",
+    "matrix-js-sdk",
+  ],
 };
 
 /** The room a file lives in: `worker/core/gate.ts` → core, `appservice/cli/chat.ts` → appservice/cli. */

@@ -41,6 +41,7 @@ export function openFile(path: string, synchronous: "FULL" | "NORMAL"): FileData
   };
   const command = (text: string) => prepare(text).statement.run();
   return {
+    bulk: "rows",
     all: async <Row>(statement: Sql) => run(statement) as Row[],
     async atomic(statements) {
       if (statements.length === 0) return [];

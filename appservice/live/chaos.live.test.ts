@@ -7,10 +7,10 @@ test.for([
   { kind: "worker", kills: 4, sessions: 12, messages: 80, seed: 4 },
 ] as const)(
   "on $kind every message is answered once, in order, through $kills kills",
+  { timeout: 300_000 },
   async (options) => {
     const report = await chaos({ ...options, progress: () => undefined });
     expect(report.exceptions).toEqual([]);
     expect(report).toMatchObject({ kills: options.kills, answers: options.messages });
   },
-  300_000,
 );

@@ -37,6 +37,8 @@ export interface Database {
    * D1, so every guard is in the SQL.
    */
   atomic(statements: readonly Sql[]): Promise<readonly unknown[][]>;
+  /** How many rows are written best: a statement each, or few statements with lists of them (`bulk.ts`). */
+  bulk: "rows" | "lists";
   namespace: Namespace;
 }
 

@@ -12,7 +12,7 @@ import { type FakeHomeserver, fakeHomeserver } from "./homeserver.ts";
 import { NAMESPACE, ROOM } from "./ledger-rows.ts";
 import { temporaryLedger } from "./temp-ledger.ts";
 
-export const TOKENS = { AS_TOKEN: "as-token-of-tests", HS_TOKEN: "hs-token-of-tests", ADMIN_TOKEN: "admin-of-tests" };
+const TOKENS = { AS_TOKEN: "as-token-of-tests", HS_TOKEN: "hs-token-of-tests", ADMIN_TOKEN: "admin-of-tests" };
 
 export interface Composed {
   app: App;

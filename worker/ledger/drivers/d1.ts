@@ -8,6 +8,7 @@ export function d1Ledger(d1: D1Database, namespace: Namespace): Ledger {
   const prepared = ({ text, values }: Sql) => d1.prepare(text).bind(...values);
   return createLedger({
     namespace,
+    bulk: "lists",
     all: async <Row>(statement: Sql) => (await prepared(statement).all<Row>()).results,
     async atomic(statements) {
       // One `batch` is one SQL transaction; an empty one is refused.

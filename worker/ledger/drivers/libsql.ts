@@ -9,6 +9,7 @@ export function libsqlLedger(client: Client, namespace: Namespace): Ledger {
   const statementOf = ({ text, values }: Sql) => ({ sql: text, args: [...values] });
   return createLedger({
     namespace,
+    bulk: "lists",
     async all<Row>(statement: Sql) {
       const { rows } = await client.execute(statementOf(statement));
       return rows as (ClientRow & Row)[];
