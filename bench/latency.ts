@@ -182,7 +182,13 @@ async function startTroupe(
     ...its,
     serverName: SERVER_NAME,
     adminToken: "admin-token-of-the-bench",
-    env: { GHOST_PREFIX: `${its.id}_`, BOT_LOCALPART: `${its.id}bot` },
+    // As the others have none either.
+    env: {
+      GHOST_PREFIX: `${its.id}_`,
+      BOT_LOCALPART: `${its.id}bot`,
+      SENDER_TURNS_PER_MINUTE: "0",
+      ROOM_TURNS_PER_MINUTE: "0",
+    },
   };
   const host = await startHost(kind, settings);
   const body = JSON.stringify({ agents: [{ id: "echo", name: "Echo", backend: { use: "echo" } }] });

@@ -33,6 +33,8 @@ export interface Host {
   log: Log;
   /** A variable that an agent's `$NAME` may mean. */
   env: (name: string) => string | undefined;
+  /** False where nothing more may be begun by this runner; see the pump. */
+  mayBegin?: () => boolean;
   /** How `/metrics` are written here. */
   metrics: "prometheus" | "json";
   /** How long a turn may run here at most, in milliseconds. */
@@ -80,7 +82,7 @@ export function compose(host: Host): App {
     };
     return lanes[kind]();
   };
-  const pump = createPump({ ledger, clock, log, owner: host.owner, work });
+  const pump = createPump({ ledger, clock, log, owner: host.owner, work, mayBegin: host.mayBegin });
   const doorbell = host.doorbell(pump);
 
   const applyAgents = async (agents: readonly Agent[]) => {

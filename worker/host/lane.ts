@@ -8,12 +8,18 @@ import { type App, compose } from "../app.ts";
 import { workerHost } from "./bindings.ts";
 
 /** An alarm lives fifteen minutes and a turn up to fourteen, so work begins only in a young alarm. */
+const YOUNG_MS = 30_000;
+
 export class Lane extends DurableObject<Env> {
   #app: App | undefined;
+  #alarmedAtMs = 0;
 
   #composed(): App {
     // The object's own id: after a crash it may take its lease back at once, for there is only one of it.
-    this.#app ??= compose(workerHost(this.env, this.ctx.id.toString()));
+    this.#app ??= compose({
+      ...workerHost(this.env, this.ctx.id.toString()),
+      mayBegin: () => Date.now() - this.#alarmedAtMs < YOUNG_MS,
+    });
     return this.#app;
   }
 
@@ -26,6 +32,7 @@ export class Lane extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const lane = this.ctx.storage.kv.get<LaneId>("lane");
     if (!lane) return;
+    this.#alarmedAtMs = Date.now();
     const { dueAtMs } = await this.#composed().pump.run(lane);
     if (dueAtMs !== undefined) await this.#due(dueAtMs);
   }

@@ -27,6 +27,8 @@ interface Needs {
   /** Unique to this runner; the same after its restart only if it knows that its former self is gone. */
   owner: string;
   work: (kind: LaneKind, run: RunLane) => Work;
+  /** False where nothing more may be begun, because whoever runs this may soon be ended: the lane is run again later. */
+  mayBegin?: (() => boolean) | undefined;
 }
 
 export interface Pump {
@@ -96,28 +98,30 @@ export function createPump(needs: Needs): Pump {
  * run, one that came during the look is seen in `again`.
  */
 async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, leave: () => void): Promise<Idle> {
-  const { ledger, clock, log, owner } = needs;
-  let idle: Idle = { idle: true, dueAtMs: clock.now() + TIRED_MS };
+  const { clock, log } = needs;
+  let idle: Idle | undefined;
   try {
-    for (let round = 0; round < ROUNDS_MAX; round++) {
-      const lease = await ledger.claim(lane, owner, clock.now(), LEASE_MS);
-      if (!lease) {
-        // Somebody else runs it and will look again as it lets go; should it die, its lease runs out by then.
-        idle = { idle: true, dueAtMs: clock.now() + LEASE_MS };
-        break;
-      }
-      const dueAtMs = await hold(needs, run, lease, entry);
-      if (entry.handOver.signal.aborted) break;
-      if (entry.again || (dueAtMs !== undefined && dueAtMs <= clock.now())) continue;
-      idle = dueAtMs === undefined ? { idle: true } : { idle: true, dueAtMs };
-      break;
-    }
+    for (let round = 0; idle === undefined && round < ROUNDS_MAX; round++)
+      idle = await oneRound(needs, run, lane, entry);
   } catch (error) {
     log("lane_failed", { lane, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     idle = { idle: true, dueAtMs: clock.now() + FAILED_MS };
   }
   leave();
-  return idle;
+  return idle ?? { idle: true, dueAtMs: clock.now() + TIRED_MS };
+}
+
+/** Undefined when the lane is to be run again at once. */
+async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<Idle | undefined> {
+  const { ledger, clock, owner } = needs;
+  const lease = await ledger.claim(lane, owner, clock.now(), LEASE_MS);
+  // Somebody else runs it and will look again as it lets go; should it die, its lease runs out by then.
+  if (!lease) return { idle: true, dueAtMs: clock.now() + LEASE_MS };
+  const dueAtMs = await hold(needs, run, lease, entry);
+  const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false;
+  const isDue = entry.again || (dueAtMs !== undefined && dueAtMs <= clock.now());
+  if (isDue && !isOver) return undefined;
+  return dueAtMs === undefined ? { idle: true } : { idle: true, dueAtMs };
 }
 
 /** Works under the lease and lets it go; resolves to when the lane is due. */

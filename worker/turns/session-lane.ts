@@ -22,6 +22,8 @@ export interface Needs extends AttemptNeeds {
   limits: Limits;
   /** Between 0 and 1. */
   random: () => number;
+  /** False where a turn begun now could be cut off by its host. */
+  mayBegin?: (() => boolean) | undefined;
 }
 
 /** Whether the lane goes on with what is next, or has nothing more to do for now. */
@@ -87,6 +89,7 @@ function act(
 
 async function answer(needs: Needs, running: Running, turn: Turn, agent: Agent): Promise<Next> {
   const { ledger, log, clock } = needs;
+  if (needs.mayBegin?.() === false) return "rest";
   if (await isMerged(needs, running, turn, agent)) return "on";
   const intent = await needs.ghosts.intent(agent);
   if (!intent.ok) return later(needs, running, turn, UNREACHABLE_MS);

@@ -1,0 +1,85 @@
+/** The Node host as a deployment sees it: one process takes over from another one, on the same folder. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
+import { Agent } from "#core/agent.ts";
+import { Config } from "#core/config.ts";
+import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
+import { type Served, serve } from "./serve.ts";
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+const ALICE = "@alice:hs.test";
+const GHOST = "@agent_guide:hs.test";
+const TOKENS = { AS_TOKEN: "as-token-of-tests", HS_TOKEN: "hs-token-of-tests" };
+const soon = { timeout: 10_000, interval: 30 };
+
+async function begin() {
+  const homeserver = await startUnkindHomeserver({
+    asToken: TOKENS.AS_TOKEN,
+    hsToken: TOKENS.HS_TOKEN,
+    recoveryMs: 100,
+  });
+  closing.push(() => homeserver.stop());
+  const folder = mkdtempSync(join(tmpdir(), "troupe-serve-"));
+  closing.push(() => rmSync(folder, { recursive: true, force: true }));
+  const url = { HOMESERVER_URL: homeserver.url, SERVER_NAME: "hs.test", PORT: 0, DATA_DIR: folder };
+  const config = Config.parse({ ...url, ...TOKENS });
+  const agents = [Agent.parse({ id: "guide", name: "Guide", backend: { use: "scripted" } })];
+  const start = async (lines: string[]): Promise<Served> => {
+    const served = await serve({ config, env: {}, agents, write: (line) => void lines.push(line) });
+    homeserver.appservice(served.url);
+    return served;
+  };
+  return { homeserver, start };
+}
+async function entered(homeserver: UnkindHomeserver): Promise<string> {
+  const room = homeserver.createRoom(ALICE);
+  homeserver.invite(room, ALICE, GHOST);
+  await homeserver.settle({ quietMs: 300, withinMs: 10_000 });
+  return room;
+}
+const said = (homeserver: UnkindHomeserver, room: string) =>
+  homeserver.visible(room).flatMap(({ sender, body }) => (sender === GHOST ? [body.slice(0, 20)] : []));
+
+test("a new process starts beside the old one, which is then asked to end: nobody answers twice, nothing is lost", async () => {
+  const { homeserver, start } = await begin();
+  const [oldLines, newLines]: string[][] = [[], []];
+  const old = await start(oldLines ?? []);
+  const room = await entered(homeserver);
+  homeserver.say(room, ALICE, "slow 3");
+  await vi.waitFor(() => expect(homeserver.counts.eventsPushed).toBeGreaterThan(2), soon);
+  const next = await start(newLines ?? []);
+  closing.push(() => next.stop());
+  expect(newLines?.join()).toContain("alone=false");
+  homeserver.say(room, ALICE, "error");
+  const askedAt = Date.now();
+  await old.stop();
+  expect(Date.now() - askedAt).toBeLessThan(10_000);
+  await vi.waitFor(() => expect(said(homeserver, room)).toHaveLength(2), soon);
+  expect(said(homeserver, room)[0]).toBe("That took a while. W");
+  await homeserver.settle({ quietMs: 800, withinMs: 10_000 });
+  expect(said(homeserver, room)).toHaveLength(2);
+  expect(homeserver.violations).toEqual([]);
+}, 40_000);
+
+test("what takes longer than the grace is handed over at once", async () => {
+  const { homeserver, start } = await begin();
+  const old = await start([]);
+  const room = await entered(homeserver);
+  homeserver.say(room, ALICE, "slow 9");
+  await vi.waitFor(() => expect(homeserver.counts.eventsPushed).toBeGreaterThan(2), soon);
+  const askedAt = Date.now();
+  await old.stop();
+  expect(Date.now() - askedAt).toBeLessThan(10_000);
+  expect(said(homeserver, room)).toEqual([]);
+  const next = await start([]);
+  closing.push(() => next.stop());
+  await vi.waitFor(() => expect(said(homeserver, room)).toEqual(["That took a while. W"]), {
+    timeout: 15_000,
+    interval: 50,
+  });
+}, 60_000);
