@@ -147,6 +147,23 @@ describe("a turn that fails", () => {
   });
 });
 
+describe("a send whose answer is lost", () => {
+  test("is proved by our own event when that comes back, and not repeated", async () => {
+    const { push, bodies, server, settled } = await begin(echo());
+    server.loseAnswers = 1;
+    await push(aMessage("hello"));
+    await vi.waitFor(() => expect(bodies()).toEqual(["echo hello"]), soon);
+    const [sent] = server.sent;
+    const puts = () => server.requests.filter((request) => request.includes("/send/")).length;
+    expect(puts()).toBe(1);
+    await push(
+      anEvent({ type: "m.room.message", event_id: sent?.eventId, sender: ECHO, content: sent?.content ?? {} }),
+    );
+    await vi.waitFor(settled, soon);
+    expect(puts()).toBe(1);
+  });
+});
+
 describe("age", () => {
   test("is what the homeserver measured: what is old is context, whatever any clock says", async () => {
     const { push, bodies, ledger } = await begin(echo());

@@ -1,4 +1,6 @@
 /** What a person in a room gets, on a real Synapse. The same suite for both hosts. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { LLMock } from "@copilotkit/aimock";
 import { createClient, Preset, RoomEvent } from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger.js";
@@ -183,6 +185,30 @@ export function conversationSuite(kind: HostKind): void {
       await eventually(async () => expect(await told(room, "guide")).toHaveLength(1));
       await world.alice.say(room, "!stop");
       await eventually(async () => expect((await told(room, "guide"))[0]).toMatch(/\*\(Stopped\.\)\*$/), 10_000);
+    });
+
+    test("🛑 on the question or on the answer ends it too", async () => {
+      failing();
+      const room = await direct("guide");
+      const react = (eventId: string) =>
+        world.alice.call("PUT", `/rooms/${encodeURIComponent(room)}/send/m.reaction/${randomUUID()}`, {
+          "m.relates_to": { rel_type: "m.annotation", event_id: eventId, key: "🛑" },
+        });
+      const stopped = (count: number) =>
+        eventually(async () => {
+          const said = await told(room, "guide");
+          expect([said.length, said.at(-1)]).toEqual([count, expect.stringMatching(/\*\(Stopped\.\)\*$/)]);
+        }, 10_000);
+      const question = await world.alice.say(room, "slow 60");
+      await sleep(1_500);
+      await react(question);
+      await stopped(1);
+      await world.alice.say(room, "stream 400");
+      await eventually(async () => expect(await told(room, "guide")).toHaveLength(2));
+      const isEdit = ({ content }: Seen) => content["m.new_content"] !== undefined;
+      const messages = (await world.alice.by(room, ghost("guide"))).filter((event) => !isEdit(event));
+      await react(messages.at(-1)?.event_id ?? "");
+      await stopped(2);
     });
 
     test("a model answers, knows what was said before, and its key is seen nowhere", async () => {

@@ -11,7 +11,7 @@ export const systemClock: Clock = {
         signal?.removeEventListener("abort", done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.max(ms, 0));
       signal?.addEventListener("abort", done);
     }),
 };

@@ -58,6 +58,14 @@ describe("the Worker", () => {
     expect(kept).toBe(lane);
   });
 
+  test("says how it is, and in figures as JSON to its operator", async () => {
+    const health = await fetchWorker("/health", {});
+    expect(await health.json()).toMatchObject({ ok: true, openTurns: 0 });
+    expect((await fetchWorker("/metrics", {})).status).toBe(401);
+    const metrics = await fetchWorker("/metrics", { headers: { authorization: "Bearer admin-token-of-the-tests" } });
+    expect(await metrics.json()).toMatchObject({ troupe_open_turns: 0, troupe_verdicts_total: expect.any(Object) });
+  });
+
   test("only reports what the dead-letter queue carries", async () => {
     const lane: LaneId = "room:!given-up";
     const batch = createMessageBatch("troupe-doorbell-dead", [

@@ -1,5 +1,5 @@
 /** The ledger on a libSQL file: its contract, its migrations, and that it looks only at what is open. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, createClient } from "@libsql/client";
@@ -57,6 +57,17 @@ test("the migrations, run on an empty database, make the tables, columns and ind
     const expected = indexes.map(({ config }) => [config.name, Number(config.where !== undefined)]);
     expect(found.rows.map((row) => [row["name"], row["partial"]]).sort()).toEqual(expected.sort());
   }
+});
+
+test("migrations only add, so that an old version may still run beside a new one", () => {
+  const statements = readdirSync("./migrations")
+    .filter((file) => file.endsWith(".sql"))
+    .flatMap((file) => readFileSync(join("./migrations", file), "utf8").split("--> statement-breakpoint"));
+  const adds = /^CREATE (TABLE|INDEX|UNIQUE INDEX)|^ALTER TABLE `\w+` ADD `\w+` \w+( DEFAULT \S+ NOT NULL)?;?$/;
+  expect(statements.length).toBeGreaterThan(20);
+  expect(statements.map((statement) => statement.trim()).filter((statement) => !adds.test(statement))).toEqual([]);
+  expect(adds.test("ALTER TABLE `turns` ADD `x` text NOT NULL;")).toBe(false);
+  expect(adds.test("DROP TABLE `turns`;")).toBe(false);
 });
 
 test("what one process answered, the next one finds in the file", async () => {
