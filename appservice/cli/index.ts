@@ -4,10 +4,12 @@ import { loadDotEnv } from "../host/settings.ts";
 import { apply } from "./apply.ts";
 import { chat } from "./chat.ts";
 import { complain } from "./complain.ts";
+import { deadLetters, replay } from "./dead-letters.ts";
 import { registration } from "./registration.ts";
 import { serveConfigured } from "./serve.ts";
 
 loadDotEnv();
+const bridgeUrl = ["--url <url>", "where the bridge is", "http://127.0.0.1:9993"] as const;
 const program = new Command("troupe").description("AI agents on a Matrix homeserver.").exitOverride((error) => {
   process.exit(error.exitCode === 0 ? 0 : 2);
 });
@@ -25,12 +27,25 @@ program
   .command("apply")
   .description("Make the agents of a file the agents of a running bridge; ADMIN_TOKEN must be set.")
   .argument("<file>", "a troupe.yaml")
-  .option("--url <url>", "where the bridge is", "http://127.0.0.1:9993")
+  .option(...bridgeUrl)
   .addHelpText(
     "after",
     "\nExample:\n  ADMIN_TOKEN=… npx troupe apply troupe.yaml --url https://troupe.example.workers.dev",
   )
   .action((file: string, { url }: { url: string }) => apply(file, url));
+
+program
+  .command("dead-letters")
+  .description("What a running bridge could not read, answer or send; ADMIN_TOKEN must be set.")
+  .option(...bridgeUrl)
+  .action(({ url }: { url: string }) => deadLetters(url));
+
+program
+  .command("replay")
+  .description("Put a turn that was given up in line again; ADMIN_TOKEN must be set.")
+  .argument("<turn>", "its id, as `troupe dead-letters` shows it")
+  .option(...bridgeUrl)
+  .action((turn: string, { url }: { url: string }) => replay(turn, url));
 
 program
   .command("registration")
