@@ -32,7 +32,18 @@ const PLAIN = /^\p{L}[\p{L}\p{N} ,;!?()-]*$/u;
 /** The HTML of a Markdown text; undefined when it would say no more than the text itself. */
 export function toHtml(markdown: string): string | undefined {
   if (PLAIN.test(markdown)) return undefined;
-  const html = marked.parse(markdown, { async: false }).trim();
+  const html = parsed(markdown);
+  if (html === undefined) return undefined;
   const plain = html.match(/^<p>([^<]*)<\/p>$/);
   return plain && plain[1] === escaped(markdown.trim()).replaceAll("'", "&#39;") ? undefined : html;
+}
+
+/** Undefined when the text cannot be read: then it is shown as it stands. */
+function parsed(markdown: string): string | undefined {
+  try {
+    return marked.parse(markdown, { async: false }).trim();
+  } catch {
+    // Some hundred quotes or lists inside each other are the end of marked's stack, and would be the turn's.
+    return undefined;
+  }
 }

@@ -29,7 +29,7 @@ export function newTurn({ agent, event, text, direct, thread, askedAtMs, notBefo
     direct,
     askedAtMs,
     notBeforeMs,
-    prompt: { eventId: event.event_id, sender: event.sender, text, sentAtMs: event.origin_server_ts ?? 0 },
+    prompt: { eventId: event.event_id, sender: event.sender, text, sentAtMs: sentAtMs(event) },
     ...(thread ? { threadRoot: thread } : {}),
   };
 }
@@ -44,3 +44,6 @@ function digest(parts: readonly string[]): string {
   const bytes = sha256(new TextEncoder().encode(JSON.stringify(parts)));
   return Array.from(bytes, (byte) => ALPHABET[byte % ALPHABET.length]).join("");
 }
+
+/** A stranger's clock; beyond what a number holds exactly libSQL's client throws at reading it. */
+const sentAtMs = ({ origin_server_ts: ms = 0 }: RoomEvent): number => (Number.isSafeInteger(ms) ? ms : 0);

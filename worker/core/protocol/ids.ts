@@ -10,7 +10,9 @@ import * as z from "zod/v4";
 
 /** @see https://spec.matrix.org/v1.19/appendices/#size-limits */
 const ID_BYTES_MAX = 255;
-const fits = (id: string) => new TextEncoder().encode(id).length <= ID_BYTES_MAX;
+/** Half a surrogate pair and NUL are in no id, and no ledger gives them back: two ids would become one, or a longer one. */
+const fits = (id: string) =>
+  id.isWellFormed() && !id.includes("\0") && new TextEncoder().encode(id).length <= ID_BYTES_MAX;
 
 export const UserId = z
   .string()
