@@ -1,7 +1,7 @@
 /**
  * The Node host: one process, one libSQL file, the same app. Rings are function calls, the clockwork is a timer.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, stat } from "node:fs";
 import { serve as listen } from "@hono/node-server";
 import type { Agent } from "#core/agent.ts";
 import type { Config } from "#core/config.ts";
@@ -87,15 +87,28 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
 
 const isRoom = (lane: LaneId): boolean => lane.startsWith("room:");
 
+/** Many rooms at once are no conversation that somebody waits in. */
+const MANY_ROOMS_MS = 3;
+
 /** Rings are answered at once; the lane runs after whoever rang has been answered, and again when it says so. */
 function ring(pump: Pump, lanes: readonly LaneId[], over: AbortSignal): void {
   for (const lane of lanes) {
     if (pump.nudge(lane) || over.aborted) continue;
-    // The database works in this thread: a room lane that began at once would stand
-    // before the homeserver's 200. The other lanes are rung by lanes, which keep nobody waiting.
-    if (isRoom(lane)) setImmediate(() => void runFor(pump, lane, over));
-    else void runFor(pump, lane, over);
+    const begin = () => void runFor(pump, lane, over);
+    // The other lanes are rung by lanes, which keep nobody waiting.
+    if (!isRoom(lane)) begin();
+    else if (lanes.length > 1) setTimeout(begin, MANY_ROOMS_MS);
+    else afterAnswer(begin);
   }
+}
+
+/**
+ * The database works in this thread: a room lane that began at once would stand before the homeserver's 200. It is not
+ * enough that the 200 is written: Linux wakes its reader on the core of its writer, where it would wait until we sleep.
+ * So we do for a moment, as long as it takes another thread to look at a folder.
+ */
+function afterAnswer(begin: () => void): void {
+  setImmediate(() => stat(".", begin));
 }
 
 async function runFor(pump: Pump, lane: LaneId, over: AbortSignal): Promise<void> {

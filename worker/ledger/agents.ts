@@ -5,19 +5,31 @@ import type { Ledger } from "#ports";
 import { jsonLists } from "./bulk.ts";
 import { type Database, sql } from "./database.ts";
 
+/** Agents as they were read last: a message reads its agent some times, and most agents are what they were. */
+const AGENTS_READ_MAX = 500;
+
 export function agentRows({
   all,
   atomic,
 }: Database): Pick<Ledger, "agent" | "agents" | "setAgents" | "ghost" | "setGhost"> {
+  const read = new Map<string, Agent>();
+  const parsed = (text: string): Agent => {
+    const known = read.get(text);
+    if (known) return known;
+    const agent = Agent.parse(JSON.parse(text));
+    if (read.size >= AGENTS_READ_MAX) read.clear();
+    read.set(text, agent);
+    return agent;
+  };
   return {
     async agent(id) {
       const [row] = await all<{ agent: string }>(sql`SELECT agent FROM agents WHERE id = ${id} AND retired = 0`);
-      return row && Agent.parse(JSON.parse(row.agent));
+      return row && parsed(row.agent);
     },
 
     async agents() {
       const rows = await all<{ agent: string }>(sql`SELECT agent FROM agents WHERE retired = 0 ORDER BY id`);
-      return rows.map((row) => Agent.parse(JSON.parse(row.agent)));
+      return rows.map((row) => parsed(row.agent));
     },
 
     async setAgents(list) {

@@ -42,7 +42,7 @@ async function several(needs: Needs, running: Running, events: readonly WaitingE
     const verdict = gate(waiting.event, facts);
     if (verdict.kind === "ignore")
       needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
-    if (verdict.kind === "ignore" && members.length === 0 && !isProof(waiting, facts)) {
+    if (verdict.kind === "ignore" && members.length === 0 && !(await isProof(needs, waiting, facts))) {
       ignored.push({ seq: waiting.seq, reason: verdict.reason });
       continue;
     }
@@ -76,9 +76,11 @@ async function conclude(
   return true;
 }
 
-/** Our own event came back: that proves a send, and all but a draft's edits are waited for. */
-const isProof = ({ event }: WaitingEvent, { senderIsOurs }: Facts): boolean =>
-  senderIsOurs && keyOfOwn(event) !== undefined;
+/** Our own event came back: that proves a send whose answer was lost. Most answers were not. */
+async function isProof({ ledger }: Needs, { event }: WaitingEvent, { senderIsOurs }: Facts): Promise<boolean> {
+  const key = senderIsOurs ? keyOfOwn(event) : undefined;
+  return key !== undefined && (await ledger.outboxRow(key))?.state === "frozen";
+}
 
 /** Who is in a room, asked once for events that follow each other. */
 interface Look {
