@@ -122,7 +122,9 @@ async function prune(database: Database, nowMs: number, keep: Parameters<Upkeep[
     sql`
       DELETE FROM turns
       WHERE ${oldest(sql`turns`)} AND state = 'delivered' AND asked_at_ms < ${nowMs - keep.turnsMs} RETURNING seq`,
-    sql`DELETE FROM transactions WHERE accepted_at_ms < ${forgottenMs} RETURNING id`,
+    sql`
+      DELETE FROM transactions
+      WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${forgottenMs} RETURNING id`,
     sql`DELETE FROM buckets WHERE at_ms < ${nowMs - MINUTE_MS} RETURNING key`,
   ]);
   return emptied + results.flat().length;
@@ -150,7 +152,7 @@ async function emptyContents({ all, atomic }: Database, beforeMs: number): Promi
 async function figures({ all }: Database, nowMs: number): Promise<Figures> {
   const [row] = await all<Omit<Figures, "outboxAgeMs"> & { oldestAtMs: number | null; lastAtMs: number | null }>(sql`
     SELECT
-      (SELECT received_at_ms FROM events ORDER BY seq DESC LIMIT 1) AS lastAtMs,
+      (SELECT received_at_ms FROM events WHERE seq = (SELECT max(seq) FROM events)) AS lastAtMs,
       (SELECT count(*) FROM events WHERE verdict IS NULL) AS undecidedEvents,
       (SELECT count(*) FROM turns WHERE state <> 'delivered') AS openTurns,
       (SELECT count(*) FROM turns WHERE state = 'running') AS runningTurns,
