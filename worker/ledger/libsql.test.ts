@@ -114,7 +114,8 @@ async function plansOf(ask: (ledger: Ledger) => Promise<unknown>): Promise<strin
 const SESSION = { lane: SESSION_LANE, fence: 1 };
 
 describe("the cost of looking", () => {
-  const whole = /^SCAN (events|turns|outbox|members|agents|lanes)(?! USING (COVERING )?INDEX \w+_(undecided|open|running)$)/;
+  const whole =
+    /^SCAN (events|turns|outbox|members|agents|lanes)(?! USING (COVERING )?INDEX \w+_(undecided|open|running)$)/;
 
   test("what is due is read off the indexes of what is open", async () => {
     const plans = await plansOf((ledger) => ledger.dueLanes(NOW, 10));
