@@ -222,7 +222,7 @@ export interface Ledger {
   endTurn(lease: Lease, turnId: TurnId, lack: Lack): Promise<boolean>;
   /** Marks the turn delivered if none of its rows is still open; says whether it is. */
   delivered(lease: Lease, turnId: TurnId): Promise<boolean>;
-  /** Finished turns of the session, newest first. */
+  /** Answered turns of the session, and what was too old to be answered, newest first. */
   transcript(session: SessionKey, limit: number): Promise<Turn[]>;
 
   // out lane

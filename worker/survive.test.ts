@@ -1,8 +1,11 @@
 /** Turns that survive: what happens to a turn beside being answered, the whole way, on a real ledger. */
+
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { AgentId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import { ROOM } from "#testing/ledger-rows.ts";
+import { newTurn } from "./router/new-turn.ts";
 
 const ALICE = "@alice:hs.test";
 const GUIDE = "@agent_guide:hs.test";
@@ -177,6 +180,21 @@ describe("age", () => {
     expect((await ledger.verdicts())["too_old"]).toBe(1);
   });
 
+  test("what is too old to be answered is remembered for the next question", async () => {
+    const { push, bodies, ledger } = await begin(echo());
+    await push(aMessage("old", { unsigned: { age: 16 * 60_000 } }));
+    await vi.waitFor(async () => expect((await ledger.verdicts())["too_old"]).toBe(1), soon);
+    await push(aMessage("new"));
+    await vi.waitFor(() => expect(bodies()).toEqual(["echo new"]), soon);
+    const cause = { event: aMessage("any"), text: "", direct: true, thread: undefined, askedAtMs: 0, notBeforeMs: 0 };
+    const { session } = newTurn({ ...cause, agent: AgentId.parse("echo") });
+    const transcript = await ledger.transcript(session, 10);
+    expect(transcript.map(({ prompt, reply }) => [prompt.text, reply?.markdown])).toEqual([
+      ["new", "echo new"],
+      ["old", undefined],
+    ]);
+  });
+
   test("is each agent's own", async () => {
     const { push, bodies } = await begin(echo({ eventAge: 3_600 }));
     await push(
@@ -207,6 +225,21 @@ describe("a gap", () => {
     await vi.waitFor(() => expect(bodies()).toEqual(["echo before", "echo after", "echo lost"]), soon);
     expect((await ledger.known([lost.event_id, ancient.event_id])).size).toBe(1);
     expect(world.lines).toContainEqual(expect.stringContaining("gap_repaired"));
+  });
+});
+
+describe("a deadline", () => {
+  test("for the first text is kept, and the room is told", async () => {
+    const { push, bodies, ledger } = await begin(guide({ firstText: 1 }));
+    await push(aMessage("slow 60"));
+    await vi.waitFor(() => expect(bodies()).toEqual([expect.stringMatching(/took too long/)]), soon);
+    expect(await ledger.deadLetters(5)).toMatchObject([{ reason: expect.stringContaining("timeout") }]);
+  });
+
+  test("for the whole turn is kept, and what was shown is completed with a line", async () => {
+    const { push, bodies } = await begin(guide({ turnTime: 2 }));
+    await push(aMessage("stream 500"));
+    await vi.waitFor(() => expect(bodies().at(-1)).toMatch(/^\* 1\. A troupe.*interrupted here\.\)\*$/s), soon);
   });
 });
 

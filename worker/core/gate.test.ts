@@ -25,7 +25,6 @@ describe("gate", () => {
     ["our own ghost", aMessage("x"), { senderIsOurs: true }, "own_event"],
     ["our own ghost's invitation of another", invite, { senderIsOurs: true, ...INVITED }, "own_event"],
     ["what the homeserver would not show", aMessage("x"), { softFailed: true }, "soft_failed"],
-    ["what is older than a quarter of an hour", aMessage("x"), { ageMs: 900_001 }, "too_old"],
     ["a stranger from another server", aMessage("x"), { senderIsLocal: false }, "not_permitted"],
     ["a stranger's invitation", invite, { senderIsLocal: false, ...INVITED }, "not_permitted"],
     ["an invitation for no agent of ours", invite, { invited: { agent: ECHO, known: false } }, "unknown_agent"],
@@ -47,6 +46,17 @@ describe("gate", () => {
     expect(gate(event, { ...FACTS, ...facts })).toEqual({ kind: "ignore", reason });
   });
 
+  test("takes what is too old for an agent as context for it, and wakes those for whom it is not", () => {
+    const old = { ageMs: 900_001 };
+    expect(gate(aMessage("x"), { ...FACTS, ...old })).toEqual({ kind: "context", agents: [ECHO] });
+    const mentioned = [ECHO, GUIDE];
+    const eventAgeMs = (agent: AgentId) => (agent === ECHO ? 1 : 3_600_000);
+    expect(gate(aMessage("x"), { ...FACTS, ...old, mentioned, eventAgeMs })).toMatchObject({
+      kind: "wake",
+      agents: [GUIDE],
+    });
+    expect(gate(invite, { ...FACTS, ...old, ...INVITED })).toEqual({ kind: "join", agent: ECHO });
+  });
   test("wakes the agent of a room of two", () => {
     expect(gate(aMessage("x"), FACTS)).toEqual({ kind: "wake", agents: [ECHO], reason: "direct" });
   });

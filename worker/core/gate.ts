@@ -36,7 +36,6 @@ export interface Facts {
 export type IgnoreReason =
   | "own_event"
   | "soft_failed"
-  | "too_old"
   | "not_permitted"
   | "unknown_agent"
   | "membership"
@@ -55,6 +54,8 @@ interface Wake {
 }
 export type Verdict =
   | Wake
+  /** What was said too long ago to be answered: the agents know of it when they are asked next. */
+  | { kind: "context"; agents: readonly AgentId[] }
   | { kind: "join"; agent: AgentId }
   /** Everything in the room or thread, or what this event asked for or shows. */
   | { kind: "stop"; at?: EventId }
@@ -116,7 +117,7 @@ function gateMessage(event: RoomEvent, facts: Facts): Verdict {
 
 function wake(reason: Wake["reason"], addressed: readonly AgentId[], { ageMs, eventAgeMs }: Facts): Verdict {
   const agents = addressed.filter((agent) => ageMs <= eventAgeMs(agent));
-  return agents.length > 0 ? { kind: "wake", agents, reason } : ignore("too_old");
+  return agents.length > 0 ? { kind: "wake", agents, reason } : { kind: "context", agents: addressed };
 }
 
 /** What has to be looked up before the gate can decide; so that nobody else looks at an event's type. */

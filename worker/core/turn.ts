@@ -6,7 +6,8 @@
  *    │                   │  ▲
  *    │                   └──┘ failed and worth another attempt, or its runner died
  *    │                   └───▶ answered, with an apology as its reply, when it is not
- *    └──▶ delivered without an answer: its prompt was redacted, joined to another turn's, or stopped before it began
+ *    └──▶ delivered without an answer: its prompt was redacted, joined to another turn's, or stopped before it began,
+ *         or it was too old to be answered at all and is only context
  * ```
  *
  * Once `answered` is stored no crash asks the backend again: what is left is delivery. What is due next is decided by
@@ -19,7 +20,7 @@ import type { AgentId, EventId, RoomId, UserId } from "./protocol/ids.ts";
 
 export type TurnState = "queued" | "running" | "answered" | "delivered";
 /** Why a turn has no answer of its agent's: it was given up for a failure, or one of ours. */
-export type TurnEnding = ErrorCode | "poison" | "late" | "redacted" | "merged" | "stopped" | "retired";
+export type TurnEnding = ErrorCode | "poison" | "late" | "context" | "redacted" | "merged" | "stopped" | "retired";
 
 /** Deterministic (agent and event), so that deciding twice makes one turn, and [a-z0-9] only, so that it fits a path. */
 export type TurnId = string;
@@ -65,7 +66,10 @@ export interface Turn {
   ending?: TurnEnding;
 }
 
-export type NewTurn = Omit<Turn, "seq" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending">;
+/** `context`: it is over before it begins; its prompt is remembered, for the turns after it. */
+export type NewTurn = Omit<Turn, "seq" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending"> & {
+  ending?: "context";
+};
 
 /** A stored event on its way through the room lane. */
 export interface WaitingEvent {

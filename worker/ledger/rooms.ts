@@ -170,16 +170,19 @@ function consequences(lease: Lease, seq: number, decision: Decision): Sql[] {
 }
 
 function newTurns({ turns }: Decision, guard: Sql): Sql[] {
-  const rows = turns.map(({ id, session, agent, roomId, threadRoot, direct, prompt, askedAtMs, notBeforeMs }) => [
-    ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
-    ...[prompt.eventId, prompt.sender, prompt.text, prompt.sentAtMs, askedAtMs, notBeforeMs],
-  ]);
+  const rows = turns.map(
+    ({ id, session, agent, roomId, threadRoot, direct, prompt, askedAtMs, notBeforeMs, ending }) => [
+      ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
+      ...[prompt.eventId, prompt.sender, prompt.text, prompt.sentAtMs, askedAtMs, notBeforeMs],
+      ...[ending === undefined ? "queued" : "delivered", ending ?? null],
+    ],
+  );
   return jsonLists(rows).map(
     (list) => sql`
       INSERT INTO turns (id, session, agent, room_id, thread_root, direct, event_id, sender, prompt, sent_at_ms,
-        asked_at_ms, not_before_ms, state, attempt)
+        asked_at_ms, not_before_ms, state, ending, attempt)
       SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-        value ->> 8, value ->> 9, value ->> 10, value ->> 11, 'queued', 0
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, 0
       FROM json_each(${list}) WHERE ${guard} ORDER BY key
       ON CONFLICT DO NOTHING`,
   );

@@ -78,7 +78,7 @@ export function sessions(database: Database): Sessions {
     async transcript(session, limit) {
       const rows = await all<Row>(sql`
         SELECT ${COLUMNS} FROM turns
-        WHERE session = ${session} AND reply IS NOT NULL ORDER BY seq DESC LIMIT ${limit}`);
+        WHERE session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late')) ORDER BY seq DESC LIMIT ${limit}`);
       return rows.map(turnOf);
     },
   };

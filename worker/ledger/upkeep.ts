@@ -68,7 +68,7 @@ export function upkeep(database: Database): Upkeep {
         UPDATE turns
         SET id = ${newId}, state = 'queued', attempt = 0, failures = 0, not_before_ms = 0, asked_at_ms = ${nowMs},
           shown = NULL, reply_kind = NULL, reply = NULL, ending = NULL
-        WHERE id = ${turnId} AND state = 'delivered' AND ending IS NOT NULL AND ending NOT IN ('merged', 'redacted')
+        WHERE id = ${turnId} AND state = 'delivered' AND ending IS NOT NULL AND ending NOT IN ('merged', 'redacted', 'context')
         RETURNING session`);
       return row?.session;
     },

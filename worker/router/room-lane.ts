@@ -9,7 +9,7 @@ import { unreachable } from "#core/result.ts";
 import type { WaitingEvent } from "#core/turn.ts";
 import type { Decision, LaneId, Ledger, RoomFacts, Running, Work } from "#ports";
 import { type JoinNeeds, join } from "./join.ts";
-import { type WakeNeeds, wake } from "./wake.ts";
+import { asContext, type WakeNeeds, wake } from "./wake.ts";
 
 /** Events looked at in one read of the ledger. */
 const EVENTS_MAX = 50;
@@ -66,7 +66,8 @@ async function conclude(
   // A join has just read who is in the room; that its ghost was invited is old news by then.
   const news = acted.reason === "join" ? [] : members;
   if (!(await needs.ledger.decide(lease, waiting, { ...acted, members: news }))) return false;
-  const sessions = [...acted.turns.map((turn) => turn.session), ...acted.controls.map(({ session }) => session)];
+  const begun = acted.turns.filter(({ ending }) => ending === undefined);
+  const sessions = [...begun.map((turn) => turn.session), ...acted.controls.map(({ session }) => session)];
   const lanes = new Set([
     ...sessions.map((session): LaneId => `session:${session}`),
     ...acted.notices.map(({ lane }) => lane),
@@ -181,6 +182,12 @@ async function act(
     }
     case "redact":
       return { ...none, reason: "redaction", redacted: verdict.eventId };
+    case "context":
+      return {
+        ...none,
+        reason: "too_old",
+        turns: verdict.agents.map((agent) => asContext(needs, waiting, agent, facts)),
+      };
     case "wake":
       return wake(needs, waiting, verdict, facts);
     default:

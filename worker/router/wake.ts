@@ -3,7 +3,7 @@ import type { Agent } from "#core/agent.ts";
 import { asks, type Facts, promptText, type Verdict } from "#core/gate.ts";
 import type { AgentId } from "#core/protocol/ids.ts";
 import { QUEUE_FULL } from "#core/strings.ts";
-import type { WaitingEvent } from "#core/turn.ts";
+import type { NewTurn, WaitingEvent } from "#core/turn.ts";
 import type { Clock, Decision, Delivery, Ledger } from "#ports";
 import { newTurn } from "./new-turn.ts";
 
@@ -30,6 +30,20 @@ export async function wake(
     notices: woken.flatMap((one) => one.notices),
   };
 }
+
+/** A turn that is over already. Nobody is asked about it, but its agent remembers it. */
+export const asContext = (
+  { clock }: WakeNeeds,
+  { event }: WaitingEvent,
+  agent: AgentId,
+  { ageMs, joinedCount }: Facts,
+): NewTurn => ({
+  ...newTurn({
+    ...{ agent, event, text: promptText(event), direct: joinedCount === 2, thread: asks(event).threadRoot },
+    ...{ askedAtMs: clock.now() - ageMs, notBeforeMs: 0 },
+  }),
+  ending: "context",
+});
 
 async function wakeOne(
   { ledger, clock, delivery }: WakeNeeds,

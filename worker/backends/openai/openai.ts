@@ -124,6 +124,8 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
     baseURL: settings.baseUrl,
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
     includeUsage: true,
+    // Most servers do not look at it; one that does need not think twice about a turn whose answer was lost.
+    headers: { "idempotency-key": request.turnId },
     fetch,
   });
   const history = await Promise.race([request.history(), stopped(signal)]);
