@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { mulberry32 } from "../../worker/testing/unkind/dice.ts";
 import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
 import { freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
 import { type Model, startModel } from "./model.ts";
@@ -62,7 +63,7 @@ interface Stage {
 
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-chaos-"));
-  const random = seeded(options.seed);
+  const random = mulberry32(options.seed);
   const homeserver = await startUnkindHomeserver({
     ...{ asToken: TOKENS.asToken, hsToken: TOKENS.hsToken, seed: options.seed, timeoutMs: 2_000, recoveryMs: 200 },
     unkindness: {
@@ -235,15 +236,4 @@ async function drained({ homeserver, asked, options }: Stage): Promise<void> {
   }
   // A second answer would come now.
   await sleep(3_000);
-}
-
-/** @see https://github.com/cprosche/mulberry32 */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
