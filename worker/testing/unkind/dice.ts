@@ -63,7 +63,7 @@ export function dice(seed: number, unkindness: Unkindness): Dice {
 }
 
 /** Tommy Ettinger's mulberry32: small, and good enough for dice. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
