@@ -133,6 +133,8 @@ export interface TurnCaps {
   /** Turns of this agent, and of all agents, that may run at a time. */
   agent: number;
   all: number;
+  /** Messages of the agent that may wait to be sent in the room: while there are more, nothing is added to them. */
+  out: { lane: LaneId; depth: number };
   nowMs: number;
 }
 
@@ -156,6 +158,8 @@ export interface Figures {
   openTurns: number;
   runningTurns: number;
   outboxRows: number;
+  /** The most that wait of one agent in one room. */
+  outboxDepth: number;
   /** How long the oldest question with an undelivered reply has waited for it. */
   outboxAgeMs: number;
   deadLetters: number;
@@ -198,7 +202,7 @@ export interface Ledger {
   // session lane
   /** The oldest open turn of the session, and whether something was said to it. */
   currentTurn(lease: Lease): Promise<{ turn: Turn; told: boolean } | undefined>;
-  /** `full`: as many turns run as may. `lost`: the lease is. */
+  /** `full`: as many turns run, or as many messages wait, as may. `lost`: the lease is. */
   startAttempt(lease: Lease, turn: Pick<Turn, "id" | "agent">, caps: TurnCaps): Promise<"started" | "full" | "lost">;
   /** Puts the turn off: it is not due before. `failed` counts a failure of its backend. */
   postpone(lease: Lease, turnId: TurnId, notBeforeMs: number, failed?: "failed"): Promise<boolean>;

@@ -84,6 +84,7 @@ function metricsOf(figures: Figures, verdicts: Record<string, number>, reachable
     gauge("open_turns", "Turns that are not delivered.", figures.openTurns),
     gauge("running_turns", "Turns whose backend is at work.", figures.runningTurns),
     gauge("outbox_rows", "Messages that wait to be sent.", figures.outboxRows),
+    gauge("outbox_depth", "The most messages of one agent in one room that wait to be sent.", figures.outboxDepth),
     gauge(
       "outbox_age_seconds",
       "How long the oldest question waits for the sending of its reply.",

@@ -165,6 +165,17 @@ function limitsContract(make: Make): void {
     expect(await ledger.startAttempt({ ...second, fence: -1 }, two, CAPS)).toBe("lost");
   });
 
+  test("nothing is begun where too much waits to be sent already", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    await ledger.freeze(lease, [aRow(), aRow(), aRow({ lane: "out:another" })]);
+    const out = { lane: OUT_LANE, depth: 2 };
+    expect(await ledger.startAttempt(lease, turn, { ...CAPS, out })).toBe("full");
+    expect(await ledger.startAttempt(lease, turn, { ...CAPS, out: { ...out, depth: 3 } })).toBe("started");
+    expect((await ledger.figures(NOW)).outboxDepth).toBe(2);
+  });
+
   test("tokens are taken of all buckets or of none, and flow back", async () => {
     const ledger = await make();
     const [sender, room] = [
@@ -246,7 +257,7 @@ function upkeepContract(make: Make): void {
     const lease = await queued(ledger, turn);
     await ledger.answered(lease, turn.id, { kind: "reply", markdown: "x" }, [aRow({ turnId: turn.id })]);
     expect(await ledger.figures(NOW + 500)).toEqual({
-      ...{ lastTransactionAtMs: NOW, undecidedEvents: 0, openTurns: 1, runningTurns: 0, outboxRows: 1 },
+      ...{ lastTransactionAtMs: NOW, undecidedEvents: 0, openTurns: 1, runningTurns: 0, outboxRows: 1, outboxDepth: 1 },
       ...{ outboxAgeMs: 500, deadLetters: 0 },
     });
     expect(SESSION_LANE).toBe(lease.lane);

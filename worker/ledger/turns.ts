@@ -104,6 +104,7 @@ function beginnings({
       const rows = await all(sql`
         UPDATE turns SET state = 'running', attempt = attempt + 1
         WHERE id = ${id} AND ${OPEN} AND ${held(lease)}
+          AND (SELECT count(*) FROM outbox WHERE lane = ${caps.out.lane} AND outbox.state = 'frozen') < ${caps.out.depth}
           AND (${running}) < ${caps.all} AND (${running} AND other.agent = ${agent}) < ${caps.agent}
         RETURNING id`);
       if (rows.length === 1) return "started";

@@ -157,6 +157,8 @@ async function figures({ all }: Database, nowMs: number): Promise<Figures> {
       (SELECT count(*) FROM turns WHERE state <> 'delivered') AS openTurns,
       (SELECT count(*) FROM turns WHERE state = 'running') AS runningTurns,
       (SELECT count(*) FROM outbox WHERE state = 'frozen') AS outboxRows,
+      (SELECT coalesce(max(depth), 0) FROM (
+        SELECT count(*) AS depth FROM outbox WHERE state = 'frozen' GROUP BY lane)) AS outboxDepth,
       (SELECT min(turns.asked_at_ms) FROM outbox JOIN turns ON turns.id = outbox.turn_id
         WHERE outbox.state = 'frozen') AS oldestAtMs,
       (SELECT count(*) FROM dead_letters) AS deadLetters`);

@@ -91,7 +91,7 @@ export async function queued(ledger: Ledger, ...turns: NewTurn[]): Promise<Lease
 export const dueAt = (ledger: Ledger, lane: LaneId): Promise<number | undefined> => ledger.release({ lane, fence: -1 });
 
 /** More than any test runs at a time. */
-export const CAPS = { agent: 100, all: 100, nowMs: NOW };
+export const CAPS = { agent: 100, all: 100, out: { lane: OUT_LANE, depth: 100 }, nowMs: NOW };
 
 export const currentTurn = async (ledger: Ledger, lease: Lease): Promise<Turn | undefined> =>
   (await ledger.currentTurn(lease))?.turn;

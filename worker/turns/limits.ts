@@ -1,7 +1,7 @@
-/** What stands before every call of a backend: shares of senders and rooms, and how many turns run at a time. */
+/** What stands before every call of a backend: shares of senders and rooms, how many turns run at a time, and how much waits to be sent. */
 import type { Agent } from "#core/agent.ts";
 import type { Turn } from "#core/turn.ts";
-import type { Bucket, Clock, Ledger, Running } from "#ports";
+import type { Bucket, Clock, Delivery, Ledger, Running } from "#ports";
 
 export interface Limits {
   /** Turns a minute of one sender, and of one room; 0 is without limit. */
@@ -11,12 +11,15 @@ export interface Limits {
   turnsAtOnce: number;
 }
 
+/** A reply has as many parts as it takes; this is many replies that nobody could send. */
+const OUT_DEPTH_MAX = 50;
+
 /** How soon a turn that found no place looks again. */
 const FULL_MS = 1_000;
 
 /** Starts the attempt in the ledger: 0 when it may go on, otherwise how long it has to wait, in milliseconds. */
 export async function mayStart(
-  { ledger, clock, limits }: { ledger: Ledger; clock: Clock; limits: Limits },
+  { ledger, clock, limits, delivery }: { ledger: Ledger; clock: Clock; limits: Limits; delivery: Delivery },
   { lease }: Running,
   turn: Turn,
   agent: Agent,
@@ -26,7 +29,8 @@ export async function mayStart(
   const buckets = turn.attempt === 0 ? bucketsOf(limits, turn) : [];
   const waitMs = await ledger.takeTokens(buckets, nowMs);
   if (waitMs > 0) return waitMs;
-  const caps = { agent: agent.turns.turnsAtOnce, all: limits.turnsAtOnce, nowMs };
+  const out = { lane: delivery.lane(turn), depth: OUT_DEPTH_MAX };
+  const caps = { agent: agent.turns.turnsAtOnce, all: limits.turnsAtOnce, out, nowMs };
   if ((await ledger.startAttempt(lease, turn, caps)) === "started") return 0;
   await ledger.returnTokens(buckets);
   return FULL_MS;
