@@ -57,8 +57,12 @@ export interface Intake {
   deadLetters: readonly DeadLetter[];
   /** Our clock, milliseconds since the epoch. */
   nowMs: number;
-  /** Events read back: placed right after this seq of the same room instead of at the end. */
-  afterSeq?: number;
+  /**
+   * Events read back rather than pushed: the ids of all that was read, known ones too, oldest first. Each event is placed
+   * right after the nearest known one before it, as it is known at that moment; what is older than all of these is
+   * history, and not remembered.
+   */
+  among?: readonly EventId[];
 }
 
 /** The verdict as it rests on the event's row, and everything it brings. */

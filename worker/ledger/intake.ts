@@ -1,5 +1,5 @@
 /** What was pushed, remembered once. */
-import { RoomId } from "#core/protocol/ids.ts";
+import { type EventId, RoomId } from "#core/protocol/ids.ts";
 import type { Intake, Ledger, StoredDeadLetter } from "#ports";
 import { cutRaw, jsonLists, storable } from "./bulk.ts";
 import { type Database, type Sql, sql } from "./database.ts";
@@ -30,7 +30,11 @@ export function intake(database: Database): Pick<Ledger, "accept" | "addDeadLett
 
 function remembering({ bulk }: Database, pushed: Intake): Sql[] {
   const { transactionId, deadLetters, nowMs } = pushed;
-  const statements = bulk === "rows" ? eventRows(pushed) : eventLists(pushed);
+  const statements = pushed.among
+    ? readBack(pushed, pushed.among)
+    : bulk === "rows"
+      ? eventRows(pushed)
+      : eventLists(pushed);
   if (transactionId !== undefined) {
     statements.push(sql`
       INSERT INTO transactions (id, accepted_at_ms) VALUES (${transactionId}, ${nowMs})
@@ -44,19 +48,41 @@ function remembering({ bulk }: Database, pushed: Intake): Sql[] {
   return statements;
 }
 
-const eventRows = ({ events, afterSeq, nowMs }: Intake): Sql[] =>
+const eventRows = ({ events, nowMs }: Intake): Sql[] =>
   events.map(
     (event) => sql`
-      INSERT INTO events (event_id, room_id, event, after_seq, received_at_ms)
-      VALUES (${event.event_id}, ${event.room_id}, ${storable(JSON.stringify(event))}, ${afterSeq ?? null}, ${nowMs})
+      INSERT INTO events (event_id, room_id, event, received_at_ms)
+      VALUES (${event.event_id}, ${event.room_id}, ${storable(JSON.stringify(event))}, ${nowMs})
       ON CONFLICT DO NOTHING`,
   );
 
-const eventLists = ({ events, afterSeq, nowMs }: Intake): Sql[] =>
+const eventLists = ({ events, nowMs }: Intake): Sql[] =>
   jsonLists(events.map((event) => [event.event_id, event.room_id, JSON.stringify(event)])).map(
     (list) => sql`
-      INSERT INTO events (event_id, room_id, event, after_seq, received_at_ms)
-      SELECT value ->> 0, value ->> 1, value ->> 2, ${afterSeq ?? null}, ${nowMs}
+      INSERT INTO events (event_id, room_id, event, received_at_ms)
+      SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs}
       FROM json_each(${list}) WHERE true ORDER BY key
       ON CONFLICT DO NOTHING`,
   );
+
+/**
+ * The places are looked up where they are written: what is pushed between a reading and this is known by then, and an
+ * event that was read behind it must not come before it.
+ */
+function readBack({ events, nowMs }: Intake, among: readonly EventId[]): Sql[] {
+  const places = new Map(among.map((id, at) => [id, at]));
+  const rows = events.map((event) => [
+    ...[event.event_id, event.room_id, JSON.stringify(event), places.get(event.event_id) ?? -1],
+  ]);
+  return jsonLists(rows).map(
+    (list) => sql`
+      WITH known AS MATERIALIZED (
+        SELECT was.key AS at, coalesce(events.after_seq, events.seq) AS place
+        FROM json_each(${JSON.stringify(among)}) AS was JOIN events ON events.event_id = was.value)
+      INSERT INTO events (event_id, room_id, event, after_seq, received_at_ms)
+      SELECT value ->> 0, value ->> 1, value ->> 2,
+        (SELECT place FROM known WHERE known.at < value ->> 3 ORDER BY known.at DESC LIMIT 1), ${nowMs}
+      FROM json_each(${list}) WHERE EXISTS (SELECT 1 FROM known WHERE known.at < value ->> 3) ORDER BY key
+      ON CONFLICT DO NOTHING`,
+  );
+}

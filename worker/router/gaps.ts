@@ -24,19 +24,15 @@ const PAGES_MAX = 5;
  */
 export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId: RoomId): Promise<number> {
   const { events, known } = await latest(ledger, intent, roomId);
-  const missing = new Map<number, RoomEvent[]>();
-  let place: number | undefined;
-  // Read newest first, remembered oldest first, each after the known one before it.
-  for (const event of events.reverse()) {
-    const seq = known.get(event.event_id);
-    if (seq !== undefined) place = seq;
-    else if (place !== undefined) missing.set(place, [...(missing.get(place) ?? []), event]);
-  }
-  for (const [afterSeq, found] of missing) {
-    // Those that were pushed meanwhile are known by then and stay one.
-    await ledger.accept({ events: found, deadLetters: [], nowMs: clock.now(), afterSeq });
-  }
-  return [...missing.values()].flat().length;
+  // Read newest first, remembered oldest first.
+  const among = events.reverse();
+  const first = among.findIndex((event) => known.has(event.event_id));
+  const missing = first < 0 ? [] : among.slice(first).filter((event) => !known.has(event.event_id));
+  if (missing.length === 0) return 0;
+  const ids = among.map((event) => event.event_id);
+  // Those that were pushed meanwhile are known by then and stay one.
+  await ledger.accept({ events: missing, deadLetters: [], nowMs: clock.now(), among: ids });
+  return missing.length;
 }
 
 /** The same for a room of which only its id is known: as one of the agents that are in it. 0 when none is. */
@@ -50,7 +46,7 @@ export async function repair(needs: Needs & { ghosts: Ghosts }, roomId: RoomId):
 /** Pages until one holds nothing new, or nothing known: from there on it is the past. */
 async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
   const events: RoomEvent[] = [];
-  const known = new Map<string, number>();
+  const known = new Set<string>();
   let from: string | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
     const back = await intent.messagesBack(roomId, from);
@@ -58,7 +54,7 @@ async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
     const read = back.value.events.flatMap((raw) => readable(raw, roomId));
     const familiar = await ledger.known(read.map((event) => event.event_id));
     events.push(...read);
-    for (const [id, seq] of familiar) known.set(id, seq);
+    for (const id of familiar.keys()) known.add(id);
     from = back.value.next;
     const isPast = familiar.size === 0 && known.size > 0;
     if (isPast || familiar.size === read.length || from === undefined) break;
