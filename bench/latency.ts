@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { type LiveClient, liveClient } from "../appservice/live/client.ts";
-import { freePort, type HostKind, type HostSettings, startHost } from "../appservice/live/hosts.ts";
+import { applyAgents, freePort, type HostKind, type HostSettings, startHost } from "../appservice/live/hosts.ts";
 import { installSynapse, registerUser, startSynapse } from "../appservice/playground/synapse.ts";
 import { registrationShape } from "../worker/core/protocol/registration.ts";
 import { median, ms, quantile, ratioInterval, table } from "./figures.ts";
@@ -191,10 +191,7 @@ async function startTroupe(
     },
   };
   const host = await startHost(kind, settings);
-  const body = JSON.stringify({ agents: [{ id: "echo", name: "Echo", backend: { use: "echo" } }] });
-  const headers = { authorization: `Bearer ${settings.adminToken}` };
-  const applied = await fetch(`${host.url}/admin/agents`, { method: "PUT", headers, body });
-  if (!applied.ok) throw new Error(`${kind}: ${await applied.text()}`);
+  await applyAgents(host, settings.adminToken, [{ id: "echo", name: "Echo", backend: { use: "echo" } }]);
   return host;
 }
 

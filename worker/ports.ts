@@ -18,7 +18,7 @@ export interface Lease {
   fence: number;
 }
 
-/** What a lane's work ended with: nothing left, or something that is due later (milliseconds since the epoch). */
+/** What running a lane ended with: nothing left, or something that is due later (milliseconds since the epoch). */
 export type Idle = { idle: true; dueAtMs?: number };
 
 /** What a lane's work is given. */
@@ -29,7 +29,8 @@ export interface Running {
   /** Resolves at the next ring of this lane. */
   rung(): Promise<void>;
 }
-export type Work = (running: Running) => Promise<Idle>;
+/** What is left, and when, the pump reads off the ledger as it lets the lane go. */
+export type Work = (running: Running) => Promise<void>;
 
 /** Runs a lane until nothing is due, if the lease can be had; says when to come back. One runner per lane in the world. */
 export type RunLane = (lane: LaneId) => Promise<Idle>;

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
-import { freePort, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
+import { applyAgents, freePort, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
 
 const EVENTS = 10_000;
 const ROOMS = 40;
@@ -37,11 +37,7 @@ afterAll(async () => {
 async function start(): Promise<RunningHost> {
   const started = await startHost("node", settings);
   const agent = { id: "echo", name: "Echo", backend: { use: "echo" }, turns: { queue: 1_000 } };
-  await fetch(`${started.url}/admin/agents`, {
-    method: "PUT",
-    headers: { authorization: `Bearer ${TOKENS.adminToken}` },
-    body: JSON.stringify({ agents: [agent] }),
-  });
+  await applyAgents(started, TOKENS.adminToken, [agent]);
   homeserver.appservice(started.url);
   return started;
 }

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { mulberry32 } from "../../worker/testing/unkind/dice.ts";
+import { mulberry32 } from "../../worker/testing/chance.ts";
 import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
-import { freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
+import { applyAgents, freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
 import { type Model, startModel } from "./model.ts";
 
 export interface ChaosOptions {
@@ -85,7 +85,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   try {
     host = await startHost(options.kind, settings);
     homeserver.appservice(host.url);
-    await applyAgent(host.url, model.url);
+    await applyAgents(host, TOKENS.adminToken, [agentOf(model.url)]);
     const stage: Stage = {
       options,
       homeserver,
@@ -109,16 +109,10 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   }
 }
 
-async function applyAgent(url: string, modelUrl: string): Promise<void> {
-  const backend = { use: "openai", baseUrl: modelUrl, model: "m" };
-  const turns = { eventAge: 86_400, replyAge: 86_400, queue: 1_000, turnsAtOnce: 500 };
-  const answer = await fetch(`${url}/admin/agents`, {
-    method: "PUT",
-    headers: { authorization: `Bearer ${TOKENS.adminToken}` },
-    body: JSON.stringify({ agents: [{ id: "echo", name: "Echo", backend, turns }] }),
-  });
-  if (!answer.ok) throw new Error(await answer.text());
-}
+const agentOf = (modelUrl: string) => ({
+  ...{ id: "echo", name: "Echo", backend: { use: "openai", baseUrl: modelUrl, model: "m" } },
+  turns: { eventAge: 86_400, replyAge: 86_400, queue: 1_000, turnsAtOnce: 500 },
+});
 
 /** Each ghost is in its room by an invitation of the bridge's own following, so that the bridge knows who is where. */
 async function enterRooms({ homeserver, rooms, asked }: Stage): Promise<void> {

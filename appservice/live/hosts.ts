@@ -38,6 +38,16 @@ export const freePort = (): Promise<number> =>
     });
   });
 
+/** Gives a running host its agents, as `troupe apply` does. */
+export async function applyAgents({ url }: { url: string }, adminToken: string, agents: object[]): Promise<void> {
+  const answer = await fetch(`${url}/admin/agents`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${adminToken}` },
+    body: JSON.stringify({ agents }),
+  });
+  if (!answer.ok) throw new Error(`The agents were refused: ${await answer.text()}`);
+}
+
 export const startHost = (kind: HostKind, settings: HostSettings): Promise<RunningHost> =>
   kind === "node" ? startNode(settings) : startWorker(settings);
 

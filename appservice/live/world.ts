@@ -6,7 +6,7 @@ import { stringify } from "yaml";
 import { registrationShape } from "#core/protocol/registration.ts";
 import { installSynapse, registerUser, type Synapse, startSynapse } from "../playground/synapse.ts";
 import { type LiveClient, liveClient } from "./client.ts";
-import { freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
+import { applyAgents, freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
 
 export const SERVER_NAME = "live.localhost";
 const NAMESPACE = { serverName: SERVER_NAME, ghostPrefix: "agent_", botLocalpart: "troupe" };
@@ -90,7 +90,6 @@ export async function openWorld(kind: HostKind, agents: object[], env: Record<st
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  const applied = await world.admin("agents", { method: "PUT", body: JSON.stringify({ agents }) });
-  if (!applied.ok) throw new Error(`The agents were not taken: ${await applied.text()}`);
+  await applyAgents(world.host, world.settings.adminToken, agents);
   return world;
 }

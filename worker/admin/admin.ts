@@ -2,6 +2,7 @@
 import { type Context, Hono } from "hono";
 import { type Agent, AgentList } from "#core/agent.ts";
 import type { Backends, Clock, LaneId, Ledger, Log } from "#ports";
+import { type IsOperator, refusalOf } from "./operator.ts";
 
 interface Needs {
   ledger: Ledger;
@@ -9,8 +10,7 @@ interface Needs {
   ring: (lanes: readonly LaneId[]) => Promise<void>;
   backends: Backends;
   applyAgents: (agents: readonly Agent[]) => Promise<void>;
-  /** Undefined when no token is configured. */
-  isOperator: ((given: string | undefined) => Promise<boolean>) | undefined;
+  isOperator: IsOperator;
   log: Log;
 }
 
@@ -20,11 +20,8 @@ const TURN_ID_LENGTH = 24;
 export function admin({ ledger, clock, ring, backends, applyAgents, isOperator, log }: Needs): Hono {
   const app = new Hono();
   app.use("/admin/*", async (c, next) => {
-    if (!isOperator) return refuse(c, 403, ["The operator API is closed: set ADMIN_TOKEN to open it."]);
-    const given = c.req.header("authorization")?.match(/^Bearer (.+)$/i)?.[1];
-    if (given === undefined) return refuse(c, 401, ["The ADMIN_TOKEN is missing: send it as a bearer token."]);
-    if (!(await isOperator(given))) return refuse(c, 403, ["The ADMIN_TOKEN is wrong."]);
-    return next();
+    const refusal = await refusalOf(isOperator, c);
+    return refusal ? refuse(c, refusal.status, [refusal.sentence]) : next();
   });
 
   app.put("/admin/agents", async (c) => {

@@ -1,6 +1,7 @@
 /** Whether all is well (`/health`, open), and in figures (`/metrics`, for the operator). */
 import { Hono } from "hono";
 import type { Clock, Figures, Ledger, Log } from "#ports";
+import { type IsOperator, refusalOf } from "./operator.ts";
 
 interface Needs {
   ledger: Ledger;
@@ -8,7 +9,7 @@ interface Needs {
   log: Log;
   /** What the homeserver was like when it was last asked; undefined before the first time. */
   homeserver: () => Promise<{ reachable: boolean; atMs: number } | undefined>;
-  isOperator: ((given: string | undefined) => Promise<boolean>) | undefined;
+  isOperator: IsOperator;
   /** Prometheus' text, or the same as JSON where no scraper comes by. */
   format: "prometheus" | "json";
 }
@@ -29,10 +30,8 @@ export function health({ ledger, clock, log, homeserver, isOperator, format }: N
     }
   });
   app.get("/metrics", async (c) => {
-    if (!isOperator) return c.text("Closed: set ADMIN_TOKEN to open it.\n", 403);
-    const given = c.req.header("authorization")?.match(/^Bearer (.+)$/i)?.[1];
-    if (given === undefined) return c.text("The ADMIN_TOKEN is missing: send it as a bearer token.\n", 401);
-    if (!(await isOperator(given))) return c.text("The ADMIN_TOKEN is wrong.\n", 403);
+    const refusal = await refusalOf(isOperator, c);
+    if (refusal) return c.text(`${refusal.sentence}\n`, refusal.status);
     const [figures, verdicts, state] = await Promise.all([
       ledger.figures(clock.now()),
       ledger.verdicts(),

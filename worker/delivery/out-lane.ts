@@ -31,7 +31,6 @@ export function outLane(needs: Needs): Work {
       if (!(await send(needs, lease, row))) break;
       if (sendFloorMs > 0) await clock.sleep(sendFloorMs, lost);
     }
-    return { idle: true };
   };
 }
 

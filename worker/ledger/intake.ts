@@ -1,6 +1,6 @@
 /** What was pushed, remembered once. */
 import { type EventId, RoomId } from "#core/protocol/ids.ts";
-import type { Intake, Ledger, StoredDeadLetter } from "#ports";
+import type { DeadLetter, Intake, Ledger, StoredDeadLetter } from "#ports";
 import { cutRaw, jsonLists, storable } from "./bulk.ts";
 import { type Database, type Sql, sql } from "./database.ts";
 
@@ -27,6 +27,11 @@ export function intake(database: Database): Pick<Ledger, "accept" | "addDeadLett
         SELECT id, kind, reason, raw, created_at_ms AS createdAtMs FROM dead_letters ORDER BY id DESC LIMIT ${limit}`),
   };
 }
+
+/** What is given up with something else, and only if that is. */
+export const insertDeadLetter = ({ kind, reason, raw }: DeadLetter, guard: Sql): Sql => sql`
+  INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
+  SELECT ${kind}, ${reason}, ${cutRaw(raw)}, ${Date.now()} WHERE ${guard}`;
 
 function remembering({ bulk }: Database, pushed: Intake): Sql[] {
   const { transactionId, deadLetters, nowMs } = pushed;

@@ -1,8 +1,9 @@
 /** The out lane's rows: frozen requests and what became of them. */
 import { AgentId, EventId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger, OutboxRow } from "#ports";
-import { cutRaw, storable } from "./bulk.ts";
+import { storable } from "./bulk.ts";
 import { countOfLast, type Database, held, type Sql, sql } from "./database.ts";
+import { insertDeadLetter } from "./intake.ts";
 
 /** One statement a row: a body may have 60 kB, and a list of them more than a parameter may. */
 export const insertFrozen = (rows: readonly OutboxRow[], guard: Sql): Sql[] =>
@@ -67,11 +68,8 @@ export function outboxRows({
       const ending = sql`
         UPDATE outbox SET state = ${end.state}, event_id = ${eventId}, body = '' WHERE ${mine} RETURNING seq`;
       if (end.state === "sent") return (await all(ending)).length === 1;
-      const { kind, reason, raw } = end.deadLetter;
       const results = await atomic([
-        sql`
-          INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
-          SELECT ${kind}, ${reason}, ${cutRaw(raw)}, ${Date.now()} WHERE EXISTS (SELECT 1 FROM outbox WHERE ${mine})`,
+        insertDeadLetter(end.deadLetter, sql`EXISTS (SELECT 1 FROM outbox WHERE ${mine})`),
         ending,
       ]);
       return countOfLast(results) === 1;

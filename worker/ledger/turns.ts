@@ -2,8 +2,9 @@
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Turn, TurnEnding } from "#core/turn.ts";
 import type { ControlKind, Lack, Lease, Ledger } from "#ports";
-import { cutRaw, storable } from "./bulk.ts";
+import { storable } from "./bulk.ts";
 import { countOfLast, type Database, held, nameOf, type Sql, sql } from "./database.ts";
+import { insertDeadLetter } from "./intake.ts";
 import { insertFrozen } from "./outbox.ts";
 
 const OPEN = sql`state IN ('queued', 'running')`;
@@ -185,14 +186,7 @@ const endable = (lease: Lease, turnId: string): Sql =>
   sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND state <> 'delivered') AND ${held(lease)}`;
 
 const letters = (lack: Lack | undefined, guard: Sql): Sql[] =>
-  lack?.deadLetter
-    ? [
-        sql`
-          INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
-          SELECT ${lack.deadLetter.kind}, ${lack.deadLetter.reason}, ${cutRaw(lack.deadLetter.raw)}, ${Date.now()}
-          WHERE ${guard}`,
-      ]
-    : [];
+  lack?.deadLetter ? [insertDeadLetter(lack.deadLetter, guard)] : [];
 
 function turnOf(row: Row): Turn {
   return {

@@ -24,9 +24,9 @@ export function roomLane(needs: Needs): Work {
   return async (running) => {
     for (;;) {
       const events = await needs.ledger.nextEvents(running.lease, EVENTS_MAX);
-      if (events.length === 0 || (await several(needs, running, events)) === "lost") return { idle: true };
+      if (events.length === 0 || (await several(needs, running, events)) === "lost") return;
       // Whether there is more by now the pump asks, after the lane was let go.
-      if (events.length < EVENTS_MAX) return { idle: true };
+      if (events.length < EVENTS_MAX) return;
     }
   };
 }
@@ -42,11 +42,12 @@ async function several(needs: Needs, running: Running, events: readonly WaitingE
     const verdict = gate(waiting.event, facts);
     if (verdict.kind === "ignore")
       needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
-    if (verdict.kind === "ignore" && members.length === 0 && !(await isProof(needs, waiting, facts))) {
+    const news: News = { members, ...(await proofIn(needs, waiting, facts)) };
+    if (verdict.kind === "ignore" && members.length === 0 && !news.confirmed) {
       ignored.push({ seq: waiting.seq, reason: verdict.reason });
       continue;
     }
-    if (!(await flush()) || !(await conclude(needs, running, waiting, verdict, facts, members))) return "lost";
+    if (!(await flush()) || !(await conclude(needs, running, waiting, verdict, facts, news))) return "lost";
     // Who is in the room may have changed, and a join read events back that come before those in hand.
     look.forget();
     if (verdict.kind === "join") return "on";
@@ -54,18 +55,21 @@ async function several(needs: Needs, running: Running, events: readonly WaitingE
   return (await flush()) ? "on" : "lost";
 }
 
+/** What an event tells beside its verdict. */
+type News = Pick<Decision, "members" | "confirmed">;
+
 async function conclude(
   needs: Needs,
   { lease }: Running,
   waiting: WaitingEvent,
   verdict: Verdict,
   facts: Facts,
-  members: Decision["members"],
+  news: News,
 ): Promise<boolean> {
   const acted = await act(needs, waiting, verdict, facts);
   // A join has just read who is in the room; that its ghost was invited is old news by then.
-  const news = acted.reason === "join" ? [] : members;
-  if (!(await needs.ledger.decide(lease, waiting, { ...acted, members: news }))) return false;
+  const members = acted.reason === "join" ? [] : news.members;
+  if (!(await needs.ledger.decide(lease, waiting, { ...acted, ...news, members }))) return false;
   const begun = acted.turns.filter(({ ending }) => ending === undefined);
   const sessions = [...begun.map((turn) => turn.session), ...acted.controls.map(({ session }) => session)];
   const lanes = new Set([
@@ -78,9 +82,14 @@ async function conclude(
 }
 
 /** Our own event came back: that proves a send whose answer was lost. Most answers were not. */
-async function isProof({ ledger }: Needs, { event }: WaitingEvent, { senderIsOurs }: Facts): Promise<boolean> {
+async function proofIn(
+  { ledger }: Needs,
+  { event }: WaitingEvent,
+  { senderIsOurs }: Facts,
+): Promise<Pick<Decision, "confirmed">> {
   const key = senderIsOurs ? keyOfOwn(event) : undefined;
-  return key !== undefined && (await ledger.outboxRow(key))?.state === "frozen";
+  if (key === undefined || (await ledger.outboxRow(key))?.state !== "frozen") return {};
+  return { confirmed: { key, userId: event.sender, eventId: event.event_id } };
 }
 
 /** Who is in a room, asked once for events that follow each other. */
@@ -171,7 +180,7 @@ async function act(
   const none = { turns: [], controls: [], notices: [] };
   switch (verdict.kind) {
     case "ignore":
-      return { ...none, reason: verdict.reason, ...proof(waiting, facts) };
+      return { ...none, reason: verdict.reason };
     case "join":
       return { ...none, reason: await join(needs, waiting, verdict.agent) };
     case "stop": {
@@ -193,9 +202,4 @@ async function act(
     default:
       return unreachable(verdict);
   }
-}
-
-function proof({ event }: WaitingEvent, { senderIsOurs }: Facts): Pick<Decision, "confirmed"> {
-  const key = senderIsOurs ? keyOfOwn(event) : undefined;
-  return key === undefined ? {} : { confirmed: { key, userId: event.sender, eventId: event.event_id } };
 }

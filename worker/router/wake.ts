@@ -32,34 +32,32 @@ export async function wake(
 }
 
 /** A turn that is over already. Nobody is asked about it, but its agent remembers it. */
-export const asContext = (
-  { clock }: WakeNeeds,
-  { event }: WaitingEvent,
-  agent: AgentId,
-  { ageMs, joinedCount }: Facts,
-): NewTurn => ({
-  ...newTurn({
-    ...{ agent, event, text: promptText(event), direct: joinedCount === 2, thread: asks(event).threadRoot },
-    ...{ askedAtMs: clock.now() - ageMs, notBeforeMs: 0 },
-  }),
+export const asContext = ({ clock }: WakeNeeds, waiting: WaitingEvent, agent: AgentId, facts: Facts): NewTurn => ({
+  ...turnFor(waiting, agent, facts, clock.now()),
   ending: "context",
 });
 
+const turnFor = ({ event }: WaitingEvent, agent: AgentId, { ageMs, joinedCount }: Facts, nowMs: number): NewTurn =>
+  newTurn({
+    ...{ agent, event, text: promptText(event), direct: joinedCount === 2, thread: asks(event).threadRoot },
+    ...{ askedAtMs: nowMs - ageMs, notBeforeMs: 0 },
+  });
+
 async function wakeOne(
   { ledger, clock, delivery }: WakeNeeds,
-  { event }: WaitingEvent,
+  waiting: WaitingEvent,
   id: AgentId,
-  { ageMs, joinedCount }: Facts,
+  facts: Facts,
 ): Promise<Woken> {
   const agent = await ledger.agent(id);
-  const nowMs = clock.now();
-  const turn = newTurn({
-    ...{ agent: id, event, text: promptText(event), direct: joinedCount === 2, thread: asks(event).threadRoot },
-    askedAtMs: nowMs - ageMs,
-    notBeforeMs: agent && agent.turns.debounce > 0 ? nowMs + agent.turns.debounce * 1_000 : 0,
-  });
   const none: Woken = { turns: [], controls: [], notices: [] };
   if (!agent) return none;
+  const nowMs = clock.now();
+  const { debounce } = agent.turns;
+  const turn = {
+    ...turnFor(waiting, id, facts, nowMs),
+    notBeforeMs: debounce > 0 ? nowMs + debounce * 1_000 : 0,
+  };
   const { count, oldest } = await ledger.waitingIn(turn.session);
   if (count >= agent.turns.queue) {
     const { roomId, threadRoot } = turn;

@@ -3,7 +3,9 @@
  * hold is read off the finished bytes by rules written down here a second time, and not off the way they were made: so
  * a doubled key, a flipped byte and two mischiefs that cancel each other out need no special case.
  */
+
 import { EVENT_DEPTH_MAX } from "#core/protocol/transaction.ts";
+import { Dice } from "./chance.ts";
 
 export interface Mangled {
   seed: number;
@@ -39,29 +41,6 @@ export const ROOMS = [
   `!${"é".repeat(127)}`,
   "!V12OpaqueWithoutServer",
 ] as const;
-
-/** A generator of small numbers that is the same everywhere: mulberry32. */
-class Dice {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = (seed * 0x9e3779b1) | 0;
-  }
-  /** From 0 up to below `limit`. */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return Math.floor((((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32) * limit);
-  }
-  oneIn(count: number): boolean {
-    return this.below(count) === 0;
-  }
-  pick<T>(list: readonly T[]): T {
-    const picked = list[this.below(list.length)];
-    if (picked === undefined) throw new Error("nothing to pick from");
-    return picked;
-  }
-}
 
 const encoder = new TextEncoder();
 

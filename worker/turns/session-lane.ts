@@ -33,10 +33,10 @@ export function sessionLane(needs: Needs): Work {
   return async (running) => {
     for (;;) {
       const current = await needs.ledger.currentTurn(running.lease);
-      if (!current || running.lost.aborted) return { idle: true };
+      if (!current || running.lost.aborted) return;
       const { turn, told } = current;
       if (told && turn.state !== "answered" && (await heard(needs, running, turn))) continue;
-      if ((await take(needs, running, turn)) === "rest") return { idle: true };
+      if ((await take(needs, running, turn)) === "rest") return;
     }
   };
 }
@@ -56,7 +56,8 @@ async function take(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   const next = step(turn, {
     nowMs: needs.clock.now(),
     turns: agent?.turns,
-    idempotent: agent !== undefined && isIdempotent(needs, agent),
+    // Looked up only where it decides anything: most turns have shown nothing yet.
+    idempotent: turn.shown !== undefined && agent !== undefined && isIdempotent(needs, agent),
   });
   return agent && next.do !== "giveUp"
     ? act(needs, running, turn, agent, next)

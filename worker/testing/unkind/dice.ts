@@ -2,6 +2,7 @@
  * What may go wrong and how often, and the dice that decide: seeded, so that a run that found something can be had again
  * as far as the timing of the other side allows.
  */
+import { mulberry32 } from "../chance.ts";
 
 /** Chances are from 0 (never) to 1 (always). */
 export interface Unkindness {
@@ -60,17 +61,6 @@ export function dice(seed: number, unkindness: Unkindness): Dice {
     falls: (name) => thrown.unkindness[name] > 0 && random() < thrown.unkindness[name],
   };
   return thrown;
-}
-
-/** Tommy Ettinger's mulberry32: small, and good enough for dice. */
-export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 export interface Counts {
