@@ -38,11 +38,16 @@ export async function openLedger(config: Config): Promise<OpenLedger> {
 export function fileLedger(path: string, namespace: Namespace): OpenLedger {
   migrateFile(path, MIGRATIONS);
   const [durable, relaxed] = [openFile(path, "FULL"), openFile(path, "NORMAL")];
-  const { accept, ignore, ended, setAgents, setGhost, addDeadLetter } = createLedger({ ...durable, namespace });
+  const { accept, ignore, ended, setGhost, addDeadLetter, ...kept } = createLedger({ ...durable, namespace });
+  // What an operator or an admin was told is done.
+  const { setConfiguration, setAgents, putAgent, removeAgent, setRoomLayer } = kept;
+  const { approve, allow, deny, addInviteCode, useInviteCode } = kept;
   return {
     ledger: {
       ...createLedger({ ...relaxed, namespace }),
-      ...{ accept, ignore, ended, setAgents, setGhost, addDeadLetter },
+      ...{ accept, ignore, ended, setGhost, addDeadLetter },
+      ...{ setConfiguration, setAgents, putAgent, removeAgent, setRoomLayer },
+      ...{ approve, allow, deny, addInviteCode, useInviteCode },
     },
     close() {
       relaxed.close();

@@ -1,6 +1,6 @@
 /** The part of the ledger's contract about what must never be written: by a late owner, or by half of a batch. */
 import { describe, expect, test } from "vitest";
-import { Agent } from "#core/agent.ts";
+import type { AgentSpec } from "#core/agent.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
 import type { Turn, WaitingEvent } from "#core/turn.ts";
 import type { DeadLetter, Lease, Ledger } from "#ports";
@@ -8,6 +8,7 @@ import { anEvent } from "#testing/events.ts";
 import {
   aDecision,
   aRow,
+  aSpec,
   aTurn,
   CAPS,
   currentTurn,
@@ -45,7 +46,7 @@ const NOTHING = null as unknown as string;
 
 /** Everything a late owner could spoil: two turns (one answered), a stop, a frozen row, an undecided event. */
 async function world(ledger: Ledger): Promise<World> {
-  await ledger.setAgents([Agent.parse({ id: "echo", name: "Echo", backend: { use: "echo" } })], NOW);
+  await ledger.setAgents([aSpec("echo")]);
   const open = aTurn({ id: "open" });
   await queued(ledger, open, aTurn({ id: "behind" }));
   await decided(ledger, {
@@ -73,8 +74,8 @@ async function seen(ledger: Ledger, { held }: World) {
   return {
     undecided: (await ledger.nextEvents(held.room, 10)).length,
     verdicts: await ledger.verdicts(),
-    sessions: await ledger.openSessions(ROOM, undefined),
-    facts: await ledger.roomFacts(ROOM, undefined),
+    sessions: await ledger.openSessions(ROOM, undefined, [ECHO]),
+    room: await ledger.room(ROOM),
     turn: await currentTurn(ledger, held.session),
     due: [await dueAt(ledger, SESSION_LANE), await dueAt(ledger, "session:mx.echo.2"), await dueAt(ledger, OUT_LANE)],
     row: await ledger.nextOut(held.out),
@@ -167,7 +168,7 @@ const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<un
   ],
   [
     "setAgents",
-    (ledger) => ledger.setAgents([{ id: NOTHING, name: "x", backend: { use: "echo" } } as unknown as Agent], NOW),
+    (ledger) => ledger.setAgents([{ id: NOTHING, name: "x", backend: { use: "echo" } } as unknown as AgentSpec]),
   ],
 ];
 

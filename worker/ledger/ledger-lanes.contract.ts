@@ -1,21 +1,24 @@
 /** The part of the ledger's contract about what a room, a session and an outbox lane read and write. */
 import { describe, expect, test } from "vitest";
-import { Agent } from "#core/agent.ts";
-import { AgentId, EventId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger, Membership } from "#ports";
+import { EventId, RoomId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports";
 import { anEvent } from "#testing/events.ts";
 import {
   aDecision,
   aRow,
+  aSpec,
   aTurn,
   CAPS,
   currentTurn,
   decided,
   dueAt,
   ECHO,
+  ghost,
   leaseOf,
+  member,
   NOW,
   OUT_LANE,
+  presentIds,
   queued,
   ROOM,
   ROOM_LANE,
@@ -27,16 +30,7 @@ import {
 type Make = () => Promise<Ledger>;
 
 const THREAD = EventId.parse("$thread");
-const ids = (...names: string[]) => names.map((name) => AgentId.parse(name));
-const member = (userId: string, membership: Membership["membership"] = "join"): Membership => ({
-  userId: UserId.parse(userId),
-  membership,
-});
-const setAgents = (ledger: Ledger, ...names: string[]) =>
-  ledger.setAgents(
-    names.map((id) => Agent.parse({ id, name: id, backend: { use: "echo" } })),
-    NOW,
-  );
+const setAgents = (ledger: Ledger, ...names: string[]) => ledger.setAgents(names.map((id) => aSpec(id)));
 
 export function roomContract(make: Make): void {
   describe("the room lane", () => {
@@ -67,8 +61,8 @@ export function roomContract(make: Make): void {
       await decided(ledger, { turns: [aTurn({ session: "mx.echo.3", threadRoot: THREAD })] });
       await decided(ledger, { turns: [aTurn({ session: "mx.echo.2" })] });
       await ledger.answered(lease, answered.id, { kind: "reply", markdown: "hi" }, []);
-      expect(await ledger.openSessions(ROOM, undefined)).toEqual(["mx.echo.2"]);
-      expect(await ledger.openSessions(ROOM, THREAD)).toEqual(["mx.echo.3"]);
+      expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toEqual(["mx.echo.2"]);
+      expect(await ledger.openSessions(ROOM, THREAD, [ECHO])).toEqual(["mx.echo.3"]);
     });
   });
   describe("facts about a room", () => factsContract(make));
@@ -105,7 +99,7 @@ function decideContract(make: Make): void {
     const session = await leaseOf(ledger, SESSION_LANE);
     expect(await currentTurn(ledger, session)).toMatchObject({ ...turns[0], state: "queued", attempt: 0, failures: 0 });
     expect(await told(ledger, session)).toEqual(["stop"]);
-    expect((await ledger.roomFacts(ROOM, undefined)).joinedAgents).toEqual(["echo"]);
+    expect(await presentIds(ledger)).toEqual(["echo"]);
     expect((await ledger.dueLanes(NOW, 10)).sort()).toEqual(["session:mx.echo.2"]);
   });
 
@@ -114,7 +108,7 @@ function decideContract(make: Make): void {
     const turn = aTurn();
     await queued(ledger, turn);
     await decided(ledger, { turns: [{ ...turn, id: "another", session: "mx.echo.9" }] });
-    expect(await ledger.openSessions(ROOM, undefined)).toEqual([turn.session]);
+    expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toEqual([turn.session]);
   });
 
   test("hundreds of turns, memberships and stops fit into one decision", async () => {
@@ -125,9 +119,9 @@ function decideContract(make: Make): void {
       members: range.map((index) => member(`@person${index}:hs.test`)),
       controls: range.map((index) => ({ session: `s${index}`, kind: "stop" as const })),
     });
-    expect(await ledger.openSessions(ROOM, undefined)).toHaveLength(300);
+    expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toHaveLength(300);
     expect(await told(ledger, await leaseOf(ledger, "session:s299"))).toEqual(["stop"]);
-    expect((await ledger.roomFacts(ROOM, [])).joinedCount).toBe(3);
+    expect((await ledger.room(ROOM)).joinedCount).toBe(3);
   });
 
   test("half a surrogate pair or a NUL in a prompt or a reply costs that character and nothing else", async () => {
@@ -148,42 +142,31 @@ function decideContract(make: Make): void {
 }
 
 function factsContract(make: Make): void {
-  test("only joined agents of ours count, and no retired one", async () => {
+  test("only joined agents of ours are present, in the order of their ids, and no retired one", async () => {
     const ledger = await make();
-    await setAgents(ledger, "echo", "guide", "left", "retired");
-    await setAgents(ledger, "echo", "guide", "left");
+    await setAgents(ledger, "a", "a-b", "left", "retired");
+    await setAgents(ledger, "a", "a-b", "left");
     await ledger.setMembers(ROOM, [
-      ...["echo", "retired", "nobody"].map((id) => member(`@agent_${id}:hs.test`)),
-      ...[member("@agent_guide:elsewhere.test"), member("@agent_left:hs.test", "leave"), member("@agent_:hs.test")],
-      ...[member("@agent_guide:evil:hs.test"), member("@echo:hs.test")],
+      ...["a", "retired", "nobody", "a-b"].map((id) => ghost(id)),
+      ...[member("@agent_a:elsewhere.test"), ghost("left", "leave"), member("@agent_:hs.test")],
+      ...[member("@agent_a:evil:hs.test"), member("@a:hs.test")],
     ]);
-    expect((await ledger.roomFacts(ROOM, undefined)).joinedAgents).toEqual(["echo"]);
-    const asked = ids("echo", "guide", "left", "retired", "nobody");
-    expect((await ledger.roomFacts(ROOM, asked)).joinedAgents).toEqual(["echo"]);
-  });
-
-  test("unasked, two agents are named; asked for, all of them", async () => {
-    const ledger = await make();
-    await setAgents(ledger, "a", "b", "c");
-    await ledger.setMembers(
-      ROOM,
-      ["a", "b", "c"].map((id) => member(`@agent_${id}:hs.test`)),
-    );
-    expect((await ledger.roomFacts(ROOM, undefined)).joinedAgents).toHaveLength(2);
-    expect((await ledger.roomFacts(ROOM, ids("c", "a", "b"))).joinedAgents).toEqual(["a", "b", "c"]);
-    expect((await ledger.roomFacts(ROOM, [])).joinedAgents).toEqual([]);
+    expect(await presentIds(ledger)).toEqual(["a", "a-b"]);
+    const [first] = (await ledger.room(ROOM)).present;
+    expect(first).toMatchObject({ userId: "@agent_a:hs.test", invitedDirectly: false, agent: aSpec("a") });
+    expect(await presentIds(ledger, RoomId.parse("!other"))).toEqual([]);
   });
 
   test("joined members are counted up to three, in this room only", async () => {
     const ledger = await make();
     const people = ["a", "b", "c", "d"].map((name) => member(`@${name}:hs.test`));
-    expect((await ledger.roomFacts(ROOM, undefined)).joinedCount).toBe(0);
+    expect((await ledger.room(ROOM)).joinedCount).toBe(0);
     await ledger.setMembers(ROOM, [...people.slice(0, 2), member("@invited:hs.test", "invite")]);
-    expect((await ledger.roomFacts(ROOM, undefined)).joinedCount).toBe(2);
+    expect((await ledger.room(ROOM)).joinedCount).toBe(2);
     await decided(ledger, { members: people }, { room_id: "!other" });
-    expect((await ledger.roomFacts(ROOM, undefined)).joinedCount).toBe(2);
+    expect((await ledger.room(ROOM)).joinedCount).toBe(2);
     await ledger.setMembers(ROOM, people);
-    expect((await ledger.roomFacts(ROOM, undefined)).joinedCount).toBe(3);
+    expect((await ledger.room(ROOM)).joinedCount).toBe(3);
   });
 
   test("a membership read anew replaces what was known, however large the room", async () => {
@@ -192,7 +175,7 @@ function factsContract(make: Make): void {
     await ledger.setMembers(ROOM, [member("@agent_echo:hs.test")]);
     const crowd = Array.from({ length: 20_000 }, (_, index) => member(`@person${index}:${"x".repeat(60)}.test`));
     await ledger.setMembers(ROOM, [...crowd, member("@agent_guide:hs.test")]);
-    expect((await ledger.roomFacts(ROOM, ids("echo", "guide"))).joinedAgents).toEqual(["guide"]);
+    expect(await presentIds(ledger)).toEqual(["guide"]);
   });
 
   test("the agent who wrote an event is known by the event, while it is not retired", async () => {
@@ -202,10 +185,11 @@ function factsContract(make: Make): void {
     const lease = await leaseOf(ledger, OUT_LANE);
     await ledger.freeze(lease, [aRow()]);
     await ledger.ended(lease, (await ledger.nextOut(lease))?.seq ?? -1, { state: "sent", eventId });
-    expect((await ledger.roomFacts(ROOM, undefined, eventId)).repliedAgent).toBe(ECHO);
-    expect(await ledger.roomFacts(ROOM, undefined, THREAD)).not.toHaveProperty("repliedAgent");
+    const target = (of: EventId) => ledger.sender(ROOM, { sender: aTurn().prompt.sender, target: of });
+    expect((await target(eventId)).repliedAgent).toBe(ECHO);
+    expect(await target(THREAD)).not.toHaveProperty("repliedAgent");
     await setAgents(ledger);
-    expect(await ledger.roomFacts(ROOM, undefined, eventId)).not.toHaveProperty("repliedAgent");
+    expect(await target(eventId)).not.toHaveProperty("repliedAgent");
   });
 }
 

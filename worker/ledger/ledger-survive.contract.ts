@@ -102,6 +102,21 @@ function waitingContract(make: Make): void {
     expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 1, oldest: running.id });
   });
 
+  test("a prompt that is taken back is told nobody any more, once it was answered", async () => {
+    const ledger = await make();
+    const event = anEvent();
+    const turn = aTurn({ prompt: { ...aTurn().prompt, eventId: event.event_id, text: "my secret" } });
+    await decided(ledger, { turns: [turn] }, event);
+    const lease = await leaseOf(ledger, SESSION_LANE);
+    await ledger.answered(lease, turn.id, { kind: "reply", markdown: "I keep it" }, []);
+    await ledger.delivered(lease, turn.id);
+    expect(await ledger.event(event.event_id)).toBeDefined();
+    await decided(ledger, { redacted: event.event_id });
+    expect(await ledger.event(event.event_id)).toBeUndefined();
+    const [past] = await ledger.transcript("mx.echo.1", 5);
+    expect(past).toMatchObject({ prompt: { text: "(redacted)" }, reply: { markdown: "I keep it" } });
+  });
+
   test("are found by what asked them and by what they show", async () => {
     const ledger = await make();
     const turn = aTurn();

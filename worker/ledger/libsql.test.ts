@@ -1,5 +1,5 @@
 /** The ledger on a libSQL file: its contract, its migrations, and that it looks only at what is open. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, createClient } from "@libsql/client";
@@ -8,13 +8,42 @@ import { drizzle } from "drizzle-orm/libsql";
 import { migrate } from "drizzle-orm/libsql/migrator";
 import { getTableConfig, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { afterEach, describe, expect, test } from "vitest";
+import { AgentId, RoomId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
 import { anEvent } from "#testing/events.ts";
-import { aTurn, CAPS, currentTurn, leaseOf, NAMESPACE, NOW, queued, ROOM, SESSION_LANE } from "#testing/ledger-rows.ts";
+import {
+  aDecision,
+  aRow,
+  aTurn,
+  CAPS,
+  currentTurn,
+  ghost,
+  leaseOf,
+  NAMESPACE,
+  NOW,
+  queued,
+  ROOM,
+  ROOM_LANE,
+  SESSION_LANE,
+} from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { libsqlLedger } from "./drivers/libsql.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import * as schema from "./schema.ts";
+
+const GUIDE = AgentId.parse("guide");
+const [ALICE, EVENT] = [aTurn().prompt.sender, aTurn().prompt.eventId];
+const ROOM_LEASE = { lane: ROOM_LANE, fence: 1 };
+const EVERYTHING = aDecision({
+  turns: [aTurn()],
+  members: [{ ...ghost("guide", "invite"), direct: true }, ghost("echo", "leave")],
+  controls: [{ session: "mx.echo.1", kind: "stop" }],
+  notices: [aRow()],
+  redacted: EVENT,
+  state: { name: "A room" },
+  pairs: [{ agent: GUIDE, count: { sinceMs: 0, count: 1, restUntilMs: 0 } }],
+  thread: { root: EVENT, shared: true },
+});
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -27,7 +56,7 @@ ledgerContract("libSQL", async () => {
   return ledger;
 });
 
-async function openFile(): Promise<{ url: string; client: Client }> {
+async function openFile(migrationsFolder = "./migrations"): Promise<{ url: string; client: Client }> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-libsql-"));
   const url = `file:${join(folder, "troupe.db")}`;
   const client = createClient({ url });
@@ -36,7 +65,7 @@ async function openFile(): Promise<{ url: string; client: Client }> {
     rmSync(folder, { recursive: true, force: true });
   });
   await client.execute("PRAGMA journal_mode = WAL");
-  await migrate(drizzle(client), { migrationsFolder: "./migrations" });
+  await migrate(drizzle(client), { migrationsFolder });
   return { url, client };
 }
 
@@ -89,6 +118,56 @@ test("what one process answered, the next one finds in the file", async () => {
   expect(await before.delivered(lease, turn.id)).toBe(false);
 });
 
+/** The migrations an earlier version had, in a folder of their own. */
+function earlierMigrations(count: number): string {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-migrations-"));
+  closing.push(() => rmSync(folder, { recursive: true, force: true }));
+  cpSync("./migrations", folder, { recursive: true });
+  const journal = join(folder, "meta/_journal.json");
+  const { entries, ...rest } = JSON.parse(readFileSync(journal, "utf8"));
+  writeFileSync(journal, JSON.stringify({ ...rest, entries: entries.slice(0, count) }));
+  return folder;
+}
+
+test("what the version before stored can be read, and goes on", async () => {
+  const { client } = await openFile(earlierMigrations(2));
+  const { agent, id, roomId, prompt } = aTurn();
+  const turns = { whileBusy: "queue", debounce: 0, queue: 20, turnsAtOnce: 50, eventAge: 900, replyAge: 3_600 };
+  const echo = {
+    id: agent,
+    name: "Echo",
+    backend: { use: "echo" },
+    turns: { ...turns, firstText: 300, turnTime: 900 },
+  };
+  const event = anEvent();
+  await client.batch([
+    { sql: "INSERT INTO agents (id, agent, retired) VALUES (?, ?, 0)", args: [agent, JSON.stringify(echo)] },
+    {
+      sql: "INSERT INTO members (room_id, user_id, membership) VALUES (?, '@agent_echo:hs.test', 'join')",
+      args: [roomId],
+    },
+    {
+      sql: "INSERT INTO events (event_id, room_id, event, received_at_ms) VALUES (?, ?, ?, ?)",
+      args: [event.event_id, event.room_id, JSON.stringify(event), NOW],
+    },
+    {
+      sql: `INSERT INTO turns (id, session, agent, room_id, direct, event_id, sender, prompt, sent_at_ms, state, attempt,
+        not_before_ms) VALUES (?, 'mx.echo.1', ?, ?, 0, ?, ?, 'hello', 5, 'queued', 0, 0)`,
+      args: [id, agent, roomId, prompt.eventId, prompt.sender],
+    },
+  ]);
+  await migrate(drizzle(client), { migrationsFolder: "./migrations" });
+  const ledger = libsqlLedger(client, NAMESPACE);
+  expect(await ledger.agents()).toEqual([echo]);
+  expect((await ledger.room(ROOM)).present).toMatchObject([{ agent: echo, invitedDirectly: false }]);
+  const lease = await leaseOf(ledger, ROOM_LANE);
+  const [found] = await ledger.nextEvents(lease, 10);
+  expect(found && (await ledger.decide(lease, found, EVERYTHING))).toBe(true);
+  expect(await ledger.transcript("mx.echo.1", 10)).toEqual([]);
+  const current = await currentTurn(ledger, await leaseOf(ledger, SESSION_LANE));
+  expect(current).toMatchObject({ id, hop: 0, prompt: { text: "hello" } });
+});
+
 /** How SQLite would run each statement that `ask` sends. */
 async function plansOf(ask: (ledger: Ledger) => Promise<unknown>): Promise<string[]> {
   const { client } = await openFile();
@@ -115,7 +194,7 @@ const SESSION = { lane: SESSION_LANE, fence: 1 };
 
 describe("the cost of looking", () => {
   const whole =
-    /^SCAN (events|turns|outbox|members|agents|lanes)(?! USING (COVERING )?INDEX \w+_(undecided|open|running)$)/;
+    /^SCAN (events|turns|outbox|members|agents|lanes|threads|pairs|rooms|directs|settings|grants)(?! USING (COVERING )?INDEX \w+_(undecided|open|running)$)/;
 
   test("what is due is read off the indexes of what is open", async () => {
     const plans = await plansOf((ledger) => ledger.dueLanes(NOW, 10));
@@ -127,9 +206,26 @@ describe("the cost of looking", () => {
 
   test.for<[string, (ledger: Ledger) => Promise<unknown>]>([
     ["accept", (ledger) => ledger.accept({ transactionId: "1", events: [anEvent()], deadLetters: [], nowMs: NOW })],
-    ["roomFacts", (ledger) => ledger.roomFacts(ROOM, undefined, aTurn().prompt.eventId)],
-    ["roomFacts of agents asked about", (ledger) => ledger.roomFacts(ROOM, [aTurn().agent])],
-    ["openSessions", (ledger) => ledger.openSessions(ROOM, undefined)],
+    ["room", (ledger) => ledger.room(ROOM)],
+    ["presentIn", (ledger) => ledger.presentIn(ROOM, [ALICE], "guide")],
+    ["sender", (ledger) => ledger.sender(ROOM, { sender: ALICE, target: EVENT, threadRoot: EVENT, ownKey: "x" })],
+    ["wasSaid", (ledger) => ledger.wasSaid(ROOM, "hello", 0)],
+    ["pairs", (ledger) => ledger.pairs(ROOM, ALICE)],
+    ["hasPeople", (ledger) => ledger.hasPeople(ROOM, ALICE)],
+    ["ghostsIn", (ledger) => ledger.ghostsIn(ROOM, "", 10)],
+    ["replacedBy", (ledger) => ledger.replacedBy(ROOM, ALICE)],
+    ["decide", (ledger) => ledger.decide(ROOM_LEASE, { seq: 1, event: anEvent(), receivedAtMs: NOW }, EVERYTHING)],
+    ["ignore", (ledger) => ledger.ignore(ROOM_LEASE, [{ seq: 1, reason: "notice", about: GUIDE }])],
+    ["succeed", (ledger) => ledger.succeed(ROOM, RoomId.parse("!next"))],
+    ["setMembers", (ledger) => ledger.setMembers(ROOM, [ghost("guide")])],
+    ["epoch", (ledger) => ledger.epoch("mx.echo.1")],
+    ["event", (ledger) => ledger.event(EVENT)],
+    ["isFirst", (ledger) => ledger.isFirst({ session: "mx.echo.1", seq: 2 })],
+    ["chatter", (ledger) => ledger.chatter({ ...aTurn(), seq: 2 }, 10)],
+    ["verdictOf", (ledger) => ledger.verdictOf(EVENT)],
+    ["verdictsIn", (ledger) => ledger.verdictsIn(ROOM, 10)],
+    ["agent", (ledger) => ledger.agent(GUIDE, ROOM)],
+    ["openSessions", (ledger) => ledger.openSessions(ROOM, undefined, [GUIDE])],
     ["release", (ledger) => ledger.release({ lane: SESSION_LANE, fence: 1 })],
     ["transcript", (ledger) => ledger.transcript("mx.echo.1", 10)],
     ["delivered", (ledger) => ledger.delivered({ lane: SESSION_LANE, fence: 1 }, "turn")],

@@ -57,7 +57,8 @@ export function outboxRows({
         FROM outbox WHERE lane = ${lane} AND state = 'frozen' AND ${held(lease)} ORDER BY seq LIMIT 1`);
       if (!row) return undefined;
       const { turnId, agent, userId, askedAtMs, ...rest } = row;
-      const ids = { agent: AgentId.parse(agent), userId: UserId.parse(userId) };
+      // What the bot says is no agent's.
+      const ids = { agent: agent === "" ? (agent as AgentId) : AgentId.parse(agent), userId: UserId.parse(userId) };
       return { ...rest, ...ids, lane, ...(turnId === null ? {} : { turnId }), ...(askedAtMs ? { askedAtMs } : {}) };
     },
 

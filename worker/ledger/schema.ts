@@ -25,6 +25,8 @@ export const events = sqliteTable(
     /** NULL until the gate has decided. */
     verdict: text("verdict"),
     event: text("event").notNull(),
+    /** The agent the verdict is about. */
+    about: text("about"),
   },
   (table) => [
     uniqueIndex("events_event_id").on(table.eventId),
@@ -63,6 +65,9 @@ export const turns = sqliteTable(
     shown: text("shown"),
     /** Why there is no answer of the agent's. */
     ending: text("ending"),
+    /** How many agents have answered each other before this. */
+    hop: integer("hop").notNull().default(0),
+    answeredAtMs: integer("answered_at_ms").notNull().default(0),
   },
   (table) => [
     uniqueIndex("turns_id").on(table.id),
@@ -70,6 +75,7 @@ export const turns = sqliteTable(
     index("turns_session").on(table.session, table.seq),
     index("turns_open").on(table.session, table.seq).where(sql`state <> 'delivered'`),
     index("turns_running").on(table.agent).where(sql`state = 'running'`),
+    index("turns_said").on(table.roomId, table.seq).where(sql`reply IS NOT NULL`),
   ],
 );
 
@@ -131,12 +137,129 @@ export const controls = sqliteTable(
   (table) => [index("controls_session").on(table.session)],
 );
 
-export const agents = sqliteTable("agents", {
-  id: text("id").primaryKey(),
-  /** The whole agent as JSON. */
-  agent: text("agent").notNull(),
-  retired: integer("retired").notNull(),
+/** Of our own users: who was invited as to a direct chat, here or in a room that this one replaced, until they leave. */
+export const directs = sqliteTable(
+  "directs",
+  { roomId: text("room_id").notNull(), userId: text("user_id").notNull() },
+  (table) => [primaryKey({ columns: [table.roomId, table.userId] })],
+);
+
+export const rooms = sqliteTable(
+  "rooms",
+  {
+    roomId: text("room_id").primaryKey(),
+    /** The first of the rooms that replaced each other; its own id where it replaced none. */
+    origin: text("origin").notNull(),
+    /** A room's state as JSON, as far as anybody looks at it (core/policy/power.ts). */
+    state: text("state").notNull(),
+    /** The same as in the state, to be found by. */
+    replacement: text("replacement"),
+  },
+  (table) => [index("rooms_replaced").on(table.replacement).where(sql`replacement IS NOT NULL`)],
+);
+
+/** What operators wrote: `defaults`, `groups`, `room:<room id or alias>`; each as JSON. */
+export const settings = sqliteTable("settings", {
+  name: text("name").primaryKey(),
+  value: text("value").notNull(),
+  /** A room's layer by which agents may want to hear what they are not addressed by. */
+  attentive: integer("attentive").notNull().default(0),
 });
+
+/** The rooms that aliases of the configuration meant when they were looked up last. */
+export const aliases = sqliteTable(
+  "aliases",
+  { alias: text("alias").primaryKey(), roomId: text("room_id"), atMs: integer("at_ms").notNull() },
+  (table) => [index("aliases_room").on(table.roomId).where(sql`room_id IS NOT NULL`)],
+);
+
+/** Conversations that were begun anew: by the key before the first time, the seq of the event that did it. */
+export const epochs = sqliteTable("epochs", {
+  base: text("base").primaryKey(),
+  epoch: integer("epoch").notNull(),
+});
+
+/** Threads agents were woken in. Without an agent: more than one was. */
+export const threads = sqliteTable(
+  "threads",
+  {
+    roomId: text("room_id").notNull(),
+    root: text("root").notNull(),
+    agent: text("agent"),
+    holder: text("holder"),
+    shared: integer("shared").notNull(),
+    atMs: integer("at_ms").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.roomId, table.root] }), index("threads_at").on(table.atMs)],
+);
+
+/** How often machines woke agents lately. */
+export const pairs = sqliteTable(
+  "pairs",
+  {
+    roomId: text("room_id").notNull(),
+    sender: text("sender").notNull(),
+    agent: text("agent").notNull(),
+    sinceMs: integer("since_ms").notNull(),
+    count: integer("count").notNull(),
+    restUntilMs: integer("rest_until_ms").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.roomId, table.sender, table.agent] }),
+    index("pairs_since").on(table.sinceMs),
+  ],
+);
+
+/** Who asks to be let in, with the code they were given. */
+export const pairings = sqliteTable(
+  "pairings",
+  {
+    agent: text("agent").notNull(),
+    userId: text("user_id").notNull(),
+    code: text("code").notNull(),
+    atMs: integer("at_ms").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.agent, table.userId] }),
+    uniqueIndex("pairings_code").on(sql`code COLLATE NOCASE`),
+  ],
+);
+
+/** Who was let in. */
+export const grants = sqliteTable(
+  "grants",
+  { userId: text("user_id").notNull(), agent: text("agent").notNull(), atMs: integer("at_ms").notNull() },
+  (table) => [primaryKey({ columns: [table.userId, table.agent] })],
+);
+
+/** Codes that let in the first who says them. */
+export const inviteCodes = sqliteTable(
+  "invite_codes",
+  { agent: text("agent").notNull(), code: text("code").notNull(), atMs: integer("at_ms").notNull() },
+  (table) => [primaryKey({ columns: [table.agent, table.code] })],
+);
+
+export const agents = sqliteTable(
+  "agents",
+  {
+    id: text("id").primaryKey(),
+    /** The whole agent as it was written, as JSON. */
+    agent: text("agent").notNull(),
+    retired: integer("retired").notNull(),
+    /** Its id stands for many. */
+    family: integer("family").notNull().default(0),
+    /** With the defaults below it, it may want to hear what it is not addressed by. */
+    attentive: integer("attentive").notNull().default(0),
+    /** The name in lower case; empty in rows of before this was kept. */
+    nameKey: text("name_key").notNull().default(""),
+  },
+  (table) => [
+    // Each begins with what it is asked by, or SQLite may take any other of them whose condition holds.
+    index("agents_families").on(table.family, table.id).where(sql`family = 1 AND retired = 0`),
+    index("agents_attentive").on(table.attentive, table.id).where(sql`attentive = 1 AND retired = 0`),
+    index("agents_named").on(table.nameKey).where(sql`family = 0 AND retired = 0`),
+  ],
+);
 
 export const ghosts = sqliteTable("ghosts", {
   userId: text("user_id").primaryKey(),

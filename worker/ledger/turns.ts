@@ -11,7 +11,7 @@ const OPEN = sql`state IN ('queued', 'running')`;
 const COLUMNS = sql`
   id, seq, session, agent, room_id AS roomId, thread_root AS threadRoot, direct, event_id AS eventId, sender, prompt,
   sent_at_ms AS sentAtMs, asked_at_ms AS askedAtMs, state, attempt, failures, not_before_ms AS notBeforeMs, shown,
-  reply_kind AS replyKind, reply, ending`;
+  reply_kind AS replyKind, reply, ending, hop`;
 
 /** A turn as its row says it. */
 interface Row {
@@ -35,6 +35,7 @@ interface Row {
   replyKind: "reply" | "notice" | null;
   reply: string | null;
   ending: TurnEnding | null;
+  hop: number;
 }
 
 type Sessions = Pick<
@@ -79,7 +80,7 @@ export function sessions(database: Database): Sessions {
     async transcript(session, limit) {
       const rows = await all<Row>(sql`
         SELECT ${COLUMNS} FROM turns
-        WHERE session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late')) ORDER BY seq DESC LIMIT ${limit}`);
+        WHERE session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late', 'silent')) ORDER BY seq DESC LIMIT ${limit}`);
       return rows.map(turnOf);
     },
   };
@@ -164,7 +165,7 @@ function endings({ atomic }: Database): Pick<Sessions, "answered" | "endTurn"> {
         sql`
           UPDATE turns
           SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storable(reply.markdown)},
-            ending = ${lack?.ending ?? null}, not_before_ms = 0
+            ending = ${lack?.ending ?? null}, not_before_ms = 0, answered_at_ms = ${Date.now()}
           WHERE id = ${turnId} AND ${OPEN} AND ${held(lease)} RETURNING id`,
       ]);
       return countOfLast(results) === 1;
@@ -196,6 +197,7 @@ function turnOf(row: Row): Turn {
     agent: AgentId.parse(row.agent),
     roomId: RoomId.parse(row.roomId),
     direct: row.direct === 1,
+    hop: row.hop,
     prompt: {
       eventId: EventId.parse(row.eventId),
       sender: UserId.parse(row.sender),

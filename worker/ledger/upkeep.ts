@@ -2,12 +2,17 @@
 import { RoomId } from "#core/protocol/ids.ts";
 import type { Figures, Ledger } from "#ports";
 import { type Database, type Sql, sql } from "./database.ts";
+import { INVITE_CODE_MS, PAIRING_MS } from "./policy/pairing.ts";
 
 /** Rows of a kind that one step of forgetting looks at. */
 const PRUNED_MAX = 500;
 /** Events among which the active rooms are looked for. */
 const LATEST_EVENTS = 5_000;
 const MINUTE_MS = 60_000;
+/** The longest that a thread can be an agent's without a word of it (`sticky`). */
+const THREAD_MS = 30 * 24 * 60 * MINUTE_MS;
+/** A pair of machines that has been quiet for so long begins to be counted again. */
+const PAIR_MS = 60 * MINUTE_MS;
 
 type Upkeep = Pick<
   Ledger,
@@ -126,9 +131,24 @@ async function prune(database: Database, nowMs: number, keep: Parameters<Upkeep[
       DELETE FROM transactions
       WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${forgottenMs} RETURNING id`,
     sql`DELETE FROM buckets WHERE at_ms < ${nowMs - MINUTE_MS} RETURNING key`,
+    ...policyRows(nowMs),
   ]);
   return emptied + results.flat().length;
 }
+
+/** What was kept of people and threads, and means nothing any more. */
+const policyRows = (nowMs: number): Sql[] => [
+  sql`
+    DELETE FROM threads
+    WHERE rowid IN (SELECT rowid FROM threads WHERE at_ms < ${nowMs - THREAD_MS} ORDER BY at_ms LIMIT ${PRUNED_MAX})
+    RETURNING root`,
+  sql`
+    DELETE FROM pairs
+    WHERE rowid IN (SELECT rowid FROM pairs WHERE since_ms < ${nowMs - PAIR_MS} ORDER BY since_ms LIMIT ${PRUNED_MAX})
+    RETURNING agent`,
+  sql`DELETE FROM pairings WHERE at_ms <= ${nowMs - PAIRING_MS} RETURNING code`,
+  sql`DELETE FROM invite_codes WHERE at_ms <= ${nowMs - INVITE_CODE_MS} RETURNING code`,
+];
 
 /** Of decided events the content goes first; their ids stay, so that none of them is taken for new. */
 async function emptyContents({ all, atomic }: Database, beforeMs: number): Promise<number> {

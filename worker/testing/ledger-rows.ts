@@ -1,7 +1,8 @@
 /** What is put into a ledger; a test names only what matters to it. */
+import { AgentSpec } from "#core/agent.ts";
 import { AgentId, EventId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { NewTurn, Turn, WaitingEvent } from "#core/turn.ts";
-import type { Decision, LaneId, Lease, Ledger, OutboxRow } from "#ports";
+import type { Decision, LaneId, Lease, Ledger, Membership, OutboxRow } from "#ports";
 import { anEvent } from "./events.ts";
 
 export const NAMESPACE: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
@@ -15,6 +16,21 @@ const LEASE_MS = 30_000;
 
 let count = 0;
 
+/** An agent as an operator would write it; named after its id. */
+export const aSpec = (id: string, over: Record<string, unknown> = {}): AgentSpec =>
+  AgentSpec.parse({ id, name: id, backend: { use: "echo" }, ...over });
+
+export const member = (userId: string, membership: Membership["membership"] = "join"): Membership => ({
+  userId: UserId.parse(userId),
+  membership,
+});
+export const ghost = (id: string, membership: Membership["membership"] = "join"): Membership =>
+  member(`@agent_${id}:hs.test`, membership);
+
+/** Who is present, by their ids. */
+export const presentIds = async (ledger: Ledger, roomId = ROOM): Promise<string[]> =>
+  (await ledger.room(roomId)).present.map(({ agent }) => agent.id);
+
 export function aTurn(over: Partial<NewTurn> = {}): NewTurn {
   count++;
   return {
@@ -23,6 +39,7 @@ export function aTurn(over: Partial<NewTurn> = {}): NewTurn {
     agent: ECHO,
     roomId: ROOM,
     direct: false,
+    hop: 0,
     askedAtMs: NOW,
     notBeforeMs: 0,
     prompt: {

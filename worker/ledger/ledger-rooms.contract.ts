@@ -1,0 +1,266 @@
+/** The part of the ledger's contract about what is kept of rooms: state, threads, direct chats, successions. */
+import { describe, expect, test } from "vitest";
+import { NO_STATE, RoomState } from "#core/policy/power.ts";
+import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports";
+import { anEvent } from "#testing/events.ts";
+import { aDecision, aSpec, aTurn, decided, ECHO, ghost, member, queued, ROOM, waiting } from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const [ALICE, BOB] = [UserId.parse("@alice:hs.test"), UserId.parse("@bob:hs.test")];
+const [ROOT, GUIDE] = [EventId.parse("$root"), AgentId.parse("guide")];
+const [SECOND, THIRD] = [RoomId.parse("!second"), RoomId.parse("!third")];
+const LEVELS = { users: { "@a:b": 50 }, users_default: 0, state_default: 50, events: {} };
+
+export function roomsContract(make: Make): void {
+  describe("a room's state", () => stateContract(make));
+  describe("a thread", () => threadContract(make));
+  describe("a direct chat", () => directContract(make));
+  describe("a room that replaced another", () => successionContract(make));
+  describe("sessions", () => sessionsContract(make));
+}
+
+function stateContract(make: Make): void {
+  const stateOf = async (ledger: Ledger) => (await ledger.room(ROOM)).state;
+
+  test("changes key by key, and each key as a whole", async () => {
+    const ledger = await make();
+    const other = { ...LEVELS, users: { "@c:d": 100 } };
+    await decided(ledger, { state: { name: "half \ud83d, \0, 'it'" } });
+    await decided(ledger, { state: { levels: LEVELS } });
+    await decided(ledger, { state: { levels: other, encrypted: true } });
+    await decided(ledger, { state: {} });
+    await decided(ledger, { state: { name: "in another room" } }, { room_id: "!other" });
+    expect(await stateOf(ledger)).toEqual({
+      ...NO_STATE,
+      name: "half \ud83d, \0, 'it'",
+      encrypted: true,
+      levels: other,
+    });
+    await decided(ledger, { state: { name: "" } });
+    expect(await stateOf(ledger)).toMatchObject({ name: "", encrypted: true });
+  });
+
+  test("read anew replaces what was known, and leaves the origin", async () => {
+    const ledger = await make();
+    await decided(ledger, { state: { name: "old", topic: "old" } });
+    await ledger.succeed(SECOND, ROOM);
+    await ledger.setState(ROOM, RoomState.parse({ name: "new", levels: LEVELS }));
+    expect(await ledger.room(ROOM)).toMatchObject({
+      origin: SECOND,
+      state: { ...NO_STATE, name: "new", levels: LEVELS },
+    });
+  });
+
+  test("is not changed by a decision that is not taken", async () => {
+    const ledger = await make();
+    const [lease, event] = await waiting(ledger);
+    await ledger.decide(lease, event, aDecision());
+    const late = aDecision({
+      state: { name: "late" },
+      thread: { root: ROOT, hold: { agent: ECHO, holder: ALICE } },
+      pairs: [{ agent: ECHO, count: { sinceMs: 1, count: 1, restUntilMs: 0 } }],
+      members: [{ ...ghost("echo", "invite"), direct: true }],
+      about: ECHO,
+    });
+    expect(await ledger.decide(lease, event, late)).toBe(false);
+    expect(await stateOf(ledger)).toEqual(NO_STATE);
+    expect(await ledger.sender(ROOM, { sender: ALICE, threadRoot: ROOT })).not.toHaveProperty("thread");
+    expect(await ledger.pairs(ROOM, ALICE)).toEqual(new Map());
+    expect(await ledger.verdictOf(event.event.event_id)).not.toHaveProperty("about");
+    await ledger.setAgents([aSpec("echo")]);
+    await decided(ledger, { members: [ghost("echo")] });
+    expect((await ledger.room(ROOM)).present).toMatchObject([{ invitedDirectly: false }]);
+  });
+}
+
+function threadContract(make: Make): void {
+  const threadOf = async (ledger: Ledger) => (await ledger.sender(ROOM, { sender: ALICE, threadRoot: ROOT })).thread;
+  const hold = (agent: AgentId, holder: UserId) => ({ thread: { root: ROOT, hold: { agent, holder } } });
+  async function at(ledger: Ledger, nowMs: number, decision: Parameters<typeof decided>[1]) {
+    const event = anEvent();
+    await ledger.accept({ events: [event], deadLetters: [], nowMs });
+    await decided(ledger, decision, event);
+  }
+
+  test("is held by whoever woke an agent in it last, from when that was heard", async () => {
+    const ledger = await make();
+    await at(ledger, 5, hold(ECHO, ALICE));
+    expect(await threadOf(ledger)).toEqual({ agent: ECHO, holder: ALICE, shared: false, atMs: 5 });
+    await at(ledger, 9, hold(GUIDE, BOB));
+    expect(await threadOf(ledger)).toEqual({ agent: GUIDE, holder: BOB, shared: false, atMs: 9 });
+    expect(await ledger.sender(SECOND, { sender: ALICE, threadRoot: ROOT })).not.toHaveProperty("thread");
+  });
+
+  test("that was shared once stays so", async () => {
+    const ledger = await make();
+    await decided(ledger, hold(ECHO, ALICE));
+    await decided(ledger, { thread: { root: ROOT, shared: true } });
+    await decided(ledger, hold(ECHO, ALICE));
+    expect(await threadOf(ledger)).toMatchObject({ agent: ECHO, holder: ALICE, shared: true });
+  });
+
+  test("that began shared is nobody's, and then not one agent's alone", async () => {
+    const ledger = await make();
+    await decided(ledger, { thread: { root: ROOT, shared: true } });
+    expect(await threadOf(ledger)).toBeUndefined();
+    await decided(ledger, hold(ECHO, ALICE));
+    expect(await threadOf(ledger)).toMatchObject({ agent: ECHO, shared: true });
+  });
+}
+
+function directContract(make: Make): void {
+  const invited = { ...ghost("echo", "invite"), direct: true };
+  async function isDirect(ledger: Ledger, roomId = ROOM) {
+    await ledger.setAgents([aSpec("echo")]);
+    return (await ledger.room(roomId)).present.map((one) => one.invitedDirectly);
+  }
+
+  test("is what an agent was invited to, until it leaves", async () => {
+    const ledger = await make();
+    await decided(ledger, { members: [invited] });
+    expect(await isDirect(ledger)).toEqual([]);
+    await decided(ledger, { members: [ghost("echo")] });
+    expect(await isDirect(ledger)).toEqual([true]);
+    await decided(ledger, { members: [ghost("echo", "leave")] });
+    await decided(ledger, { members: [ghost("echo")] });
+    expect(await isDirect(ledger)).toEqual([false]);
+  });
+
+  test("ends with a ban, and not for others", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("echo"), aSpec("guide")]);
+    await decided(ledger, { members: [invited, { ...ghost("guide", "invite"), direct: true }] });
+    await decided(ledger, { members: [ghost("echo", "ban")] });
+    await decided(ledger, { members: [ghost("echo"), ghost("guide")] });
+    const present = (await ledger.room(ROOM)).present.map((one) => [one.agent.id, one.invitedDirectly]);
+    expect(present).toEqual([
+      ["echo", false],
+      ["guide", true],
+    ]);
+  });
+
+  test("stays one for who stays, however the members are read anew", async () => {
+    const ledger = await make();
+    await decided(ledger, { members: [invited, ghost("guide")] });
+    await ledger.setMembers(ROOM, [ghost("echo"), ghost("guide"), member("@alice:hs.test")]);
+    expect(await isDirect(ledger)).toEqual([true]);
+    await ledger.setMembers(ROOM, [ghost("guide")]);
+    await ledger.setMembers(ROOM, [ghost("echo")]);
+    expect(await isDirect(ledger)).toEqual([false]);
+    await ledger.setMembers(ROOM, [{ ...ghost("echo"), direct: true }]);
+    expect(await isDirect(ledger)).toEqual([true]);
+  });
+
+  test("members that cannot be stored change nothing", async () => {
+    const ledger = await make();
+    await decided(ledger, { members: [invited] });
+    await decided(ledger, { members: [ghost("echo")] });
+    const broken = { userId: BOB, membership: null as unknown as "join" };
+    await expect(ledger.setMembers(ROOM, [broken])).rejects.toThrow();
+    expect(await isDirect(ledger)).toEqual([true]);
+  });
+}
+
+function successionContract(make: Make): void {
+  test("goes on with its layer and its direct chats, and its sessions have one origin", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("echo")]);
+    await ledger.setRoomLayer(ROOM, { prompt: "here", muted: true });
+    await decided(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
+    await ledger.succeed(ROOM, SECOND);
+    await ledger.succeed(SECOND, THIRD);
+    // Read before the agent has come; what it was invited as waits for it.
+    await ledger.setMembers(THIRD, [member("@alice:hs.test")]);
+    await decided(ledger, { members: [ghost("echo", "invite")] }, { room_id: THIRD });
+    await decided(ledger, { members: [ghost("echo")] }, { room_id: THIRD });
+    expect(await ledger.room(THIRD)).toMatchObject({
+      ...{ origin: ROOM, muted: true },
+      present: [{ invitedDirectly: true, agent: { settings: { prompt: "here" } } }],
+    });
+    expect(await ledger.room(SECOND)).toMatchObject({ origin: ROOM, joinedCount: 0, present: [] });
+    expect(await ledger.hasPeople(SECOND, undefined)).toBe(false);
+  });
+
+  test("done twice it is done once: what was changed since stays", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("echo")]);
+    await ledger.setRoomLayer(ROOM, { muted: true });
+    await decided(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
+    await ledger.succeed(ROOM, SECOND);
+    await ledger.setRoomLayer(SECOND, {});
+    await decided(ledger, { members: [ghost("echo")], state: { name: "second" } }, { room_id: SECOND });
+    await decided(ledger, { members: [ghost("echo", "leave")] }, { room_id: SECOND });
+    await decided(ledger, { members: [ghost("echo")] }, { room_id: SECOND });
+    await ledger.succeed(ROOM, SECOND);
+    expect(await ledger.room(SECOND)).toMatchObject({
+      ...{ origin: ROOM, muted: false, state: { name: "second" } },
+      present: [{ invitedDirectly: false }],
+    });
+  });
+
+  test("keeps a layer of its own, and has the first one's while nothing was written for it", async () => {
+    const ledger = await make();
+    await ledger.setRoomLayer(ROOM, { prompt: "old" });
+    await ledger.setRoomLayer(SECOND, { prompt: "own" });
+    await ledger.succeed(ROOM, SECOND);
+    expect(await ledger.roomLayer(SECOND)).toEqual({ prompt: "own" });
+    // A file that knows only the room that was replaced.
+    await ledger.setConfiguration({ ...(await ledger.configuration()), rooms: { [ROOM]: { muted: true } } });
+    expect(await ledger.roomLayer(SECOND)).toEqual({ muted: true });
+    expect(await ledger.room(SECOND)).toMatchObject({ muted: true });
+    await ledger.succeed(ROOM, SECOND);
+    expect((await ledger.configuration()).rooms).toEqual({ [ROOM]: { muted: true } });
+  });
+
+  test("is known by the tombstone of a room somebody is in", async () => {
+    const ledger = await make();
+    const echo = ghost("echo").userId;
+    await decided(ledger, { state: { name: "old" } });
+    await decided(ledger, { state: { replacement: SECOND }, members: [ghost("echo"), ghost("left", "leave")] });
+    expect(await ledger.replacedBy(SECOND, echo)).toBe(ROOM);
+    expect(await ledger.replacedBy(SECOND, ghost("left").userId)).toBeUndefined();
+    expect(await ledger.replacedBy(SECOND, ALICE)).toBeUndefined();
+    expect(await ledger.replacedBy(ROOM, echo)).toBeUndefined();
+    await ledger.setState(ROOM, RoomState.parse({ replacement: THIRD }));
+    expect(await ledger.replacedBy(SECOND, echo)).toBeUndefined();
+    expect(await ledger.replacedBy(THIRD, echo)).toBe(ROOM);
+    expect((await ledger.room(ROOM)).state.replacement).toBe(THIRD);
+  });
+}
+
+function sessionsContract(make: Make): void {
+  test("are open for the agents that are asked about, outside of threads also where the answer begins one", async () => {
+    const ledger = await make();
+    const plain = aTurn({ session: "plain" });
+    const begins = aTurn({ session: "begins" });
+    await queued(
+      ledger,
+      plain,
+      { ...begins, threadRoot: begins.prompt.eventId },
+      aTurn({ session: "within", threadRoot: ROOT }),
+      aTurn({ session: "guide", agent: GUIDE }),
+    );
+    expect((await ledger.openSessions(ROOM, undefined, [ECHO])).sort()).toEqual(["begins", "plain"]);
+    expect((await ledger.openSessions(ROOM, undefined, [ECHO, GUIDE])).sort()).toEqual(["begins", "guide", "plain"]);
+    expect(await ledger.openSessions(ROOM, ROOT, [ECHO])).toEqual(["within"]);
+    expect(await ledger.openSessions(ROOM, begins.prompt.eventId, [ECHO])).toEqual(["begins"]);
+    expect(await ledger.openSessions(ROOM, undefined, [])).toEqual([]);
+  });
+
+  test("begin anew with the later of two epochs", async () => {
+    const ledger = await make();
+    expect(await ledger.epoch("mx.echo.1")).toBe(0);
+    await ledger.beginEpoch("mx.echo.1", 7);
+    await ledger.beginEpoch("mx.echo.1", 5);
+    expect(await ledger.epoch("mx.echo.1")).toBe(7);
+    expect(await ledger.epoch("mx.echo.2")).toBe(0);
+  });
+
+  test("remember how many agents answered each other before a turn", async () => {
+    const ledger = await make();
+    const lease = await queued(ledger, aTurn({ hop: 3 }));
+    expect((await ledger.currentTurn(lease))?.turn.hop).toBe(3);
+  });
+}

@@ -1,0 +1,121 @@
+/** What holds somewhere, put together from what was written. Parsed once for a text: a message asks for the same again. */
+import { type Agent, AgentSpec } from "#core/agent.ts";
+import { isFamily, memberOf } from "#core/policy/configuration.ts";
+import { Groups, Layer, type Resolved, RoomLayer, resolve, type Settings } from "#core/policy/settings.ts";
+import type { AgentId, RoomId } from "#core/protocol/ids.ts";
+import { type Sql, sql } from "../database.ts";
+
+/** Texts of a kind that are kept parsed, and agents that are kept put together. */
+const TEXTS_MAX = 500;
+const AGENTS_MAX = 2_000;
+
+/** What a reader makes of a text, made once while it is one of the last. */
+export function remembered<T>(read: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    const one = known.get(text);
+    if (one !== undefined) return one;
+    const made = read(text);
+    if (known.size >= TEXTS_MAX) known.clear();
+    known.set(text, made);
+    return made;
+  };
+}
+
+/** What was written for everybody and for one room, as it is stored. */
+export interface Written {
+  defaults: string | null;
+  groupLists: string | null;
+  own: string | null;
+  /** A list of texts: of the aliases that mean the room, in their order. */
+  byAlias: string;
+}
+
+/** The layer of a room: its own, or else that of the first of the rooms it has replaced. */
+export const ownLayer = (roomId: string): Sql => sql`
+  coalesce(
+    (SELECT value FROM settings WHERE name = ${`room:${roomId}`}),
+    (SELECT value FROM settings WHERE name = 'room:' || (SELECT origin FROM rooms WHERE room_id = ${roomId})))`;
+
+/** The columns of `Written`; in no room those of the defaults. */
+export const written = (roomId: RoomId | ""): Sql => sql`
+  (SELECT value FROM settings WHERE name = 'defaults') AS defaults,
+  (SELECT value FROM settings WHERE name = 'groups') AS groupLists,
+  ${ownLayer(roomId)} AS own,
+  (SELECT json_group_array(value) FROM (
+    SELECT settings.value FROM aliases JOIN settings ON settings.name = 'room:' || aliases.alias
+    WHERE aliases.room_id = ${roomId} ORDER BY aliases.alias)) AS byAlias`;
+
+/** What holds at a place. */
+export interface Policy {
+  direct: boolean;
+  muted: boolean;
+  /** For nobody in particular. */
+  defaults: Settings;
+  /** An agent from the text of what was written for it, or for its family. */
+  agent(id: AgentId, spec: string): Agent;
+}
+
+export type PolicyOf = (texts: Written) => Policy;
+
+/** One for a ledger: all that read agents share what it remembers. */
+export function policies(): PolicyOf {
+  const specOf = remembered((text) => AgentSpec.parse(JSON.parse(text)));
+  let made = 0;
+  const agentOf = (layers: Layers): Policy["agent"] => {
+    const known = new Map<string, Agent>();
+    return (id, text) => {
+      const key = `${id} ${text}`;
+      const one = known.get(key);
+      if (one) return one;
+      const agent = agentAt(layers, id, specOf(text));
+      if (++made > AGENTS_MAX) {
+        known.clear();
+        forget();
+      }
+      known.set(key, agent);
+      return agent;
+    };
+  };
+  const read = (key: string): Policy => {
+    const layers = layersIn(JSON.parse(key));
+    const room = Object.assign({}, ...layers.rooms) as RoomLayer;
+    return {
+      direct: room.direct ?? false,
+      muted: room.muted ?? false,
+      defaults: resolve([layers.defaults], layers.groups).settings,
+      agent: agentOf(layers),
+    };
+  };
+  let policyOf = remembered(read);
+  const forget = () => {
+    made = 0;
+    policyOf = remembered(read);
+  };
+  return ({ defaults, groupLists, own, byAlias }) => policyOf(JSON.stringify([defaults, groupLists, own, byAlias]));
+}
+
+interface Layers {
+  defaults: Layer;
+  groups: Groups;
+  /** The later ones win: what was written for the room's id before what was written for its aliases. */
+  rooms: readonly RoomLayer[];
+}
+
+function layersIn([defaults, groups, own, byAlias]: [string | null, string | null, string | null, string]): Layers {
+  const texts = [...(JSON.parse(byAlias) as string[]), ...(own === null ? [] : [own])];
+  return {
+    defaults: defaults === null ? {} : Layer.parse(JSON.parse(defaults)),
+    groups: groups === null ? {} : Groups.parse(JSON.parse(groups)),
+    rooms: texts.map((text) => RoomLayer.parse(JSON.parse(text))),
+  };
+}
+
+/** What is written for one agent in a room stands above what is written for the room; for its id above its family's. */
+function agentAt({ defaults, groups, rooms }: Layers, id: AgentId, spec: AgentSpec): Agent {
+  const { name, avatar, backend } = isFamily(spec.id) ? memberOf(spec, id) : spec;
+  const keys = isFamily(spec.id) ? [spec.id, id] : [id];
+  const inRooms = keys.flatMap((key) => rooms.map(({ agents }) => agents?.[key]));
+  const resolved: Resolved = resolve([defaults, spec, ...rooms, ...inRooms], groups);
+  return { id, name, backend, ...resolved, ...(avatar ? { avatar } : {}) };
+}

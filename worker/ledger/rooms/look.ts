@@ -1,0 +1,157 @@
+/** What holds in a room, and which agents are in it. Asked for every event, or nearly: one statement each. */
+import { NO_STATE, RoomState } from "#core/policy/power.ts";
+import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Ledger, Present } from "#ports";
+import { type Database, type Sql, sql } from "../database.ts";
+import { type Policy, type PolicyOf, remembered, type Written, written } from "../policy/resolve.ts";
+import { type GhostSql, ghostSql } from "./ghosts.ts";
+
+/** More joined members than this make no difference to the gate. */
+const JOINED_COUNTED_MAX = 3;
+const PRESENT_MAX = 20;
+
+/** One agent of a room; or, without a user id, what there is to say of the room itself. */
+interface AgentRow {
+  userId: string;
+  spec: string;
+  direct: number;
+}
+type PlaceRow = Written & { userId: null };
+type RoomRow = PlaceRow & {
+  state: string | null;
+  origin: string | null;
+  aliases: string;
+  joinedCount: number;
+  botJoined: number;
+};
+
+export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Ledger, "room" | "presentIn"> {
+  const ghosts = ghostSql(namespace);
+  const stateOf = remembered((text) => RoomState.parse(JSON.parse(text)));
+  return {
+    async room(roomId) {
+      const rows = await all<AgentRow | RoomRow>(sql`
+        SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${written(roomId)}, ${roomColumns(namespace, roomId)}
+        UNION ALL
+        SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM (${firstJoined(ghosts, roomId, PRESENT_MAX + 1)}) AS joined`);
+      const row = placeIn<RoomRow>(rows);
+      const policy = policyOf(row);
+      const present = presentOf(namespace, policy, rows);
+      return {
+        state: row.state === null ? NO_STATE : stateOf(row.state),
+        origin: row.origin === null ? roomId : RoomId.parse(row.origin),
+        aliases: JSON.parse(row.aliases),
+        ...{ direct: policy.direct, muted: policy.muted, joinedCount: row.joinedCount },
+        botJoined: row.botJoined === 1,
+        // By their ids, which is another order than that of their user ids.
+        present: present.slice(0, PRESENT_MAX).sort((one, other) => (one.agent.id < other.agent.id ? -1 : 1)),
+        crowded: present.length > PRESENT_MAX,
+      };
+    },
+
+    async presentIn(roomId, named, name) {
+      const rows = await all<AgentRow | PlaceRow>(sql`
+        SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${written(roomId)}
+        UNION ALL
+        SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL
+        FROM (
+          SELECT value AS user_id FROM json_each(${JSON.stringify(named)})
+          ${name === undefined ? sql`` : sql`UNION ${called(ghosts, roomId, name)}`}
+          UNION ${listening(ghosts, roomId)}
+        ) AS joined
+        WHERE ${isJoined(roomId)} AND ${ghosts.isGhost} AND ${ghosts.isAgent}
+        ORDER BY userId`);
+      return presentOf(namespace, policyOf(placeIn<PlaceRow>(rows)), rows);
+    },
+  };
+}
+
+const roomColumns = (namespace: Namespace, roomId: RoomId): Sql => sql`
+  (SELECT state FROM rooms WHERE room_id = ${roomId}) AS state,
+  (SELECT origin FROM rooms WHERE room_id = ${roomId}) AS origin,
+  (SELECT json_group_array(alias) FROM (SELECT alias FROM aliases WHERE room_id = ${roomId} ORDER BY alias)) AS aliases,
+  (SELECT count(*) FROM (
+    SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join' LIMIT ${JOINED_COUNTED_MAX})) AS joinedCount,
+  EXISTS (
+    SELECT 1 FROM members
+    WHERE room_id = ${roomId} AND user_id = ${botUserId(namespace)} AND membership = 'join') AS botJoined`;
+
+const agentColumns = ({ spec }: GhostSql, roomId: RoomId): Sql => sql`
+  user_id AS userId, ${spec} AS spec,
+  EXISTS (SELECT 1 FROM directs WHERE directs.room_id = ${roomId} AND directs.user_id = joined.user_id) AS direct`;
+
+const isJoined = (roomId: RoomId): Sql => sql`
+  EXISTS (
+    SELECT 1 FROM members
+    WHERE members.room_id = ${roomId} AND members.user_id = joined.user_id AND members.membership = 'join')`;
+
+/** Of the members that are read in their order none is looked at twice, and none after the last one that is wanted. */
+const firstJoined = ({ isGhost, isAgent }: GhostSql, roomId: RoomId, limit: number): Sql => sql`
+  SELECT user_id FROM members
+  WHERE room_id = ${roomId} AND membership = 'join' AND ${isGhost} AND ${isAgent} ORDER BY user_id LIMIT ${limit}`;
+
+/** Joined agents of a name, so many at most; and the one of each family whose name has the same in place of the star. */
+const called = (ghosts: GhostSql, roomId: RoomId, name: string): Sql => {
+  const { userId } = ghosts;
+  const bare = sql`replace(name_key, '*', '')`;
+  const stars = sql`(length(name_key) - length(${bare}))`;
+  const own = sql`substr(${name}, instr(name_key, '*'), (length(${name}) - length(${bare})) / ${stars})`;
+  return sql`
+    SELECT user_id FROM (
+      SELECT members.user_id FROM agents CROSS JOIN members
+      WHERE name_key = ${name} AND retired = 0 AND family = 0
+        AND members.room_id = ${roomId} AND members.user_id = ${userId(sql`agents.id`)} AND members.membership = 'join'
+      LIMIT ${PRESENT_MAX})
+    UNION
+    SELECT ${userId(sql`replace(id, '*', ${own})`)} FROM agents
+    WHERE family = 1 AND retired = 0 AND instr(name_key, '*') > 0
+      AND replace(name_key, '*', ${own}) = ${name}
+    UNION
+    SELECT user_id FROM (${membersOfFamilies(ghosts, roomId, sql`name_key = ${name}`)} LIMIT ${PRESENT_MAX})`;
+};
+
+/** Joined agents that may want to hear what they are not addressed by; all of them where the room's layer says so. */
+const listening = (ghosts: GhostSql, roomId: RoomId): Sql => sql`
+  SELECT user_id FROM (
+    SELECT members.user_id FROM agents CROSS JOIN members
+    WHERE attentive = 1 AND retired = 0 AND family = 0
+      AND members.room_id = ${roomId} AND members.user_id = ${ghosts.userId(sql`agents.id`)} AND members.membership = 'join'
+    UNION ALL
+    ${membersOfFamilies(ghosts, roomId, sql`attentive = 1`)}
+    UNION ALL
+    SELECT user_id FROM (${firstJoined(ghosts, roomId, PRESENT_MAX)}) WHERE ${isListenedIn(roomId)}
+    LIMIT ${PRESENT_MAX})`;
+
+/** Joined agents of the families of which something is true. */
+const membersOfFamilies = ({ first, last, id }: GhostSql, roomId: RoomId, is: Sql): Sql => {
+  const beginning = sql`substr(agents.id, 1, instr(agents.id, '*') - 1)`;
+  return sql`
+    SELECT members.user_id FROM agents CROSS JOIN members
+    WHERE ${is} AND family = 1 AND retired = 0
+      AND members.room_id = ${roomId} AND members.membership = 'join'
+      AND members.user_id >= ${first} || ${beginning} AND members.user_id < ${first} || ${beginning} || ${last}
+      AND ${id} GLOB agents.id`;
+};
+
+const isListenedIn = (roomId: RoomId): Sql => sql`
+  EXISTS (
+    SELECT 1 FROM settings
+    WHERE attentive = 1 AND name IN (
+      SELECT ${`room:${roomId}`}
+      UNION ALL SELECT 'room:' || origin FROM rooms WHERE room_id = ${roomId}
+      UNION ALL SELECT 'room:' || alias FROM aliases WHERE room_id = ${roomId}))`;
+
+function placeIn<Row extends PlaceRow>(rows: readonly (AgentRow | Row)[]): Row {
+  const row = rows.find((one): one is Row => one.userId === null);
+  if (!row) throw new Error("the database has no row for the room");
+  return row;
+}
+
+const presentOf = (namespace: Namespace, policy: Policy, rows: readonly (AgentRow | PlaceRow)[]): Present[] =>
+  rows.flatMap((row) => {
+    if (row.userId === null) return [];
+    const userId = UserId.parse(row.userId);
+    const id = agentOfGhost(namespace, userId);
+    return id ? [{ agent: policy.agent(id, row.spec), userId, invitedDirectly: row.direct === 1 }] : [];
+  });

@@ -1,0 +1,111 @@
+/** Who is where, what a room is like, and which room replaced which. */
+import { agentOfGhost, isOurs, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Ledger, Membership } from "#ports";
+import { jsonLists } from "../bulk.ts";
+import { type Database, type Sql, sql } from "../database.ts";
+import { wholeState } from "./decide.ts";
+import { ghostSql } from "./ghosts.ts";
+
+type Members = Pick<Ledger, "setMembers" | "hasPeople" | "ghostsIn" | "replacedBy" | "setState" | "succeed">;
+
+export function members(database: Database): Members {
+  const { all, atomic, namespace } = database;
+  const ghosts = ghostSql(namespace);
+  return {
+    ...successions(database),
+
+    async setMembers(roomId, list) {
+      const inserts = jsonLists(list.map(({ userId, membership }) => [userId, membership])).map(
+        (rows) => sql`
+          INSERT INTO members (room_id, user_id, membership)
+          SELECT ${roomId}, value ->> 0, value ->> 1 FROM json_each(${rows}) WHERE true
+          ON CONFLICT DO NOTHING`,
+      );
+      const ours = list.filter(({ userId }) => isOurs(namespace, userId));
+      await atomic([
+        forgetGone(roomId, ours.filter(isHere)),
+        sql`DELETE FROM members WHERE room_id = ${roomId}`,
+        ...inserts,
+        ...jsonLists(ours.filter((one) => one.direct && isHere(one)).map(({ userId }) => [userId])).map(
+          (rows) => sql`
+            INSERT INTO directs (room_id, user_id)
+            SELECT ${roomId}, value ->> 0 FROM json_each(${rows}) WHERE true
+            ON CONFLICT DO NOTHING`,
+        ),
+      ]);
+    },
+
+    async hasPeople(roomId, apart) {
+      const { first, last, isOurs: ours } = ghosts;
+      const here = sql`
+        SELECT 1 FROM members
+        WHERE room_id = ${roomId} AND membership IN ('join', 'invite') AND user_id IS NOT ${apart ?? null}
+          AND NOT ${ours(sql`user_id`)}`;
+      // People before the agents and behind them first: a room may have many agents.
+      const rows = await all(sql`
+        SELECT 1 WHERE EXISTS (${here} AND user_id < ${first}) OR EXISTS (${here} AND user_id >= ${first + last})
+          OR EXISTS (${here} AND user_id >= ${first} AND user_id < ${first + last})`);
+      return rows.length > 0;
+    },
+
+    async ghostsIn(roomId, after, limit) {
+      const rows = await all<{ userId: string }>(sql`
+        SELECT user_id AS userId FROM members
+        WHERE room_id = ${roomId} AND membership = 'join' AND ${ghosts.isGhost} AND user_id > ${after}
+        ORDER BY user_id LIMIT ${limit}`);
+      return rows.flatMap(({ userId }) => {
+        const ghost = UserId.parse(userId);
+        return agentOfGhost(namespace, ghost) ? [ghost] : [];
+      });
+    },
+  };
+}
+
+const isHere = ({ membership }: Membership): boolean => membership === "join" || membership === "invite";
+
+/** Who was known to be here and is not any more. Of those who are still to come to a new room nothing is known. */
+function forgetGone(roomId: RoomId, here: readonly Membership[]): Sql {
+  const among = jsonLists(here.map(({ userId }) => [userId])).map(
+    (rows) => sql` AND user_id NOT IN (SELECT value ->> 0 FROM json_each(${rows}))`,
+  );
+  return sql`
+    DELETE FROM directs
+    WHERE room_id = ${roomId}
+      AND EXISTS (SELECT 1 FROM members WHERE members.room_id = ${roomId} AND members.user_id = directs.user_id)
+      ${among.reduce((all, one) => sql`${all}${one}`, sql``)}`;
+}
+
+function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "setState" | "succeed"> {
+  return {
+    async replacedBy(roomId, userId) {
+      const [row] = await all<{ roomId: string }>(sql`
+        SELECT rooms.room_id AS roomId FROM rooms JOIN members ON members.room_id = rooms.room_id
+        WHERE rooms.replacement = ${roomId} AND rooms.room_id <> ${roomId}
+          AND members.user_id = ${userId} AND members.membership = 'join'
+        LIMIT 1`);
+      return row && RoomId.parse(row.roomId);
+    },
+
+    async setState(roomId, state) {
+      await all(wholeState(roomId, state));
+    },
+
+    async succeed(from, to) {
+      const origin = sql`coalesce((SELECT origin FROM rooms WHERE room_id = ${from}), ${from})`;
+      const isNews = sql`NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = ${to} AND origin = ${origin})`;
+      await atomic([
+        sql`
+          INSERT INTO settings (name, value, attentive)
+          SELECT ${`room:${to}`}, value, attentive FROM settings WHERE name = ${`room:${from}`} AND ${isNews}
+          ON CONFLICT DO NOTHING`,
+        sql`
+          INSERT INTO directs (room_id, user_id)
+          SELECT ${to}, user_id FROM directs WHERE room_id = ${from} AND ${isNews}
+          ON CONFLICT DO NOTHING`,
+        sql`
+          INSERT INTO rooms (room_id, origin, state) SELECT ${to}, ${origin}, '{}' WHERE ${isNews}
+          ON CONFLICT (room_id) DO UPDATE SET origin = excluded.origin`,
+      ]);
+    },
+  };
+}

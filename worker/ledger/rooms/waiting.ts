@@ -1,0 +1,106 @@
+/** What waits: events without a verdict, turns that are not answered. And what became of the rest. */
+import { RoomEvent } from "#core/protocol/event.ts";
+import { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
+import type { Decided, Ledger } from "#ports";
+import { type Database, held, nameOf, type Sql, sql } from "../database.ts";
+
+type Waiting = Pick<
+  Ledger,
+  "nextEvents" | "openSessions" | "openSessionsAt" | "waitingIn" | "verdicts" | "verdictOf" | "verdictsIn"
+>;
+
+/** Events of all rooms among which the verdicts of one are looked for. */
+const LATEST_EVENTS = 20_000;
+
+export function waiting(database: Database): Waiting {
+  const { all } = database;
+  return {
+    ...openTurns(database),
+    ...reasons(database),
+
+    async nextEvents(lease, limit) {
+      const rows = await all<{ seq: number; event: string; receivedAtMs: number }>(sql`
+        SELECT seq, event, received_at_ms AS receivedAtMs FROM events
+        WHERE room_id = ${nameOf(lease)} AND verdict IS NULL AND ${held(lease)}
+        ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`);
+      return rows.map((row) => ({ ...row, event: RoomEvent.parse(JSON.parse(row.event)) }));
+    },
+  };
+}
+
+function openTurns({ all }: Database): Pick<Waiting, "openSessions" | "openSessionsAt" | "waitingIn"> {
+  return {
+    async openSessions(roomId, threadRoot, agents) {
+      const where =
+        threadRoot === undefined
+          ? sql`(thread_root IS NULL OR thread_root = event_id)`
+          : sql`thread_root = ${threadRoot}`;
+      const rows = await all<{ session: string }>(sql`
+        SELECT DISTINCT session FROM turns
+        WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId} AND ${where}
+          AND agent IN (SELECT value FROM json_each(${JSON.stringify(agents)}))`);
+      return rows.map((row) => row.session);
+    },
+
+    async openSessionsAt(eventId) {
+      const rows = await all<{ session: string }>(sql`
+        SELECT session FROM turns WHERE event_id = ${eventId} AND state IN ('queued', 'running')
+        UNION
+        SELECT turns.session FROM outbox JOIN turns ON turns.id = outbox.turn_id
+        WHERE outbox.event_id = ${eventId} AND turns.state IN ('queued', 'running')`);
+      return rows.map((row) => row.session);
+    },
+
+    async waitingIn(session) {
+      const rows = await all<{ id: string }>(sql`
+        SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq`);
+      const [oldest] = rows;
+      return { count: rows.length, ...(oldest ? { oldest: oldest.id } : {}) };
+    },
+  };
+}
+
+interface DecidedRow {
+  eventId: string;
+  roomId: string;
+  verdict: string | null;
+  about: string | null;
+  receivedAtMs: number;
+}
+const DECIDED = sql`event_id AS eventId, room_id AS roomId, verdict, about, received_at_ms AS receivedAtMs`;
+
+/** What somebody says or does; what of it is no longer stored says nothing. JSON may be too deep for SQLite to read. */
+const SAID: Sql = sql`
+  CASE WHEN json_valid(event) THEN
+    event ->> '$.type' IN ('m.room.message', 'm.reaction', 'm.room.encrypted')
+    OR event ->> '$.type' = 'm.room.member' AND event ->> '$.content.membership' = 'invite'
+  END`;
+
+function reasons({ all }: Database): Pick<Waiting, "verdicts" | "verdictOf" | "verdictsIn"> {
+  return {
+    async verdicts() {
+      const rows = await all<{ verdict: string; count: number }>(sql`SELECT verdict, count FROM verdicts`);
+      return Object.fromEntries(rows.map((row) => [row.verdict, row.count]));
+    },
+
+    async verdictOf(eventId) {
+      const [row] = await all<DecidedRow>(sql`SELECT ${DECIDED} FROM events WHERE event_id = ${eventId}`);
+      return row && decidedOf(row);
+    },
+
+    async verdictsIn(roomId, limit) {
+      const rows = await all<DecidedRow>(sql`
+        SELECT ${DECIDED} FROM events
+        WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) - ${LATEST_EVENTS}
+          AND room_id = ${roomId} AND verdict IS NOT NULL AND verdict <> 'own_event' AND ${SAID}
+        ORDER BY seq DESC LIMIT ${limit}`);
+      return rows.map(decidedOf);
+    },
+  };
+}
+
+const decidedOf = ({ eventId, roomId, verdict, about, receivedAtMs }: DecidedRow): Decided => ({
+  ...{ eventId: EventId.parse(eventId), roomId: RoomId.parse(roomId), receivedAtMs },
+  ...(verdict === null ? {} : { verdict }),
+  ...(about === null ? {} : { about: AgentId.parse(about) }),
+});
