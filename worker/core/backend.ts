@@ -32,6 +32,15 @@ export interface TurnRequest {
   agentName: string;
   session: SessionRef;
   kind: "message";
+  /** What the operator wants of the agent at this place, beside the backend's own instructions; may be empty. */
+  instructions: string;
+  /**
+   * What the backend should know before it reads the input: where that was said, and what else was. It quotes strangers, as
+   * data, so it stands with the input and never among the instructions. May be empty.
+   */
+  context: string;
+  /** In place of the backend's own model; empty: its own. */
+  model: string;
   /** New messages only, oldest first. */
   input: InputMessage[];
   /** Earlier messages of the session, oldest first. Called only by backends whose `capabilities.history` is `client`. */

@@ -40,11 +40,19 @@ const token = z
     "is the placeholder from registration.yaml; `npx troupe registration` makes a real one",
   );
 
+/** 43 letters are 32 bytes, in base64 and in base64url. */
+const secretKey = z
+  .string()
+  .regex(/^[A-Za-z0-9+/_-]{43}=?$/, "must be 32 bytes in base64; `openssl rand -base64 32` makes them");
+
 const share = (preset: number) => z.coerce.number().int().min(0).default(preset);
 const url = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ""));
 
 export const Config = z.object({
-  HOMESERVER_URL: setting(url, "Client–server API of the homeserver."),
+  HOMESERVER_URL: setting(
+    url.optional(),
+    "Client–server API of the homeserver. Default is what `https://<SERVER_NAME>/.well-known/matrix/client` names.",
+  ),
   SERVER_NAME: setting(
     z.string().min(1),
     "The homeserver's `server_name`: what stands after the colon in its user ids.",
@@ -52,6 +60,10 @@ export const Config = z.object({
   AS_TOKEN: secret(token, "We show it to the homeserver."),
   HS_TOKEN: secret(token, "The homeserver shows it to us."),
   ADMIN_TOKEN: secret(token.optional(), "Opens the operator API (`/admin`). Without it the API is closed."),
+  SECRET_KEY: secret(
+    secretKey.optional(),
+    "Seals secrets that are written out in an agent's backend: 32 bytes in base64, as `openssl rand -base64 32` makes them.",
+  ),
   GHOST_PREFIX: setting(localpart.default("agent_"), "What an agent's user id begins with, before the agent's id."),
   BOT_LOCALPART: setting(localpart.default("troupe"), "`sender_localpart` of the registration."),
   LIBSQL_URL: setting(
@@ -89,7 +101,7 @@ export const Config = z.object({
   DATA_DIR: setting(z.string().min(1).default("./data"), "Where the Node host keeps its files.", true),
   TROUPE_FILE: setting(
     z.string().min(1).default("./troupe.yaml"),
-    "Agents applied at start when the file exists.",
+    "Configuration applied at start when the file exists. A file that is named here has to exist; `none` is no file.",
     true,
   ),
 });

@@ -28,3 +28,19 @@ export const NOTHING_TO_SAY = "I have nothing to say to that.";
 export const TAKEN_OVER = "*(Interrupted by a newer message.)*";
 export const QUEUE_FULL =
   "I still have {count} messages of this conversation before me, so I do not take on more until one of them is answered. What comes in the meantime is dropped; `!stop` clears the line.";
+
+export const NAME_ONE = "There are several agents here; mention the one you mean.";
+export const NEW_CONVERSATION = "A new conversation begins; what was said before is forgotten.";
+export const NOTHING_RUNS = "Nothing is running here.";
+export const MUTED = "Muted: nobody is answered in this room until somebody says `unmute`.";
+export const UNMUTED = "I listen again.";
+export const NO_SUCH_MESSAGE = "I know of no such message in this room.";
+/** The same for a code that is wrong, too old, used up or another agent's. */
+export const CODE_UNKNOWN = "That code opens nothing here.";
+export const PAIRING_CODE =
+  "I do not know you yet. Give this code to whoever runs me: **{code}**. It holds for an hour; once it is approved, just write to me.";
+export const PAIRING_FULL =
+  "I do not know you yet, and too many ask to be let in at the moment. Please try again in an hour.";
+export const ENCRYPTED_ROOM =
+  "This room is encrypted, and I cannot read encrypted messages yet. Use a room without encryption to talk to me.";
+export const FOLLOWED = "This room replaces the one before; everything I was told there holds here.";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { aTurn } from "#testing/ledger-rows.ts";
-import { TurnSettings } from "./agent.ts";
+import { TurnSettings } from "./policy/turn-settings.ts";
 import { retryAt, type StepFacts, step, type Turn } from "./turn.ts";
 
 const NOW = 10_000_000;

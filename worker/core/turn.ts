@@ -13,14 +13,24 @@
  * Once `answered` is stored no crash asks the backend again: what is left is delivery. What is due next is decided by
  * `step`, from the turn's row alone.
  */
-import type { TurnSettings } from "./agent.ts";
+
 import type { ErrorCode } from "./backend.ts";
+import type { TurnSettings } from "./policy/turn-settings.ts";
 import type { RoomEvent } from "./protocol/event.ts";
 import type { AgentId, EventId, RoomId, UserId } from "./protocol/ids.ts";
 
 export type TurnState = "queued" | "running" | "answered" | "delivered";
 /** Why a turn has no answer of its agent's: it was given up for a failure, or one of ours. */
-export type TurnEnding = ErrorCode | "poison" | "late" | "context" | "redacted" | "merged" | "stopped" | "retired";
+export type TurnEnding =
+  | ErrorCode
+  | "poison"
+  | "late"
+  | "context"
+  | "redacted"
+  | "merged"
+  | "silent"
+  | "stopped"
+  | "retired";
 
 /** Deterministic (agent and event), so that deciding twice makes one turn, and [a-z0-9] only, so that it fits a path. */
 export type TurnId = string;
@@ -48,8 +58,10 @@ export interface Turn {
   agent: AgentId;
   roomId: RoomId;
   threadRoot?: EventId;
-  /** True in a room of two. */
+  /** Asked in a direct chat. */
   direct: boolean;
+  /** How many agents have answered each other before this; 0 for a person's question. */
+  hop: number;
   prompt: Prompt;
   /** On our clock when it was said: when we received it, less the age the homeserver measured. */
   askedAtMs: number;

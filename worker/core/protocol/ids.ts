@@ -36,6 +36,15 @@ export const AgentId = z
   .brand<"AgentId">();
 export type AgentId = z.infer<typeof AgentId>;
 
+/** How an agent is written down: an id, or one with a `*` in it for every agent whose id is like it. */
+export const AgentKey = z
+  .string()
+  .regex(/^[a-z0-9_.=-]*\*?[a-z0-9_.=-]*$/, "an agent's id is made of a-z, 0-9, _, ., = and -, with one * at most")
+  .min(1)
+  .max(128)
+  .brand<"AgentKey">();
+export type AgentKey = z.infer<typeof AgentKey>;
+
 /** `@alice:example.org:8448` → `["alice", "example.org:8448"]`. */
 export function splitUserId(userId: UserId): [localpart: string, serverName: string] {
   const colon = userId.indexOf(":");

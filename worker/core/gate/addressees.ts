@@ -1,0 +1,60 @@
+/** Which of the agents in a room a message is addressed to, and by what. */
+import { type Addressed, addressedIn, opensWith } from "../message/mention.ts";
+import { relationsOf, withoutCode } from "../message/text.ts";
+import { patternOf } from "../policy/settings.ts";
+import type { RoomEvent } from "../protocol/event.ts";
+import { type Concerned, type Facts, isDirect } from "./facts.ts";
+
+export type Because = "mention" | "reply" | "thread" | "direct" | "listening";
+export interface Addressee {
+  concerned: Concerned;
+  because: Because;
+}
+
+/** A pattern is looked for so far and no further. */
+const PATTERN_TEXT_MAX = 8_000;
+
+/**
+ * The first of these that names anybody: a mention, a reply, a thread that is one agent's, a direct chat, an agent that
+ * answers everything. A mention of somebody who is no agent of ours takes the word from those that only listen.
+ */
+export function addressees(event: RoomEvent, content: RoomEvent["content"], text: string, facts: Facts): Addressee[] {
+  const { present } = facts;
+  const addressed = addressedIn(content);
+  const mentioned = present.filter((one) => isMentioned(one, addressed, text));
+  if (mentioned.length > 0) return because("mention", mentioned);
+  const replied = present.filter(({ agent }) => agent.id === facts.repliedAgent);
+  if (replied.length > 0) return because("reply", replied);
+  const direct = present.filter((one) => isDirect(one, facts.room));
+  if (direct.length > 0) return because("direct", direct);
+  if (addressed.users.length > 0) return [];
+  const holding = present.filter((one) => isHeld(event, facts, one));
+  if (holding.length > 0) return because("thread", holding);
+  return because(
+    "listening",
+    present.filter(({ agent }) => !agent.settings.mention),
+  );
+}
+
+const because = (reason: Because, concerned: readonly Concerned[]): Addressee[] =>
+  concerned.map((one) => ({ concerned: one, because: reason }));
+
+function isMentioned({ agent, userId }: Concerned, { users, room, text: free }: Addressed, text: string): boolean {
+  if (users.includes(userId)) return true;
+  if (room && agent.settings.atRoom) return true;
+  // A client that says who is mentioned has said everything, except what an operator counts as a mention.
+  if (free !== undefined && users.length === 0 && opensWith(free, agent.name)) return true;
+  const { patterns } = agent.settings;
+  if (patterns.length === 0) return false;
+  const looked = withoutCode(text.slice(0, PATTERN_TEXT_MAX));
+  return patterns.some((pattern) => patternOf(pattern).matcher(looked).find());
+}
+
+const HOUR_MS = 3_600_000;
+
+/** The thread of one agent and one human needs no further mention, for a time. */
+function isHeld(event: RoomEvent, { thread, nowMs, sender }: Facts, { agent }: Concerned): boolean {
+  if (!thread || thread.shared || relationsOf(event).threadRoot === undefined || sender.isOurs) return false;
+  const { sticky } = agent.settings;
+  return thread.agent === agent.id && thread.holder === event.sender && nowMs - thread.atMs < sticky * HOUR_MS;
+}

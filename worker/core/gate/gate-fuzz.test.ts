@@ -1,0 +1,317 @@
+/**
+ * Whatever is thrown at the gate: it decides, and whom it wakes is there and may be woken. What may be woken is told here
+ * once more, in other words than the gate's own. A failure names its seed.
+ */
+import { expect, test } from "vitest";
+import { Dice } from "#testing/chance.ts";
+import { anEvent } from "#testing/events.ts";
+import {
+  agentWith,
+  anEventId,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  facts,
+  GUIDE,
+  GUIDE_ID,
+  inWords,
+  NOW_MS,
+} from "#testing/gate-facts.ts";
+import type { Layer } from "../policy/settings.ts";
+import { type AgentId, UserId } from "../protocol/ids.ts";
+import { asks } from "./asks.ts";
+import type { Concerned, Facts, Verdict, Woken } from "./facts.ts";
+import { gate } from "./gate.ts";
+
+const CASES = 12_000;
+const IDS = [ECHO_ID, GUIDE_ID, "@alice:hs.test", "@mallory:evil.test", "@agent_echo:hs.test.evil", "@", "echo"];
+const TEXTS = [
+  ...["hello", "Echo: hello", "Guide, hello", `${ECHO_ID} hello`, "!stop", "!new\nhello", "/help", "!pair ABCD2345"],
+  ...[
+    "!allow @mallory:evil.test",
+    "@room hi",
+    "parrot",
+    "`Echo: x`",
+    "",
+    " \n",
+    "> <@a:b> x\n\nEcho: y",
+    "!",
+    "a".repeat(9_000),
+  ],
+  ...[
+    "\ud800",
+    "\0",
+    "```\nEcho:",
+    "<a href='matrix:u/agent_echo:hs.test'>",
+    "[[[[",
+    "((((",
+    "🦜".repeat(100),
+    "!new\r\n\r\n",
+    "İ: x",
+  ],
+];
+const HTML = [
+  ...[
+    `<a href="https://matrix.to/#/${ECHO_ID}">x</a>`,
+    `<mx-reply><a href='matrix:u/agent_echo:hs.test'>`,
+    "<a ".repeat(2_000),
+  ],
+  ...[
+    "<blockquote>".repeat(500),
+    `</code><pre><a href="https://matrix.to/#/%E0%A4%A">`,
+    '<a href="https://matrix.to/#/%00">',
+    "<",
+  ],
+];
+const MSGTYPES = [
+  "m.text",
+  "m.text",
+  "m.text",
+  "m.text",
+  "m.emote",
+  "m.image",
+  "m.notice",
+  "m.key.verification.request",
+  "org.x",
+];
+const TYPES = [
+  ...["m.room.message", "m.room.message", "m.room.message", "m.room.message", "m.reaction", "m.room.redaction"],
+  ...["m.room.encrypted", "m.room.member", "m.room.tombstone", "m.room.power_levels", "constructor", ""],
+];
+const KEYS = [
+  "rel_type",
+  "event_id",
+  "key",
+  "m.in_reply_to",
+  "user_ids",
+  "room",
+  "msgtype",
+  "body",
+  "command",
+  "kind",
+  "__proto__",
+];
+
+/** Any JSON, of the words that mean something somewhere. */
+function anything(dice: Dice, depth = 0): unknown {
+  const some = (count: number) => Array.from({ length: dice.below(count) }, () => anything(dice, depth + 1));
+  switch (dice.below(depth > 3 ? 5 : 8)) {
+    case 0:
+      return dice.pick(TEXTS);
+    case 1:
+      return dice.pick(IDS);
+    case 2:
+      return dice.pick([null, true, false, 0, -1, 1e308, 2 ** 53, 0.5]);
+    case 3:
+      return dice.pick(["$event", "!room", "🛑", "m.annotation", "m.thread", "m.replace", "reply", "invite", "leave"]);
+    case 4:
+      return undefined;
+    case 5:
+      return some(4);
+    default:
+      return Object.fromEntries(some(4).map((value) => [dice.pick(KEYS), value]));
+  }
+}
+
+/** Mostly what a client would send, with anything in one place or another. */
+function someContent(dice: Dice): Record<string, unknown> {
+  const or = (value: unknown): unknown => (dice.oneIn(12) ? anything(dice) : value);
+  const maybe = (key: string, value: () => unknown): object => (dice.oneIn(3) ? { [key]: or(value()) } : {});
+  const relation = () => ({
+    ...(dice.oneIn(2)
+      ? { rel_type: or(dice.pick(["m.thread", "m.replace", "m.annotation"])), event_id: or("$event") }
+      : {}),
+    ...(dice.oneIn(2) ? { "m.in_reply_to": or({ event_id: "$before" }), is_falling_back: or(dice.oneIn(2)) } : {}),
+    ...(dice.oneIn(2) ? { key: or("🛑") } : {}),
+  });
+  const mark = () => ({
+    agent: "guide",
+    turn: "t",
+    part: 0,
+    hop: or(dice.below(6)),
+    kind: or(dice.pick(["reply", "draft", "notice"])),
+  });
+  return {
+    ...{ msgtype: or(dice.pick(MSGTYPES)), body: or(dice.pick(TEXTS)) },
+    ...maybe("m.mentions", () => ({ user_ids: [dice.pick(IDS), or(dice.pick(IDS))], room: or(dice.oneIn(2)) })),
+    ...maybe("formatted_body", () => dice.pick(HTML)),
+    ...maybe("format", () => "org.matrix.custom.html"),
+    ...maybe("m.relates_to", relation),
+    ...maybe("m.new_content", () => ({ msgtype: "m.text", body: dice.pick(TEXTS) })),
+    ...maybe("chat.troupe", mark),
+    ...maybe("m.bot.command", () => ({ command: dice.pick(["stop", "pair", "x"]), arguments: anything(dice) })),
+    ...maybe("filename", () => "a.png"),
+    ...maybe("org.bot", () => true),
+    ...maybe("redacts", () => "$event"),
+    ...maybe("replacement_room", () => "!new"),
+    ...maybe("membership", () => dice.pick(["invite", "join", "leave"])),
+  };
+}
+
+/** What some types need to say anything at all. */
+const PROPER: Record<string, object> = {
+  "m.reaction": { "m.relates_to": { rel_type: "m.annotation", event_id: "$event", key: "🛑" } },
+  "m.room.member": { membership: "invite" },
+};
+
+const USERS = [[], ["local"], ["*"], ["@alice:hs.test"]];
+const layerOf = (dice: Dice): Layer => ({
+  ...{
+    users: dice.pick(USERS),
+    admins: dice.pick(USERS),
+    dm: dice.pick(["pairing", "allowlist", "open", "disabled"] as const),
+  },
+  ...{
+    rooms: dice.pick(["open", "open", "allowlist", "disabled"] as const),
+    bots: dice.pick([false, "mentions", true] as const),
+  },
+  ...{ mention: !dice.oneIn(3), atRoom: dice.oneIn(2), power: dice.pick([0, 0, 50]), hops: dice.below(4) },
+  ...{ ignore: dice.oneIn(4) ? ["^@alice:"] : [], patterns: dice.oneIn(3) ? ["parrot", "(a+)+$"] : [] },
+  ...{ botMarkers: dice.oneIn(3) ? ["org.bot"] : [], prefix: dice.pick(["!", "!", "%"]) },
+});
+/** Made once: what costs is to resolve them. */
+const AGENTS = Array.from({ length: 200 }, (_, at) => layerOf(new Dice(at + 1)));
+const READY = new Map([ECHO, GUIDE].map((id) => [id, AGENTS.map((layer) => concerned(id, layer))]));
+
+const ones = (dice: Dice, id: AgentId): Concerned[] => {
+  const one = dice.pick(READY.get(id) ?? []);
+  return dice.oneIn(5) ? [] : [{ ...one, invitedDirectly: dice.oneIn(3), paired: dice.oneIn(3) }];
+};
+const SETTINGS = AGENTS.slice(0, 20).map((layer) => agentWith("echo", layer).settings);
+
+function someFacts(dice: Dice, isOurs: boolean): Facts {
+  const maybe = <T extends object>(value: () => T): T | object => (dice.oneIn(3) ? value() : {});
+  const holder = () => UserId.parse(dice.pick(["@alice:hs.test", "@mallory:evil.test", GUIDE_ID]));
+  const invited = () => ({
+    direct: dice.oneIn(2),
+    follows: dice.oneIn(4),
+    paired: dice.oneIn(3),
+    settings: dice.pick(SETTINGS),
+  });
+  return facts({
+    ...{ ageMs: dice.pick([0, 900_000, 900_001, 1e12]), softFailed: dice.oneIn(20) },
+    ...{
+      sender: {
+        isOurs,
+        isLocal: dice.oneIn(2),
+        power: dice.pick([-1, 0, 50, 100]),
+        ...(isOurs && dice.oneIn(2) ? { agent: GUIDE } : {}),
+      },
+    },
+    room: { muted: dice.oneIn(8), direct: dice.oneIn(8), joinedCount: 1 + dice.below(3) },
+    present: [...ones(dice, ECHO), ...ones(dice, GUIDE)],
+    ...maybe(() => ({ repliedAgent: dice.pick([ECHO, GUIDE]) })),
+    ...maybe(() => ({ askedAgents: [ECHO] })),
+    ...maybe(() => ({
+      thread: { agent: ECHO, holder: holder(), shared: dice.oneIn(2), atMs: NOW_MS - dice.below(2) * 1e9 },
+    })),
+    ...maybe(() => ({ pairs: new Map([[ECHO, { sinceMs: NOW_MS, count: 20, restUntilMs: NOW_MS + 1 }]]) })),
+    ...maybe(() => ({ bearsOurMark: dice.oneIn(4), echoes: dice.oneIn(2) })),
+    ...maybe(() => ({ invited: { ...invited(), agent: ECHO } })),
+    ...(dice.oneIn(20) ? { peopleLeft: false } : {}),
+  });
+}
+
+const isAmong = (list: readonly string[], sender: string, { sender: { isLocal } }: Facts): boolean =>
+  list.includes("*") || list.includes(sender) || (isLocal && list.includes("local"));
+
+/** Whether an agent may be woken by somebody, told in the order a person would ask. */
+function mayWake({ agent, paired, invitedDirectly }: Concerned, sender: string, seen: Facts): boolean {
+  const { users, admins, dm, rooms, bots, ignore, power } = agent.settings;
+  const { room } = seen;
+  if (room.muted || agent.id === seen.sender.agent) return false;
+  if (ignore.length > 0 && sender.startsWith("@alice:")) return false;
+  const isKnown = paired || isAmong(users, sender, seen) || isAmong(admins, sender, seen);
+  const isWelcome = seen.sender.isOurs ? bots !== false : isKnown;
+  if (room.direct || (invitedDirectly && room.joinedCount < 3)) {
+    return dm !== "disabled" && (isWelcome || (dm === "open" && !seen.sender.isOurs));
+  }
+  // No room is on a list here.
+  return rooms === "open" && isWelcome && (seen.sender.isOurs || seen.sender.power >= power);
+}
+
+const wokenIn = (verdict: Verdict): readonly Woken[] => {
+  if (verdict.kind === "wake" || verdict.kind === "context") return verdict.woken;
+  return verdict.kind === "command" ? (verdict.then?.woken ?? []) : [];
+};
+
+function complaintsAbout(verdict: Verdict, event: ReturnType<typeof anEvent>, seen: Facts): string[] {
+  const woken = wokenIn(verdict);
+  const intruders = woken.filter(({ agent: id }) => {
+    const one = seen.present.find(({ agent }) => agent.id === id);
+    return !one || !mayWake(one, event.sender, seen);
+  });
+  const ordered = verdict.kind === "command" ? verdict.agents : [];
+  const strangers = ordered.filter((id) => !seen.present.some(({ agent }) => agent.id === id));
+  const mark = event.content["chat.troupe"];
+  const isFinished = typeof mark === "object" && mark !== null && "kind" in mark && mark.kind === "reply";
+  const isEmpty = (verdict.kind === "wake" || verdict.kind === "context") && woken.length === 0;
+  return [
+    ...intruders.map(({ agent }) => `${agent} was woken`),
+    ...strangers.map((agent) => `${agent} was commanded`),
+    ...(new Set(woken.map(({ agent }) => agent)).size < woken.length ? ["somebody was woken twice"] : []),
+    ...(woken.some(({ text }) => text.trim() === "") ? ["somebody was asked nothing"] : []),
+    ...(isEmpty ? ["nobody was woken"] : []),
+    ...(seen.sender.isOurs && woken.length > 0 && !isFinished ? ["an event of ours without an end woke somebody"] : []),
+    ...(seen.sender.isOurs && ["command", "stop", "redact", "pair"].includes(verdict.kind)
+      ? ["one of us was obeyed"]
+      : []),
+    ...(seen.softFailed && verdict.kind !== "ignore" ? ["what was held back did something"] : []),
+  ];
+}
+
+function oneCase(seed: number): { kind: Verdict["kind"]; complaints: string[] } {
+  const dice = new Dice(seed);
+  const isOurs = dice.oneIn(5);
+  const type = dice.pick(TYPES);
+  const hasStateKey = type === "m.room.member" || type === "m.room.tombstone" || dice.oneIn(30);
+  const event = anEvent({
+    ...{
+      type,
+      event_id: anEventId(`$${seed}`),
+      content: { ...someContent(dice), ...(dice.oneIn(2) ? PROPER[type] : {}) },
+    },
+    sender: isOurs ? GUIDE_ID : dice.pick(["@alice:hs.test", "@mallory:evil.test", "@alice:hs.test:1"]),
+    ...(hasStateKey ? { state_key: dice.pick(["", ECHO_ID]) } : {}),
+    unsigned: anything(dice),
+    redacts: dice.oneIn(2) ? "$event" : undefined,
+  });
+  const seen = someFacts(dice, isOurs);
+  asks(event);
+  const verdict = gate(event, seen);
+  return {
+    kind: verdict.kind,
+    complaints: complaintsAbout(verdict, event, seen).map((one) => `${seed}: ${one} (${inWords(verdict)})`),
+  };
+}
+
+test(`of ${CASES} cases none throws, and none wakes whom it may not`, () => {
+  const kinds = new Map<Verdict["kind"], number>();
+  const complaints: string[] = [];
+  for (let seed = 1; seed <= CASES; seed++) {
+    const one = oneCase(seed);
+    kinds.set(one.kind, (kinds.get(one.kind) ?? 0) + 1);
+    complaints.push(...one.complaints);
+  }
+  expect(complaints.slice(0, 5)).toEqual([]);
+  // Of everything a gate can say something was said, and not by accident.
+  const seldom = KINDS.filter((kind) => (kinds.get(kind) ?? 0) < 10);
+  expect(seldom).toEqual([]);
+});
+
+const KINDS: Verdict["kind"][] = [
+  ...([
+    "wake",
+    "context",
+    "join",
+    "decline",
+    "stop",
+    "redact",
+    "command",
+    "pair",
+    "tell",
+    "follow",
+    "depart",
+    "ignore",
+  ] as const),
+];

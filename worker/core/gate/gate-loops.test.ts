@@ -1,0 +1,278 @@
+/** Machines: our own agents, bots of somebody else's, and what keeps them from talking to each other for ever. */
+import { describe, expect, test } from "vitest";
+import type { PairCount } from "#core/policy/pair-guard.ts";
+import type { Layer } from "#core/policy/settings.ts";
+import type { AgentId } from "#core/protocol/ids.ts";
+import { aMessage } from "#testing/events.ts";
+import {
+  alone,
+  both,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  type FactsOver,
+  facts,
+  GUIDE,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  inDirectChat,
+  inThread,
+  inWords,
+  mentions,
+  NOW_MS,
+  ourMark,
+  repliesTo,
+} from "#testing/gate-facts.ts";
+import type { Facts } from "./facts.ts";
+import { gate } from "./gate.ts";
+
+type Bots = Layer["bots"];
+const BY_GUIDE = { sender: GUIDE_ID };
+
+/** What Guide says to the end, in a room where both agents have the same settings. */
+const guideSays = (content: Record<string, unknown>, bots: Bots, over: FactsOver = {}): string =>
+  inWords(
+    gate(
+      aMessage("hello", { ...BY_GUIDE, content: { ...ourMark(), ...content } }),
+      both({ bots }, { sender: GUIDE_SPEAKS, ...over }),
+    ),
+  );
+
+describe("an agent of ours", () => {
+  const OWN = "ignore own_event";
+  const OWN_ABOUT = "ignore own_event, about echo";
+  test.for<[name: string, bots: Bots, content: Record<string, unknown>, over: FactsOver, expected: string]>([
+    ["is not heard by default", false, mentions(ECHO_ID), {}, OWN_ABOUT],
+    ["is not heard when it replies, by default", false, repliesTo(), { repliedAgent: ECHO }, OWN_ABOUT],
+    ["is heard when it mentions, with mentions", "mentions", mentions(ECHO_ID), {}, "wake echo by mention"],
+    ["is heard when it replies, with mentions", "mentions", repliesTo(), { repliedAgent: ECHO }, "wake echo by reply"],
+    ["is not heard when it says something, with mentions", "mentions", {}, {}, OWN],
+    ["is not heard in a room's direct chat, with mentions", "mentions", {}, { room: { direct: true } }, OWN_ABOUT],
+    ["is heard when it mentions, with true", true, mentions(ECHO_ID), {}, "wake echo by mention"],
+    ["is heard in a direct chat, with true", true, {}, { room: { direct: true } }, "wake echo by direct"],
+    ["is not heard when nobody is addressed, with true", true, {}, {}, OWN],
+    ["does not wake itself", true, mentions(GUIDE_ID), {}, OWN],
+    ["does not wake itself by a reply to itself", true, repliesTo(), { repliedAgent: GUIDE }, OWN],
+    ["wakes the other when it mentions both", true, mentions(GUIDE_ID, ECHO_ID), {}, "wake echo by mention"],
+    ["is not heard in a muted room", true, mentions(ECHO_ID), { room: { muted: true } }, "ignore muted, about echo"],
+    ["is not heard where it drafts", true, { ...mentions(ECHO_ID), ...ourMark({ kind: "draft" }) }, {}, OWN],
+    ["is not heard where we speak for it", true, { ...mentions(ECHO_ID), ...ourMark({ kind: "notice" }) }, {}, OWN],
+    ["is not heard without a mark", true, { ...mentions(ECHO_ID), "chat.troupe": undefined }, {}, OWN],
+    ["is not heard with a mark that cannot be read", true, { ...mentions(ECHO_ID), ...ourMark({ turn: 5 }) }, {}, OWN],
+    ["is not heard as a notice", true, { ...mentions(ECHO_ID), msgtype: "m.notice" }, {}, "ignore notice"],
+    ["is not heard where it is no agent, but the bot", true, mentions(ECHO_ID), { sender: { isOurs: true } }, OWN],
+    ["obeys nobody and commands nobody", true, { body: "!stop", ...mentions(ECHO_ID) }, {}, "wake echo by mention"],
+    ["commands nobody by a structured command", "mentions", { "m.bot.command": { command: "stop" } }, {}, OWN],
+  ])("%s", ([, bots, content, over, expected]) => expect(guideSays(content, bots, over)).toBe(expected));
+
+  test("needs no place on the list of users, but none among the ignored either", () => {
+    const event = aMessage("hello", { ...BY_GUIDE, content: { ...ourMark(), ...mentions(ECHO_ID) } });
+    const judged = (layer: Layer) => inWords(gate(event, both({ bots: true, ...layer }, { sender: GUIDE_SPEAKS })));
+    expect(judged({ users: [] })).toBe("wake echo by mention");
+    expect(judged({ power: 50 })).toBe("wake echo by mention");
+    expect(judged({ ignore: ["^@agent_"] })).toBe("ignore ignored_sender, about echo");
+    expect(judged({ rooms: "disabled" })).toBe("ignore rooms_disabled, about echo");
+    expect(judged({ rooms: "allowlist" })).toBe("ignore room_not_allowed, about echo");
+  });
+
+  test("is heard in the edit that ends its answer, by what is put in place", () => {
+    const edit = (kind: string, fresh: Record<string, unknown>) => ({
+      ...{ ...ourMark({ kind }), "m.relates_to": { rel_type: "m.replace", event_id: "$draft" } },
+      "m.new_content": { msgtype: "m.text", body: "hello", ...fresh },
+    });
+    expect(guideSays(edit("reply", mentions(ECHO_ID)), "mentions")).toBe("wake echo by mention");
+    expect(guideSays(edit("draft", mentions(ECHO_ID)), "mentions")).toBe("ignore own_event");
+    expect(guideSays({ ...edit("reply", { "m.mentions": {} }), ...mentions(ECHO_ID) }, "mentions")).toBe(
+      "ignore own_event",
+    );
+  });
+
+  test("has a mark that is told from others by what it says, not by where it stands", () => {
+    const verdict = gate(
+      aMessage("hi", { ...BY_GUIDE, content: { ...ourMark({ hop: 2 }), ...mentions(ECHO_ID) } }),
+      both({ bots: "mentions" }, { sender: GUIDE_SPEAKS }),
+    );
+    expect(verdict).toEqual({
+      kind: "wake",
+      woken: [{ agent: "echo", because: "mention", text: "hi", direct: false, isCounted: true }],
+      hop: 3,
+    });
+  });
+});
+
+describe("the hop limit", () => {
+  const LIMIT = "ignore hop_limit, about echo";
+  const WOKEN = "wake echo by mention";
+  test.for<[name: string, hops: number, hop: unknown, expected: string]>([
+    ["4, the first answer", 4, 0, WOKEN],
+    ["4, the third", 4, 3, WOKEN],
+    ["4, the fourth, which would wake the fifth", 4, 4, LIMIT],
+    ["4, far beyond", 4, 1_000, LIMIT],
+    ["1, the first", 1, 0, WOKEN],
+    ["1, the second", 1, 1, LIMIT],
+    ["0, any", 0, 0, LIMIT],
+    ["4, a count that cannot be read", 4, "many", WOKEN],
+    ["4, a count below nothing", 4, -5, WOKEN],
+    ["4, a count of halves", 4, 3.5, WOKEN],
+    ["4, a count no event may hold", 4, 2 ** 60, WOKEN],
+  ])("hops: %s", ([, hops, hop, expected]) => {
+    const event = aMessage("hello", { ...BY_GUIDE, content: { ...ourMark({ hop }), ...mentions(ECHO_ID) } });
+    expect(inWords(gate(event, both({ bots: true, hops }, { sender: GUIDE_SPEAKS })))).toBe(expected);
+  });
+
+  test("is not what a person's words count towards, whatever mark they bear", () => {
+    const event = aMessage("hello", { content: { ...ourMark({ hop: 99 }), ...mentions(ECHO_ID) } });
+    expect(gate(event, facts())).toMatchObject({ kind: "wake", hop: 0 });
+  });
+  test("is what another Troupe's agent counts towards, where it is known for a bot", () => {
+    const event = aMessage("hello", {
+      sender: "@agent_x:other.test",
+      content: { ...ourMark({ hop: 1 }), ...mentions(ECHO_ID) },
+    });
+    const layer: Layer = { users: ["*"], botUsers: ["@agent_*:other.test"], bots: true };
+    expect(gate(event, alone(layer))).toMatchObject({ kind: "wake", hop: 2 });
+    expect(inWords(gate(event, alone({ ...layer, hops: 1 })))).toBe(LIMIT);
+  });
+});
+
+describe("a bot of somebody else's", () => {
+  const BOT = "ignore bot, about echo";
+  const LIST: Layer = { users: ["*"], botUsers: ["@otherbot:other.test"] };
+  const MARKED: Layer = { users: ["*"], botMarkers: ["org.example.bot"] };
+  const MARK = { "org.example.bot": true };
+  test.for<[name: string, layer: Layer, content: Record<string, unknown>, over: FactsOver, expected: string]>([
+    ["by list, by default", LIST, mentions(ECHO_ID), {}, BOT],
+    ["by list, with false", { ...LIST, bots: false }, mentions(ECHO_ID), {}, BOT],
+    ["by list, with mentions", { ...LIST, bots: "mentions" }, mentions(ECHO_ID), {}, "wake echo by mention"],
+    [
+      "by list, replying, with mentions",
+      { ...LIST, bots: "mentions" },
+      repliesTo(),
+      { repliedAgent: ECHO },
+      "wake echo by reply",
+    ],
+    ["by list, saying something, with mentions", { ...LIST, bots: "mentions", mention: false }, {}, {}, BOT],
+    ["by list, saying something, with true", { ...LIST, bots: true, mention: false }, {}, {}, "wake echo by listening"],
+    [
+      "by list, with true, but no user",
+      { ...LIST, bots: true, users: ["local"] },
+      mentions(ECHO_ID),
+      { sender: { isLocal: false } },
+      "ignore not_permitted, about echo",
+    ],
+    ["by a pattern of the list", { users: ["*"], botUsers: ["@*bot:*"] }, mentions(ECHO_ID), {}, BOT],
+    ["by mark, by default", MARKED, { ...mentions(ECHO_ID), ...MARK }, {}, BOT],
+    ["by mark, whatever it says", MARKED, { ...mentions(ECHO_ID), "org.example.bot": false }, {}, BOT],
+    [
+      "by mark, with mentions",
+      { ...MARKED, bots: "mentions" },
+      { ...mentions(ECHO_ID), ...MARK },
+      {},
+      "wake echo by mention",
+    ],
+    ["without the mark", MARKED, mentions(ECHO_ID), {}, "wake echo by mention"],
+    [
+      "with a mark of an object's own words",
+      { users: ["*"], botMarkers: ["constructor"] },
+      mentions(ECHO_ID),
+      {},
+      "wake echo by mention",
+    ],
+    ["nobody has named", { users: ["*"] }, mentions(ECHO_ID), {}, "wake echo by mention"],
+    ["saying a command, by default", LIST, { body: "!stop" }, {}, "ignore not_addressed"],
+    [
+      "saying a command to an agent, with true",
+      { ...LIST, bots: true },
+      { body: "!stop", ...mentions(ECHO_ID) },
+      {},
+      "wake echo by mention",
+    ],
+    [
+      "holding a thread, with mentions",
+      { ...LIST, bots: "mentions" },
+      inThread(),
+      {
+        thread: {
+          agent: ECHO,
+          holder: aMessage("x", { sender: "@otherbot:other.test" }).sender,
+          shared: false,
+          atMs: NOW_MS,
+        },
+      },
+      BOT,
+    ],
+  ])("%s", ([, layer, content, over, expected]) => {
+    const event = aMessage("hello", { sender: "@otherbot:other.test", content });
+    expect(inWords(gate(event, alone(layer, over)))).toBe(expected);
+  });
+
+  test("is one for the agents that say so, and a person for the others", () => {
+    const present = [concerned("echo", LIST), concerned("guide", { users: ["*"] })];
+    const event = aMessage("hello", { sender: "@otherbot:other.test", content: mentions(ECHO_ID, GUIDE_ID) });
+    expect(inWords(gate(event, facts({ present })))).toBe("wake guide by mention");
+  });
+});
+
+const pairs = (agent: AgentId, count: Partial<PairCount>): { pairs: ReadonlyMap<AgentId, PairCount> } => ({
+  pairs: new Map([[agent, { sinceMs: NOW_MS - 10_000, count: 20, restUntilMs: 0, ...count }]]),
+});
+
+describe("the pair guard", () => {
+  const RESTS = "ignore pair_guard, about echo";
+  const WOKEN = "wake echo by mention";
+  test.for<[name: string, over: FactsOver, expected: string]>([
+    ["nothing counted", {}, WOKEN],
+    ["counted, and not at rest", pairs(ECHO, { count: 19 }), WOKEN],
+    ["at rest for a minute", pairs(ECHO, { restUntilMs: NOW_MS + 60_000 }), RESTS],
+    ["at rest for a moment more", pairs(ECHO, { restUntilMs: NOW_MS + 1 }), RESTS],
+    ["rested", pairs(ECHO, { restUntilMs: NOW_MS }), WOKEN],
+    ["at rest with the other agent", pairs(GUIDE, { restUntilMs: NOW_MS + 60_000 }), WOKEN],
+  ])("%s", ([, over, expected]) => expect(guideSays(mentions(ECHO_ID), true, over)).toBe(expected));
+
+  test.for<[name: string, content: Record<string, unknown>, layer: Layer, expected: string, counted: boolean]>([
+    ["no person who names the agent", mentions(ECHO_ID), {}, WOKEN, false],
+    ["no person who names it where it listens", mentions(ECHO_ID), { mention: false }, WOKEN, false],
+    ["whoever it only listens to: a machine may look like a person", {}, { mention: false }, RESTS, true],
+    ["no person in a direct chat", {}, { mention: true }, "wake echo by direct", false],
+  ])("holds %s", ([, content, layer, expected, counted]) => {
+    const resting = pairs(ECHO, { restUntilMs: NOW_MS + 60_000 });
+    const seen = (over: FactsOver) => (expected.endsWith("direct") ? inDirectChat(layer, over) : alone(layer, over));
+    const event = aMessage("hello", { content });
+    expect(inWords(gate(event, seen(resting)))).toBe(expected);
+    expect(gate(event, seen({}))).toMatchObject({ kind: "wake", woken: [{ isCounted: counted }] });
+  });
+});
+
+describe("an echo", () => {
+  const said = (content: Record<string, unknown>, seen: Facts): string =>
+    inWords(gate(aMessage("as I said before", { sender: "@_irc_alice:hs.test", content }), seen));
+  test.for<[name: string, content: Record<string, unknown>, seen: Facts, expected: string]>([
+    [
+      "is ignored by whom it does not address",
+      {},
+      alone({ mention: false }, { echoes: true }),
+      "ignore echo, about echo",
+    ],
+    [
+      "is heard by whom it mentions: a person may repeat something",
+      mentions(ECHO_ID),
+      alone({}, { echoes: true }),
+      "wake echo by mention",
+    ],
+    ["is heard in a direct chat", {}, inDirectChat({}, { echoes: true }), "wake echo by direct"],
+    ["is none where nobody said it", {}, alone({ mention: false }, { echoes: false }), "wake echo by listening"],
+    [
+      "bears our mark and is not ours",
+      { ...ourMark(), ...mentions(ECHO_ID) },
+      facts({ bearsOurMark: true }),
+      "ignore echo",
+    ],
+    ["bears our mark in a direct chat", ourMark(), inDirectChat({ bots: true }, { bearsOurMark: true }), "ignore echo"],
+    [
+      "bears our mark and says a command",
+      { ...ourMark(), body: "!stop" },
+      facts({ bearsOurMark: true }),
+      "ignore echo",
+    ],
+  ])("%s", ([, content, seen, expected]) => expect(said(content, seen)).toBe(expected));
+});

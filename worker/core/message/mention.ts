@@ -1,0 +1,115 @@
+/**
+ * Who a message is addressed to, as far as the message itself says it.
+ *
+ * `m.mentions` is authoritative where it is present. Without it a pill counts, then a whole user id, then a name at the
+ * start followed by `:` or `,`. What stands in code or in the fallback of a reply counts never.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions
+ */
+import * as z from "zod/v4";
+import type { RoomEvent } from "../protocol/event.ts";
+import { UserId } from "../protocol/ids.ts";
+import { promptText, withoutCode } from "./text.ts";
+
+/** Nobody means more people than this one by one. */
+const MENTIONS_MAX = 50;
+/** A name, a pattern and an id are looked for so far and no further. */
+const LOOKED_AT_MAX = 8_000;
+const NAME_LENGTH_MAX = 200;
+
+export interface Addressed {
+  users: UserId[];
+  room: boolean;
+  /** Undefined when the client says itself who is mentioned: then no name in the text means anything. */
+  text?: string;
+}
+
+const Mentions = z.object({
+  user_ids: z.array(z.unknown()).catch([]),
+  room: z.boolean().catch(false),
+});
+
+/** Whom a message addresses by mention. */
+export function addressedIn(content: RoomEvent["content"]): Addressed {
+  const mentions = Mentions.safeParse(content["m.mentions"]);
+  if (mentions.success) {
+    const { user_ids, room } = mentions.data;
+    return { users: unique(user_ids.slice(0, MENTIONS_MAX).flatMap((id) => UserId.safeParse(id).data ?? [])), room };
+  }
+  const text = withoutCode(promptText(content).slice(0, LOOKED_AT_MAX));
+  const pills = pillsIn(content);
+  return { users: pills.length > 0 ? pills : idsIn(text), room: /(?:^|[\s([{"'])@room\b/.test(text), text };
+}
+
+const unique = (ids: UserId[]): UserId[] => [...new Set(ids)].slice(0, MENTIONS_MAX);
+
+const QUOTED = /<(\/?)(?:mx-reply|code|pre|blockquote)\b[^>]*>/gi;
+
+/** The users that links in the HTML mean; neither quotations nor code are looked at. */
+function pillsIn({ formatted_body: html, format }: RoomEvent["content"]): UserId[] {
+  if (typeof html !== "string" || format !== "org.matrix.custom.html") return [];
+  const own = withoutElements(html.slice(0, LOOKED_AT_MAX));
+  const links = [...own.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)];
+  return unique(links.flatMap(([, double, single]) => userOfLink(double ?? single ?? "") ?? []));
+}
+
+/** Quotations may hold quotations: what is kept stands in none. */
+function withoutElements(html: string): string {
+  let [kept, at, depth] = ["", 0, 0];
+  for (const { 0: tag, 1: slash, index } of html.matchAll(QUOTED)) {
+    if (depth === 0) kept += html.slice(at, index);
+    depth = slash ? Math.max(depth - 1, 0) : depth + 1;
+    at = index + tag.length;
+  }
+  return depth === 0 ? kept + html.slice(at) : kept;
+}
+
+/** @see https://spec.matrix.org/v1.19/appendices/#uris */
+function userOfLink(href: string): UserId | undefined {
+  const link = href.replaceAll("&amp;", "&");
+  const [, fragment] = link.match(/^https?:\/\/(?:www\.)?matrix\.to\/#\/([^?/]+)/i) ?? [];
+  const [, uri] = link.match(/^matrix:(?:u|user)\/([^?/]+)/i) ?? [];
+  const id = fragment ?? (uri === undefined ? undefined : `@${uri}`);
+  return id === undefined ? undefined : UserId.safeParse(decoded(id)).data;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A link that cannot be decoded means nobody; no user id begins like this.
+    return "";
+  }
+}
+
+const ID = /(?<![\w@./=+-])@[a-z0-9._=/+-]+:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?/gi;
+
+/** Whole user ids in a text. */
+const idsIn = (text: string): UserId[] =>
+  unique([...text.matchAll(ID)].flatMap(([id]) => UserId.safeParse(id).data ?? []));
+
+/** What may be a name at the start: all before the first `:` or `,`, in lower case. */
+export function openingOf(text: string): string | undefined {
+  const [, name] = text.slice(0, NAME_LENGTH_MAX + 2).match(/^\s*@?([^:,\n]+)[:,]/) ?? [];
+  return name?.trim().toLowerCase() || undefined;
+}
+
+/** Whether a text begins with a name followed by `:` or `,`. Upper and lower case are the same. */
+export function opensWith(text: string, name: string): boolean {
+  const start = text.trimStart().replace(/^@/, "").toLowerCase();
+  return name !== "" && start.startsWith(name.toLowerCase()) && /^\s*[:,]/.test(start.slice(name.toLowerCase().length));
+}
+
+/**
+ * A text without the mention it begins with, in the forms clients give it: the name, `@name`, `@[name]`, the user id.
+ * A text that is nothing else stays as it is.
+ */
+export function withoutMention(text: string, name: string, userId: UserId): string {
+  for (const form of [userId, `@[${name}]`, `[${name}]`, `@${name}`, name]) {
+    if (form === "" || text.slice(0, form.length).toLowerCase() !== form.toLowerCase()) continue;
+    const rest = text.slice(form.length);
+    if (rest !== "" && !/^[\s:,]/.test(rest)) continue;
+    return rest.replace(/^[\s:,]+/, "") || text;
+  }
+  return text;
+}

@@ -1,0 +1,64 @@
+/** What a message says. */
+import { describe, expect, test } from "vitest";
+import { aMessage } from "#testing/events.ts";
+import { repliesTo } from "#testing/gate-facts.ts";
+import { markIn, promptText, readContent, withoutCode } from "./text.ts";
+
+describe("the text", () => {
+  test.for<[name: string, body: string, content: Record<string, unknown>, text: string]>([
+    ["is the body", "  hello ", {}, "hello"],
+    ["is without an old client's reply fallback", "> <@a:hs.test> one\n> two\n\nthree", repliesTo(), "three"],
+    ["is without the fallback of a reply to an emote", "> * <@a:hs.test> waves\n\nthree", repliesTo(), "three"],
+    ["is without a fallback of one line and no blank", "> <@a:hs.test> one\nthree", repliesTo(), "three"],
+    ["keeps a quotation behind the fallback", "> <@a:hs.test> one\n\n> two\nthree", repliesTo(), "> two\nthree"],
+    ["keeps a quotation that is no fallback", "> quoted\nsaid", repliesTo(), "> quoted\nsaid"],
+    ["keeps a fallback that replies to nothing", "> <@a:hs.test> one\n\ntwo", {}, "> <@a:hs.test> one\n\ntwo"],
+    ["is a file's caption", "look", { msgtype: "m.image", filename: "a.png" }, "look"],
+    ["is no file's name", "a.png", { msgtype: "m.image", filename: "a.png" }, ""],
+    ["is an unknown kind's body", "x", { msgtype: "org.new" }, "x"],
+  ])("%s", ([, body, content, text]) => expect(promptText(aMessage(body, { content }).content)).toBe(text));
+
+  test("of an edit is what it puts in place", () => {
+    const fresh = { msgtype: "m.text", body: "new" };
+    const edit = { "m.relates_to": { rel_type: "m.replace", event_id: "$a" } };
+    expect(readContent(aMessage("* new", { content: { ...edit, "m.new_content": fresh } }))).toEqual(fresh);
+    expect(promptText(readContent(aMessage("* new", { content: { ...edit, "m.new_content": "x" } })))).toBe("* new");
+    expect(promptText(readContent(aMessage("old", { content: { "m.new_content": fresh } })))).toBe("old");
+  });
+});
+
+describe("without code", () => {
+  test.for<[name: string, text: string, rest: string]>([
+    ["a span", "a `b` c", "a   c"],
+    ["two spans", "`a` b `c`", "  b  "],
+    ["a span of two ticks with one in it", "a `` b ` c `` d", "a   d"],
+    ["ticks that do not match", "a ` b `` c", "a ` b `` c"],
+    ["a fence", "a\n```\nb\n```\nc", "a\nc"],
+    ["a fence with a language", "a\n```ts\nb\n```\nc", "a\nc"],
+    ["a fence of tildes", "a\n~~~\nb\n~~~\nc", "a\nc"],
+    ["a fence that a shorter one does not end", "a\n````\nb\n```\nc\n````\nd", "a\nd"],
+    ["a fence that a longer one ends", "a\n```\nb\n`````\nc", "a\nc"],
+    ["a fence that does not end", "a\n```\nb", "a"],
+    ["a fence three spaces in", "a\n   ```\nb\n   ```\nc", "a\nc"],
+    ["no code", "a b c", "a b c"],
+  ])("%s", ([, text, rest]) => expect(withoutCode(text)).toBe(rest));
+
+  test("ends, whatever ticks there are", () => {
+    const odd = Array.from({ length: 120 }, (_, count) => "`".repeat(count + 1)).join(" ");
+    expect(withoutCode(odd)).toBe(odd);
+    expect(withoutCode(`x ${"`".repeat(8_000)}`)).toBe(`x ${"`".repeat(8_000)}`);
+    expect(withoutCode("` ".repeat(4_000)).trim()).toBe("");
+  });
+});
+
+describe("our mark", () => {
+  const mark = { agent: "echo", turn: "t", part: 0, hop: 1, kind: "reply" };
+  test.for<[name: string, mark: unknown, read: object | undefined]>([
+    ["whole", mark, mark],
+    ["with more in it", { ...mark, parts: 3 }, mark],
+    ["without a hop", { ...mark, hop: undefined }, { ...mark, hop: 0 }],
+    ["without a kind", { ...mark, kind: undefined }, undefined],
+    ["of another kind", { ...mark, kind: "answer" }, undefined],
+    ["that is a word", "reply", undefined],
+  ])("%s", ([, given, read]) => expect(markIn({ content: { "chat.troupe": given } })).toEqual(read));
+});

@@ -1,0 +1,149 @@
+/**
+ * What a gate may look at, as a test needs it: a room of Alice, Bob and two agents, where nothing is set. A test names
+ * only what matters to it; and verdicts in words, so that a row can say what it expects.
+ */
+import type { Agent } from "#core/agent.ts";
+import type { Concerned, Facts, Ordered, RoomAsGate, Verdict, Woken } from "#core/gate/facts.ts";
+import { NO_STATE } from "#core/policy/power.ts";
+import { type Groups, type Layer, resolve } from "#core/policy/settings.ts";
+import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+
+export const ECHO = AgentId.parse("echo");
+export const GUIDE = AgentId.parse("guide");
+export const ECHO_ID = "@agent_echo:hs.test";
+export const GUIDE_ID = "@agent_guide:hs.test";
+export const BOT_ID = UserId.parse("@troupe:hs.test");
+export const NOW_MS = 10_000_000_000;
+
+const NAMES: Record<string, string> = { echo: "Echo", guide: "Guide" };
+
+export interface ConcernedOver {
+  invitedDirectly?: boolean;
+  paired?: boolean;
+  name?: string;
+}
+
+export function agentWith(id: string, layer: Layer = {}, name = NAMES[id] ?? id, groups: Groups = {}): Agent {
+  return { id: AgentId.parse(id), name, backend: { use: "echo" }, ...resolve([layer], groups) };
+}
+
+/** An agent that is joined, with what is set for it and what holds for it here. */
+export function concerned(id: string, layer: Layer = {}, over: ConcernedOver = {}, groups: Groups = {}): Concerned {
+  return {
+    agent: agentWith(id, layer, over.name, groups),
+    userId: UserId.parse(`@agent_${id}:hs.test`),
+    invitedDirectly: over.invitedDirectly ?? false,
+    paired: over.paired ?? false,
+  };
+}
+
+export type FactsOver = Partial<Omit<Facts, "room" | "sender">> & {
+  room?: Partial<RoomAsGate>;
+  sender?: Partial<Facts["sender"]>;
+};
+
+/** Alice, who is local and has no power, says something just now in a room of four. */
+export function facts(over: FactsOver = {}): Facts {
+  const { room, sender, ...rest } = over;
+  return {
+    nowMs: NOW_MS,
+    ageMs: 20,
+    softFailed: false,
+    sender: { isOurs: false, isLocal: true, power: 0, ...sender },
+    room: {
+      id: RoomId.parse("!room"),
+      state: NO_STATE,
+      aliases: [],
+      direct: false,
+      muted: false,
+      joinedCount: 3,
+      ...room,
+    },
+    present: [concerned("echo"), concerned("guide")],
+    ...rest,
+  };
+}
+
+/** One agent in a room with others. */
+export const alone = (layer: Layer = {}, over: FactsOver = {}, its: ConcernedOver = {}): Facts =>
+  facts({ present: [concerned("echo", layer, its)], ...over });
+
+/** Both agents with the same settings. */
+export const both = (layer: Layer, over: FactsOver = {}): Facts =>
+  facts({ present: [concerned("echo", layer), concerned("guide", layer)], ...over });
+
+/** A direct chat with Echo, who was invited to it as to one. */
+export const inDirectChat = (layer: Layer = {}, over: FactsOver = {}, its: ConcernedOver = {}): Facts =>
+  facts({
+    present: [concerned("echo", layer, { invitedDirectly: true, ...its })],
+    ...over,
+    room: { joinedCount: 2, ...over.room },
+  });
+
+/** Guide speaks: one of our own users, and an agent. */
+export const GUIDE_SPEAKS = { isOurs: true, agent: GUIDE } as const;
+
+/** What an agent of ours puts on the last of what it says. */
+export const ourMark = (over: Record<string, unknown> = {}): Record<string, unknown> => ({
+  "chat.troupe": { agent: "guide", turn: "t1", part: 0, parts: 1, hop: 0, kind: "reply", ...over },
+});
+
+export const mentions = (...userIds: string[]): Record<string, unknown> => ({ "m.mentions": { user_ids: userIds } });
+export const repliesTo = (eventId = "$before"): Record<string, unknown> => ({
+  "m.relates_to": { "m.in_reply_to": { event_id: eventId } },
+});
+export const inThread = (root = "$root", over: Record<string, unknown> = {}): Record<string, unknown> => ({
+  "m.relates_to": {
+    rel_type: "m.thread",
+    event_id: root,
+    is_falling_back: true,
+    "m.in_reply_to": { event_id: "$last" },
+    ...over,
+  },
+});
+export const html = (formatted: string): Record<string, unknown> => ({
+  format: "org.matrix.custom.html",
+  formatted_body: formatted,
+});
+export const pill = (userId: string, text = "somebody"): Record<string, unknown> =>
+  html(`<a href="https://matrix.to/#/${userId}">${text}</a> hello`);
+
+const listed = (woken: readonly Woken[]): string =>
+  woken.map(({ agent, because }) => `${agent} by ${because}`).join(", ");
+
+const ordered = ({ command, agents, speaker, then }: Ordered): string =>
+  [
+    `command ${command.name} for ${agents.join(", ") || "nobody"}, says ${speaker ?? "the bot"}`,
+    ...(then ? [`then ${inWords(then)}`] : []),
+  ].join("; ");
+
+/** A verdict as a row says it: `wake echo by mention`, `ignore not_addressed`. */
+export function inWords(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case "wake":
+    case "context":
+      return `${verdict.kind} ${listed(verdict.woken)}`;
+    case "join":
+      return `join ${verdict.agent ?? "the bot"}`;
+    case "decline":
+      return `decline ${verdict.agent ?? "the bot"}: ${verdict.reason}`;
+    case "stop":
+      return `stop at ${verdict.at}`;
+    case "redact":
+      return `redact ${verdict.eventId}`;
+    case "command":
+      return ordered(verdict);
+    case "pair":
+      return `pair ${verdict.agent}`;
+    case "tell":
+      return `tell ${verdict.what}, says ${verdict.agent}`;
+    case "follow":
+      return `follow to ${verdict.to}`;
+    case "depart":
+      return "depart";
+    case "ignore":
+      return `ignore ${verdict.reason}${verdict.about ? `, about ${verdict.about}` : ""}`;
+  }
+}
+
+export const anEventId = (id: string): EventId => EventId.parse(id);
