@@ -1,6 +1,6 @@
 /** The whole way, on a real ledger and a homeserver in memory: a transaction comes in, an answer goes out. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Agent } from "#core/agent.ts";
+import { AgentSpec } from "#core/agent.ts";
 import { readConfig } from "#core/config.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { CONTENT_KEY } from "#core/protocol/event.ts";
@@ -24,7 +24,7 @@ const config = readConfig({
 if (!config.ok) throw new Error(config.error);
 const settings = config.value;
 const AGENTS = ["echo", "guide"].map((id) =>
-  Agent.parse({ id, name: id.toUpperCase(), backend: { use: id === "echo" ? "echo" : "scripted" } }),
+  AgentSpec.parse({ id, name: id.toUpperCase(), backend: { use: id === "echo" ? "echo" : "scripted" } }),
 );
 
 let ledger: Ledger;
@@ -71,7 +71,10 @@ const push = (events: unknown[], id = String(++transactionId)) =>
 const joined = (...users: string[]) =>
   ledger.setMembers(
     ROOM,
-    users.map((userId) => ({ userId: UserId.parse(userId), membership: "join" as const })),
+    users.map((userId) => ({
+      ...{ userId: UserId.parse(userId), membership: "join" as const },
+      direct: users.length === 2,
+    })),
   );
 const bodies = () => server.sent.map(({ content }) => content["body"]);
 const settled = async () => expect(await ledger.dueLanes(Date.now() + 600_000, 10)).toEqual([]);
@@ -154,7 +157,8 @@ describe("a mangled event", () => {
 });
 
 describe("an invitation", () => {
-  const invite = (over = {}) => aMembership("@agent_echo:hs.test", "invite", over);
+  const invite = (over = {}) =>
+    aMembership("@agent_echo:hs.test", "invite", { content: { membership: "invite", is_direct: true }, ...over });
 
   test("is followed, and what was written before the join is answered first, in order", async () => {
     const invitation = invite();
@@ -172,7 +176,7 @@ describe("an invitation", () => {
   const order = (event: unknown) => Number((event as RoomEvent).event_id.slice("$event".length));
 
   test.for([
-    ["from another server", { sender: "@eve:evil.test" }, "not_permitted"],
+    ["from another server", { sender: "@eve:evil.test" }, "not_invited_by_user"],
     ["for an agent that does not exist", { state_key: "@agent_nobody:hs.test" }, "unknown_agent"],
     ["for somebody else", { state_key: "@bob:hs.test" }, "membership"],
   ] as const)("%s is not", async ([, over, reason]) => {

@@ -3,11 +3,13 @@
  * between "a request came in" and "a request goes out" is here and is the same.
  */
 import { Hono } from "hono";
-import type { Agent } from "#core/agent.ts";
+import type { AgentSpec } from "#core/agent.ts";
 import { type Config, namespaceOf } from "#core/config.ts";
+import { aliasesIn, type Configuration } from "#core/policy/configuration.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Ask, Clock, Doorbell, Fetch, LaneId, LaneKind, Ledger, Log, Retention, RunLane, Work } from "#ports";
 import { admin } from "./admin/admin.ts";
+import { applyOrThrow } from "./admin/configure.ts";
 import { health } from "./admin/health.ts";
 import { backends } from "./backends/registry.ts";
 import { delivery } from "./delivery/delivery.ts";
@@ -18,9 +20,13 @@ import { sweep } from "./lanes/sweep.ts";
 import { homeserverState, REPAIR_MARK, tend } from "./lanes/tend.ts";
 import { asking, clientServer, isPassing } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
+import { homeserverUrl } from "./matrix/well-known.ts";
 import { secretCheck } from "./observe/secrets.ts";
+import { createVault } from "./observe/vault.ts";
+import { lookUp, lookUpAgain } from "./router/aliases.ts";
 import { repair } from "./router/gaps.ts";
 import { roomLane } from "./router/room-lane.ts";
+import type { Limits } from "./turns/limits.ts";
 import { sessionLane } from "./turns/session-lane.ts";
 
 export interface Host {
@@ -54,7 +60,9 @@ export interface App {
   tend(begun?: "begun"): Promise<void>;
   /** The bot's account and device, and whether the homeserver understands devices. Says whether it answered. */
   enter(): Promise<boolean>;
-  applyAgents(agents: readonly Agent[]): Promise<void>;
+  applyAgents(agents: readonly AgentSpec[]): Promise<void>;
+  /** Rejects with every complaint, a line each, when it is not sound; then nothing has changed. */
+  applyConfiguration(configuration: Configuration): Promise<void>;
 }
 
 export function compose(host: Host): App {
@@ -62,16 +70,13 @@ export function compose(host: Host): App {
   const namespace = namespaceOf(config);
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
   const ask = doubting(host.ask ?? asking(fetch), onDoubt);
-  const call = clientServer({ url: config.HOMESERVER_URL, asToken: config.AS_TOKEN, ask });
+  const call = clientServer({ url: () => homeserverUrl(config, fetch), asToken: config.AS_TOKEN, ask });
   const users = ghosts({ call, ledger, namespace, log });
   const known = backends();
+  const vault = createVault(config.SECRET_KEY);
 
-  const shared = { ...host, namespace, ghosts: users, isPassing, backends: known };
-  const limits = {
-    senderPerMinute: config.SENDER_TURNS_PER_MINUTE,
-    roomPerMinute: config.ROOM_TURNS_PER_MINUTE,
-    turnsAtOnce: config.TURNS_AT_ONCE,
-  };
+  const shared = { ...host, namespace, ghosts: users, isPassing, backends: known, vault };
+  const limits = limitsOf(config);
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const work = (kind: LaneKind, run: RunLane): Work => {
     const delivers = delivery({ ...shared, run });
@@ -85,16 +90,16 @@ export function compose(host: Host): App {
   const pump = createPump({ ledger, clock, log, owner: host.owner, work, mayBegin: host.mayBegin });
   const doorbell = host.doorbell(pump);
 
-  const applyAgents = async (agents: readonly Agent[]) => {
-    await ledger.setAgents(agents, clock.now());
-    log("agents_applied", { agents: agents.map(({ id }) => id) });
+  const refreshAliases = async () => {
+    await lookUp(shared, aliasesIn(await ledger.configuration()));
   };
+  const configuring = { ledger, clock, log, vault, refreshAliases, backends: known };
   const http = new Hono();
   http.notFound(unknownPath);
   const isOperator = config.ADMIN_TOKEN === undefined ? undefined : secretCheck(config.ADMIN_TOKEN);
   const homeserver = () => homeserverState(ledger);
   http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: host.metrics }));
-  http.route("/", admin({ ledger, clock, ring, backends: known, applyAgents, isOperator, log }));
+  http.route("/", admin({ ...configuring, ring, isOperator }));
   http.route(
     "/",
     ingress({
@@ -115,6 +120,7 @@ export function compose(host: Host): App {
   const tending = {
     ...{ ledger, clock, log, doorbell, keep: retentionOf(config) },
     repair: (roomId: RoomId) => repair(shared, roomId),
+    lookUpAliases: () => lookUpAgain(shared),
     async ping() {
       const pinged = await users.ping(config.APPSERVICE_ID);
       if (!pinged.ok) log("ping_failed", { ...pinged.error });
@@ -125,7 +131,8 @@ export function compose(host: Host): App {
     http,
     pump,
     doorbell,
-    applyAgents,
+    applyAgents: (agents) => ledger.setAgents(agents),
+    applyConfiguration: (configuration) => applyOrThrow(configuring, configuration),
     sweep: () => sweep({ ledger, doorbell, clock }),
     tend: (begun) => tend(tending, begun),
     async enter() {
@@ -147,6 +154,12 @@ function doubting(ask: Ask, onDoubt: () => Promise<void>): Ask {
       throw error;
     });
 }
+
+const limitsOf = (config: Config): Limits => ({
+  senderPerMinute: config.SENDER_TURNS_PER_MINUTE,
+  roomPerMinute: config.ROOM_TURNS_PER_MINUTE,
+  turnsAtOnce: config.TURNS_AT_ONCE,
+});
 
 const HOUR_MS = 3_600_000;
 const retentionOf = (config: Config): Retention => ({

@@ -5,7 +5,7 @@ import { AgentId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import { ROOM } from "#testing/ledger-rows.ts";
-import { newTurn } from "./router/new-turn.ts";
+import { sessionOf } from "./router/new-turn.ts";
 
 const ALICE = "@alice:hs.test";
 const GUIDE = "@agent_guide:hs.test";
@@ -186,8 +186,10 @@ describe("age", () => {
     await vi.waitFor(async () => expect((await ledger.verdicts())["too_old"]).toBe(1), soon);
     await push(aMessage("new"));
     await vi.waitFor(() => expect(bodies()).toEqual(["echo new"]), soon);
-    const cause = { event: aMessage("any"), text: "", direct: true, thread: undefined, askedAtMs: 0, notBeforeMs: 0 };
-    const { session } = newTurn({ ...cause, agent: AgentId.parse("echo") });
+    const agent = await ledger.agent(AgentId.parse("echo"));
+    const { session } = agent
+      ? await sessionOf(ledger, { agent, event: aMessage("any"), origin: ROOM, direct: true })
+      : { session: "" };
     const transcript = await ledger.transcript(session, 10);
     expect(transcript.map(({ prompt, reply }) => [prompt.text, reply?.markdown])).toEqual([
       ["new", "echo new"],

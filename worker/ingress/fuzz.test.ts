@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { createClient } from "@libsql/client";
 import Libsql from "libsql";
 import { afterEach, expect, test } from "vitest";
-import { Agent } from "#core/agent.ts";
+import { AgentSpec } from "#core/agent.ts";
 import { namespaceOf, readConfig } from "#core/config.ts";
 import { RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
@@ -96,7 +96,7 @@ async function world(open: (path: string) => { ledger: Ledger; close(): void }):
       },
     }),
   });
-  await app.applyAgents(["echo", "second"].map((id) => Agent.parse({ id, name: id, backend: { use: "echo" } })));
+  await app.applyAgents(["echo", "second"].map((id) => AgentSpec.parse({ id, name: id, backend: { use: "echo" } })));
   const rowsOf = <Row>(sql: string) => file.prepare(sql).all() as Row[];
   return { app, ledger, server, trouble, rowsOf, last: { seq: 0, letter: 0 }, known: new Set() };
 }
@@ -107,7 +107,10 @@ async function populate({ ledger, server }: World): Promise<void> {
   for (const [room, count] of [[ROOMS[0], 2] as const, [ROOMS[1], 4] as const]) {
     const members = people.slice(0, count);
     server.members.set(room, members);
-    const joined = members.map((userId) => ({ userId: UserId.parse(userId), membership: "join" as const }));
+    const joined = members.map((userId) => ({
+      ...{ userId: UserId.parse(userId), membership: "join" as const },
+      direct: count === 2,
+    }));
     await ledger.setMembers(RoomId.parse(room), joined);
   }
 }
@@ -263,7 +266,9 @@ function saysSomething(count: number, tally: Tally, verdicts: Record<string, num
   ]);
   for (const number of [tally.intact, tally.unreadable, tally.sent]) expect(number).toBeGreaterThan(count / 20);
   const met = Object.keys(verdicts);
-  expect(met).toEqual(expect.arrayContaining(["wake_direct", "wake_mention", "join", "stop", "too_old", "edit"]));
+  expect(met).toEqual(
+    expect.arrayContaining(["wake_direct", "wake_mention", "join", "command_stop", "too_old", "edit"]),
+  );
 }
 
 test.for<[name: string, count: number, open: (path: string) => { ledger: Ledger; close(): void }]>([

@@ -15,6 +15,8 @@ interface Needs {
   ping: () => Promise<boolean>;
   /** Reads back what a room is missing; how many events that were. */
   repair: (roomId: RoomId) => Promise<number>;
+  /** Looks up again which rooms the configuration's aliases mean. */
+  lookUpAliases: () => Promise<void>;
 }
 
 /** @see worker/ingress/ingress.ts, which sets it when the homeserver pings us. */
@@ -38,7 +40,10 @@ export interface HomeserverState {
 export async function tend(needs: Needs, begun?: "begun"): Promise<void> {
   const { ledger, clock, keep } = needs;
   const reachable = await look(needs, begun);
-  if (reachable) await repairRooms(needs);
+  if (reachable) {
+    await needs.lookUpAliases();
+    await repairRooms(needs);
+  }
   await ledger.prune(clock.now(), keep);
 }
 

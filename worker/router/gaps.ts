@@ -9,6 +9,7 @@ import type { Json } from "#core/protocol/event.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Clock, Ghosts, Intent, Ledger } from "#ports";
+import { readRoom } from "./read-room.ts";
 
 interface Needs {
   ledger: Ledger;
@@ -37,10 +38,14 @@ export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId:
 
 /** The same for a room of which only its id is known: as one of the agents that are in it. 0 when none is. */
 export async function repair(needs: Needs & { ghosts: Ghosts }, roomId: RoomId): Promise<number> {
-  const [present] = (await needs.ledger.roomFacts(roomId, undefined)).joinedAgents;
-  const agent = present && (await needs.ledger.agent(present));
+  const { present, state } = await needs.ledger.room(roomId);
+  const [first] = present;
+  const agent = first && (await needs.ledger.agent(first.agent.id));
   const intent = agent && (await needs.ghosts.intent(agent));
-  return intent?.ok ? readBack(needs, intent.value, roomId) : 0;
+  if (!intent?.ok) return 0;
+  // Entered before rooms were read: every room has somebody who made it.
+  if (state.creators.length === 0) await readRoom(needs, intent.value, roomId);
+  return readBack(needs, intent.value, roomId);
 }
 
 /** Pages until one holds nothing new, or nothing known: from there on it is the past. */

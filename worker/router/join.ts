@@ -1,44 +1,73 @@
 /**
- * An agent follows an invitation: it joins, the room's members are read once, and so is what was said before it came.
- * The homeserver pushes nothing of a room between the invitation and the join, so what the inviter wrote at once would
- * be lost. It is read back with `/messages` and takes the same way as everything else, in its place in the room.
+ * One of us follows an invitation: it joins, the room is read once, and so is what was said before it came. The homeserver
+ * pushes nothing of a room between the invitation and the join, so what the inviter wrote at once would be lost. It is
+ * read back with `/messages` and takes the same way as everything else, in its place in the room.
  */
-import type { AgentId } from "#core/protocol/ids.ts";
-import type { WaitingEvent } from "#core/turn.ts";
-import type { Clock, Ghosts, HomeserverError, Ledger, Log } from "#ports";
+import type { AgentId, Namespace, RoomId } from "#core/protocol/ids.ts";
+import type { Clock, Delivery, Ghosts, HomeserverError, Ledger, Log, OutboxRow } from "#ports";
+import { publishCommands } from "./descriptions.ts";
 import { readBack } from "./gaps.ts";
+import { digest } from "./new-turn.ts";
+import { readRoom } from "./read-room.ts";
 
 export interface JoinNeeds {
   ledger: Ledger;
   ghosts: Ghosts;
   clock: Clock;
   log: Log;
+  delivery: Delivery;
+  namespace: Namespace;
   isPassing: (error: HomeserverError) => boolean;
 }
 
-/** Resolves to the verdict for the invitation's row. Throws when it is worth another try: the lane comes back to it. */
-export async function join(needs: JoinNeeds, invitation: WaitingEvent, agentId: AgentId): Promise<string> {
-  const { ledger, ghosts, log, isPassing } = needs;
-  const roomId = invitation.event.room_id;
-  const agent = await ledger.agent(agentId);
-  if (!agent) return "unknown_agent";
+/** Among more people nobody is introduced unasked. */
+const INTRODUCED_TO_MAX = 20;
 
-  const intent = await ghosts.intent(agent);
-  const joined = intent.ok ? await intent.value.join(roomId) : intent;
+export interface Joined {
+  /** The verdict for the row of whatever brought it here. */
+  reason: "join" | "join_failed" | "unknown_agent";
+  notices: OutboxRow[];
+}
+
+/** The intent of an agent, or of the bot where none is named; undefined where there is no such agent. */
+export async function intentOf({ ledger, ghosts }: JoinNeeds, agentId: AgentId | undefined, roomId: RoomId) {
+  if (agentId === undefined) return ghosts.bot();
+  const agent = await ledger.agent(agentId, roomId);
+  return agent && ghosts.intent(agent);
+}
+
+/** `via`: servers that know the room. Throws when it is worth another try: the lane comes back to it. */
+export async function join(
+  needs: JoinNeeds,
+  roomId: RoomId,
+  agentId: AgentId | undefined,
+  via: readonly string[] = [],
+): Promise<Joined> {
+  const { log, isPassing } = needs;
+  const intent = await intentOf(needs, agentId, roomId);
+  if (!intent) return { reason: "unknown_agent", notices: [] };
+  const joined = intent.ok ? await intent.value.join(roomId, via) : intent;
   if (!intent.ok || !joined.ok) {
     const error = joined.ok ? undefined : joined.error;
     log("join_failed", { agent: agentId, room: roomId, status: error?.status, errcode: error?.errcode });
     if (error && isPassing(error)) throw new Error(`${agentId} could not join yet: ${error.status} ${error.errcode}`);
-    return "join_failed";
+    return { reason: "join_failed", notices: [] };
   }
   log("joined", { agent: agentId, room: roomId });
-
-  const members = await intent.value.joinedMembers(roomId);
-  if (!members.ok) throw new Error(`the members of ${roomId} cannot be read: ${members.error.status}`);
-  await ledger.setMembers(
-    roomId,
-    members.value.map((userId) => ({ userId, membership: "join" })),
-  );
+  const { state, people } = await readRoom(needs, intent.value, roomId);
   await readBack(needs, intent.value, roomId);
-  return "join";
+  await publishCommands(intent.value, roomId, state);
+  return { reason: "join", notices: await introduction(needs, roomId, agentId, people) };
+}
+
+async function introduction(
+  { ledger, delivery }: JoinNeeds,
+  roomId: RoomId,
+  agentId: AgentId | undefined,
+  people: number,
+): Promise<OutboxRow[]> {
+  const agent = agentId && (await ledger.agent(agentId, roomId));
+  if (!agent || agent.settings.introduction === "" || people > INTRODUCED_TO_MAX) return [];
+  const cause = `intro-${digest([agent.id, roomId]).slice(0, 20)}`;
+  return [delivery.notice({ agent: agent.id, roomId, cause }, agent.settings.introduction)];
 }

@@ -1,16 +1,21 @@
 /** A turn for an event and an agent, under ids that come out the same however often it is decided. */
 import { sha256 } from "@noble/hashes/sha2.js";
+import type { Agent } from "#core/agent.ts";
+import { relationsOf } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import type { AgentId, EventId } from "#core/protocol/ids.ts";
-import { sessionKey, sessionScope } from "#core/session.ts";
-import type { NewTurn } from "#core/turn.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
+import { answerThread, epochScope, sessionKey, sessionScope, type Where } from "#core/session.ts";
+import type { NewTurn, SessionKey } from "#core/turn.ts";
+import type { Ledger } from "#ports";
 
 interface Cause {
-  agent: AgentId;
+  agent: Agent;
   event: RoomEvent;
   text: string;
   direct: boolean;
-  thread: EventId | undefined;
+  /** The first of the rooms that replaced each other. */
+  origin: RoomId;
+  hop: number;
   /** On our clock. */
   askedAtMs: number;
   notBeforeMs: number;
@@ -18,17 +23,30 @@ interface Cause {
 
 const TURN_ID_LENGTH = 24;
 
-export function newTurn({ agent, event, text, direct, thread, askedAtMs, notBeforeMs }: Cause): NewTurn {
-  const scope = digest(sessionScope(agent, event.room_id, thread));
-  const turn = digest(["turn", agent, event.event_id]);
+const whereOf = ({ agent, event, origin, direct }: Pick<Cause, "agent" | "event" | "origin" | "direct">): Where => ({
+  ...{ agent: agent.id, origin, sender: event.sender, eventId: event.event_id, direct },
+  thread: relationsOf(event).threadRoot,
+  settings: agent.settings,
+});
+
+/** The session an event belongs to: its key, and the key it would have before any `!new`. */
+export async function sessionOf(
+  ledger: Ledger,
+  cause: Pick<Cause, "agent" | "event" | "origin" | "direct">,
+): Promise<{ session: SessionKey; base: SessionKey }> {
+  const scope = sessionScope(whereOf(cause));
+  const base = sessionKey(cause.agent.id, digest(scope));
+  const epoch = await ledger.epoch(base);
+  return { base, session: epoch === 0 ? base : sessionKey(cause.agent.id, digest(epochScope(scope, epoch))) };
+}
+
+export async function newTurn(ledger: Ledger, cause: Cause): Promise<NewTurn> {
+  const { agent, event, text, direct, hop, askedAtMs, notBeforeMs } = cause;
+  const thread = answerThread(whereOf(cause));
+  const { session } = await sessionOf(ledger, cause);
   return {
-    id: turn.slice(0, TURN_ID_LENGTH),
-    session: sessionKey(agent, scope),
-    agent,
-    roomId: event.room_id,
-    direct,
-    askedAtMs,
-    notBeforeMs,
+    id: digest(["turn", agent.id, event.event_id]).slice(0, TURN_ID_LENGTH),
+    ...{ session, agent: agent.id, roomId: event.room_id, direct, hop, askedAtMs, notBeforeMs },
     prompt: { eventId: event.event_id, sender: event.sender, text, sentAtMs: sentAtMs(event) },
     ...(thread ? { threadRoot: thread } : {}),
   };
@@ -40,7 +58,7 @@ const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
  * SHA-256 in the base32 alphabet, five bits a letter, one letter a byte: 32 letters, 160 bits. Not by `crypto.subtle`,
  * which asks another thread: that takes longer than all the SQL of the decision.
  */
-function digest(parts: readonly string[]): string {
+export function digest(parts: readonly string[]): string {
   const bytes = sha256(new TextEncoder().encode(JSON.stringify(parts)));
   return Array.from(bytes, (byte) => ALPHABET[byte % ALPHABET.length]).join("");
 }

@@ -1,7 +1,8 @@
 /** Turns for the agents an event woke: when they are due, whom they interrupt, and what is said where there is no room. */
 import type { Agent } from "#core/agent.ts";
-import { asks, type Facts, promptText, type Verdict } from "#core/gate.ts";
-import type { AgentId } from "#core/protocol/ids.ts";
+import type { Facts, Wake, Woken } from "#core/gate/facts.ts";
+import { counted } from "#core/policy/pair-guard.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
 import { QUEUE_FULL } from "#core/strings.ts";
 import type { NewTurn, WaitingEvent } from "#core/turn.ts";
 import type { Clock, Decision, Delivery, Ledger } from "#ports";
@@ -13,61 +14,93 @@ export interface WakeNeeds {
   delivery: Delivery;
 }
 
-type Woken = Pick<Decision, "turns" | "controls" | "notices">;
+/** An event that wakes somebody, and where it was said. */
+export interface Asked {
+  waiting: WaitingEvent;
+  facts: Facts;
+  origin: RoomId;
+}
 
-export async function wake(
-  needs: WakeNeeds,
-  waiting: WaitingEvent,
-  { agents, reason }: Extract<Verdict, { kind: "wake" }>,
-  facts: Facts,
-): Promise<Omit<Decision, "members">> {
-  const woken = await Promise.all(agents.map((agent) => wakeOne(needs, waiting, agent, facts)));
-  const turns = woken.flatMap((one) => one.turns);
+export type Brought = Pick<Decision, "reason" | "turns" | "controls" | "notices" | "about" | "pairs">;
+
+export async function wake(needs: WakeNeeds, asked: Asked, { woken, hop }: Wake): Promise<Brought> {
+  const all = await Promise.all(woken.map((one) => wakeOne(needs, asked, one, hop)));
+  const turns = all.flatMap((one) => one.turns);
+  const [first] = woken;
   return {
-    reason: turns.length > 0 ? `wake_${reason}` : "queue_full",
+    reason: turns.length > 0 ? `wake_${first?.because ?? "mention"}` : "queue_full",
     turns,
-    controls: woken.flatMap((one) => one.controls),
-    notices: woken.flatMap((one) => one.notices),
+    controls: all.flatMap((one) => one.controls),
+    notices: all.flatMap((one) => one.notices),
+    pairs: woken
+      .filter(({ isCounted }) => isCounted)
+      .map(({ agent }) => ({ agent, count: counted(asked.facts.pairs?.get(agent), asked.facts.nowMs) })),
+    ...(first ? { about: first.agent } : {}),
   };
 }
 
-/** A turn that is over already. Nobody is asked about it, but its agent remembers it. */
-export const asContext = ({ clock }: WakeNeeds, waiting: WaitingEvent, agent: AgentId, facts: Facts): NewTurn => ({
-  ...turnFor(waiting, agent, facts, clock.now()),
-  ending: "context",
-});
+/** Turns that are over already. Nobody is asked about them, but their agents remember them. */
+export async function asContext(
+  needs: WakeNeeds,
+  asked: Asked,
+  woken: readonly Woken[],
+  hop: number,
+): Promise<Brought> {
+  const turns = await Promise.all(
+    woken.map(async (one): Promise<NewTurn[]> => {
+      const agent = agentOf(asked, one);
+      return agent ? [{ ...(await turnFor(needs, asked, agent, one, hop)), ending: "context" }] : [];
+    }),
+  );
+  const [first] = woken;
+  return {
+    ...{ reason: "too_old", turns: turns.flat(), controls: [], notices: [] },
+    ...(first ? { about: first.agent } : {}),
+  };
+}
 
-const turnFor = ({ event }: WaitingEvent, agent: AgentId, { ageMs, joinedCount }: Facts, nowMs: number): NewTurn =>
-  newTurn({
-    ...{ agent, event, text: promptText(event), direct: joinedCount === 2, thread: asks(event).threadRoot },
-    ...{ askedAtMs: nowMs - ageMs, notBeforeMs: 0 },
+/** As it was when the gate looked at it. */
+const agentOf = ({ facts }: Asked, { agent: id }: Woken): Agent | undefined =>
+  facts.present.find(({ agent }) => agent.id === id)?.agent;
+
+function turnFor(
+  { ledger }: WakeNeeds,
+  { waiting: { event }, facts, origin }: Asked,
+  agent: Agent,
+  { text, direct }: Woken,
+  hop: number,
+): Promise<NewTurn> {
+  const { nowMs, ageMs } = facts;
+  const { debounce } = agent.turns;
+  return newTurn(ledger, {
+    ...{ agent, event, text, direct, origin, hop },
+    askedAtMs: nowMs - ageMs,
+    notBeforeMs: debounce > 0 ? nowMs + debounce * 1_000 : 0,
   });
+}
 
 async function wakeOne(
-  { ledger, clock, delivery }: WakeNeeds,
-  waiting: WaitingEvent,
-  id: AgentId,
-  facts: Facts,
-): Promise<Woken> {
-  const agent = await ledger.agent(id);
-  const none: Woken = { turns: [], controls: [], notices: [] };
+  needs: WakeNeeds,
+  asked: Asked,
+  woken: Woken,
+  hop: number,
+): Promise<Pick<Decision, "turns" | "controls" | "notices">> {
+  const none = { turns: [], controls: [], notices: [] };
+  const agent = agentOf(asked, woken);
   if (!agent) return none;
-  const nowMs = clock.now();
-  const { debounce } = agent.turns;
-  const turn = {
-    ...turnFor(waiting, id, facts, nowMs),
-    notBeforeMs: debounce > 0 ? nowMs + debounce * 1_000 : 0,
-  };
-  const { count, oldest } = await ledger.waitingIn(turn.session);
+  const turn = await turnFor(needs, asked, agent, woken, hop);
+  const { count, oldest } = await needs.ledger.waitingIn(turn.session);
   if (count >= agent.turns.queue) {
     const { roomId, threadRoot } = turn;
     // Named after the turn that is waited for: so long as it is the same one, this is said once.
-    const where = { agent: id, roomId, cause: `full-${oldest ?? turn.id}`, ...(threadRoot ? { threadRoot } : {}) };
-    return { ...none, notices: [delivery.notice(where, QUEUE_FULL.replace("{count}", String(count)))] };
+    const where = {
+      agent: agent.id,
+      roomId,
+      cause: `full-${oldest ?? turn.id}`,
+      ...(threadRoot ? { threadRoot } : {}),
+    };
+    return { ...none, notices: [needs.delivery.notice(where, QUEUE_FULL.replace("{count}", String(count)))] };
   }
-  const takesOver = count > 0 && interrupts(agent);
+  const takesOver = count > 0 && agent.turns.whileBusy === "interrupt";
   return { ...none, turns: [turn], controls: takesOver ? [{ session: turn.session, kind: "interrupt" }] : [] };
 }
-
-/** No backend can be steered yet, so what would steer it waits in the queue. */
-const interrupts = ({ turns }: Agent): boolean => turns.whileBusy === "interrupt";

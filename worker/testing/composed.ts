@@ -1,8 +1,8 @@
 /** A whole bridge in the test's own process: the real app on a real ledger, with a homeserver in memory. */
 import { expect } from "vitest";
-import { Agent } from "#core/agent.ts";
+import { AgentSpec } from "#core/agent.ts";
 import { Config } from "#core/config.ts";
-import { UserId } from "#core/protocol/ids.ts";
+import { isOurs, UserId } from "#core/protocol/ids.ts";
 import type { Clock, LaneId, Ledger } from "#ports";
 import { type App, compose } from "../app.ts";
 import { systemClock } from "../host/clock.ts";
@@ -22,6 +22,7 @@ export interface Composed {
   /** One more of the same on the same ledger, as after a restart or beside it. */
   another(owner: string): App;
   push(...events: unknown[]): Promise<void>;
+  /** Who is in the room from here on; of two the ghost was invited as to a direct chat. */
   joined(...users: string[]): Promise<void>;
   /** What was said, in its order. */
   bodies(): unknown[];
@@ -51,7 +52,7 @@ export async function composed(
       doorbell: (pump) => ({ ring: async (lanes) => ring(pump, lanes, over.signal) }),
     });
   const app = start("first");
-  await app.applyAgents(Object.entries(agents).map(([id, agent]) => Agent.parse({ id, name: id, ...agent })));
+  await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
   let transactions = 0;
   return {
     ...{ app, ledger, server, lines, another: start },
@@ -64,11 +65,20 @@ export async function composed(
       });
       expect(answer.status).toBe(200);
     },
-    joined: (...users) =>
-      ledger.setMembers(
+    joined: async (...users) => {
+      server.members.set(ROOM, users);
+      for (const user of users.filter((one) => isOurs(NAMESPACE, UserId.parse(one)))) {
+        server.users.add(user);
+        server.devices.add(`${user}|TROUPE`);
+      }
+      await ledger.setMembers(
         ROOM,
-        users.map((userId) => ({ userId: UserId.parse(userId), membership: "join" as const })),
-      ),
+        users.map((userId) => ({
+          ...{ userId: UserId.parse(userId), membership: "join" as const },
+          direct: users.length === 2,
+        })),
+      );
+    },
     bodies: () => server.sent.map(({ content }) => content["body"]),
     settled: async () => expect(await ledger.dueLanes(clock.now() + 3_600_000, 10)).toEqual([]),
     close() {

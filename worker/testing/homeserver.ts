@@ -29,6 +29,12 @@ export interface FakeHomeserver {
   members: Map<string, string[]>;
   /** Answer to `/messages`, newest first, a room. */
   history: Map<string, unknown[]>;
+  /** Whole state events, by `room|type`. */
+  state: Map<string, JsonObject>;
+  /** Room ids, by alias. */
+  aliases: Map<string, string>;
+  /** Whole events, by id. */
+  events: Map<string, JsonObject>;
 }
 
 const json = (status: number, body: object) => Response.json(body, { status });
@@ -43,6 +49,7 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     devices: new Set(),
     members: new Map(),
     history: new Map(),
+    ...{ state: new Map(), aliases: new Map(), events: new Map() },
     fetch: async (input, init) => {
       const request = new Request(input, init);
       const url = new URL(request.url);
@@ -93,12 +100,27 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
     [/\/joined_members$/, () => json(200, { joined: members() })],
     [/\/messages$/, () => json(200, { chunk: server.history.get(roomId) ?? [] })],
     [/\/whoami$/, () => json(200, { user_id: userId, device_id: deviceId })],
-    [/\/join$/, () => json(200, { room_id: roomId })],
+    [/\/state\/[^/]+(?:\/[^/]*)?$/, () => stateOf(server, request, roomId)],
+    [/\/directory\/room\//, () => orMissing(server.aliases.get(last(path)), (room_id) => ({ room_id, servers: [] }))],
+    [/\/event\/[^/]+$/, () => orMissing(server.events.get(last(path)), (event) => event)],
+    [/\/leave$/, () => json(200, {})],
+    [/\/join$|\/join\//, () => json(200, { room_id: roomId || last(path) })],
     [/\/typing\/|\/profile\//, () => json(200, {})],
     [/\/upload$/, () => json(200, { content_uri: "mxc://hs.test/avatar" })],
   ];
   const found = answers.find(([pattern]) => pattern.test(path));
   return found ? found[1]() : json(404, { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" });
+}
+
+const last = (path: string): string => decodeURIComponent(path.split("/").at(-1) ?? "");
+
+const orMissing = <T>(one: T | undefined, body: (one: T) => object): Response =>
+  one === undefined ? json(404, { errcode: "M_NOT_FOUND", error: "Not found." }) : json(200, body(one));
+
+function stateOf(server: FakeHomeserver, { method, path }: UserRequest, roomId: string): Response {
+  if (method === "PUT") return json(200, { event_id: "$state" });
+  const type = path.match(/\/state\/([^/]+)/)?.[1] ?? "";
+  return orMissing(server.state.get(`${roomId}|${decodeURIComponent(type)}`), (event) => event);
 }
 
 function register(server: FakeHomeserver, body: unknown): Response {

@@ -50,7 +50,7 @@ export interface Settled {
 export interface People {
   /** A room of people and ghosts who are all in it. Ghosts that have no account yet are given one. */
   createRoom(creator: string, ...members: string[]): string;
-  invite(room: string, sender: string, user: string): string;
+  invite(room: string, sender: string, user: string, more?: JsonObject): string;
   join(room: string, user: string): string;
   leave(room: string, user: string): string;
   /** A message by a member of the room; its event id. `more` is merged into the content. */
@@ -181,7 +181,8 @@ function people(store: Store, notify: () => void): People {
       notify();
       return room;
     },
-    invite: (room, sender, user) => written(setMembership(store, room, sender, user, { membership: "invite" })),
+    invite: (room, sender, user, more = {}) =>
+      written(setMembership(store, room, sender, user, { membership: "invite", ...more })),
     join: (room, user) => written(enter(room, user)),
     leave: (room, user) => written(setMembership(store, room, user, user, { membership: "leave" })),
     say: (room, sender, body, more = {}) =>

@@ -82,9 +82,11 @@ function memberAnswers({ store, written, typing }: Needs): Route[] {
     [
       "GET",
       STATE,
-      member((_, room, [type = "", key = ""]) => {
+      member((call, room, [type = "", key = ""]) => {
         const event = room.state.get(`${type}|${key}`);
-        return event ? answer(200, event.content) : refusal(404, "M_NOT_FOUND", "Event not found.");
+        if (!event) return refusal(404, "M_NOT_FOUND", "Event not found.");
+        const isWhole = call.query.get("format") === "event";
+        return answer(200, isWhole ? asRead(event, Date.now(), call, (id) => store.byId.get(id)) : event.content);
       }),
     ],
     ["PUT", STATE, member(setState)],

@@ -1,0 +1,40 @@
+/**
+ * Descriptions of our commands as state of the room, for clients that offer them while somebody types. Published where an
+ * agent's power level allows it, as it joins; a courtesy, so what is refused is left.
+ *
+ * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4391
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { COMMAND_NAMES, type CommandName, describeCommand } from "#core/message/command.ts";
+import { maySendState, type RoomState } from "#core/policy/power.ts";
+import type { JsonObject } from "#core/protocol/event.ts";
+import type { RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Intent } from "#ports";
+
+const TYPE = "org.matrix.msc4391.command_description";
+
+export async function publishCommands(intent: Intent, roomId: RoomId, state: RoomState): Promise<void> {
+  if (!maySendState(state, intent.userId, TYPE)) return;
+  for (const name of COMMAND_NAMES) {
+    const sent = await intent.setState(roomId, TYPE, stateKey(name, intent.userId), described(name));
+    if (!sent.ok) return;
+  }
+}
+
+/** Padded base64 of the digest of command and sender, so that no two senders get into each other's way. */
+const stateKey = (name: CommandName, userId: UserId): string =>
+  btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${name}${userId}`))));
+
+const text = (body: string): JsonObject => ({ "m.text": [{ body }] });
+
+function described(name: CommandName): JsonObject {
+  const { usage, sentence } = describeCommand(name);
+  const argument = usage.replaceAll(/[[\]<>]/g, "");
+  const parameter: JsonObject = {
+    key: "argument",
+    schema: { schema_type: "primitive", type: "string" },
+    description: text(argument),
+    ...(usage.startsWith("[") ? { optional: true } : {}),
+  };
+  return { command: name, description: text(sentence), parameters: usage === "" ? [] : [parameter] };
+}

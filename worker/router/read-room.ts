@@ -1,0 +1,47 @@
+/**
+ * A room read whole: who is in it and the state anybody here looks at. Once, as one of us joins; from then on events say
+ * what changes.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
+ */
+import { NO_STATE, type RoomState, readStateEvent, STATE_TYPES } from "#core/policy/power.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
+import type { Intent, Ledger } from "#ports";
+
+/** What a room is like, from the homeserver into the ledger. Throws when it cannot be read: then no turn starts there. */
+export async function readRoom(
+  { ledger }: { ledger: Ledger },
+  intent: Intent,
+  roomId: RoomId,
+): Promise<{ state: RoomState; people: number }> {
+  const members = await intent.joinedMembers(roomId);
+  if (!members.ok) throw new Error(`the members of ${roomId} cannot be read: ${members.error.status}`);
+  const state = await readState(intent, roomId);
+  await ledger.setState(roomId, state);
+  await ledger.setMembers(
+    roomId,
+    members.value.map((userId) => ({ userId, membership: "join" })),
+  );
+  await inherit(ledger, roomId, state);
+  return { state, people: members.value.length };
+}
+
+async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
+  const pieces = await Promise.all(
+    STATE_TYPES.map(async (type) => {
+      const answer = await intent.state(roomId, type, "event");
+      if (answer.ok) return readStateEvent(type, answer.value);
+      // Most rooms have no topic, and none has been replaced before it is.
+      if (answer.error.status === 404) return {};
+      throw new Error(`${type} of ${roomId} cannot be read: ${answer.error.status} ${answer.error.errcode}`);
+    }),
+  );
+  return Object.assign({}, NO_STATE, ...pieces);
+}
+
+/** Both have to say it: the old room that it was replaced by this one, and this one whom it replaced. */
+async function inherit(ledger: Ledger, roomId: RoomId, { predecessor }: RoomState): Promise<void> {
+  if (predecessor === undefined) return;
+  const { state } = await ledger.room(predecessor);
+  if (state.replacement === roomId) await ledger.succeed(predecessor, roomId);
+}
