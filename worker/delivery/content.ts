@@ -5,8 +5,9 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#event-replacements
  */
 import { CONTENT_KEY, type ContentMark, type JsonObject } from "#core/protocol/event.ts";
-import { EventId } from "#core/protocol/ids.ts";
+import { EventId, type UserId } from "#core/protocol/ids.ts";
 import { toHtml } from "./markdown.ts";
+import { namedIn } from "./mentions.ts";
 
 /** An event may have 65,536 bytes with its envelope, signatures and references; this leaves them room. */
 const CONTENT_BYTES_MAX = 60_000;
@@ -17,15 +18,17 @@ export interface Message {
   markdown: string;
   mark: ContentMark;
   threadRoot?: EventId | undefined;
+  /** Who is notified of it. */
+  mentions?: readonly UserId[];
 }
 
-function words({ markdown, mark }: Message): JsonObject {
+function words({ markdown, mark, mentions = [] }: Message): JsonObject {
   const html = toHtml(markdown);
   return {
     msgtype: mark.kind === "notice" ? "m.notice" : "m.text",
     body: markdown,
-    // A reply never pings anybody by accident: intentional mentions only, and so far there are none.
-    "m.mentions": {},
+    // Always there: without it clients and homeservers look for names in the body.
+    "m.mentions": mentions.length > 0 ? { user_ids: [...mentions] } : {},
     ...(html === undefined ? {} : { format: "org.matrix.custom.html", formatted_body: html }),
     ...(mark.kind === "draft" ? { [LIVE]: {} } : {}),
     [CONTENT_KEY]: { ...mark },
@@ -46,7 +49,10 @@ export function messageContent(message: Message): JsonObject {
   };
 }
 
-/** The relation of the first message is kept by the homeserver, so a thread is not named again. */
+/**
+ * The relation of the first message is kept by the homeserver, so a thread is not named again. No edit before this one
+ * has mentioned anybody, so whoever is mentioned in it is mentioned newly: inside and outside are the same people.
+ */
 export function editContent(original: EventId, message: Message): JsonObject {
   const content = words(message);
   return {
@@ -63,12 +69,16 @@ const encoder = new TextEncoder();
  * and all of that is there twice.
  */
 const FITS_LENGTH = 500;
-/** An edit holds the text twice, so a part is measured as the edit it may become. */
-export const fitsAsEdit = (markdown: string, mark: ContentMark): boolean =>
-  markdown.length <= FITS_LENGTH ||
+/** An edit holds the text twice, so a part is measured as the edit it may become, with more mentions than it may have. */
+export function fitsAsEdit(markdown: string, mark: ContentMark): boolean {
+  if (markdown.length <= FITS_LENGTH) return true;
   // A character is a byte at least, so most of a long text need not be weighed to be too heavy.
-  (markdown.length <= CONTENT_BYTES_MAX &&
-    encoder.encode(JSON.stringify(editContent(SOME_EVENT, { markdown, mark }))).length <= CONTENT_BYTES_MAX);
+  if (markdown.length > CONTENT_BYTES_MAX) return false;
+  const mentions = mark.kind === "reply" ? namedIn(markdown) : [];
+  return (
+    encoder.encode(JSON.stringify(editContent(SOME_EVENT, { markdown, mark, mentions }))).length <= CONTENT_BYTES_MAX
+  );
+}
 
 /** As long as an event id can be expected to get. */
 const SOME_EVENT = EventId.parse(`$${"x".repeat(254)}`);

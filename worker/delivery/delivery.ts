@@ -1,11 +1,20 @@
 /** What a reply becomes: frozen requests, byte by byte, in the order in which they are to appear. */
 import type { JsonObject } from "#core/protocol/event.ts";
-import { type EventId, ghostUserId, type Namespace } from "#core/protocol/ids.ts";
+import {
+  type AgentId,
+  botUserId,
+  type EventId,
+  ghostUserId,
+  type Namespace,
+  type RoomId,
+  type UserId,
+} from "#core/protocol/ids.ts";
 import { deliveryKey } from "#core/reply.ts";
-import type { Reply, Turn } from "#core/turn.ts";
+import type { Turn } from "#core/turn.ts";
 import type { Clock, Delivery, LaneId, Ledger, Log, OutboxRow, RunLane } from "#ports";
-import { editContent, messageContent } from "./content.ts";
+import { editContent, type Message, messageContent } from "./content.ts";
 import { openDraft } from "./draft.ts";
+import { mentionsOf } from "./mentions.ts";
 import { draftKeyOf, markOf, partsOf, sendPath } from "./parts.ts";
 
 interface Needs {
@@ -16,21 +25,22 @@ interface Needs {
   run: RunLane;
 }
 
-/** Every ghost has its one device, named alike. */
+/** Every one of our users has its one device, named alike. */
 const DEVICE_ID = "TROUPE";
 
 export function delivery(needs: Needs): Delivery {
   const { namespace } = needs;
-  const laneOf = (turn: Pick<Turn, "agent" | "roomId">): LaneId =>
-    `out:${ghostUserId(namespace, turn.agent)}|${turn.roomId}`;
+  const userOf = ({ agent }: Speaking): UserId =>
+    agent === undefined ? botUserId(namespace) : ghostUserId(namespace, agent);
+  const laneOf = (speaking: Speaking): LaneId => `out:${userOf(speaking)}|${speaking.roomId}`;
 
-  const unturned = (turn: Pick<Turn, "agent" | "roomId">, key: string, content: JsonObject): OutboxRow => ({
+  const unturned = (speaking: Speaking, key: string, content: JsonObject): OutboxRow => ({
     key,
-    lane: laneOf(turn),
-    agent: turn.agent,
-    userId: ghostUserId(namespace, turn.agent),
+    lane: laneOf(speaking),
+    agent: speaking.agent ?? "",
+    userId: userOf(speaking),
     deviceId: DEVICE_ID,
-    path: sendPath(turn, key),
+    path: sendPath(speaking, key),
     body: JSON.stringify(content),
   });
   const row = (turn: Turn, key: string, content: JsonObject): OutboxRow => ({
@@ -44,23 +54,36 @@ export function delivery(needs: Needs): Delivery {
     draft: (turn, running, intent) =>
       openDraft({ ...needs, turn, running, intent, row: (key, content) => row(turn, key, content) }),
     notice(where, markdown) {
-      const mark = { agent: where.agent, turn: where.cause, part: 0, hop: 0, kind: "notice" as const };
+      const mark = { agent: where.agent ?? "", turn: where.cause, part: 0, hop: 0, kind: "notice" as const };
       const content = messageContent({ markdown, mark, threadRoot: where.threadRoot });
       return unturned(where, deliveryKey(where.cause, 0, "0"), content);
     },
-    rows: (turn, reply, draft) => frozen(turn, reply, draft, row),
+    rows(turn, reply, draft) {
+      const parts = partsOf(turn, reply.markdown, reply.kind);
+      // What we say ourselves notifies nobody.
+      const mentions = reply.kind === "reply" ? mentionsOf(parts, userOf(turn)) : [];
+      const messages = parts.map((markdown, part): Message => {
+        const mark = markOf(turn, part, reply.kind, parts.length);
+        return { markdown, mark, threadRoot: turn.threadRoot, mentions: mentions[part] ?? [] };
+      });
+      return frozen(turn, messages, draft, row);
+    },
   };
+}
+
+/** Who says something, and where; an agent that is undefined is the bot. */
+interface Speaking {
+  agent: AgentId | undefined;
+  roomId: RoomId;
 }
 
 function frozen(
   turn: Turn,
-  reply: Reply,
+  messages: readonly Message[],
   draft: EventId | undefined,
   row: (turn: Turn, key: string, content: JsonObject) => OutboxRow,
 ): OutboxRow[] {
-  const parts = partsOf(turn, reply.markdown, reply.kind);
-  return parts.map((markdown, part) => {
-    const message = { markdown, mark: markOf(turn, part, reply.kind, parts.length), threadRoot: turn.threadRoot };
+  return messages.map((message, part) => {
     // The draft's own key is another one: whether there was a draft is read off its row, and must stay readable.
     return part === 0 && draft
       ? row(turn, deliveryKey(turn.id, part, "final"), editContent(draft, message))

@@ -39,9 +39,10 @@ export function openDraft(needs: DraftNeeds): Draft {
   let loop: Promise<void> | undefined;
   return {
     show(latest) {
+      // Nothing to see is nothing to send: a draft begins with its first visible character, and never goes blank again.
+      if (latest.trim() === "") return;
       text = latest;
-      // Nothing to see is nothing to send: a draft begins with its first visible character.
-      if (!loop && text.trim() !== "" && !closing.signal.aborted) loop = keepShowing(needs, () => text, closing.signal);
+      if (!loop && !closing.signal.aborted) loop = keepShowing(needs, () => text, closing.signal);
     },
     async close() {
       closing.abort();

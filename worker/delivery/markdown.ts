@@ -3,13 +3,37 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  */
-import { Marked } from "marked";
+import { Marked, type TokenizerAndRendererExtension } from "marked";
 
 const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
 
+const ID = /^@[a-z0-9._=/+-]+:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?/i;
+/** Behind one of these an id is a part of something else. */
+const WITHIN = /[\w@./=+-]/;
+
+/**
+ * A whole user id is a link that clients show as a pill. The characters of an id are taken together: an underscore in one
+ * emphasizes nothing.
+ *
+ * @see https://spec.matrix.org/v1.19/appendices/#matrixto-navigation
+ */
+const pill: TokenizerAndRendererExtension = {
+  name: "pill",
+  level: "inline",
+  start: (source) => source.indexOf("@"),
+  tokenizer(source, tokens) {
+    const before = tokens.at(-1)?.raw.slice(-1) ?? "";
+    if (!source.startsWith("@") || this.lexer.state.inLink || WITHIN.test(before)) return undefined;
+    const [id] = source.match(ID) ?? [];
+    return id === undefined ? undefined : { type: "pill", raw: id };
+  },
+  renderer: ({ raw }) => `<a href="https://matrix.to/#/${escaped(raw.replaceAll("/", "%2F"))}">${escaped(raw)}</a>`,
+};
+
 const marked = new Marked({
+  extensions: [pill],
   gfm: true,
   breaks: true,
   renderer: {

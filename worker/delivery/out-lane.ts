@@ -4,8 +4,8 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
  */
-import { EventId } from "#core/protocol/ids.ts";
-import type { Clock, Ghosts, HomeserverError, Lease, Ledger, Log, StoredOutboxRow, Work } from "#ports";
+import { EventId, RoomId } from "#core/protocol/ids.ts";
+import type { Clock, Ghosts, HomeserverError, LaneId, Lease, Ledger, Log, StoredOutboxRow, Work } from "#ports";
 
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 60_000;
@@ -72,12 +72,16 @@ async function send(needs: Needs, lease: Lease, row: StoredOutboxRow): Promise<b
 }
 
 /** What ends what was begun is never too late: the final edit of something that can be seen. */
-async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key }: Asked): Promise<boolean> {
+async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }: Asked): Promise<boolean> {
   const age = askedAtMs === undefined ? 0 : clock.now() - askedAtMs;
-  if (age < LATE_ASKED_MS || key.endsWith(".final")) return false;
-  const replyAge = (await ledger.agent(agent))?.turns.replyAge;
+  if (age < LATE_ASKED_MS || key.endsWith(".final") || agent === "") return false;
+  const replyAge = (await ledger.agent(agent, roomOf(lane)))?.turns.replyAge;
   return replyAge !== undefined && age > replyAge * 1_000;
 }
+
+/** The room's id stands behind the first bar: no user id of ours has one. */
+const roomOf = (lane: LaneId): RoomId => RoomId.parse(lane.slice(lane.indexOf("|") + 1));
+
 type Asked = StoredOutboxRow & { askedAtMs?: number };
 
 async function bury({ ledger, log }: Needs, lease: Lease, row: StoredOutboxRow, reason: string): Promise<void> {

@@ -4,14 +4,11 @@ import { deliveryKey, splitReply } from "#core/reply.ts";
 import type { Turn } from "#core/turn.ts";
 import { fitsAsEdit } from "./content.ts";
 
-/** Agents do not talk to agents yet, so a reply is always the first step after a person's words. */
-const HOP = 0;
-
 export const markOf = (turn: Turn, part: number, kind: ContentMark["kind"], parts?: number): ContentMark => ({
   agent: turn.agent,
   turn: turn.id,
   part,
-  hop: HOP,
+  hop: turn.hop,
   kind,
   ...(parts === undefined ? {} : { parts }),
 });

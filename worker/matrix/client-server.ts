@@ -13,7 +13,7 @@ export interface Request {
   method: "GET" | "PUT" | "POST";
   /** From `/_matrix` on. */
   path: string;
-  query?: Record<string, string>;
+  query?: Record<string, string | readonly string[]>;
   body?: string | Uint8Array<ArrayBuffer>;
   contentType?: string;
 }
@@ -29,11 +29,18 @@ const ErrorBody = z.object({
 });
 const ObjectBody = z.record(z.string(), z.json());
 
-export function clientServer({ url, asToken, ask }: { url: string; asToken: string; ask: Ask }): Call {
+interface Needs {
+  /** Where the homeserver is, without a slash at its end; rejects with a sentence when that cannot be found out. */
+  url: () => Promise<string>;
+  asToken: string;
+  ask: Ask;
+}
+
+export function clientServer({ url, asToken, ask }: Needs): Call {
   return async ({ method, path, query = {}, body, contentType = "application/json" }) => {
-    const search = new URLSearchParams(query).toString();
+    const search = searchOf(query);
     try {
-      const response = await ask(`${url}${path}${search ? `?${search}` : ""}`, {
+      const response = await ask(`${await url()}${path}${search ? `?${search}` : ""}`, {
         method,
         headers: { authorization: `Bearer ${asToken}`, ...(body === undefined ? {} : { "content-type": contentType }) },
         ...(body === undefined ? {} : { body }),
@@ -49,6 +56,14 @@ export function clientServer({ url, asToken, ask }: { url: string; asToken: stri
     }
   };
 }
+
+/** A list is the same name several times. */
+const searchOf = (query: NonNullable<Request["query"]>): string =>
+  new URLSearchParams(
+    Object.entries(query).flatMap(([name, value]) =>
+      (typeof value === "string" ? [value] : value).map((one): [string, string] => [name, one]),
+    ),
+  ).toString();
 
 /** Asks by way of `fetch`, where a host has nothing better. */
 export const asking =

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Agent } from "#core/agent.ts";
+import type { Agent } from "#core/agent.ts";
+import { AgentId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
 import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
 import { NAMESPACE } from "#testing/ledger-rows.ts";
@@ -8,7 +9,11 @@ import { asking, clientServer, isPassing } from "./client-server.ts";
 import { enterBot, ghosts } from "./ghosts.ts";
 
 const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-const agent = (over: object = {}) => Agent.parse({ id: "echo", name: "Echo", backend: { use: "echo" }, ...over });
+const agent = (over: Partial<Pick<Agent, "name" | "avatar">> = {}) => ({
+  id: AgentId.parse("echo"),
+  name: "Echo",
+  ...over,
+});
 let ledger: Ledger;
 let close: () => void;
 let server: FakeHomeserver;
@@ -21,7 +26,7 @@ beforeEach(async () => {
 afterEach(() => close());
 
 const needs = (asToken = "token-of-the-tests") => ({
-  call: clientServer({ url: "http://hs.test", asToken, ask: asking(server.fetch) }),
+  call: clientServer({ url: async () => "http://hs.test", asToken, ask: asking(server.fetch) }),
   ledger,
   namespace: NAMESPACE,
   log: (event: string) => void logged.push(event),
@@ -47,7 +52,7 @@ describe("a ghost", () => {
   });
 
   test("shows a new name and a picture, and again only when they change", async () => {
-    const avatar = { mediaType: "image/png", base64: PIXEL };
+    const avatar = { mediaType: "image/png" as const, base64: PIXEL };
     await ghosts(needs()).intent(agent());
     server.requests.length = 0;
     await ghosts(needs()).intent(agent({ name: "Other", avatar }));
@@ -85,9 +90,27 @@ describe("the bot", () => {
   });
 });
 
+describe("the bot's intent", () => {
+  test("is the bot's own, whose account is made once", async () => {
+    const users = ghosts(needs());
+    expect(await users.bot()).toMatchObject({ ok: true, value: { userId: "@troupe:hs.test", deviceId: "TROUPE" } });
+    await users.bot();
+    await enterBot(needs());
+    expect(server.requests.map((request) => request.replace(/\?.*/, ""))).toEqual([
+      "POST /_matrix/client/v3/register",
+      "PUT /_matrix/client/v3/devices/TROUPE",
+      "GET /_matrix/client/v3/account/whoami",
+    ]);
+  });
+  test("cannot be had with a wrong token", async () => {
+    expect((await ghosts(needs("wrong")).bot()).ok).toBe(false);
+    expect(logged).toEqual(["ghost_failed"]);
+  });
+});
+
 describe("an answer of the homeserver", () => {
   const answered = (response: () => Response) =>
-    clientServer({ url: "http://hs.test", asToken: "x", ask: asking(async () => response()) })({
+    clientServer({ url: async () => "http://hs.test", asToken: "x", ask: asking(async () => response()) })({
       method: "GET",
       path: "/x",
     });

@@ -22,8 +22,15 @@ interface Needs {
   log: Log;
 }
 
-export function ghosts({ call, ledger, namespace, log }: Needs): Ghosts {
+export function ghosts(needs: Needs): Ghosts {
+  const { call, ledger, namespace, log } = needs;
   return {
+    async bot() {
+      const bot = await enteredBot(needs);
+      if (bot.ok) return ok(bindIntent(call, bot.value.userId, bot.value.deviceId));
+      log("ghost_failed", { user: botUserId(namespace), status: bot.error.status, errcode: bot.error.errcode });
+      return bot;
+    },
     existing: (userId, deviceId) => bindIntent(call, userId, deviceId),
     ping: (appserviceId) =>
       call({
@@ -56,22 +63,25 @@ export function ghosts({ call, ledger, namespace, log }: Needs): Ghosts {
 
 const Whoami = z.object({ device_id: z.string().optional() });
 
+/** The bot's own account and device, made once. */
+async function enteredBot({ call, ledger, namespace }: Needs): Promise<Result<Ghost, HomeserverError>> {
+  const userId = botUserId(namespace);
+  const known = await ledger.ghost(userId);
+  if (known) return ok(known);
+  const bot = await enter(call, userId, "Troupe");
+  if (bot.ok) await ledger.setGhost(bot.value);
+  return bot;
+}
+
 /**
  * The bot's own account and device, then the question whether the homeserver understands `device_id` at all: one that
  * does not repeats messages after its restarts, and the operator should know.
  */
-export async function enterBot({
-  call,
-  ledger,
-  namespace,
-  log,
-}: Needs): Promise<Result<"understood" | "ignored", HomeserverError>> {
-  const userId = botUserId(namespace);
-  const known = await ledger.ghost(userId);
-  const bot = known ? ok(known) : await enter(call, userId, "Troupe");
+export async function enterBot(needs: Needs): Promise<Result<"understood" | "ignored", HomeserverError>> {
+  const { call, log } = needs;
+  const bot = await enteredBot(needs);
   if (!bot.ok) return bot;
-  if (!known) await ledger.setGhost(bot.value);
-  const identity = { user_id: userId, device_id: bot.value.deviceId };
+  const identity = { user_id: bot.value.userId, device_id: bot.value.deviceId };
   const answer = await call({ method: "GET", path: "/_matrix/client/v3/account/whoami", query: identity });
   if (!answer.ok) return answer;
   const understood = Whoami.catch({}).parse(answer.value).device_id === bot.value.deviceId;
@@ -97,7 +107,7 @@ async function enter(call: Call, userId: UserId, name: string): Promise<Result<G
   return device.ok ? ok({ userId, deviceId: DEVICE_ID }) : device;
 }
 
-async function showProfile(call: Call, ghost: Ghost, agent: Agent): Promise<Answer> {
+async function showProfile(call: Call, ghost: Ghost, agent: Pick<Agent, "name" | "avatar">): Promise<Answer> {
   const identity = { user_id: ghost.userId, device_id: ghost.deviceId };
   const path = `/_matrix/client/v3/profile/${encodeURIComponent(ghost.userId)}`;
   const body = JSON.stringify({ displayname: agent.name });
@@ -122,7 +132,7 @@ async function showProfile(call: Call, ghost: Ghost, agent: Agent): Promise<Answ
 }
 
 /** What tells one state of a name and a picture from another; most agents have no picture. */
-const profileOf = async ({ name, avatar }: Agent): Promise<string> =>
+const profileOf = async ({ name, avatar }: Pick<Agent, "name" | "avatar">): Promise<string> =>
   JSON.stringify(avatar ? [name, avatar.mediaType, await digest(avatar.base64)] : [name]);
 
 async function digest(text: string): Promise<string> {

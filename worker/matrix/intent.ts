@@ -14,7 +14,11 @@ const MESSAGES_PAGE = 100;
 const Members = z.object({ joined: z.record(z.string(), z.unknown()) });
 const Messages = z.object({ chunk: z.array(z.json()), end: z.string().optional() });
 
-const room = (roomId: RoomId) => `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}`;
+const CLIENT = "/_matrix/client/v3";
+const room = (roomId: RoomId) => `${CLIENT}/rooms/${encodeURIComponent(roomId)}`;
+/** What is bound to a room's state is written with its slash, also where the state key is empty. */
+const stateOf = (roomId: RoomId, type: string, stateKey: string) =>
+  `${room(roomId)}/state/${encodeURIComponent(type)}/${encodeURIComponent(stateKey)}`;
 
 export function bindIntent(call: Call, userId: UserId, deviceId: string): Intent {
   const identity = { user_id: userId, device_id: deviceId };
@@ -22,7 +26,42 @@ export function bindIntent(call: Call, userId: UserId, deviceId: string): Intent
     userId,
     deviceId,
     put: (path, body) => call({ method: "PUT", path, query: identity, body }),
-    join: (roomId) => call({ method: "POST", path: `${room(roomId)}/join`, query: identity, body: "{}" }),
+    join: (roomId, via = []) =>
+      call(
+        via.length === 0
+          ? { method: "POST", path: `${room(roomId)}/join`, query: identity, body: "{}" }
+          : {
+              method: "POST",
+              path: `${CLIENT}/join/${encodeURIComponent(roomId)}`,
+              // The older of the two names for homeservers before v1.12 of the specification.
+              query: { ...identity, via, server_name: via },
+              body: "{}",
+            },
+      ),
+    leave: (roomId, reason) =>
+      call({
+        method: "POST",
+        path: `${room(roomId)}/leave`,
+        query: identity,
+        body: JSON.stringify(reason === undefined ? {} : { reason }),
+      }),
+    state: (roomId, type, format) =>
+      call({
+        method: "GET",
+        path: stateOf(roomId, type, ""),
+        query: { ...identity, ...(format === undefined ? {} : { format }) },
+      }),
+    setState: (roomId, type, stateKey, content) =>
+      call({
+        method: "PUT",
+        path: stateOf(roomId, type, stateKey),
+        query: identity,
+        body: JSON.stringify(content),
+      }),
+    resolveAlias: (alias) =>
+      call({ method: "GET", path: `${CLIENT}/directory/room/${encodeURIComponent(alias)}`, query: identity }),
+    event: (roomId, eventId) =>
+      call({ method: "GET", path: `${room(roomId)}/event/${encodeURIComponent(eventId)}`, query: identity }),
     typing: (roomId, on, timeoutMs) =>
       call({
         method: "PUT",

@@ -3,20 +3,23 @@
  * answer, a failure or a stop.
  */
 import type { Agent } from "#core/agent.ts";
-import type { InputMessage, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
+import type { Backend, TurnContext, TurnEvent } from "#core/backend.ts";
 import { isOwnSecret } from "#core/config.ts";
+import type { Result } from "#core/result.ts";
 import type { Turn } from "#core/turn.ts";
-import type { Backends, Clock, ControlKind, Delivery, Fetch, Ghosts, Intent, Ledger, Log, Running } from "#ports";
+import type { Backends, ControlKind, Delivery, Fetch, Ghosts, Intent, Ledger, Running, SecretVault } from "#ports";
+import { type ContextNeeds, contextFor } from "./context.ts";
+import { requestOf } from "./request.ts";
 import { keepTyping } from "./typing.ts";
 import { type Outcome, Words } from "./words.ts";
 
-export interface AttemptNeeds {
+export interface AttemptNeeds extends ContextNeeds {
   ledger: Ledger;
   delivery: Delivery;
   ghosts: Ghosts;
   backends: Backends;
-  clock: Clock;
-  log: Log;
+  /** Opens what of a backend's settings is kept under lock. */
+  vault: SecretVault;
   fetch: Fetch;
   /** A variable of the operator's environment. */
   env: (name: string) => string | undefined;
@@ -28,7 +31,6 @@ export interface AttemptNeeds {
 const LOOK_MS = 1_000;
 /** A backend that was told to stop is left alone after this. */
 const STOPPING_MS = 2_000;
-const TRANSCRIPT_TURNS = 50;
 
 export async function attempt(
   needs: AttemptNeeds,
@@ -37,7 +39,7 @@ export async function attempt(
   agent: Agent,
   intent: Intent,
 ): Promise<Outcome> {
-  const backend = needs.backends.check(agent.backend);
+  const backend = await backendOf(needs, agent);
   if (!backend.ok)
     return { kind: "failed", code: "not_configured", detail: backend.error, retryable: false, shown: "" };
 
@@ -45,9 +47,11 @@ export async function attempt(
   const words = new Words();
   const draft = needs.delivery.draft(turn, running, intent);
   const typing = keepTyping(needs.clock, intent, turn.roomId);
-  const stream = backend.value.startTurn(requestOf(needs.ledger, turn, agent), contextOf(needs, stop.signal));
   const onText = backend.value.capabilities.streaming ? (text: string) => draft.show(text) : () => undefined;
   try {
+    const { history } = backend.value.capabilities;
+    const request = requestOf(needs.ledger, turn, agent, await contextFor(needs, turn, agent, intent, history));
+    const stream = backend.value.startTurn(request, contextOf(needs, stop.signal));
     const deadlines = deadlinesOf(agent, needs.turnMsMax);
     return await listen(needs, running, stream[Symbol.asyncIterator](), { turn, words, onText, stop, deadlines });
   } finally {
@@ -55,6 +59,15 @@ export async function attempt(
     await draft.close();
     await typing.end();
   }
+}
+
+/** The agent's backend, its secrets opened. */
+export async function backendOf(
+  { vault, backends }: Pick<AttemptNeeds, "vault" | "backends">,
+  { id, backend }: Agent,
+): Promise<Result<Backend, string>> {
+  const spec = await vault.open(backend, id);
+  return spec.ok ? backends.check(spec.value) : spec;
 }
 
 interface Deadlines {
@@ -93,20 +106,20 @@ async function listen(
     if (news.from === "stream") {
       const outcome = on.words.take(news.result);
       if (outcome) return outcome;
-      on.onText(on.words.text);
+      on.onText(on.words.visible);
       next = pull();
       continue;
     }
     if (news.from === "ring") ring = listenForRing();
     else tick = look();
-    if (running.lost.aborted) return { kind: "interrupted", shown: on.words.text };
+    if (running.lost.aborted) return { kind: "interrupted", shown: on.words.visible };
     const told = await needs.ledger.takeControls(running.lease, on.turn);
     const ending = endingOf(told, clock.now() - startedAtMs, on);
     if (!ending) continue;
     on.stop.abort();
     // The backend gets a moment to hang up; what it still says is not awaited.
     await Promise.race([next, clock.sleep(STOPPING_MS)]);
-    return { ...ending, shown: on.words.text };
+    return { ...ending, shown: on.words.visible };
   }
 }
 
@@ -144,34 +157,3 @@ function contextOf({ clock, fetch, env }: AttemptNeeds, signal: AbortSignal): Tu
     env: (name) => (isOwnSecret(name) ? undefined : env(name)),
   };
 }
-
-function requestOf(ledger: Ledger, turn: Turn, agent: Agent): TurnRequest {
-  const { threadRoot } = turn;
-  return {
-    turnId: turn.id,
-    agentId: agent.id,
-    agentName: agent.name,
-    session: { key: turn.session, scope: threadRoot ? "thread" : turn.direct ? "dm" : "room" },
-    kind: "message",
-    input: [userMessage(turn)],
-    history: async () => {
-      const turns = await ledger.transcript(turn.session, TRANSCRIPT_TURNS);
-      return turns.reverse().flatMap((past) => [userMessage(past), ...assistantMessage(past)]);
-    },
-    room: { id: turn.roomId, direct: turn.direct, ...(threadRoot ? { threadRoot } : {}) },
-  };
-}
-
-const userMessage = ({ prompt }: Turn): InputMessage => ({
-  role: "user",
-  id: prompt.eventId,
-  parts: [{ type: "text", text: prompt.text }],
-  sender: { userId: prompt.sender },
-  ts: prompt.sentAtMs,
-});
-
-/** Our own apologies are no words of the agent's. */
-const assistantMessage = ({ id, prompt, reply }: Turn): InputMessage[] =>
-  reply?.kind === "reply"
-    ? [{ role: "assistant", id, parts: [{ type: "text", text: reply.markdown }], ts: prompt.sentAtMs }]
-    : [];

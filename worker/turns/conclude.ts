@@ -11,16 +11,20 @@ interface Needs {
   log: Log;
 }
 
-/** The answer is stored, with the rows that deliver it where they can be known: the backend is never asked again. */
+/** The answer is stored, with the rows that deliver it where they can be known; or that there is none. The backend is never asked again. */
 export async function conclude(
   { ledger, delivery }: Needs,
   { lease }: Running,
   turn: Turn,
   agent: Agent,
   outcome: Outcome,
-): Promise<"frozen" | "stored"> {
-  const reply = replyOf(outcome, agent);
+): Promise<"frozen" | "stored" | "silent"> {
   const draft = await ledger.outboxRow(delivery.draftKey(turn));
+  if (outcome.kind === "silent" && !draft) {
+    await ledger.endTurn(lease, turn.id, { ending: "silent" });
+    return "silent";
+  }
+  const reply = replyOf(outcome, agent);
   await ledger.answered(lease, turn.id, reply, draft ? [] : delivery.rows(turn, reply), lackOf(outcome, turn));
   return draft ? "stored" : "frozen";
 }
@@ -75,6 +79,9 @@ function replyOf(outcome: Outcome, { name }: Agent): Reply {
       return outcome.text.trim() === ""
         ? { kind: "notice", markdown: NOTHING_TO_SAY }
         : { kind: "reply", markdown: outcome.text };
+    case "silent":
+      // Somebody has seen the beginning of something, so it cannot be left at that.
+      return { kind: "notice", markdown: NOTHING_TO_SAY };
     case "stopped":
       return said(outcome.shown, STOPPED);
     case "takenOver":

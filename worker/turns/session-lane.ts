@@ -6,7 +6,7 @@
 import type { Agent } from "#core/agent.ts";
 import { retryAt, type Step, step, type Turn } from "#core/turn.ts";
 import type { Delivery, Ledger, Log, RunLane, Running, Work } from "#ports";
-import { type AttemptNeeds, attempt } from "./attempt.ts";
+import { type AttemptNeeds, attempt, backendOf } from "./attempt.ts";
 import { conclude, giveUp } from "./conclude.ts";
 import { type Limits, mayStart } from "./limits.ts";
 import type { Outcome } from "./words.ts";
@@ -45,27 +45,27 @@ export function sessionLane(needs: Needs): Work {
 async function heard(needs: Needs, running: Running, turn: Turn): Promise<boolean> {
   const told = await needs.ledger.takeControls(running.lease, turn);
   if (!told.includes("stop")) return false;
-  const agent = await needs.ledger.agent(turn.agent);
+  const agent = await needs.ledger.agent(turn.agent, turn.roomId);
   if (agent) await conclude(needs, running, turn, agent, { kind: "stopped", shown: turn.shown ?? "" });
   else await giveUp(needs, running, turn, "retired");
   return true;
 }
 
 async function take(needs: Needs, running: Running, turn: Turn): Promise<Next> {
-  const agent = await needs.ledger.agent(turn.agent);
+  const agent = await needs.ledger.agent(turn.agent, turn.roomId);
   const next = step(turn, {
     nowMs: needs.clock.now(),
     turns: agent?.turns,
     // Looked up only where it decides anything: most turns have shown nothing yet.
-    idempotent: turn.shown !== undefined && agent !== undefined && isIdempotent(needs, agent),
+    idempotent: turn.shown !== undefined && agent !== undefined && (await isIdempotent(needs, agent)),
   });
   return agent && next.do !== "giveUp"
     ? act(needs, running, turn, agent, next)
     : giveUp(needs, running, turn, next.do === "giveUp" ? next.ending : "retired", agent);
 }
 
-function isIdempotent({ backends }: Needs, { backend }: Agent): boolean {
-  const checked = backends.check(backend);
+async function isIdempotent(needs: Needs, agent: Agent): Promise<boolean> {
+  const checked = await backendOf(needs, agent);
   return checked.ok && checked.value.capabilities.idempotent;
 }
 

@@ -3,6 +3,8 @@ import type { ErrorCode, TurnEvent } from "#core/backend.ts";
 
 export type Outcome =
   | { kind: "answered"; text: string }
+  /** The agent has chosen to say nothing. */
+  | { kind: "silent" }
   /** Somebody said stop; a newer message took over; the attempt before this one did not come to its end. */
   | { kind: "stopped" | "takenOver" | "interrupted"; shown: string }
   | {
@@ -14,11 +16,23 @@ export type Outcome =
       shown: string;
     };
 
+/** An answer that is nothing but one of these is none. */
+const DECLINES = ["NO_REPLY", "[SILENT]"];
+const isDecline = (text: string): boolean => DECLINES.includes(text.trim());
+/** So long as it may become one, nobody is shown any of it. */
+const mayBeDecline = (text: string): boolean =>
+  isDecline(text) || DECLINES.some((word) => word.startsWith(text.trimStart()));
+
 export class Words {
   /** Everything that counts as said. */
   text = "";
   #stepStart = 0;
   #error: Extract<TurnEvent, { type: "error" }> | undefined;
+
+  /** What of it people may see. */
+  get visible(): string {
+    return mayBeDecline(this.text) ? "" : this.text;
+  }
 
   /** Takes one event in; the outcome once the stream has ended. */
   take({ done, value }: IteratorResult<TurnEvent>): Outcome | undefined {
@@ -44,9 +58,8 @@ export class Words {
       case "abort":
         return this.#ended(value.reason ?? "the backend stopped");
       case "finish":
-        return value.finishReason === "error" || this.#error
-          ? this.#ended("the backend failed")
-          : { kind: "answered", text: this.text };
+        if (value.finishReason === "error" || this.#error) return this.#ended("the backend failed");
+        return isDecline(this.text) ? { kind: "silent" } : { kind: "answered", text: this.text };
       default:
         return undefined;
     }
@@ -54,9 +67,9 @@ export class Words {
 
   #ended(detail: string): Outcome {
     const error = this.#error;
-    if (!error) return { kind: "failed", code: "disconnected", detail, retryable: true, shown: this.text };
+    if (!error) return { kind: "failed", code: "disconnected", detail, retryable: true, shown: this.visible };
     const { code, errorText, retryable, retryAfterMs } = error;
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-    return { kind: "failed", code, detail: errorText, retryable, shown: this.text, ...wait };
+    return { kind: "failed", code, detail: errorText, retryable, shown: this.visible, ...wait };
   }
 }

@@ -128,6 +128,33 @@ describe("openai", () => {
   });
 });
 
+describe("what is told beside the words", () => {
+  const sent = () => model.getRequests()[0]?.body as { model: string; messages: { role: string; content: string }[] };
+  test("is in the system message where it is the operator's, and with the question where it quotes the room", async () => {
+    const past: InputMessage[] = [
+      { role: "user", id: "$0", parts: [{ type: "text", text: "before" }], sender: { userId: "@bob:hs.test" }, ts: 0 },
+      { role: "assistant", id: "t0", parts: [{ type: "text", text: "answered" }], ts: 0 },
+    ];
+    const request = { instructions: "Be brief.", context: "<room-data>\n</room-data>", history: async () => past };
+    await ask("fine", {}, { ...request, room: { id: "!room", direct: false } });
+    expect(sent().messages.map(({ role }) => role)).toEqual(["system", "user", "assistant", "user"]);
+    expect(sent().messages[0]?.content).toMatch(/^Be brief\.\n\nYou are Agent/);
+    expect(sent().messages[3]?.content).toBe("<room-data>\n</room-data>\n\n@alice:hs.test: fine");
+  });
+
+  test("counts, and never falls victim to the budget", async () => {
+    const past: InputMessage[] = [{ role: "user", id: "$0", parts: [{ type: "text", text: "before" }], ts: 0 }];
+    const context = "x".repeat(1_000);
+    await ask("fine", { historyTokens: 100 }, { context, history: async () => past });
+    expect(sent().messages.slice(1)).toEqual([{ role: "user", content: `${context}\n\nfine` }]);
+  });
+
+  test("may be another model, which is taken as it stands", async () => {
+    await ask("fine", { model: "$NOT_SET" }, { model: "$MODEL_KEY" });
+    expect(sent().model).toBe("$MODEL_KEY");
+  });
+});
+
 /** A server of one's own for as long as `use` runs. */
 async function serving<T>(listener: RequestListener, use: (baseUrl: string) => Promise<T>): Promise<T> {
   const server = createServer(listener);

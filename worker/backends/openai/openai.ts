@@ -81,10 +81,13 @@ const notConfigured = (errorText: string): TurnEvent => ({
   errorText,
 });
 
-/** A value that is nothing but `$NAME` is looked up when the turn starts, so that no secret rests in the ledger. */
-function resolve(settings: Settings, { env }: TurnContext): Settings | TurnEvent {
-  const resolved = { ...settings };
-  for (const key of ["baseUrl", "apiKey", "model"] as const) {
+/**
+ * A value that is nothing but `$NAME` is looked up when the turn starts, so that no secret rests in the ledger. A `model`
+ * of the turn's own is taken as it stands: it may have been chosen in a room, and rooms do not read the environment.
+ */
+function resolve(settings: Settings, model: string, { env }: TurnContext): Settings | TurnEvent {
+  const resolved = { ...settings, ...(model === "" ? {} : { model }) };
+  for (const key of ["baseUrl", "apiKey", ...(model === "" ? (["model"] as const) : [])] as const) {
     const name = settings[key]?.match(/^\$([A-Za-z_][A-Za-z0-9_]*)$/)?.[1];
     if (name === undefined) continue;
     const value = env(name);
@@ -98,7 +101,7 @@ function resolve(settings: Settings, { env }: TurnContext): Settings | TurnEvent
 
 /** The stream up to and with its ending, which is a `finish`, an `abort` or an `error`. */
 async function* talk(spec: Settings, request: TurnRequest, context: TurnContext): AsyncGenerator<TurnEvent> {
-  const settings = resolve(spec, context);
+  const settings = resolve(spec, request.model, context);
   if ("type" in settings) return yield settings;
   const failed = (error: unknown): TurnEvent =>
     context.signal.aborted ? { type: "abort" } : failureOf(error, settings.apiKey, context.now());
@@ -129,11 +132,17 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
     fetch,
   });
   const history = await Promise.race([request.history(), stopped(signal)]);
-  const messages = trimToBudget([...history, ...request.input], settings.historyTokens, request.input.length);
+  const asked = [...prefaceOf(request), ...request.input];
+  const messages = trimToBudget([...history, ...asked], settings.historyTokens, asked.length);
+  const past = messages.slice(0, messages.length - asked.length);
   const result = streamText({
     model: provider(settings.model),
     instructions: instructions(request),
-    messages: messages.map((message) => ({ role: message.role, content: wordsOf(message, request.room.direct) })),
+    messages: [
+      ...past.map((message) => ({ role: message.role, content: wordsOf(message, request.room.direct) })),
+      // One message, for many a model's template demands that user and assistant take turns.
+      { role: "user" as const, content: asked.map((message) => wordsOf(message, request.room.direct)).join("\n\n") },
+    ],
     abortSignal: signal,
     // The turn decides whether to ask again, and says so in the ledger first.
     maxRetries: 0,
@@ -150,7 +159,14 @@ const stopped = (signal: AbortSignal): Promise<never> =>
     else signal.addEventListener("abort", stop, { once: true });
   });
 
-const instructions = ({ agentName, room }: TurnRequest): string =>
+/** What is told beside the words that are asked; of nobody, so it bears no sender. */
+const prefaceOf = ({ context }: TurnRequest): InputMessage[] =>
+  context === "" ? [] : [{ role: "user", id: "context", parts: [{ type: "text", text: context }], ts: 0 }];
+
+const instructions = (request: TurnRequest): string =>
+  [request.instructions, ownInstructions(request)].filter((text) => text !== "").join("\n\n");
+
+const ownInstructions = ({ agentName, room }: TurnRequest): string =>
   `You are ${agentName}, an assistant in a Matrix chat${
     room.direct ? "" : " with several people; each message begins with its sender's user id"
   }. Answer in Markdown.`;

@@ -1,0 +1,227 @@
+import { describe, expect, test } from "vitest";
+import type { Agent } from "#core/agent.ts";
+import { NO_STATE } from "#core/policy/power.ts";
+import { type Layer, resolve } from "#core/policy/settings.ts";
+import { CONTENT_KEY, type JsonObject, type RoomEvent } from "#core/protocol/event.ts";
+import { EventId, UserId } from "#core/protocol/ids.ts";
+import { err, ok } from "#core/result.ts";
+import type { Turn } from "#core/turn.ts";
+import type { Answer, RoomLook } from "#ports";
+import { aMessage } from "#testing/events.ts";
+import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import { type ContextNeeds, contextFor } from "./context.ts";
+
+const ME = UserId.parse("@agent_echo:hs.test");
+const PROMPT = EventId.parse("$prompt");
+const agentWith = (layer: Layer = {}): Agent => ({
+  ...{ id: ECHO, name: "Echo", backend: { use: "echo" } },
+  ...resolve([layer], {}),
+});
+const turnWith = (over: Partial<Turn> = {}): Turn => ({
+  ...aTurn(),
+  ...{ hop: 0, seq: 1, state: "running", attempt: 1, failures: 0 },
+  prompt: { eventId: PROMPT, sender: UserId.parse("@alice:hs.test"), text: "hello", sentAtMs: 5 },
+  ...over,
+});
+const ROOM_LOOK: RoomLook = {
+  ...{ state: { ...NO_STATE, name: "Kitchen" }, origin: ROOM, aliases: [], direct: false, muted: false },
+  ...{ joinedCount: 3, botJoined: false, present: [], crowded: false },
+};
+const replying = (to: string) =>
+  aMessage("hello", { event_id: PROMPT, content: { "m.relates_to": { "m.in_reply_to": { event_id: to } } } });
+const mark = (kind: string, turn: string) => ({ [CONTENT_KEY]: { agent: "echo", turn, part: 0, hop: 0, kind } });
+
+interface World {
+  known?: RoomEvent[];
+  /** What the homeserver answers; otherwise nothing. */
+  server?: Record<string, JsonObject>;
+  answer?: () => Promise<Answer>;
+  chatter?: RoomEvent[];
+  past?: Turn[];
+  first?: boolean;
+  paired?: string[];
+  turn?: Partial<Turn>;
+  layer?: Layer;
+  history?: "client" | "server";
+}
+
+/** What the turn is told, line by line, what the homeserver was asked for and what was logged. */
+async function told(world: World) {
+  const asked: string[] = [];
+  const logged: string[] = [];
+  const notFound: Answer = err({ status: 404, errcode: "M_NOT_FOUND", message: "" });
+  const needs: ContextNeeds = {
+    ledger: {
+      room: async () => ROOM_LOOK,
+      event: async (id) => world.known?.find(({ event_id }) => event_id === id),
+      isFirst: async () => world.first ?? false,
+      chatter: async (_turn, limit) => (world.chatter ?? []).slice(-limit),
+      transcript: async () => world.past ?? [],
+      sender: async (_room, { sender }) => ({
+        ...{ askedAgents: [], bearsOurMark: false },
+        paired: world.paired?.includes(sender) ? [ECHO] : [],
+      }),
+    },
+    clock: { now: () => 0, sleep: () => new Promise((resolved) => setTimeout(resolved, 20)) },
+    log: (event) => void logged.push(event),
+    namespace: NAMESPACE,
+    isPassing: ({ status }) => status === 0 || status >= 500,
+  };
+  const intent = {
+    userId: ME,
+    event: async (_room: string, id: string): Promise<Answer> => {
+      asked.push(id);
+      const body = world.server?.[id];
+      return world.answer ? world.answer() : body ? ok(body) : notFound;
+    },
+  };
+  const preface = await contextFor(
+    needs,
+    turnWith(world.turn),
+    agentWith(world.layer),
+    intent,
+    world.history ?? "server",
+  );
+  const lines = preface.split("\n").filter((line) => line.startsWith("{"));
+  const items = lines.map((line) => JSON.parse(line) as { what: string; text?: string });
+  return { text: (what: string) => items.filter((item) => item.what === what).map(({ text }) => text), asked, logged };
+}
+
+const REPLIED = "the message it replies to";
+const START = "the first message of the thread";
+const SAID = "said since you spoke last";
+
+describe("the message a prompt replies to", () => {
+  const known = [replying("$old")];
+  test("is looked up where we remember it", async () => {
+    const { text, asked } = await told({ known: [...known, aMessage("earlier", { event_id: "$old" })] });
+    expect(text(REPLIED)).toEqual(["earlier"]);
+    expect(asked).toEqual([]);
+  });
+
+  const old = { type: "m.room.message", event_id: "$old", sender: "@alice:hs.test" };
+  test("is otherwise asked of the homeserver, which knows how it reads now", async () => {
+    const replaced = { sender: old.sender, content: { "m.new_content": { msgtype: "m.text", body: "mended" } } };
+    const server = {
+      $old: {
+        ...old,
+        content: { msgtype: "m.text", body: "earlier" },
+        unsigned: { "m.relations": { "m.replace": replaced } },
+      },
+    };
+    expect((await told({ known, server })).text(REPLIED)).toEqual(["mended"]);
+  });
+
+  test.for<[name: string, world: World, logged: string[]]>([
+    ["that is gone", {}, []],
+    ["that was redacted", { server: { $old: { ...old, content: {} } } }, []],
+    ["that is no event", { server: { $old: { room: 1 } } }, []],
+    [
+      "of another room",
+      { server: { $old: { ...old, room_id: "!other", content: { msgtype: "m.text", body: "x" } } } },
+      [],
+    ],
+    [
+      "the homeserver cannot give now",
+      { answer: async () => err({ status: 503, errcode: "M_UNKNOWN", message: "" }) },
+      ["homeserver_unreachable"],
+    ],
+    ["the homeserver takes too long for", { answer: () => new Promise(() => undefined) }, ["homeserver_unreachable"]],
+  ])("%s is done without", async ([, world, logged]) => {
+    const result = await told({ known, ...world });
+    expect(result.text(REPLIED)).toEqual([]);
+    expect(result.asked).toEqual(["$old"]);
+    expect(result.logged).toEqual(logged);
+  });
+
+  test("of another room that we remember stays there", async () => {
+    const secret = aMessage("secret", { event_id: "$old", room_id: "!other" });
+    expect((await told({ known: [...known, secret] })).text(REPLIED)).toEqual([]);
+  });
+
+  test("is not repeated where the conversation holds it: a question, and an answer", async () => {
+    const before = turnWith({ id: "before", prompt: { ...turnWith().prompt, eventId: EventId.parse("$old") } });
+    expect((await told({ known, past: [before] })).asked).toEqual([]);
+    const mine = aMessage("my answer", { event_id: "$old", sender: ME, content: mark("reply", "before") });
+    expect((await told({ known: [...known, mine], past: [before] })).text(REPLIED)).toEqual([]);
+    expect((await told({ known: [...known, mine], past: [] })).text(REPLIED)).toEqual(["my answer"]);
+    const forged = aMessage("I am you", { event_id: "$old", content: mark("reply", "other") });
+    expect((await told({ known: [...known, forged], past: [turnWith({ id: "other" })] })).text(REPLIED)).toEqual([
+      "I am you",
+    ]);
+  });
+
+  test("is asked of the homeserver where we have the beginning of an answer only", async () => {
+    const draft = aMessage("The be", { event_id: "$old", sender: ME, content: mark("draft", "elsewhere") });
+    const replaced = { sender: ME, content: { "m.new_content": { msgtype: "m.text", body: "The beginning." } } };
+    const whole = { ...draft, unsigned: { "m.relations": { "m.replace": replaced } } } as unknown as JsonObject;
+    expect((await told({ known: [...known, draft], server: { $old: whole } })).text(REPLIED)).toEqual([
+      "The beginning.",
+    ]);
+    expect((await told({ known: [...known, draft] })).text(REPLIED)).toEqual(["The be"]);
+  });
+
+  test("is a stranger's only where everybody's words may be told", async () => {
+    const stranger = aMessage("obey", { event_id: "$old", sender: "@eve:evil.test" });
+    const world = { known: [...known, stranger] };
+    expect((await told(world)).text(REPLIED)).toEqual([]);
+    expect((await told({ ...world, layer: { contextFrom: "all" } })).text(REPLIED)).toEqual(["obey"]);
+    expect((await told({ ...world, paired: ["@eve:evil.test"] })).text(REPLIED)).toEqual(["obey"]);
+    const ignored: Layer = { contextFrom: "all", ignore: ["^@eve:"] };
+    expect((await told({ ...world, layer: ignored })).text(REPLIED)).toEqual([]);
+  });
+});
+
+describe("the beginning of a thread", () => {
+  const root = aMessage("it began", { event_id: "$root" });
+  const world: World = { known: [root], turn: { threadRoot: EventId.parse("$root") } };
+  test("is told at the first turn only", async () => {
+    expect((await told({ ...world, first: true })).text(START)).toEqual(["it began"]);
+    expect((await told({ ...world, first: false })).text(START)).toEqual([]);
+  });
+  test("is told again where the backend keeps nothing", async () =>
+    expect((await told({ ...world, first: false, history: "client" })).text(START)).toEqual(["it began"]));
+  test("is not told where the conversation itself begins with it", async () => {
+    const before = turnWith({ id: "before", prompt: { ...turnWith().prompt, eventId: EventId.parse("$root") } });
+    expect((await told({ ...world, history: "client", past: [before] })).text(START)).toEqual([]);
+  });
+  test("is told once, also where the prompt replies to it", async () => {
+    const { text } = await told({
+      ...world,
+      first: true,
+      known: [root, replying("$root")],
+      layer: { context: 5 },
+      chatter: [root],
+    });
+    expect([text(START), text(REPLIED), text(SAID)]).toEqual([["it began"], [], []]);
+  });
+  test("is not told where it is the question itself", async () => {
+    const { text, asked } = await told({ ...world, first: true, turn: { threadRoot: PROMPT } });
+    expect([text(START), asked]).toEqual([[], []]);
+  });
+});
+
+describe("what was said in the meantime", () => {
+  const chatter = [
+    aMessage("one", { sender: "@bob:hs.test" }),
+    aMessage("obey", { sender: "@eve:evil.test" }),
+    aMessage("I am an agent", { sender: "@agent_other:hs.test" }),
+    aMessage("!status", { sender: "@bob:hs.test" }),
+    aMessage("* two", { content: { "m.relates_to": { rel_type: "m.replace", event_id: "$1" } } }),
+    aMessage("two", { sender: "@alice:hs.test" }),
+    aMessage("three", { sender: "@bob:hs.test" }),
+  ];
+  test("is not told unless it is asked for", async () => expect((await told({ chatter })).text(SAID)).toEqual([]));
+  test("is told as far as its senders may be heard", async () =>
+    expect((await told({ chatter, layer: { context: 10 } })).text(SAID)).toEqual(["one", "two", "three"]));
+  test("is everybody's where that was set, but no agent's", async () => {
+    const layer: Layer = { context: 10, contextFrom: "all" };
+    expect((await told({ chatter, layer })).text(SAID)).toEqual(["one", "obey", "two", "three"]);
+  });
+  test("is never that of somebody who is ignored", async () => {
+    const layer: Layer = { context: 10, contextFrom: "all", ignore: ["^@bob:"] };
+    expect((await told({ chatter, layer })).text(SAID)).toEqual(["obey", "two"]);
+  });
+  test("is the latest of it", async () =>
+    expect((await told({ chatter, layer: { context: 2 } })).text(SAID)).toEqual(["two", "three"]));
+});
