@@ -5,8 +5,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { PLACEHOLDER_TOKENS, readConfig, settingRows } from "#core/config.ts";
+import * as z from "zod/v4";
+import { isOwnSecret, PLACEHOLDER_TOKENS, readConfig, settingRows } from "#core/config.ts";
+import { COMMAND_NAMES, describeCommand } from "#core/message/command.ts";
+import { keyRows, Layer, RoomLayer } from "#core/policy/settings.ts";
+import { TurnSettings } from "#core/policy/turn-settings.ts";
 import { complaints, Registration, registrationShape, usersRegex } from "#core/protocol/registration.ts";
+import { fileSchema } from "../appservice/host/configuration/form.ts";
 
 const README = readFileSync("README.md", "utf8");
 
@@ -36,13 +41,100 @@ describe("settings", () => {
   test("are read with their defaults", () => {
     expect(readConfig(GIVEN)).toMatchObject({ ok: true, value: { HOMESERVER_URL: "https://hs.test", PORT: 9993 } });
   });
-  test.for(Object.keys(GIVEN))("without %s are refused, by name", (name) => {
-    expect(readConfig({ ...GIVEN, [name]: "" })).toEqual({ ok: false, error: `${name} is not set` });
+  test("of the homeserver's URL may be left out", () => {
+    expect(readConfig({ ...GIVEN, HOMESERVER_URL: "" })).toMatchObject({ ok: true, value: { SERVER_NAME: "hs.test" } });
   });
+  test.for(["A".repeat(43), `${"-_".repeat(21)}A=`, `${"+/".repeat(21)}A=`])("take the secret key %s", (key) => {
+    expect(readConfig({ ...GIVEN, SECRET_KEY: key })).toMatchObject({ ok: true });
+  });
+  test.for(["short", "A".repeat(44), "A".repeat(64), `${"A".repeat(42)} `])("refuse the secret key %s", (key) => {
+    const read = readConfig({ ...GIVEN, SECRET_KEY: key });
+    expect(read).toMatchObject({ ok: false, error: expect.stringContaining("openssl rand -base64 32") });
+    expect(JSON.stringify(read)).not.toContain(key);
+  });
+  test.for(["AS_TOKEN", "HS_TOKEN", "ADMIN_TOKEN", "SECRET_KEY", "LIBSQL_AUTH_TOKEN"])("never give away %s", (name) =>
+    expect(isOwnSecret(name)).toBe(true),
+  );
+  test.for(Object.keys(GIVEN).filter((name) => name !== "HOMESERVER_URL"))(
+    "without %s are refused, by name",
+    (name) => {
+      expect(readConfig({ ...GIVEN, [name]: "" })).toEqual({ ok: false, error: `${name} is not set` });
+    },
+  );
   test.for(PLACEHOLDER_TOKENS)("refuse the placeholder %s and do not repeat it", (token) => {
     const read = readConfig({ ...GIVEN, AS_TOKEN: token });
     expect(read).toMatchObject({ ok: false, error: expect.stringContaining("AS_TOKEN is the placeholder") });
     expect(JSON.stringify(read)).not.toContain(token);
+  });
+});
+
+/** A bar would end the cell. */
+const cells = (...texts: string[]): string => `| ${texts.map((text) => text.replaceAll("|", "\\|")).join(" | ")} |`;
+const header = (...names: string[]): string[] => [cells(...names), cells(...names.map(() => "---"))];
+
+/** Of the peers' words some look like tags. */
+const words = (text: string): string => (text === "–" ? text : text.replace(/[^,\s]+/g, "`$&`"));
+
+function keysTable(): string {
+  const keys = keyRows().map(({ name, preset, sentence, unit, peers }) =>
+    cells(`\`${name}\``, `\`${preset}\``, sentence, unit, ...[peers.openclaw, peers.hermes, peers.zeroclaw].map(words)),
+  );
+  const turns = Object.entries(TurnSettings.shape).map(([name, schema]) =>
+    cells(`\`turns.${name}\``, `\`${JSON.stringify(schema.parse(undefined))}\``, schema.description ?? "?"),
+  );
+  const ofRooms = Object.entries(RoomLayer.shape)
+    .filter(([name]) => !(name in Layer.shape))
+    .map(([name, schema]) => cells(`\`${name}\``, schema.description ?? "?"));
+  return [
+    ...header("key", "default", "what it is", "unit", "OpenClaw", "Hermes", "ZeroClaw"),
+    ...[...keys, "", "How turns are run; times are in seconds:", ""],
+    ...header("key", "default", "what it is"),
+    ...[...turns, "", "Only under `rooms`:", ""],
+    ...header("key", "what it is"),
+    ...[...ofRooms, ""],
+  ].join("\n");
+}
+
+function commandsTable(): string {
+  const rows = COMMAND_NAMES.map((name) => {
+    const { usage, sentence, allowed, aliases = [] } = describeCommand(name);
+    const others = aliases.map((alias) => `\`!${alias}\``).join(", ");
+    const word = others ? `\`!${name}\` (${others})` : `\`!${name}\``;
+    return cells(word, usage && `\`${usage}\``, sentence, allowed.map((entry) => `\`${entry}\``).join(", "));
+  });
+  return [...header("command", "usage", "what it does", "who may say it"), ...rows, ""].join("\n");
+}
+
+describe("the configuration", () => {
+  test("has its table of keys, each with a sentence", async () => {
+    expect(keysTable()).not.toContain("| ? |");
+    await expect(keysTable()).toMatchFileSnapshot("./surface/keys.md");
+  });
+  test("has its table of commands", () => expect(commandsTable()).toMatchFileSnapshot("./surface/commands.md"));
+  test("has a schema for editors", () =>
+    expect(`${JSON.stringify(fileSchema(), null, 2)}\n`).toMatchFileSnapshot("./surface/troupe.schema.json"));
+  test.for<[what: string, isRight: boolean, text: string]>([
+    ["an agent", true, "agents: { a: { backend: { use: echo, x: 1 }, mention: false } }"],
+    [
+      "every section",
+      true,
+      "{ defaults: { turns: { queue: 3 } }, groups: { g: [] }, agents: {}, rooms: { '!a': { muted: true } } }",
+    ],
+    ["a section that is empty", true, "agents: {}\nrooms:\n"],
+    ["no agents", false, "defaults: {}"],
+    ["a misspelt key", false, "agents: { a: { backend: { use: echo }, mentions: false } }"],
+    ["a room's key elsewhere", false, "agents: {}\ndefaults: { muted: true }"],
+    ["a value of another kind", false, "agents: {}\ndefaults: { mention: maybe }"],
+  ])("has a schema that says of %s: %s", ([, isRight, text]) => {
+    const schema = z.fromJSONSchema(fileSchema() as Parameters<typeof z.fromJSONSchema>[0]);
+    expect(schema.safeParse(parse(text)).success).toBe(isRight);
+  });
+  test("has a sentence for every key in that schema", () => {
+    const { $defs } = fileSchema() as { $defs: Record<string, { description?: string }> };
+    const named = ["settings", ...keyRows().map(({ name }) => name), "turns"];
+    expect(Object.keys($defs)).toEqual(expect.arrayContaining(named));
+    const without = Object.entries($defs).filter(([name, { description }]) => name !== "settings" && !description);
+    expect(without).toEqual([]);
   });
 });
 

@@ -1,26 +1,29 @@
 /** `troupe chat`: the playground's demo user talks to an agent, through the real homeserver. */
 import { createInterface } from "node:readline";
 import * as z from "zod/v4";
+import { isLike } from "#core/policy/access.ts";
+import { AgentId, ghostUserId } from "#core/protocol/ids.ts";
 import { SettingsError } from "../host/settings.ts";
-import { PLAYGROUND_FILE, readPlayground } from "../playground/playground.ts";
+import { PLAYGROUND_FILE, readPlayground } from "../playground/place.ts";
+import { NAMESPACE } from "../playground/world.ts";
 import { type Client, login } from "./client.ts";
+import { agentsThere } from "./operator/agents.ts";
+import { Refused } from "./operator/ask.ts";
+import { whereIs } from "./operator/where.ts";
 import { Printer } from "./printer.ts";
 
 const Playground = z.object({
   homeserver: z.string(),
   users: z.array(z.object({ user: z.string(), password: z.string() })).min(1),
-  agents: z.array(z.object({ id: z.string(), userId: z.string(), name: z.string() })),
 });
+
+const SILENT = `The playground of ${PLAYGROUND_FILE} does not answer: start it with \`npm start\`.`;
 
 export async function chat(agentId: string, text: string, timeoutSeconds: number): Promise<void> {
   const written = readPlayground();
   if (!written) throw new SettingsError("No playground is running here: start one with `npm start` and leave it open.");
   const playground = Playground.parse(written);
-  const agent = playground.agents.find(({ id }) => id === agentId);
-  if (!agent) {
-    const names = playground.agents.map(({ id }) => id).join(", ");
-    throw new SettingsError(`There is no agent "${agentId}" in the playground; there are ${names}.`);
-  }
+  const agent = await agentNamed(agentId);
   const leaving = new AbortController();
   // Not the end at once: the device is logged out first. A second Ctrl-C does not wait for that.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => leaving.abort());
@@ -31,7 +34,7 @@ export async function chat(agentId: string, text: string, timeoutSeconds: number
   try {
     const client = await login(playground.homeserver, user, password, leaving.signal).catch(() => {
       leaving.signal.throwIfAborted();
-      throw new SettingsError(`The playground of ${PLAYGROUND_FILE} does not answer: start it with \`npm start\`.`);
+      throw new SettingsError(SILENT);
     });
     try {
       const room = await client.directRoom(agent.userId);
@@ -46,6 +49,18 @@ export async function chat(agentId: string, text: string, timeoutSeconds: number
     if (error !== leaving.signal.reason || !leaving.signal.aborted) throw error;
     process.exitCode = 130;
   }
+}
+
+/** Of those the bridge has by now, also one of a family. */
+async function agentNamed(given: string): Promise<{ userId: string; name: string }> {
+  const agents = await agentsThere(whereIs(undefined, {}, readPlayground())).catch((error: unknown) => {
+    throw error instanceof Refused ? error : new SettingsError(SILENT);
+  });
+  const id = AgentId.safeParse(given);
+  const found = agents.find((one) => one.id === given) ?? agents.find((one) => isLike(one.id, given));
+  if (found && id.success) return { userId: ghostUserId(NAMESPACE, id.data), name: found.name };
+  const names = agents.map((one) => one.id).join(", ");
+  throw new SettingsError(`There is no agent "${given}" in the playground; there are ${names}.`);
 }
 
 /** Sends, then prints what the agent says until its answer is whole. */

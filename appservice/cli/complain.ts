@@ -1,11 +1,15 @@
 /** How a command fails: one sentence for the person at the terminal. TROUPE_DEBUG adds where it came from. */
 import { styleText } from "node:util";
+import { SettingsError } from "../host/settings.ts";
+
+/** The command was written wrongly. */
+export class UsageError extends SettingsError {}
 
 export function complain(error: unknown): never {
   const text = sentence(error);
   const coloured = process.stderr.isTTY && !process.env["NO_COLOR"];
   process.stderr.write(`${coloured ? styleText("red", text) : text}\n`);
-  process.exit(1);
+  process.exit(error instanceof UsageError ? 2 : 1);
 }
 
 function sentence(error: unknown): string {

@@ -17,7 +17,7 @@ export function consoleLog(
     (line) => {
       if (line.level !== "debug" || process.env["TROUPE_DEBUG"]) write(lineOf(line, coloured));
     },
-    [config.AS_TOKEN, config.HS_TOKEN, config.ADMIN_TOKEN, config.LIBSQL_AUTH_TOKEN],
+    [config.AS_TOKEN, config.HS_TOKEN, config.ADMIN_TOKEN, config.SECRET_KEY, config.LIBSQL_AUTH_TOKEN],
   );
 }
 

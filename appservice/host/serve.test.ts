@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { Agent } from "#core/agent.ts";
 import { Config } from "#core/config.ts";
+import { Configuration } from "#core/policy/configuration.ts";
 import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
 import { type Served, serve } from "./serve.ts";
 
@@ -28,13 +28,16 @@ async function begin() {
   closing.push(() => rmSync(folder, { recursive: true, force: true }));
   const url = { HOMESERVER_URL: homeserver.url, SERVER_NAME: "hs.test", PORT: 0, DATA_DIR: folder };
   const config = Config.parse({ ...url, ...TOKENS });
-  const agents = [Agent.parse({ id: "guide", name: "Guide", backend: { use: "scripted" } })];
+  const configuration = Configuration.parse({
+    defaults: { mention: false },
+    agents: [{ id: "guide", name: "Guide", backend: { use: "scripted" } }],
+  });
   const start = async (lines: string[]): Promise<Served> => {
-    const served = await serve({ config, env: {}, agents, write: (line) => void lines.push(line) });
+    const served = await serve({ config, env: {}, configuration, write: (line) => void lines.push(line) });
     homeserver.appservice(served.url);
     return served;
   };
-  return { homeserver, start };
+  return { homeserver, start, config };
 }
 async function entered(homeserver: UnkindHomeserver): Promise<string> {
   const room = homeserver.createRoom(ALICE);
@@ -83,3 +86,30 @@ test("what takes longer than the grace is handed over at once", async () => {
     interval: 50,
   });
 }, 60_000);
+
+test("what a bridge holds stays when it starts without a file, and a file that is not sound keeps it from starting", async () => {
+  const { config } = await begin();
+  const quiet = { config, env: {}, write: () => undefined };
+  const held: Configuration[] = [];
+  const holding = (agents: object[]) => Configuration.parse({ agents });
+  const guide = holding([{ id: "guide", name: "Guide", backend: { use: "scripted" } }]);
+  await (await serve({ ...quiet, configuration: guide })).stop();
+  await (await serve(quiet)).stop();
+  const looked = serve({
+    ...quiet,
+    configuration(now) {
+      held.push(now);
+      return holding([{ id: "a", name: "A", backend: { use: "openai", apiKey: "sk-very-secret" } }]);
+    },
+  });
+  await expect(looked).rejects.toThrow(/agents\.a\.backend\.apiKey is a secret/);
+  expect(held).toEqual([guide]);
+});
+
+test("without HOMESERVER_URL the server name is asked, and a sentence says so when that fails", async () => {
+  const { config } = await begin();
+  const nowhere = { ...config, HOMESERVER_URL: undefined, SERVER_NAME: "127.0.0.1:9" };
+  await expect(serve({ config: nowhere, env: {}, write: () => undefined })).rejects.toThrow(
+    /^HOMESERVER_URL is not set, and https:\/\/127\.0\.0\.1\/\.well-known\/matrix\/client does not name a homeserver/,
+  );
+});

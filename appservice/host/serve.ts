@@ -1,14 +1,16 @@
 /**
  * The Node host: one process, one libSQL file, the same app. Rings are function calls, the clockwork is a timer.
  */
+import { createHash } from "node:crypto";
 import { mkdirSync, stat } from "node:fs";
 import { serve as listen } from "@hono/node-server";
-import type { Agent } from "#core/agent.ts";
 import type { Config } from "#core/config.ts";
-import type { LaneId, Log } from "#ports";
+import type { Configuration } from "#core/policy/configuration.ts";
+import type { LaneId, Ledger, Log } from "#ports";
 import { type App, compose } from "../../worker/app.ts";
 import { systemClock } from "../../worker/host/clock.ts";
 import type { Pump } from "../../worker/lanes/pump.ts";
+import { homeserverUrl } from "../../worker/matrix/well-known.ts";
 import { aloneIn } from "./alone.ts";
 import { keepAliveAsk } from "./ask.ts";
 import { consoleLog } from "./console-log.ts";
@@ -28,14 +30,15 @@ const ENTER_MS = 5_000;
 interface Options {
   config: Config;
   env: Record<string, string | undefined>;
-  /** Applied before it listens. */
-  agents?: readonly Agent[];
+  /** Applied before it listens, or what to make of what the ledger holds. Without it, what the ledger holds stays. */
+  configuration?: Configuration | ((held: Configuration) => Configuration);
   /** One line at a time; standard output when not given. */
   write?: (line: string) => void;
 }
 
-/** Runs the Node host until `stop()`. Throws with one sentence when the database or the port cannot be had. */
-export async function serve({ config, env, agents, write }: Options): Promise<Served> {
+/** Runs the Node host until `stop()`. Throws with a sentence when the homeserver cannot be found, or the database or the port be had. */
+export async function serve({ config: given, env, configuration, write }: Options): Promise<Served> {
+  const config = { ...given, HOMESERVER_URL: await homeserverUrl(given, fetch) };
   mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
   const { ledger, close: closeLedger } = await openLedger(config);
   const alone = config.LIBSQL_URL === undefined ? aloneIn(config.DATA_DIR) : undefined;
@@ -64,7 +67,14 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
     }),
   });
   const over = new AbortController();
-  if (agents) await app.applyAgents(agents);
+  if (configuration) {
+    const wanted = typeof configuration === "function" ? configuration(await ledger.configuration()) : configuration;
+    await applyOnce(app, ledger, wanted).catch((error: unknown) => {
+      closeLedger();
+      alone?.leave();
+      throw error;
+    });
+  }
 
   const { url, close } = await bind(app, config);
   log("started", { url, homeserver: config.HOMESERVER_URL, alone: alone !== undefined });
@@ -83,6 +93,16 @@ export async function serve({ config, env, agents, write }: Options): Promise<Se
       alone?.leave();
     },
   };
+}
+
+const APPLIED_MARK = "applied_file";
+
+/** A file that is what it was at the last start says nothing new: what was changed since then, by whomever, holds. */
+async function applyOnce(app: App, ledger: Ledger, wanted: Configuration): Promise<void> {
+  const digest = createHash("sha256").update(JSON.stringify(wanted)).digest("base64url");
+  if ((await ledger.mark(APPLIED_MARK)) === digest) return;
+  await app.applyConfiguration(wanted);
+  await ledger.setMark(APPLIED_MARK, digest);
 }
 
 const isRoom = (lane: LaneId): boolean => lane.startsWith("room:");

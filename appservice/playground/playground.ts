@@ -2,20 +2,22 @@
  * The playground: a whole world on one machine. A real Synapse, the bridge, two users, two agents; Ctrl-C ends all of it,
  * and the next start finds rooms and history as they were.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { styleText } from "node:util";
-import { Agent } from "#core/agent.ts";
-import { ghostUserId } from "#core/protocol/ids.ts";
+import type { AgentSpec } from "#core/agent.ts";
+import type { Configuration } from "#core/policy/configuration.ts";
+import { AgentId, ghostUserId } from "#core/protocol/ids.ts";
 import { aloneIn } from "../host/alone.ts";
+import { configurationOf } from "../host/configuration/given.ts";
 import { type Stoppable, untilStopped } from "../host/run.ts";
 import { type Served, serve } from "../host/serve.ts";
-import { agentsOf, configOrThrow } from "../host/settings.ts";
+import { configOrThrow } from "../host/settings.ts";
+import { PLAYGROUND_FILE } from "./place.ts";
+import { settled } from "./sample.ts";
 import { installSynapse, registerUser, type Synapse, startSynapse, stopLeftover, UserError } from "./synapse.ts";
 import { type Kept, NAMESPACE, readWorld, SERVER_NAME, writeRegistration } from "./world.ts";
 
-/** Relative to the working directory, as the chat command looks for it. */
-export const PLAYGROUND_FILE = "data/playground.json";
 const FOLDER = "data/playground";
 const VENV = "data/synapse-venv";
 const MODEL_SETTINGS = ["OPENAI_BASE_URL", "TROUPE_MODEL"];
@@ -32,7 +34,7 @@ async function start(asked: AbortSignal): Promise<Stoppable> {
   if (!alone) throw new UserError("A playground is running here already; talk to it with `npx troupe chat guide`.");
   // Left behind by one that was killed: nothing of it answers.
   rmSync(PLAYGROUND_FILE, { force: true });
-  const agents = agentsOf(process.env["TROUPE_FILE"] || "./troupe.yaml") ?? sample();
+  const written = configurationOf(process.env);
 
   const python = await installSynapse({ venv: VENV, progress: say, signal: asked });
   const dir = resolve(FOLDER, "synapse");
@@ -58,7 +60,7 @@ async function start(asked: AbortSignal): Promise<Stoppable> {
     say("The playground is closed; the next start finds everything as it was.");
   };
   try {
-    const bridge = await startBridge(world, synapse, agents);
+    const { bridge, agents } = await startBridge(world, synapse, written);
     started.push(bridge);
     for (const { user, password } of world.users) await registerUser(synapse, dir, user, password);
     await allAnswer(synapse, bridge);
@@ -86,27 +88,35 @@ function publish(world: object): void {
   renameSync(draft, PLAYGROUND_FILE);
 }
 
-/** The guide always; the helper as soon as a model is named. */
-function sample(): Agent[] {
-  const key = process.env["OPENAI_API_KEY"] ? { apiKey: "$OPENAI_API_KEY" } : {};
-  const model = { use: "openai", baseUrl: "$OPENAI_BASE_URL", ...key, model: "$TROUPE_MODEL" };
-  return [
-    Agent.parse({ id: "guide", name: "Guide", backend: { use: "scripted" } }),
-    Agent.parse({ id: "helper", name: "Helper", backend: model }),
-  ];
-}
+/** An agent somebody can talk to; a family is many. */
+type Member = AgentSpec & { userId: string };
 
-function startBridge(world: Kept, synapse: Synapse, agents: readonly Agent[]): Promise<Served> {
+async function startBridge(world: Kept, synapse: Synapse, written: Configuration | undefined) {
   const config = configOrThrow({
     HOMESERVER_URL: synapse.url,
     SERVER_NAME,
     AS_TOKEN: world.asToken,
     HS_TOKEN: world.hsToken,
     ADMIN_TOKEN: world.adminToken,
+    ...(process.env["SECRET_KEY"] ? { SECRET_KEY: process.env["SECRET_KEY"] } : {}),
     PORT: String(world.bridgePort),
     DATA_DIR: join(FOLDER, "bridge"),
   });
-  return serve({ config, env: process.env, agents, write: (line) => say(line) });
+  let agents: Member[] = [];
+  const bridge = await serve({
+    config,
+    env: process.env,
+    configuration(held) {
+      const wanted = written ?? settled(held, process.env);
+      agents = wanted.agents.flatMap((agent) => {
+        const id = AgentId.safeParse(agent.id);
+        return id.success ? [{ ...agent, userId: ghostUserId(NAMESPACE, id.data) }] : [];
+      });
+      return wanted;
+    },
+    write: (line) => say(line),
+  });
+  return { bridge, agents };
 }
 
 async function allAnswer(synapse: Synapse, bridge: Served): Promise<void> {
@@ -116,17 +126,18 @@ async function allAnswer(synapse: Synapse, bridge: Served): Promise<void> {
   }
 }
 
-const description = (world: Kept, synapse: Synapse, bridge: Served, agents: readonly Agent[]) => ({
+const description = (world: Kept, synapse: Synapse, bridge: Served, agents: readonly Member[]) => ({
   homeserver: synapse.url,
   serverName: SERVER_NAME,
   bridge: bridge.url,
+  adminToken: world.adminToken,
   users: world.users.map(({ user, password }) => ({ user, userId: `@${user}:${SERVER_NAME}`, password })),
-  agents: agents.map(({ id, name }) => ({ id, userId: ghostUserId(NAMESPACE, id), name })),
+  agents: agents.map(({ id, userId, name }) => ({ id, userId, name })),
 });
 
-function welcome({ users }: Kept, { url }: Synapse, agents: readonly Agent[]): void {
+function welcome({ users }: Kept, { url }: Synapse, agents: readonly Member[]): void {
   const unset = MODEL_SETTINGS.filter((name) => !process.env[name]);
-  const isSleeping = ({ backend }: Agent) => unset.length > 0 && Object.values(backend).includes("$OPENAI_BASE_URL");
+  const isSleeping = ({ backend }: Member) => unset.length > 0 && Object.values(backend).includes("$OPENAI_BASE_URL");
   say(`
 ${bold("The playground is open.")}
 
@@ -134,15 +145,10 @@ ${bold("The playground is open.")}
 ${users.map(({ user, password }) => `    as ${bold(user)} with the password ${bold(password)}`).join("\n")}
 
   and start a chat (without encryption) with
-${agents.map((agent) => `    ${bold(ghostUserId(NAMESPACE, agent.id))}  ${agent.name}${isSleeping(agent) ? `, who wakes up when ${unset.join(" and ")} are set` : ""}`).join("\n")}
+${agents.map((agent) => `    ${bold(agent.userId)}  ${agent.name}${isSleeping(agent) ? `, who wakes up when ${unset.join(" and ")} are set` : ""}`).join("\n")}
 
   or, in another terminal:  ${bold(`npx troupe chat ${agents[0]?.id ?? "guide"} "hello"`)}
 
   Ctrl-C ends it.
 `);
-}
-
-/** Whether a playground runs in the working directory, and how to reach it. */
-export function readPlayground(): unknown {
-  return existsSync(PLAYGROUND_FILE) ? JSON.parse(readFileSync(PLAYGROUND_FILE, "utf8")) : undefined;
 }

@@ -14,7 +14,13 @@ export function workerHost(env: Env, owner: string): Host {
   const config = readConfig(settings);
   if (!config.ok) throw new Error(`The Worker is not set up:\n${config.error}`);
   const { value } = config;
-  const log = createLog(writeLine, [value.AS_TOKEN, value.HS_TOKEN, value.ADMIN_TOKEN, value.LIBSQL_AUTH_TOKEN]);
+  const log = createLog(writeLine, [
+    value.AS_TOKEN,
+    value.HS_TOKEN,
+    value.ADMIN_TOKEN,
+    value.SECRET_KEY,
+    value.LIBSQL_AUTH_TOKEN,
+  ]);
   const ledger: Ledger = value.LIBSQL_URL
     ? libsqlLedger(
         createClient({

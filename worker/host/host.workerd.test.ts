@@ -43,7 +43,7 @@ describe("the Worker", () => {
     await ledger.setMembers(ROOM, [{ userId: UserId.parse("@alice:hs.test"), membership: "join" }]);
     const answer = await push([aMessage("x")]);
     expect([answer.status, await answer.text()]).toEqual([200, "{}"]);
-    await vi.waitFor(async () => expect(await ledger.verdicts()).toEqual({ not_addressed: 1 }), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await ledger.verdicts()).toEqual({ no_agent: 1 }), { timeout: 5_000 });
   });
 
   test("rings what the queue carries, and acknowledges each ring", async () => {

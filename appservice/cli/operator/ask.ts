@@ -1,19 +1,27 @@
 /** The operator API of a running bridge, on either host. */
 import * as z from "zod/v4";
-import { SettingsError } from "../host/settings.ts";
+import { SettingsError } from "../../host/settings.ts";
+import type { Where } from "./where.ts";
 
 const Refusal = z.object({ errors: z.array(z.string()) });
 
+/** The bridge said no; each of its sentences says what to mend. */
+export class Refused extends SettingsError {
+  readonly sentences: readonly string[];
+  constructor(sentences: readonly string[]) {
+    super(sentences.join("\n"));
+    this.sentences = sentences;
+  }
+}
+
 /** Resolves to the answer's JSON; throws with one sentence that says what to mend. */
 export async function askBridge(
-  url: string,
-  method: "GET" | "PUT" | "POST",
+  { url, token }: Where,
+  method: "GET" | "PUT" | "POST" | "DELETE",
   path: string,
   body?: object,
 ): Promise<unknown> {
-  const token = process.env["ADMIN_TOKEN"];
-  if (!token) throw new SettingsError("ADMIN_TOKEN is not set: it is what the bridge knows its operator by.");
-  const answer = await fetch(`${url.replace(/\/+$/, "")}/admin/${path}`, {
+  const answer = await fetch(`${url}/admin/${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
     ...(body ? { body: JSON.stringify(body) } : {}),
@@ -22,5 +30,5 @@ export async function askBridge(
   const json: unknown = await answer.json().catch(() => undefined);
   if (answer.ok) return json;
   const refusal = Refusal.safeParse(json);
-  throw new SettingsError(refusal.success ? refusal.data.errors.join("\n") : `The bridge answered ${answer.status}.`);
+  throw new Refused(refusal.success ? refusal.data.errors : [`The bridge answered ${answer.status}.`]);
 }

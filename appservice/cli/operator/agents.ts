@@ -1,0 +1,58 @@
+/** `troupe agent`: one agent at a time. */
+import * as z from "zod/v4";
+import { SettingsError } from "../../host/settings.ts";
+import { askBridge, Refused } from "./ask.ts";
+import { settingsOf } from "./assignments.ts";
+import { Changed, changeLines, unresolvedLines } from "./diff.ts";
+import { columns, isColoured, plain, say } from "./terminal.ts";
+import { type Where, whereIsBridge } from "./where.ts";
+
+const Listed = z.object({
+  agents: z.array(z.looseObject({ id: z.string(), name: z.string(), backend: z.looseObject({ use: z.string() }) })),
+});
+
+interface Addition {
+  url?: string;
+  backend: string;
+  name?: string;
+  set?: string[];
+  backendSet?: string[];
+  replace?: boolean;
+}
+
+export const agentsThere = async (where: Where) => Listed.parse(await askBridge(where, "GET", "agents")).agents;
+
+export async function listAgents({ url }: { url?: string }): Promise<void> {
+  const agents = await agentsThere(whereIsBridge(url));
+  if (agents.length === 0) say("There are no agents; `troupe agent add` makes one.");
+  for (const line of columns(agents.map(({ id, name, backend }) => [id, backend.use, name]))) say(line);
+}
+
+export async function addAgent(id: string, given: Addition): Promise<void> {
+  const where = whereIsBridge(given.url);
+  const agents = await agentsThere(where);
+  if (agents.some((agent) => agent.id === id) && !given.replace) {
+    throw new SettingsError(`There is an agent ${id} already; say --replace to write it anew.`);
+  }
+  const path = `agents/${encodeURIComponent(id)}`;
+  const { changes, unresolved } = Changed.parse(await askBridge(where, "PUT", path, agentOf(given)));
+  for (const line of changeLines(changes, isColoured())) say(line);
+  say(changes.length === 0 ? "Nothing to change." : `${plain(id)} is there; invite it to a room.`);
+  for (const line of unresolvedLines(unresolved)) say(line);
+}
+
+const agentOf = ({ name, set = [], backend, backendSet = [] }: Addition): object => ({
+  ...(name === undefined ? {} : { name }),
+  ...settingsOf(set),
+  backend: { ...settingsOf(backendSet), use: backend },
+});
+
+export async function removeAgent(id: string, { url }: { url?: string }): Promise<void> {
+  try {
+    await askBridge(whereIsBridge(url), "DELETE", `agents/${encodeURIComponent(id)}`);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    throw new SettingsError(`${id}: ${error.message}`);
+  }
+  say(`${plain(id)} is retired: it answers nobody any more.`);
+}

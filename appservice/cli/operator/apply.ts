@@ -1,0 +1,45 @@
+/** `troupe apply`: a file to a running bridge, after a look at what it changes. */
+import { type ReadFile, readConfigurationFile } from "../../host/configuration/read.ts";
+import { SettingsError } from "../../host/settings.ts";
+import { UsageError } from "../complain.ts";
+import { askBridge, Refused } from "./ask.ts";
+import { Changed, changeLines, count, unresolvedLines } from "./diff.ts";
+import { confirm, isColoured, say } from "./terminal.ts";
+import { type Where, whereIsBridge } from "./where.ts";
+
+interface Options {
+  url?: string;
+  yes?: boolean;
+  dryRun?: boolean;
+}
+
+export async function apply(path: string, { url, yes, dryRun }: Options): Promise<void> {
+  const file = readConfigurationFile(path);
+  if (!file.ok) throw new SettingsError(file.error);
+  const where = whereIsBridge(url);
+  const { changes } = await put(where, file.value, "?dry=true");
+  if (changes.length === 0) {
+    say("Nothing to change: the bridge has what the file says.");
+    return;
+  }
+  for (const line of changeLines(changes, isColoured())) say(line);
+  if (dryRun) return;
+  const isWanted = yes || (await confirm(`Apply ${changes.length === 1 ? "this change" : `these ${count(changes)}`}?`));
+  if (isWanted === undefined) {
+    throw new UsageError("Nothing was changed: nobody can be asked here, so say --yes (or --dry-run to look only).");
+  }
+  if (!isWanted) throw new SettingsError("Nothing was changed.");
+  const applied = await put(where, file.value, "");
+  say(`Applied ${count(applied.changes)}.`);
+  for (const line of unresolvedLines(applied.unresolved)) say(line);
+}
+
+/** What the bridge complains about stands somewhere in the file. */
+async function put(where: Where, { configuration, locate }: ReadFile, query: string) {
+  try {
+    return Changed.parse(await askBridge(where, "PUT", `configuration${query}`, configuration));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    throw new SettingsError(error.sentences.map((one) => (/^[\w]+\./.test(one) ? locate(one) : one)).join("\n"));
+  }
+}

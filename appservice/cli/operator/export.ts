@@ -1,0 +1,40 @@
+/** `troupe export`: what a bridge holds, as a file that can be applied again. Secrets are masked, and stay what they are. */
+import { writeFileSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import { stringify } from "yaml";
+import { Configuration } from "#core/policy/configuration.ts";
+import { toFile } from "../../host/configuration/form.ts";
+import { SettingsError } from "../../host/settings.ts";
+import { askBridge } from "./ask.ts";
+import { say } from "./terminal.ts";
+import { whereIsBridge } from "./where.ts";
+
+const SCHEMA = resolve(import.meta.dirname, "../../../worker/surface/troupe.schema.json");
+
+export async function exportConfiguration({ url, out }: { url?: string; out?: string }): Promise<void> {
+  const configuration = Configuration.parse(await askBridge(whereIsBridge(url), "GET", "configuration"));
+  const text = exported(configuration, relative(out === undefined ? process.cwd() : dirname(resolve(out)), SCHEMA));
+  if (out === undefined) {
+    process.stdout.write(text);
+    return;
+  }
+  writeNew(out, text);
+  say(`Written to ${out}.`);
+}
+
+/** Editors find the schema by the first line. */
+const exported = (configuration: Configuration, schema: string): string =>
+  `# yaml-language-server: $schema=${schema.startsWith(".") ? schema : `./${schema}`}\n${stringify(toFile(configuration), { lineWidth: 0 })}`;
+
+/** Never over an existing file. */
+export function writeNew(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: "wx" });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    if (error.code === "EEXIST") {
+      throw new SettingsError(`${path} is there already and stays as it is; remove it, or name another file.`);
+    }
+    throw new SettingsError(`${path} cannot be written (${error.code}).`);
+  }
+}

@@ -1,0 +1,161 @@
+/** The operator's commands as somebody types them, without a terminal, against a real bridge. */
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { Config } from "#core/config.ts";
+import { type Served, serve } from "../../host/serve.ts";
+
+const ADMIN_TOKEN = "admin-of-tests";
+const SECRET = "sk-very-secret";
+const folder = mkdtempSync(join(tmpdir(), "troupe-cli-"));
+let bridge: Served;
+
+beforeAll(async () => {
+  const config = Config.parse({
+    ...{
+      HOMESERVER_URL: "http://127.0.0.1:9",
+      SERVER_NAME: "hs.test",
+      AS_TOKEN: "as-of-tests",
+      HS_TOKEN: "hs-of-tests",
+    },
+    ...{ ADMIN_TOKEN, SECRET_KEY: "A".repeat(43), PORT: 0, DATA_DIR: join(folder, "bridge") },
+  });
+  bridge = await serve({ config, env: {}, write: () => undefined });
+  mkdirSync(join(folder, "data"));
+  const playground = { bridge: bridge.url, adminToken: ADMIN_TOKEN, homeserver: "x", users: [] };
+  writeFileSync(join(folder, "data/playground.json"), JSON.stringify(playground));
+});
+afterAll(async () => {
+  await bridge.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
+/** In the folder of a playground, so neither a token nor a URL is named. */
+const troupe = (...args: string[]): Promise<Ran> =>
+  new Promise((done) => {
+    const env = { ...process.env, ADMIN_TOKEN: "", FORCE_COLOR: "" };
+    execFile("node", [resolve("appservice/cli/troupe.js"), ...args], { cwd: folder, env }, (error, out, err) =>
+      done({ code: typeof error?.code === "number" ? error.code : 0, out, err }),
+    );
+  });
+const write = (text: string) => writeFileSync(join(folder, "troupe.yaml"), text);
+
+describe("troupe", () => {
+  test("apply shows what changes, asks where somebody can be asked, and changes nothing else", async () => {
+    write("agents:\n  helper:\n    name: Helper\n    mention: true\n    backend: { use: echo }\n");
+    const refused = await troupe("apply", "troupe.yaml");
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("--yes") });
+    expect(refused.out).toMatch(/^\+ agents\.helper: \{.*"mention":true.*\}\n$/);
+    expect((await troupe("apply", "troupe.yaml", "--dry-run")).code).toBe(0);
+    expect((await troupe("agent", "list")).out).toContain("There are no agents");
+    expect(await troupe("apply", "troupe.yaml", "--yes")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("Applied 1 change."),
+    });
+    expect(await troupe("apply", "troupe.yaml")).toEqual({
+      ...{ code: 0, err: "" },
+      out: "Nothing to change: the bridge has what the file says.\n",
+    });
+    write("agents:\n  helper:\n    name: Helper\n    mention: false\n    backend: { use: echo }\n");
+    expect((await troupe("apply", "troupe.yaml", "--dry-run")).out).toBe("~ agents.helper.mention: true → false\n");
+  }, 30_000);
+
+  test("apply says where the file is wrong, also of what only the bridge knows", async () => {
+    write("agents:\n  a: { backend: { use: echo }, mentoin: 1 }\n");
+    const own = 'troupe.yaml:2: agents.a has no setting "mentoin"; did you mean "mention"?\n';
+    expect(await troupe("apply", "troupe.yaml", "--yes")).toEqual({ code: 1, out: "", err: own });
+    write("agents:\n  a:\n    backend: { use: none }\n");
+    const theirs = await troupe("apply", "troupe.yaml", "--yes");
+    expect(theirs.err).toContain('troupe.yaml:3: agents.a.backend.use: there is no "none"');
+    expect(await troupe("apply", "none.yaml")).toMatchObject({ code: 1, err: "none.yaml cannot be read\n" });
+  }, 30_000);
+
+  test("export writes what can be applied again and changes nothing, and no secret", async () => {
+    write(`
+defaults: { users: ["group:staff"] }
+groups: { staff: ["@alice:hs.test"] }
+agents:
+  helper:
+    avatar: data:image/png;base64,${Buffer.from("89504e470d0a1a0a0000000d49484452", "hex").toString("base64")}
+    backend: { use: openai, baseUrl: http://model.test, model: m, apiKey: ${SECRET} }
+  "*-desk": { backend: { use: echo }, prompt: "one: two\\nthree" }
+rooms: { "#a:hs.test": { muted: true } }
+`);
+    const applied = await troupe("apply", "troupe.yaml", "--yes");
+    expect(applied).toMatchObject({ code: 0, out: expect.stringContaining("#a:hs.test means no room") });
+    expect((await troupe("export", "--out", "out.yaml")).code).toBe(0);
+    const text = readFileSync(join(folder, "out.yaml"), "utf8");
+    expect(text).toMatch(/^# yaml-language-server: \$schema=\..*troupe\.schema\.json\n/);
+    expect(existsSync(resolve(folder, /schema=(.*)/.exec(text)?.[1] ?? "?"))).toBe(true);
+    expect(text + applied.out).not.toContain(SECRET);
+    expect(parse(text)).toMatchObject({ agents: { helper: { backend: { apiKey: "********" } } } });
+    expect((await troupe("apply", "out.yaml")).out).toContain("Nothing to change");
+    expect(await troupe("export", "--out", "out.yaml")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("there already"),
+    });
+    expect((await troupe("export")).out).toContain("group:staff");
+  }, 30_000);
+
+  test("agent adds, lists and removes one", async () => {
+    write("agents: {}\n");
+    await troupe("apply", "troupe.yaml", "--yes");
+    const add = ["agent", "add", "echo2", "--backend", "echo", "--set", "turns.queue=5", "--set", 'users=["@a:b"]'];
+    expect(await troupe(...add)).toMatchObject({ code: 0, out: expect.stringContaining("echo2 is there") });
+    expect(await troupe(...add)).toMatchObject({ code: 1, err: expect.stringContaining("--replace") });
+    expect((await troupe(...add, "--replace", "--name", "Two")).out).toContain(
+      '~ agents.echo2.name: "echo2" → "Two"\n',
+    );
+    expect((await troupe("agent", "list")).out).toBe("echo2  echo  Two\n");
+    const wrong = await troupe("agent", "add", "b", "--backend", "echo", "--set", "mention=maybe");
+    expect(wrong).toMatchObject({ code: 1, err: "agents.b.mention: expected boolean, received string\n" });
+    expect((await troupe("agent", "remove", "echo2")).code).toBe(0);
+    expect((await troupe("agent", "remove", "echo2")).code).toBe(1);
+  }, 30_000);
+
+  test("pair lets in and out; why answers in sentences", async () => {
+    await troupe("agent", "add", "echo2", "--backend", "echo");
+    expect((await troupe("pair", "list")).out).toBe("Nobody waits, and nobody was let in.\n");
+    expect((await troupe("pair", "allow", "echo2", "@a:b")).out).toBe("@a:b may talk to echo2 now.\n");
+    expect((await troupe("pair", "list")).out).toMatch(/^is in {2}echo2 {2}@a:b/);
+    expect((await troupe("pair", "deny", "echo2", "@a:b")).code).toBe(0);
+    expect((await troupe("pair", "deny", "echo2", "@a:b")).code).toBe(1);
+    expect((await troupe("pair", "code", "echo2")).out).toMatch(/^[A-Z2-9]{8}\n/);
+    expect(await troupe("pair", "approve", "NOSUCH22")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("hour"),
+    });
+    expect(await troupe("why", "$none")).toMatchObject({ code: 1, err: expect.stringContaining("No event") });
+    expect((await troupe("why", "--room", "!none")).out).toBe("Nothing that was said in this room is known.\n");
+    expect((await troupe("why")).code).toBe(2);
+  }, 30_000);
+
+  test.for([
+    ["--help"],
+    ["apply", "--help"],
+    ["agent", "add", "--help"],
+    ["pair", "approve", "--help"],
+    ["why", "--help"],
+  ])("%j helps", async (args) => {
+    const { code, out } = await troupe(...args);
+    expect([code, out.includes("Usage: troupe")]).toEqual([0, true]);
+    if (args.length > 1) expect(out).toContain("Example:\n  npx troupe");
+  });
+
+  test("says in a sentence what is missing, and takes the playground's token nowhere else", async () => {
+    expect(await troupe("agent", "list", "--url", "http://127.0.0.1:9")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(`ADMIN_TOKEN is not set`),
+    });
+    expect((await troupe("agent", "lsit")).code).toBe(2);
+    expect((await troupe("schema")).out).toContain('"title": "troupe.yaml"');
+  });
+});

@@ -1,0 +1,47 @@
+/** `troupe pair`: who is let in. */
+import * as z from "zod/v4";
+import { askBridge } from "./ask.ts";
+import { columns, plain, say } from "./terminal.ts";
+import { whereIsBridge } from "./where.ts";
+
+const Person = z.object({ agent: z.string(), userId: z.string(), atMs: z.number() });
+const Pairings = z.object({ pending: z.array(Person.extend({ code: z.string() })), grants: z.array(Person) });
+const Approved = z.object({ agent: z.string(), userId: z.string() });
+const Code = z.object({ code: z.string() });
+
+interface Options {
+  url?: string;
+}
+
+export async function listPairings({ url }: Options): Promise<void> {
+  const { pending, grants } = Pairings.parse(await askBridge(whereIsBridge(url), "GET", "pairings"));
+  const when = (ms: number) => new Date(ms).toISOString();
+  if (pending.length + grants.length === 0) say("Nobody waits, and nobody was let in.");
+  const rows = [
+    ...pending.map(({ agent, userId, code, atMs }) => ["waits", agent, userId, code, when(atMs)]),
+    ...grants.map(({ agent, userId, atMs }) => ["is in", agent, userId, "", when(atMs)]),
+  ];
+  for (const line of columns(rows)) say(line);
+}
+
+export async function approve(code: string, { url }: Options): Promise<void> {
+  const path = `pairings/${encodeURIComponent(code)}/approve`;
+  const { agent, userId } = Approved.parse(await askBridge(whereIsBridge(url), "POST", path));
+  say(`${plain(userId)} may talk to ${plain(agent)} now.`);
+}
+
+export async function allow(agent: string, userId: string, { url }: Options): Promise<void> {
+  await askBridge(whereIsBridge(url), "POST", `agents/${encodeURIComponent(agent)}/allow`, { userId });
+  say(`${plain(userId)} may talk to ${plain(agent)} now.`);
+}
+
+export async function deny(agent: string, userOrCode: string, { url }: Options): Promise<void> {
+  await askBridge(whereIsBridge(url), "POST", `agents/${encodeURIComponent(agent)}/deny`, { userOrCode });
+  say("Done.");
+}
+
+export async function inviteCode(agent: string, { url }: Options): Promise<void> {
+  const path = `agents/${encodeURIComponent(agent)}/invite-codes`;
+  const { code } = Code.parse(await askBridge(whereIsBridge(url), "POST", path));
+  say(`${code}\nThe first who says \`!pair ${code}\` to ${plain(agent)} within a week is let in.`);
+}

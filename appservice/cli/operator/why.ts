@@ -1,0 +1,41 @@
+/** `troupe why`: what became of an event, or of the latest ones of a room. */
+import * as z from "zod/v4";
+import { UsageError } from "../complain.ts";
+import { askBridge } from "./ask.ts";
+import { plain, say } from "./terminal.ts";
+import { whereIsBridge } from "./where.ts";
+
+const Told = z.object({
+  eventId: z.string(),
+  roomId: z.string(),
+  verdict: z.string().optional(),
+  receivedAtMs: z.number(),
+  sentence: z.string(),
+});
+const Decisions = z.object({ decisions: z.array(Told) });
+
+interface Options {
+  url?: string;
+  room?: string;
+  limit?: string;
+}
+
+export async function why(eventId: string | undefined, { url, room, limit }: Options): Promise<void> {
+  if ((eventId === undefined) === (room === undefined)) {
+    throw new UsageError("Name an event, or a room with --room. In a shell an event's id needs quotes: '$abc…'.");
+  }
+  const where = whereIsBridge(url);
+  if (room === undefined) {
+    const told = Told.parse(await askBridge(where, "GET", `events/${encodeURIComponent(eventId ?? "")}/why`));
+    say(`${told.verdict ?? "undecided"}: ${plain(told.sentence)}`);
+    return;
+  }
+  const query = limit === undefined ? "" : `?limit=${encodeURIComponent(limit)}`;
+  const path = `rooms/${encodeURIComponent(room)}/decisions${query}`;
+  const { decisions } = Decisions.parse(await askBridge(where, "GET", path));
+  if (decisions.length === 0) say("Nothing that was said in this room is known.");
+  for (const { eventId: id, verdict, receivedAtMs, sentence } of decisions) {
+    say(`${new Date(receivedAtMs).toISOString()}  ${plain(id)}  ${verdict ?? "undecided"}`);
+    say(`  ${plain(sentence)}`);
+  }
+}

@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { configurationOf } from "./given.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "troupe-given-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const named = (name: string, text?: string) => {
+  const file = join(folder, name);
+  if (text !== undefined) writeFileSync(file, text);
+  return { TROUPE_FILE: file };
+};
+
+test("the file that is named is read", () => {
+  const given = configurationOf(named("good.yaml", "agents: { a: { backend: { use: echo } } }\n"));
+  expect(given?.agents).toMatchObject([{ id: "a" }]);
+});
+test("a name that is misspelt is an error; no name, and `none`, are no file", () => {
+  expect(() => configurationOf(named("misspelt.yaml"))).toThrow(
+    /TROUPE_FILE names .*misspelt\.yaml, which is not there/,
+  );
+  // The working directory of the tests has no troupe.yaml.
+  for (const env of [{}, { TROUPE_FILE: "" }, { TROUPE_FILE: "none" }]) expect(configurationOf(env)).toBeUndefined();
+});
+test.for([
+  ["a shape that is none", "agents: { a: {} }\n", "bad.yaml:1: agents.a.backend is missing"],
+  [
+    "a backend that is none",
+    "agents:\n  a:\n    backend: { use: no }\n",
+    'bad.yaml:3: agents.a.backend.use: there is no "no"',
+  ],
+] as const)("%s is said with its line, before anything starts", ([, text, sentence]) =>
+  expect(() => configurationOf(named("bad.yaml", text))).toThrow(sentence),
+);

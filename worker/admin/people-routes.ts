@@ -1,0 +1,63 @@
+/** `/admin/pairings` and what lets single people in: codes, and an operator's word. */
+import { type Context, Hono } from "hono";
+import { CODE_LENGTH, codeOf } from "#core/policy/code.ts";
+import { AgentId, UserId } from "#core/protocol/ids.ts";
+import type { Clock, Ledger } from "#ports";
+import { bodyOf, refuse } from "./refuse.ts";
+
+interface Needs {
+  ledger: Ledger;
+  clock: Clock;
+}
+
+const NO_AGENT = "There is no agent with this id; a family's members are named one by one.";
+
+export function peopleRoutes({ ledger, clock }: Needs): Hono {
+  const app = new Hono();
+  /** The agent of the path, one that is there. */
+  const agentOf = async (c: Context): Promise<AgentId | undefined> => {
+    const id = AgentId.safeParse(c.req.param("id"));
+    return id.success && (await ledger.agent(id.data)) ? id.data : undefined;
+  };
+
+  app.get("/admin/pairings", async (c) => {
+    const [pending, grants] = await Promise.all([ledger.pairings(clock.now()), ledger.grants()]);
+    return c.json({ pending, grants });
+  });
+  app.post("/admin/pairings/:code/approve", async (c) => {
+    const pairing = await ledger.approve(c.req.param("code").trim().toUpperCase(), clock.now());
+    if (!pairing) return refuse(c, 404, ["Nobody waits with this code; a code is good for an hour."]);
+    return c.json({ agent: pairing.agent, userId: pairing.userId });
+  });
+  app.post("/admin/agents/:id/allow", async (c) => {
+    const agent = await agentOf(c);
+    if (!agent) return refuse(c, 404, [NO_AGENT]);
+    const userId = UserId.safeParse(textAt(await bodyOf(c), "userId"));
+    if (!userId.success) return refuse(c, 400, ["userId: expected a whole user id, such as @alice:example.org"]);
+    await ledger.allow(agent, userId.data, clock.now());
+    return c.json({ agent, userId: userId.data });
+  });
+  app.post("/admin/agents/:id/deny", async (c) => {
+    const agent = AgentId.safeParse(c.req.param("id"));
+    const userOrCode = textAt(await bodyOf(c), "userOrCode")?.trim();
+    if (!userOrCode) return refuse(c, 400, ["userOrCode: expected a user id or a code"]);
+    // Also of an agent that is gone: what it granted may be taken back.
+    const given = userOrCode.startsWith("@") ? userOrCode : userOrCode.toUpperCase();
+    if (agent.success && (await ledger.deny(agent.data, given))) return c.json({ agent: agent.data });
+    return refuse(c, 404, ["Nobody of this name was let in, and no such code waits; whoever is in `users` stays."]);
+  });
+  app.post("/admin/agents/:id/invite-codes", async (c) => {
+    const agent = await agentOf(c);
+    if (!agent) return refuse(c, 404, [NO_AGENT]);
+    const code = codeOf(crypto.getRandomValues(new Uint8Array(CODE_LENGTH)));
+    await ledger.addInviteCode(agent, code, clock.now());
+    return c.json({ agent, code });
+  });
+  return app;
+}
+
+function textAt(body: unknown, name: string): string | undefined {
+  if (typeof body !== "object" || body === null) return undefined;
+  const value: unknown = Reflect.get(body, name);
+  return typeof value === "string" ? value : undefined;
+}
