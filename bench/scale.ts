@@ -198,7 +198,7 @@ async function startHost(step: Step): Promise<Host> {
   const port = await freePort();
   const env: Record<string, string> = {
     ...{ HOMESERVER_URL: "http://127.0.0.1:9", SERVER_NAME, AS_TOKEN: "as-token-of-the-bench", HS_TOKEN },
-    ...{ PORT: String(port), DATA_DIR: step.folder, TROUPE_FILE: "/none" },
+    ...{ PORT: String(port), DATA_DIR: step.folder, TROUPE_FILE: "none" },
   };
   const startedAt = performance.now();
   const child = spawn(process.execPath, [join(import.meta.dirname, "../appservice/index.ts")], {

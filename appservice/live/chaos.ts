@@ -118,7 +118,7 @@ const agentOf = (modelUrl: string) => ({
 async function enterRooms({ homeserver, rooms, asked }: Stage): Promise<void> {
   for (const [n, room] of rooms.entries()) {
     homeserver.leave(room, GHOST);
-    homeserver.invite(room, `@u${n}:hs.test`, GHOST);
+    homeserver.invite(room, `@u${n}:hs.test`, GHOST, { is_direct: true });
     asked.set(room, []);
   }
   await homeserver.settle({ quietMs: 1_500, withinMs: 120_000 });

@@ -61,7 +61,7 @@ const variables = ({ homeserver, serverName, asToken, hsToken, adminToken, env }
 });
 
 function startNode(settings: HostSettings): Promise<RunningHost> {
-  const env = { ...variables(settings), PORT: String(settings.port), DATA_DIR: settings.folder, TROUPE_FILE: "/none" };
+  const env = { ...variables(settings), PORT: String(settings.port), DATA_DIR: settings.folder };
   return start(["node", "appservice/index.ts"], env, settings.port);
 }
 
@@ -111,7 +111,7 @@ async function start(command: string[], env: Record<string, string>, port: numbe
     // A group of its own: wrangler's children outlive it otherwise.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env, NO_COLOR: "1" },
+    env: { ...process.env, TROUPE_FILE: "none", ...env, NO_COLOR: "1" },
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));

@@ -1,3 +1,5 @@
 import { conversationSuite } from "./conversation.suite.ts";
+import { gateSuite } from "./gate.suite.ts";
 
 conversationSuite("node");
+gateSuite("node");

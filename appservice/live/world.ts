@@ -19,6 +19,10 @@ export interface World {
   settings: HostSettings;
   alice: LiveClient;
   bob: LiveClient;
+  /** One more person. */
+  user(name: string): Promise<LiveClient>;
+  /** The rooms one of our own users is in. */
+  roomsOf(userId: string): Promise<string[]>;
   restartHost(): Promise<void>;
   restartSynapse(): Promise<void>;
   /** Pushes as the homeserver would. */
@@ -68,6 +72,14 @@ export async function openWorld(kind: HostKind, agents: object[], env: Record<st
     host,
     alice: await user("alice"),
     bob: await user("bob"),
+    user,
+    async roomsOf(userId) {
+      const query = new URLSearchParams({ user_id: userId });
+      const answer = await fetch(`${settings.homeserver}/_matrix/client/v3/joined_rooms?${query}`, {
+        headers: { authorization: `Bearer ${asToken}` },
+      });
+      return ((await answer.json()) as { joined_rooms: string[] }).joined_rooms;
+    },
     async restartHost() {
       await world.host.kill();
       world.host = await startHost(kind, settings);

@@ -12,7 +12,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/v4";
 
-export const PAYLOADS_FILE = join(import.meta.dirname, "payloads.json");
+const PAYLOADS_FILE = join(import.meta.dirname, "payloads.json");
 
 const Author = z.enum(["agent", "human"]).nullable();
 
