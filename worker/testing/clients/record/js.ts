@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ContentHelpers, createClient, type MatrixClient, MatrixEvent, MsgType, Room } from "matrix-js-sdk";
 import { type Logger, logger } from "matrix-js-sdk/lib/logger.js";
-import { CLIENT_PAYLOADS, type ClientPayload, PAYLOADS_FILE } from "../payloads.ts";
+import { CLIENT_PAYLOADS, type ClientPayload } from "../payloads.ts";
 
 const ROOM = "!room";
 const pill = (user: string, name: string) => `<a href="https://matrix.to/#/${user}">${name}</a>`;
@@ -309,7 +309,7 @@ const rows = await recorded("matrix-js-sdk", JS_SDK, jsSdk);
 if (folder) rows.push(...(await recorded("hydrogen", HYDROGEN, (url) => hydrogen(folder, url))));
 const clients = new Set(rows.map(({ client }) => client));
 const others = CLIENT_PAYLOADS.filter(({ client }) => !clients.has(client));
-writeFileSync(PAYLOADS_FILE, JSON.stringify([...rows, ...others]));
+writeFileSync(new URL("../payloads.json", import.meta.url), JSON.stringify([...rows, ...others]));
 process.stdout.write(`${rows.length} rows\n`);
 // The client keeps timers.
 process.exit();
