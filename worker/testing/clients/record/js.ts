@@ -309,7 +309,7 @@ const rows = await recorded("matrix-js-sdk", JS_SDK, jsSdk);
 if (folder) rows.push(...(await recorded("hydrogen", HYDROGEN, (url) => hydrogen(folder, url))));
 const clients = new Set(rows.map(({ client }) => client));
 const others = CLIENT_PAYLOADS.filter(({ client }) => !clients.has(client));
-writeFileSync(new URL("../payloads.json", import.meta.url), JSON.stringify([...rows, ...others]));
+writeFileSync(join(import.meta.dirname, "../payloads.json"), JSON.stringify([...rows, ...others]));
 process.stdout.write(`${rows.length} rows\n`);
 // The client keeps timers.
 process.exit();
