@@ -254,12 +254,17 @@ describe("the answer goes", () => {
 
 /** Ids out of few letters, so that they come close to each other; each kind with the sign it begins with. */
 function aSaid(dice: Dice): Required<Pick<Said, "agent" | "room" | "sender" | "event">> & Said {
-  const some = () =>
-    Array.from({ length: 1 + dice.below(3) }, () => dice.pick(['"', ",", "!", "$", "@", "a", "."])).join("");
-  const agent = dice.pick(["a", "a.a", "room", "epoch", "1"]);
+  const some = () => Array.from({ length: 1 + dice.below(3) }, () => dice.pick(["$", "a", "@", '"'])).join("");
+  const agent = dice.pick(["a", "epoch"]);
   const thread = dice.oneIn(2) ? { thread: `$${some()}` } : {};
-  const epoch = dice.below(3);
-  return { agent, room: `!${some()}`, sender: `@a:${some()}`, event: `$${some()}`, ...thread, epoch };
+  return {
+    agent,
+    room: `!${some()}`,
+    sender: `@a:${dice.pick(["a", "$a"])}`,
+    event: `$${some()}`,
+    ...thread,
+    epoch: dice.below(2),
+  };
 }
 /** What tells two sessions apart where scope is thread+user and answers stay where the question is. */
 const identity = ({ agent, room, sender, thread, epoch }: Said): string =>
@@ -282,6 +287,17 @@ describe("ids of one kind", () => {
   test("of one scope are no ids of another's either, but where nothing tells them apart", () => {
     const scopes = SCOPES.map((scope) => scopeOf({ thread: "$t" }, { scope }));
     expect(new Set(scopes).size).toBe(4);
+  });
+
+  test("have their places, and those who are away leave theirs: the digests of these are kept", () => {
+    const scopes = SCOPES.map((scope) => sessionScope(where({ thread: "$t" }, { scope })));
+    expect(scopes).toEqual([
+      ["session", "echo", "!room", ""],
+      ["session", "echo", "!room", "$t"],
+      ["session", "echo", "!room", "", "@alice:hs.test"],
+      ["session", "echo", "!room", "$t", "@alice:hs.test"],
+    ]);
+    expect(epochScope(scopes[0] ?? [], 3)).toEqual(["epoch", "3", "session", "echo", "!room", ""]);
   });
 
   test("before the first !new are none of those after it", () => {

@@ -100,7 +100,7 @@ export interface RoomLook {
   /** Joined members, counted no further than 3; 0 when none is known. */
   joinedCount: number;
   botJoined: boolean;
-  /** Joined agents that are not retired, in the order of their ids; at most 20. */
+  /** Joined agents that are not retired, in the order of their ids; of more than 20 only the first. */
   present: readonly Present[];
   /** There are more than those. */
   crowded: boolean;

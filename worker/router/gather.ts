@@ -108,7 +108,7 @@ function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomLo
 
 const roomAsGate = (id: RoomId, room: RoomLook, namespace: Namespace): RoomAsGate => ({
   ...{ id, state: room.state, aliases: room.aliases, direct: room.direct, muted: room.muted },
-  joinedCount: room.joinedCount,
+  ...{ joinedCount: room.joinedCount, crowded: room.crowded },
   ...(room.botJoined ? { botUserId: botUserId(namespace) } : {}),
 });
 
@@ -123,7 +123,10 @@ async function presentFor(
   if (!room.crowded) return room.present;
   const pointedAt = [sender.repliedAgent, sender.thread?.agent, ...sender.askedAgents];
   const ghosts = pointedAt.flatMap((id) => (id ? ghostUserId(namespace, id) : []));
-  return ledger.presentIn(event.room_id, [...asked.named, ...ghosts], asked.opening);
+  const named = await ledger.presentIn(event.room_id, [...asked.named, ...ghosts], asked.opening);
+  // Whoever is first speaks for all where nobody is named.
+  const others = room.present.filter(({ userId }) => !named.some((one) => one.userId === userId));
+  return [...named, ...others];
 }
 
 /** How long after an agent's words the same words are taken for an echo. */

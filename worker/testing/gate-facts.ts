@@ -57,6 +57,7 @@ export function facts(over: FactsOver = {}): Facts {
       direct: false,
       muted: false,
       joinedCount: 3,
+      crowded: false,
       ...room,
     },
     present: [concerned("echo"), concerned("guide")],

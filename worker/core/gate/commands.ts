@@ -53,7 +53,7 @@ export function gateCommand(
   const { about } = describeCommand(command.name);
   // Among several agents one has to be named, save where all are meant.
   const isForAll = about === "room" || command.name === "stop";
-  const concerned = named.length > 0 ? named : isForAll || present.length === 1 ? present : [];
+  const concerned = named.length > 0 ? named : isForAll || (present.length === 1 && !room.crowded) ? present : [];
   const asked = concerned.length > 0 ? concerned : present;
   const permitted = asked.filter((one) => isPermitted(event, facts, one, command));
   const [first] = permitted;

@@ -39,6 +39,8 @@ export interface RoomAsGate {
   muted: boolean;
   /** Joined members, counted to three. */
   joinedCount: number;
+  /** More agents are here than an event names. */
+  crowded: boolean;
   /** The bot's own user is here. */
   botUserId?: UserId;
 }

@@ -122,6 +122,13 @@ describe("text below the line", () => {
       mentions(GUIDE_ID),
       "command new for guide, says guide; then wake guide by mention",
     ],
+    [
+      "is asked where lines end as on Windows",
+      "!new now\r\nhello",
+      alone(),
+      mentions(ECHO_ID),
+      `${NEW}; then wake echo by mention`,
+    ],
     ["is not there where it is blank", "!new\n \n", alone(), {}, NEW],
     ["is not asked in a muted room", "!new\nhello", alone({}, { room: { muted: true } }), {}, NEW],
     ["is not asked where it is too old", "!new\nhello", alone({}, { ageMs: 3_600_000 }), {}, NEW],

@@ -62,6 +62,7 @@ describe("a user id", () => {
     ["@*", "@a:hs.test", false],
     ["*:hs.test", "@a:hs.test", false],
     ["alice:hs.test", "@alice:hs.test", false],
+    ["xalice:hs.test", "@alice:hs.test", false],
     ["", "@alice:hs.test", false],
     ["@", "@alice:hs.test", false],
     ["group:team", "@alice:hs.test", false],

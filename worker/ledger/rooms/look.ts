@@ -23,6 +23,7 @@ type RoomRow = PlaceRow & {
   aliases: string;
   joinedCount: number;
   botJoined: number;
+  ghosts: number;
 };
 
 export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Ledger, "room" | "presentIn"> {
@@ -30,11 +31,14 @@ export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Le
   const stateOf = remembered((text) => RoomState.parse(JSON.parse(text)));
   return {
     async room(roomId) {
+      // Of a crowd nobody looks at the first twenty: it is asked who of it is concerned.
+      const limit = sql`(CASE WHEN ${joinedGhosts(ghosts, roomId)} > ${PRESENT_MAX} THEN 1 ELSE ${PRESENT_MAX} END)`;
       const rows = await all<AgentRow | RoomRow>(sql`
-        SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${written(roomId)}, ${roomColumns(namespace, roomId)}
+        SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${written(roomId)}, ${roomColumns(namespace, roomId)},
+          ${joinedGhosts(ghosts, roomId)} AS ghosts
         UNION ALL
-        SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-        FROM (${firstJoined(ghosts, roomId, PRESENT_MAX + 1)}) AS joined`);
+        SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM (${firstJoined(ghosts, roomId, limit)}) AS joined`);
       const row = placeIn<RoomRow>(rows);
       const policy = policyOf(row);
       const present = presentOf(namespace, policy, rows);
@@ -45,8 +49,8 @@ export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Le
         ...{ direct: policy.direct, muted: policy.muted, joinedCount: row.joinedCount },
         botJoined: row.botJoined === 1,
         // By their ids, which is another order than that of their user ids.
-        present: present.slice(0, PRESENT_MAX).sort((one, other) => (one.agent.id < other.agent.id ? -1 : 1)),
-        crowded: present.length > PRESENT_MAX,
+        present: present.sort((one, other) => (one.agent.id < other.agent.id ? -1 : 1)),
+        crowded: row.ghosts > PRESENT_MAX,
       };
     },
 
@@ -77,6 +81,13 @@ const roomColumns = (namespace: Namespace, roomId: RoomId): Sql => sql`
     SELECT 1 FROM members
     WHERE room_id = ${roomId} AND user_id = ${botUserId(namespace)} AND membership = 'join') AS botJoined`;
 
+/** Joined users that may be agents', retired or not, counted no further than it matters. */
+const joinedGhosts = ({ first, last }: GhostSql, roomId: RoomId): Sql => sql`
+  (SELECT count(*) FROM (
+    SELECT 1 FROM members
+    WHERE room_id = ${roomId} AND membership = 'join' AND user_id >= ${first} AND user_id < ${`${first}${last}`}
+    LIMIT ${PRESENT_MAX + 1}))`;
+
 const agentColumns = ({ spec }: GhostSql, roomId: RoomId): Sql => sql`
   user_id AS userId, ${spec} AS spec,
   EXISTS (SELECT 1 FROM directs WHERE directs.room_id = ${roomId} AND directs.user_id = joined.user_id) AS direct`;
@@ -87,7 +98,7 @@ const isJoined = (roomId: RoomId): Sql => sql`
     WHERE members.room_id = ${roomId} AND members.user_id = joined.user_id AND members.membership = 'join')`;
 
 /** Of the members that are read in their order none is looked at twice, and none after the last one that is wanted. */
-const firstJoined = ({ isGhost, isAgent }: GhostSql, roomId: RoomId, limit: number): Sql => sql`
+const firstJoined = ({ isGhost, isAgent }: GhostSql, roomId: RoomId, limit: number | Sql): Sql => sql`
   SELECT user_id FROM members
   WHERE room_id = ${roomId} AND membership = 'join' AND ${isGhost} AND ${isAgent} ORDER BY user_id LIMIT ${limit}`;
 
