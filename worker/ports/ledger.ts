@@ -95,7 +95,7 @@ export interface RoomLook {
   origin: RoomId;
   /** Aliases of the configuration that mean this room. */
   aliases: readonly string[];
-  direct: boolean;
+  direct?: boolean;
   muted: boolean;
   /** Joined members, counted no further than 3; 0 when none is known. */
   joinedCount: number;

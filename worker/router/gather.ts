@@ -43,7 +43,7 @@ export function oneLook(ledger: Ledger): Look {
 }
 
 const UNKNOWN_ROOM: Omit<RoomLook, "origin"> = {
-  ...{ state: NO_STATE, aliases: [], direct: false, muted: false, joinedCount: 0, botJoined: false },
+  ...{ state: NO_STATE, aliases: [], muted: false, joinedCount: 0, botJoined: false },
   ...{ present: [], crowded: false },
 };
 const UNKNOWN_SENDER: SenderLook = { paired: [], askedAgents: [], bearsOurMark: false };
@@ -107,7 +107,8 @@ function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomLo
 }
 
 const roomAsGate = (id: RoomId, room: RoomLook, namespace: Namespace): RoomAsGate => ({
-  ...{ id, state: room.state, aliases: room.aliases, direct: room.direct, muted: room.muted },
+  ...{ id, state: room.state, aliases: room.aliases, muted: room.muted },
+  ...(room.direct === undefined ? {} : { direct: room.direct }),
   ...{ joinedCount: room.joinedCount, crowded: room.crowded },
   ...(room.botJoined ? { botUserId: botUserId(namespace) } : {}),
 });

@@ -54,7 +54,6 @@ export function facts(over: FactsOver = {}): Facts {
       id: RoomId.parse("!room"),
       state: NO_STATE,
       aliases: [],
-      direct: false,
       muted: false,
       joinedCount: 3,
       crowded: false,

@@ -23,12 +23,19 @@ export function addressees(event: RoomEvent, content: RoomEvent["content"], text
   const addressed = addressedIn(content);
   const mentioned = present.filter((one) => isMentioned(one, addressed, text));
   if (mentioned.length > 0) return because("mention", mentioned);
-  const replied = present.filter(({ agent }) => agent.id === facts.repliedAgent);
-  if (replied.length > 0) return because("reply", replied);
+  const { text: free } = addressed;
+  const named = free === undefined ? [] : present.filter(({ agent }) => opensWith(free, agent.name));
+  if (named.length > 0) return because("mention", named);
+  const author = present.filter(({ agent }) => agent.id === facts.repliedAgent);
+  const { repliedTo, threadRoot } = relationsOf(event);
+  if (repliedTo && author.length > 0) return because("reply", author);
   const direct = present.filter((one) => isDirect(one, facts.room));
   if (direct.length > 0) return because("direct", direct);
   if (addressed.users.length > 0) return [];
-  const holding = present.filter((one) => isHeld(event, facts, one));
+  // Whoever begins a thread at an agent's message means that agent.
+  const isBegun = threadRoot !== undefined && !facts.thread && !facts.sender.isOurs;
+  const begun = isBegun ? author.filter(({ agent }) => agent.settings.sticky > 0) : [];
+  const holding = [...begun, ...present.filter((one) => isHeld(event, facts, one))];
   if (holding.length > 0) return because("thread", holding);
   return because(
     "listening",
@@ -39,11 +46,9 @@ export function addressees(event: RoomEvent, content: RoomEvent["content"], text
 const because = (reason: Because, concerned: readonly Concerned[]): Addressee[] =>
   concerned.map((one) => ({ concerned: one, because: reason }));
 
-function isMentioned({ agent, userId }: Concerned, { users, room, text: free }: Addressed, text: string): boolean {
+function isMentioned({ agent, userId }: Concerned, { users, room }: Addressed, text: string): boolean {
   if (users.includes(userId)) return true;
   if (room && agent.settings.atRoom) return true;
-  // A client that says who is mentioned has said everything, except what an operator counts as a mention.
-  if (free !== undefined && users.length === 0 && opensWith(free, agent.name)) return true;
   const { patterns } = agent.settings;
   if (patterns.length === 0) return false;
   const looked = withoutCode(text.slice(0, PATTERN_TEXT_MAX));

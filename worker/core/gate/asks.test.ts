@@ -51,7 +51,7 @@ describe("asks", () => {
     [
       "a thread, whose fallback is no reply",
       aMessage("x", { content: inThread("$root") }),
-      { ...MESSAGE, threadRoot: "$root" },
+      { ...MESSAGE, threadRoot: "$root", target: "$root" },
     ],
     [
       "a reply in a thread",

@@ -56,7 +56,8 @@ function asksOfMessage(event: RoomEvent): Partial<Asks> {
     room: true,
     named: users,
     ...(opening ? { opening } : {}),
-    ...(repliedTo ? { target: repliedTo } : {}),
+    // A thread that begins at somebody's message is theirs.
+    ...(repliedTo || threadRoot ? { target: repliedTo ?? threadRoot } : {}),
     ...(threadRoot ? { threadRoot } : {}),
     ...(ownKey ? { ownKey } : {}),
   };

@@ -55,6 +55,10 @@ export function gateCommand(
   const isForAll = about === "room" || command.name === "stop";
   const concerned = named.length > 0 ? named : isForAll || (present.length === 1 && !room.crowded) ? present : [];
   const asked = concerned.length > 0 ? concerned : present;
+  // A stop that comes late stops nothing that was asked after it.
+  const isLate = ({ agent }: Concerned) => facts.ageMs > agent.turns.eventAge * 1_000;
+  if (command.name !== "stop" && asked.length > 0 && asked.every(isLate))
+    return { kind: "ignore", reason: "command_too_old" };
   const permitted = asked.filter((one) => isPermitted(event, facts, one, command));
   const [first] = permitted;
   if (!first) {

@@ -34,8 +34,8 @@ export interface RoomAsGate {
   state: RoomState;
   /** Aliases of the configuration that mean this room. */
   aliases: readonly string[];
-  /** An operator says this is a direct chat. */
-  direct: boolean;
+  /** What an operator says of it being a direct chat, if anything. */
+  direct?: boolean;
   muted: boolean;
   /** Joined members, counted to three. */
   joinedCount: number;
@@ -140,4 +140,4 @@ export interface Ordered {
 
 /** A direct chat: the agent was invited to one, and nobody else has come; or an operator says so. Never by counting. */
 export const isDirect = ({ invitedDirectly }: Concerned, { direct, joinedCount }: RoomAsGate): boolean =>
-  direct || (invitedDirectly && joinedCount <= 2);
+  direct ?? (invitedDirectly && joinedCount <= 2);

@@ -130,6 +130,15 @@ const REPLY_IN_THREAD = inThread("$root", { is_falling_back: false });
 describe("a thread", () => {
   test.for<Row>([
     ["nobody holds", "and?", inThread(), facts(), NOBODY],
+    ["that begins at the agent's message", "and?", inThread(), TO_ECHO, BY_THREAD],
+    ["that begins at it, with sticky: 0", "and?", inThread(), both({ sticky: 0 }, { repliedAgent: ECHO }), NOBODY],
+    [
+      "that began at it, and somebody else spoke in",
+      "and?",
+      inThread(),
+      facts({ repliedAgent: ECHO, ...held({ shared: true }) }),
+      NOBODY,
+    ],
     ["the agent holds with Alice", "and?", inThread(), facts(held()), BY_THREAD],
     ["the other agent holds", "and?", inThread(), facts(held({ agent: GUIDE })), "wake guide by thread"],
     ["that is shared", "and?", inThread(), facts(held({ shared: true })), NOBODY],
@@ -268,8 +277,8 @@ describe("an agent that listens to everything (mention: false)", () => {
 });
 
 const chat = (over: FactsOver = {}) => inDirectChat({}, over);
-const plainRoom = (joinedCount: number, invitedDirectly: boolean, direct = false) =>
-  alone({}, { room: { joinedCount, direct } }, { invitedDirectly });
+const plainRoom = (joinedCount: number, invitedDirectly: boolean, direct?: boolean) =>
+  alone({}, { room: { joinedCount, ...(direct === undefined ? {} : { direct }) } }, { invitedDirectly });
 
 describe("a direct chat", () => {
   const DIRECT = "wake echo by direct";
@@ -280,6 +289,7 @@ describe("a direct chat", () => {
     ["is no room of one", "hello", {}, plainRoom(1, false), NOBODY],
     ["is none any more with a third (OpenClaw #85017)", "hello", {}, plainRoom(3, true), NOBODY],
     ["is where an operator says so", "hello", {}, plainRoom(2, false, true), DIRECT],
+    ["is none where an operator says that it is none", "hello", {}, plainRoom(2, true, false), NOBODY],
     ["is where an operator says so, of any size", "hello", {}, plainRoom(3, false, true), DIRECT],
     ["asks for no mention", "hello", { "m.mentions": {} }, chat(), DIRECT],
     ["wakes by a mention of somebody else", "hello", mentions("@bob:hs.test"), chat(), DIRECT],

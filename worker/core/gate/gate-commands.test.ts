@@ -27,6 +27,7 @@ const CHAT = "ignore not_addressed";
 const said = (body: string, seen: Facts, content: Record<string, unknown> = {}, sender = "@alice:hs.test"): string =>
   inWords(gate(aMessage(body, { sender, content }), seen));
 
+const TOO_LATE = "ignore command_too_old";
 const NEW = "command new for echo, says echo";
 
 describe("what is a command", () => {
@@ -131,7 +132,9 @@ describe("text below the line", () => {
     ],
     ["is not there where it is blank", "!new\n \n", alone(), {}, NEW],
     ["is not asked in a muted room", "!new\nhello", alone({}, { room: { muted: true } }), {}, NEW],
-    ["is not asked where it is too old", "!new\nhello", alone({}, { ageMs: 3_600_000 }), {}, NEW],
+    ["asks nobody below what is said to all", "!help\nhello", facts(), {}, "command help for echo, guide, says echo"],
+    ["asks nobody below a stop for all", "!stop\nhello", facts(), {}, "command stop for echo, guide, says echo"],
+    ["is not asked where it is too old", "!new\nhello", alone({}, { ageMs: 3_600_000 }), {}, TOO_LATE],
     [
       "is not asked where the command is refused",
       "!mute\nhello",

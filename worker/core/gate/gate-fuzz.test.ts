@@ -198,7 +198,11 @@ function someFacts(dice: Dice, isOurs: boolean): Facts {
         ...(isOurs && dice.oneIn(2) ? { agent: GUIDE } : {}),
       },
     },
-    room: { muted: dice.oneIn(8), direct: dice.oneIn(8), joinedCount: 1 + dice.below(3) },
+    room: {
+      muted: dice.oneIn(8),
+      joinedCount: 1 + dice.below(3),
+      ...dice.pick([{}, {}, {}, { direct: true }, { direct: false }]),
+    },
     present: [...ones(dice, ECHO), ...ones(dice, GUIDE)],
     ...maybe(() => ({ repliedAgent: dice.pick([ECHO, GUIDE]) })),
     ...maybe(() => ({ askedAgents: [ECHO] })),
@@ -223,7 +227,7 @@ function mayWake({ agent, paired, invitedDirectly }: Concerned, sender: string, 
   if (ignore.length > 0 && sender.startsWith("@alice:")) return false;
   const isKnown = paired || isAmong(users, sender, seen) || isAmong(admins, sender, seen);
   const isWelcome = seen.sender.isOurs ? bots !== false : isKnown;
-  if (room.direct || (invitedDirectly && room.joinedCount < 3)) {
+  if (room.direct ?? (invitedDirectly && room.joinedCount < 3)) {
     return dm !== "disabled" && (isWelcome || (dm === "open" && !seen.sender.isOurs));
   }
   // No room is on a list here.

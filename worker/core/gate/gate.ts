@@ -30,7 +30,7 @@ export function gate(event: RoomEvent, facts: Facts): Verdict {
     case "m.reaction":
       return gateReaction(event, facts);
     case "m.room.encrypted":
-      return gateEncrypted(facts);
+      return gateEncrypted(event, facts);
     case "m.room.redaction":
       return gateRedaction(event, facts);
     default:
@@ -51,9 +51,11 @@ function gateState(event: RoomEvent, facts: Facts): Verdict {
   return ignore(facts.sender.isOurs ? "own_event" : "state");
 }
 
-function gateEncrypted({ sender, present, room }: Facts): Verdict {
+function gateEncrypted(event: RoomEvent, facts: Facts): Verdict {
+  const { sender, present, room } = facts;
   if (sender.isOurs) return ignore("own_event");
-  const [first] = present;
+  // Only somebody who would be answered is told why they are not.
+  const first = present.find((one) => refusal(event, facts, one) === undefined);
   return first && !room.muted ? { kind: "tell", what: "encrypted", agent: first.agent.id } : ignore("encrypted");
 }
 
@@ -77,6 +79,7 @@ function gateReaction(event: RoomEvent, facts: Facts): Verdict {
   );
   const [first] = meant;
   if (!first) return ignore("not_addressed");
+  if (isAnyMachine(event, facts)) return ignore("bot", first.agent.id);
   const isHeard = meant.some((one) => refusal(event, facts, one) === undefined);
   return isHeard ? { kind: "stop", at: reaction.data.event_id } : ignore("not_permitted", first.agent.id);
 }
@@ -105,20 +108,21 @@ function gateText(event: RoomEvent, content: RoomEvent["content"], text: string,
   if (!command) return wakeAll(event, text, addressed, facts);
   const ordered = gateCommand(event, facts, command, addressed);
   if (ordered.kind === "ignore" || command.rest === "") return ordered;
-  const named = ordered.agents.flatMap((id) => addressedAgain(id, addressed, facts));
-  const then = wakeAll(event, command.rest, named, facts);
+  const then = wakeAll(event, command.rest, meantBy(ordered.agents, addressed, facts), facts);
   return then.kind === "wake" ? { ...ordered, then } : ordered;
 }
 
 const isAnyMachine = (event: RoomEvent, facts: Facts): boolean =>
   facts.present.some(({ agent }) => isMachine(event, facts, agent.settings));
 
-/** Whom a command concerned its rest is for. */
-function addressedAgain(id: AgentId, addressed: readonly Addressee[], { present }: Facts): Addressee[] {
-  const known = addressed.find(({ concerned }) => concerned.agent.id === id);
-  if (known) return [known];
-  const concerned = present.find(({ agent }) => agent.id === id);
-  return concerned ? [{ concerned, because: "mention" }] : [];
+/** What stands below a command is for whom the message addresses, or for the one agent there is: never for all of a room. */
+function meantBy(ids: readonly AgentId[], addressed: readonly Addressee[], { present, room }: Facts): Addressee[] {
+  const named = addressed.filter(
+    ({ concerned, because }) => because !== "listening" && ids.includes(concerned.agent.id),
+  );
+  const [only, another] = present;
+  if (named.length > 0 || !only || another || room.crowded) return named;
+  return [{ concerned: only, because: "mention" }];
 }
 
 function wakeAll(event: RoomEvent, text: string, addressed: readonly Addressee[], facts: Facts): Verdict {
@@ -127,15 +131,18 @@ function wakeAll(event: RoomEvent, text: string, addressed: readonly Addressee[]
   const looked = addressed.map((one) => ({ ...one, reason: hindrance(event, facts, one.concerned, one.because, hop) }));
   const open = looked.filter(({ reason }) => reason === undefined);
   const [hindered] = looked;
-  if (open.length === 0) return hindered?.reason ? refused(hindered, hindered.reason, facts) : ignore("not_addressed");
+  if (open.length === 0)
+    return hindered?.reason ? refused(event, hindered, hindered.reason, facts) : ignore("not_addressed");
   const woken = open.map((one) => wokenBy(event, text, one, facts));
   const young = woken.filter((_, at) => facts.ageMs <= (open[at]?.concerned.agent.turns.eventAge ?? 0) * 1_000);
   return young.length > 0 ? ({ kind: "wake", woken: young, hop } satisfies Wake) : { kind: "context", woken, hop };
 }
 
 /** Somebody an agent does not know is told how to change that, in a direct chat where the agent is set up so. */
-function refused({ concerned }: Addressee, reason: IgnoreReason, { room }: Facts): Verdict {
+function refused(event: RoomEvent, { concerned }: Addressee, reason: IgnoreReason, facts: Facts): Verdict {
   const { agent } = concerned;
+  const { room } = facts;
+  if (isMachine(event, facts, agent.settings)) return ignore(reason, agent.id);
   const isOffered = reason === "not_permitted" && agent.settings.dm === "pairing" && isDirect(concerned, room);
   return isOffered ? { kind: "pair", agent: agent.id } : ignore(reason, agent.id);
 }

@@ -61,6 +61,7 @@ export const IGNORED = {
     sentence: "Neither the room nor the inviter is on {agent}'s list.",
     remedy: "Add one of them to `inviteFrom`.",
   },
+  command_too_old: { sentence: "It was a command, and came too long after it was said.", remedy: "Say it again." },
   command_not_permitted: {
     sentence: "The sender may not say this command to {agent}.",
     remedy: "Change `commands`, or add them to `admins`.",

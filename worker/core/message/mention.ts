@@ -20,7 +20,7 @@ const NAME_LENGTH_MAX = 200;
 export interface Addressed {
   users: UserId[];
   room: boolean;
-  /** Undefined when the client says itself who is mentioned: then no name in the text means anything. */
+  /** Undefined when the client says itself who is mentioned, in a field or a pill: then no name in the text means anything. */
   text?: string;
 }
 
@@ -38,8 +38,12 @@ export function addressedIn(content: RoomEvent["content"]): Addressed {
   }
   const text = withoutCode(promptText(content).slice(0, LOOKED_AT_MAX));
   const pills = pillsIn(content);
-  return { users: pills.length > 0 ? pills : idsIn(text), room: /(?:^|[\s([{"'])@room\b/.test(text), text };
+  const room = ROOM.test(text);
+  if (pills.length > 0) return { users: pills, room };
+  return { users: idsIn(text), room, text };
 }
+
+const ROOM = /(?:^|[\s([{"'])@room\b/;
 
 const unique = (ids: UserId[]): UserId[] => [...new Set(ids)].slice(0, MENTIONS_MAX);
 

@@ -48,7 +48,7 @@ export const written = (roomId: RoomId | ""): Sql => sql`
 
 /** What holds at a place. */
 export interface Policy {
-  direct: boolean;
+  direct?: boolean;
   muted: boolean;
   /** For nobody in particular. */
   defaults: Settings;
@@ -81,7 +81,7 @@ export function policies(): PolicyOf {
     const layers = layersIn(JSON.parse(key));
     const room = Object.assign({}, ...layers.rooms) as RoomLayer;
     return {
-      direct: room.direct ?? false,
+      ...(room.direct === undefined ? {} : { direct: room.direct }),
       muted: room.muted ?? false,
       defaults: resolve([layers.defaults], layers.groups).settings,
       agent: agentOf(layers),

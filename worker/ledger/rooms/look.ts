@@ -46,7 +46,8 @@ export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Le
         state: row.state === null ? NO_STATE : stateOf(row.state),
         origin: row.origin === null ? roomId : RoomId.parse(row.origin),
         aliases: JSON.parse(row.aliases),
-        ...{ direct: policy.direct, muted: policy.muted, joinedCount: row.joinedCount },
+        ...(policy.direct === undefined ? {} : { direct: policy.direct }),
+        ...{ muted: policy.muted, joinedCount: row.joinedCount },
         botJoined: row.botJoined === 1,
         // By their ids, which is another order than that of their user ids.
         present: present.sort((one, other) => (one.agent.id < other.agent.id ? -1 : 1)),

@@ -1,5 +1,6 @@
 /** Commands that change something: a conversation, what holds in a room, where an agent is. */
 import type { Agent } from "#core/agent.ts";
+import { isDirect } from "#core/gate/facts.ts";
 import type { Layer } from "#core/policy/settings.ts";
 import { RoomId } from "#core/protocol/ids.ts";
 import { MUTED, NEW_CONVERSATION, NOTHING_RUNS, UNMUTED } from "#core/strings.ts";
@@ -61,7 +62,7 @@ export async function queue(order: Order): Promise<Obeyed> {
   if (args !== "") return { say: `It is one of ${WHILE_BUSY.join(", ")}.` };
   const lines = await Promise.all(
     agents.map(async (agent) => {
-      const direct = asked.facts.room.direct;
+      const direct = asked.facts.present.some((one) => one.agent.id === agent.id && isDirect(one, asked.facts.room));
       const { session } = await sessionOf(needs.ledger, {
         agent,
         event: asked.waiting.event,
