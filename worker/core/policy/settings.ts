@@ -70,7 +70,7 @@ const NONE = "–";
 export const Settings = z.object({
   users: key(
     AccessList.default(["local"]),
-    "Who may talk to the agent: user ids, patterns of them (`@*:example.org`), `local`, `group:<name>`, `power:<level>`, `*`.",
+    "Who may talk to the agent: user ids, patterns of them (`@*:example.org`), `local`, `group:<name>`, `power:<level>`, `*`. Whoever was let in by a code or by `!allow` may too, wherever the agent is.",
     "access list",
     ["dm.allowFrom, groupAllowFrom", "MATRIX_ALLOWED_USERS", "peer_groups.*.external_peers"],
   ),
@@ -99,7 +99,7 @@ export const Settings = z.object({
   ),
   dm: key(
     z.enum(["pairing", "allowlist", "open", "disabled"]).default("allowlist"),
-    "Who may talk to the agent in a direct chat: `users` (allowlist), also whoever was paired with a code (pairing), everybody (open), nobody (disabled).",
+    "Who may talk to the agent in a direct chat: `users` (allowlist); the same, and whoever else writes is given a code to be approved (pairing); everybody (open); nobody (disabled).",
     "–",
     ["dm.policy", NONE, NONE],
   ),
