@@ -121,8 +121,7 @@ function crowdContract(make: Make): void {
     const ledger = await make();
     await crowded(ledger);
     expect(await ledger.presentIn(ROOM, [], undefined)).toEqual([]);
-    const listening = { agents: { crowd00000: { mention: false } } };
-    await ledger.setRoomLayer(ROOM, listening);
+    await ledger.setRoomLayer(ROOM, { mention: false });
     expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(crowd.slice(0, 20));
     await ledger.setRoomLayer(ROOM, {});
     await ledger.setRoomLayer("#a:hs.test", { atRoom: true });
@@ -131,6 +130,29 @@ function crowdContract(make: Make): void {
     const present = await ledger.presentIn(ROOM, [], undefined);
     expect(present).toHaveLength(20);
     expect(present[0]?.agent.settings.atRoom).toBe(true);
+  });
+
+  test("whom the room's layers name it names too, first those that they make listen, and a family's", async () => {
+    const ledger = await make();
+    await crowded(ledger, aSpec("ear_*"), aSpec("ear_1"), aSpec("off"));
+    await ledger.setMembers(
+      ROOM,
+      [...crowd, "ear_1", "ear_2", "off"].map((id) => ghost(id)),
+    );
+    await ledger.removeAgent(aSpec("off").id);
+    const named = crowd.slice(100, 130);
+    const agents: Record<string, object> = Object.fromEntries(named.map((id) => [id, { prompt: "x" }]));
+    const last = { [named.at(-1) ?? ""]: { mention: false }, off: { mention: false }, gone: { mention: false } };
+    await ledger.setRoomLayer(ROOM, { agents: { ...agents, ...last } });
+    const expected = [...named.slice(0, 19), named.at(-1)];
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(expected);
+    await ledger.setRoomLayer("#a:hs.test", { agents: { crowd00001: { atRoom: true }, "ear_*": { patterns: ["x"] } } });
+    await ledger.setAlias("#a:hs.test", ROOM, NOW);
+    const both = ["crowd00001", ...named.slice(0, 18), named.at(-1), "ear_1", "ear_2"];
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(both);
+    await ledger.setRoomLayer(ROOM, {});
+    await ledger.setRoomLayer("#a:hs.test", { mention: false, agents: { crowd00050: { prompt: "x" } } });
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual([...crowd.slice(0, 20), "crowd00050"]);
   });
 
   test("who listens by the defaults is known as soon as they change", async () => {
@@ -342,13 +364,16 @@ function peopleContract(make: Make): void {
     expect(await ledger.hasPeople(ROOM, ALICE)).toBe(has);
   });
 
-  test("agents are named page by page, retired ones and a family's too, and nobody else", async () => {
+  test("our users are named page by page, the bot, retired ones and a family's too, and nobody else", async () => {
     const ledger = await make();
-    const others = [ghost("left", "leave"), member("@troupe:hs.test"), ghost("UPPER"), member("@agent_a:else.test")];
-    await ledger.setMembers(ROOM, [ghost("a"), ghost("b"), ghost("c"), ...others, member("@alice:hs.test")]);
+    const others = [ghost("left", "leave"), member("@agent_a:else.test"), member("@troupe:else.test")];
+    const ours = [ghost("a"), ghost("b"), ghost("c"), member("@troupe:hs.test")];
+    await ledger.setMembers(ROOM, [...ours, ...others, member("@alice:hs.test")]);
     const first = await ledger.ghostsIn(ROOM, "", 2);
     expect(first).toEqual(["@agent_a:hs.test", "@agent_b:hs.test"]);
-    expect(await ledger.ghostsIn(ROOM, first[1] ?? "", 2)).toEqual(["@agent_c:hs.test"]);
-    expect(await ledger.ghostsIn(ROOM, "@agent_c:hs.test", 2)).toEqual([]);
+    expect(await ledger.ghostsIn(ROOM, first[1] ?? "", 2)).toEqual(["@agent_c:hs.test", "@troupe:hs.test"]);
+    expect(await ledger.ghostsIn(ROOM, "@troupe:hs.test", 2)).toEqual([]);
+    await ledger.setMembers(ROOM, [member("@troupe:hs.test", "invite"), ghost("UPPER")]);
+    expect(await ledger.ghostsIn(ROOM, "", 2)).toEqual(["@agent_UPPER:hs.test"]);
   });
 }

@@ -10,7 +10,7 @@ type Make = () => Promise<Ledger>;
 
 const [ALICE, BOB] = [UserId.parse("@alice:hs.test"), UserId.parse("@bob:hs.test")];
 const [GUIDE, OTHER_ROOM] = [AgentId.parse("guide"), RoomId.parse("!other")];
-const HOUR_MS = 3_600_000;
+const [MINUTE_MS, HOUR_MS] = [60_000, 3_600_000];
 const WEEK_MS = 7 * 24 * HOUR_MS;
 
 const CONFIGURATION: Configuration = {
@@ -106,7 +106,7 @@ function resolvingContract(make: Make): void {
     expect(nowhere?.turns).toMatchObject({ queue: 5, debounce: 0 });
     expect((await echoIn(ledger, ROOM))?.settings).toMatchObject({ prompt: "echo's", model: "big", context: 7 });
     expect(await echoIn(ledger, OTHER_ROOM)).toEqual(nowhere);
-    expect(Object.keys(nowhere ?? {}).sort()).toEqual(["backend", "id", "name", "settings", "turns"]);
+    expect(Object.keys(nowhere ?? {}).sort()).toEqual(["backend", "everywhere", "id", "name", "settings", "turns"]);
   });
 
   test("follows an alias to the room it means, where what is written for the room itself stands above it", async () => {
@@ -121,8 +121,9 @@ function resolvingContract(make: Make): void {
     await ledger.setAlias("#a:hs.test", ROOM, NOW);
     expect(await ledger.room(OTHER_ROOM)).toMatchObject({ aliases: [] });
     expect((await echoIn(ledger, ROOM))?.settings).toMatchObject({ model: "big", context: 7 });
-    await ledger.setAlias("#a:hs.test", undefined, NOW);
-    expect(await ledger.room(ROOM)).not.toHaveProperty("direct");
+    await ledger.setAlias("#a:hs.test", undefined, NOW + 7);
+    expect(await ledger.room(ROOM)).toMatchObject({ aliases: ["#a:hs.test"], direct: true });
+    expect(await ledger.aliases()).toEqual([{ alias: "#a:hs.test", roomId: ROOM, atMs: NOW + 7 }]);
   });
 
   test("is in force with the next look, for present agents too", async () => {
@@ -180,9 +181,27 @@ function pairingContract(make: Make): void {
     expect(await ledger.approve("abcd2345", NOW + 1, GUIDE)).toBeUndefined();
     expect(await ledger.grants()).toEqual([]);
     expect(await ledger.approve("abcd2345", NOW + 1, ECHO)).toEqual(asking(ALICE, "ABCD2345"));
-    expect(await ledger.approve("abcd2345", NOW + 1)).toBeUndefined();
     expect(await ledger.pairings(NOW + 1)).toEqual([]);
+    expect(await ledger.deny(ECHO, "ABCD2345")).toBe(false);
+    // Its answer may have been lost.
+    expect(await ledger.approve("abcd2345", NOW + MINUTE_MS)).toEqual(asking(ALICE, "ABCD2345"));
+    expect(await ledger.approve("abcd2345", NOW + 1 + MINUTE_MS)).toBeUndefined();
+    expect(await ledger.grants()).toEqual([{ agent: ECHO, userId: ALICE, atMs: NOW + 1 }]);
     expect((await ledger.sender(ROOM, { sender: ALICE })).paired).toEqual([ECHO]);
+  });
+
+  test("once approved does not count, and is asked for anew under another code", async () => {
+    const ledger = await make();
+    for (const n of [1, 2, 3]) {
+      await ledger.offerPairing(asking(UserId.parse(`@user${n}:hs.test`), `CODE000${n}`));
+      await ledger.approve(`CODE000${n}`, NOW);
+    }
+    expect(await ledger.offerPairing(asking(ALICE, "ABCD2345"))).toBe("ABCD2345");
+    await ledger.approve("ABCD2345", NOW);
+    expect(await ledger.deny(ECHO, ALICE)).toBe(true);
+    expect(await ledger.approve("ABCD2345", NOW)).toBeUndefined();
+    expect(await ledger.offerPairing(asking(ALICE, "EFGH2345"))).toBe("EFGH2345");
+    expect(await ledger.pairings(NOW)).toEqual([asking(ALICE, "EFGH2345")]);
   });
 
   test("is refused by voiding the code, or whoever has it", async () => {
@@ -224,6 +243,22 @@ function grantsContract(make: Make): void {
     expect(await ledger.useInviteCode(ECHO, "welcome1", ALICE, NOW + 5)).toBe(true);
     expect(await ledger.useInviteCode(ECHO, "Welcome1", BOB, NOW + 5)).toBe(false);
     expect(await ledger.grants()).toEqual([{ agent: ECHO, userId: ALICE, atMs: NOW + 5 }]);
+  });
+
+  test("by an invite code is said again to whoever used it, for a minute, unless it was taken back", async () => {
+    const ledger = await make();
+    await ledger.addInviteCode(ECHO, "Welcome1", NOW + MINUTE_MS - WEEK_MS);
+    expect(await ledger.useInviteCode(ECHO, "Welcome1", ALICE, NOW)).toBe(true);
+    expect(await ledger.deny(ECHO, "Welcome1")).toBe(false);
+    expect(await ledger.useInviteCode(ECHO, "Welcome1", ALICE, NOW + MINUTE_MS - 1)).toBe(true);
+    expect(await ledger.useInviteCode(ECHO, "Welcome1", BOB, NOW + MINUTE_MS - 1)).toBe(false);
+    expect(await ledger.useInviteCode(ECHO, "Welcome1", ALICE, NOW + MINUTE_MS)).toBe(false);
+    expect(await ledger.grants()).toEqual([{ agent: ECHO, userId: ALICE, atMs: NOW }]);
+    await ledger.addInviteCode(ECHO, "Welcome2", NOW);
+    expect(await ledger.useInviteCode(ECHO, "Welcome2", BOB, NOW)).toBe(true);
+    expect(await ledger.deny(ECHO, BOB)).toBe(true);
+    expect(await ledger.useInviteCode(ECHO, "Welcome2", BOB, NOW)).toBe(false);
+    expect(await ledger.sender(ROOM, { sender: BOB })).toMatchObject({ paired: [] });
   });
 
   test("an invite code can be voided, and given out again", async () => {

@@ -4,7 +4,19 @@ import { NO_STATE, RoomState } from "#core/policy/power.ts";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
 import { anEvent } from "#testing/events.ts";
-import { aDecision, aSpec, aTurn, decided, ECHO, ghost, member, queued, ROOM, waiting } from "#testing/ledger-rows.ts";
+import {
+  aDecision,
+  aSpec,
+  aTurn,
+  decided,
+  ECHO,
+  ghost,
+  member,
+  NOW,
+  queued,
+  ROOM,
+  waiting,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -104,7 +116,7 @@ function threadContract(make: Make): void {
   test("that began shared is nobody's, and then not one agent's alone", async () => {
     const ledger = await make();
     await decided(ledger, { thread: { root: ROOT, shared: true } });
-    expect(await threadOf(ledger)).toBeUndefined();
+    expect(await threadOf(ledger)).toEqual({ shared: true, atMs: NOW });
     await decided(ledger, hold(ECHO, ALICE));
     expect(await threadOf(ledger)).toMatchObject({ agent: ECHO, shared: true });
   });
@@ -214,6 +226,33 @@ function successionContract(make: Make): void {
     expect((await ledger.configuration()).rooms).toEqual({ [ROOM]: { muted: true } });
   });
 
+  test("has the layer of the nearest room before it, however often the configuration is applied", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("echo")]);
+    const apply = async (rooms: Record<string, { muted?: boolean; prompt?: string }>) =>
+      ledger.setConfiguration({ ...(await ledger.configuration()), rooms });
+    await ledger.succeed(ROOM, SECOND);
+    await apply({ [SECOND]: { muted: true } });
+    await ledger.succeed(SECOND, THIRD);
+    await apply({ [SECOND]: { muted: true } });
+    expect(await ledger.roomLayer(THIRD)).toEqual({ muted: true });
+    expect(await ledger.room(THIRD)).toMatchObject({ origin: ROOM, muted: true });
+    expect(await ledger.room(ROOM)).toMatchObject({ muted: false });
+    await apply({ [ROOM]: { prompt: "first" }, [SECOND]: { prompt: "second" } });
+    expect((await ledger.agent(ECHO, THIRD))?.settings.prompt).toBe("second");
+    await apply({ [ROOM]: { prompt: "first" } });
+    expect((await ledger.agent(ECHO, THIRD))?.settings.prompt).toBe("first");
+  });
+
+  test("ends where rooms claim to have replaced each other", async () => {
+    const ledger = await make();
+    await ledger.succeed(ROOM, SECOND);
+    await ledger.succeed(SECOND, ROOM);
+    expect(await ledger.roomLayer(ROOM)).toEqual({});
+    await ledger.setRoomLayer(SECOND, { prompt: "one" });
+    expect(await ledger.roomLayer(ROOM)).toEqual({ prompt: "one" });
+  });
+
   test("is known by the tombstone of a room somebody is in", async () => {
     const ledger = await make();
     const echo = ghost("echo").userId;
@@ -247,6 +286,20 @@ function sessionsContract(make: Make): void {
     expect(await ledger.openSessions(ROOM, ROOT, [ECHO])).toEqual(["within"]);
     expect(await ledger.openSessions(ROOM, begins.prompt.eventId, [ECHO])).toEqual(["begins"]);
     expect(await ledger.openSessions(ROOM, undefined, [])).toEqual([]);
+  });
+
+  test("of a room are all that are open, whatever the thread or the agent", async () => {
+    const ledger = await make();
+    await queued(
+      ledger,
+      aTurn(),
+      aTurn(),
+      aTurn({ session: "guide", agent: GUIDE, threadRoot: ROOT }),
+      aTurn({ session: "elsewhere", roomId: SECOND }),
+      aTurn({ session: "ended", ending: "context" }),
+    );
+    expect((await ledger.openSessionsIn(ROOM)).sort()).toEqual(["guide", "mx.echo.1"]);
+    expect(await ledger.openSessionsIn(THIRD)).toEqual([]);
   });
 
   test("begin anew with the later of two epochs", async () => {

@@ -1,6 +1,6 @@
 /** The part of the ledger's contract about turns that are joined, told, limited and given up, and about forgetting. */
 import { describe, expect, test } from "vitest";
-import { EventId, UserId } from "#core/protocol/ids.ts";
+import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports";
 import { anEvent } from "#testing/events.ts";
 import {
@@ -9,6 +9,7 @@ import {
   CAPS,
   currentTurn,
   decided,
+  ECHO,
   leaseOf,
   NOW,
   OUT_LANE,
@@ -117,19 +118,41 @@ function waitingContract(make: Make): void {
     expect(past).toMatchObject({ prompt: { text: "(redacted)" }, reply: { markdown: "I keep it" } });
   });
 
+  test("a prompt is taken back in its own room only", async () => {
+    const ledger = await make();
+    const event = anEvent();
+    const { event_id: eventId } = event;
+    const waits = aTurn({ session: "waits", prompt: { ...aTurn().prompt, eventId } });
+    const done = aTurn({ session: "done", agent: AgentId.parse("guide"), prompt: { ...aTurn().prompt, eventId } });
+    await decided(ledger, { turns: [waits, { ...done, ending: "context" }] }, event);
+    await decided(ledger, { redacted: eventId }, { room_id: "!other" });
+    expect(await ledger.event(eventId)).toEqual(event);
+    expect(await ledger.waitingIn("waits")).toMatchObject({ count: 1 });
+    expect(await ledger.transcript("done", 5)).toMatchObject([{ prompt: { text: "hello" } }]);
+    await decided(ledger, { redacted: eventId });
+    expect(await ledger.event(eventId)).toBeUndefined();
+    expect(await ledger.waitingIn("waits")).toEqual({ count: 0 });
+  });
+
   test("are found by what asked them and by what they show", async () => {
     const ledger = await make();
     const turn = aTurn();
     const lease = await queued(ledger, turn);
-    expect(await ledger.openSessionsAt(turn.prompt.eventId)).toEqual(["mx.echo.1"]);
+    const at = (eventId: EventId, roomId = ROOM, agents = [ECHO]) => ledger.openSessionsAt(eventId, roomId, agents);
+    expect(await at(turn.prompt.eventId)).toEqual(["mx.echo.1"]);
+    expect(await at(turn.prompt.eventId, ROOM, [AgentId.parse("guide"), ECHO])).toEqual(["mx.echo.1"]);
+    expect(await at(turn.prompt.eventId, RoomId.parse("!other"))).toEqual([]);
+    expect(await at(turn.prompt.eventId, ROOM, [AgentId.parse("guide")])).toEqual([]);
     await ledger.freeze(lease, [aRow({ turnId: turn.id })], { turnId: turn.id, text: "half" });
     expect((await currentTurn(ledger, lease))?.shown).toBe("half");
     const out = await leaseOf(ledger, OUT_LANE);
     const eventId = EventId.parse("$draft");
     await ledger.ended(out, (await ledger.nextOut(out))?.seq ?? -1, { state: "sent", eventId });
-    expect(await ledger.openSessionsAt(eventId)).toEqual(["mx.echo.1"]);
+    expect(await at(eventId)).toEqual(["mx.echo.1"]);
+    expect(await at(eventId, RoomId.parse("!other"))).toEqual([]);
+    expect(await at(eventId, ROOM, [])).toEqual([]);
     await ledger.answered(lease, turn.id, { kind: "reply", markdown: "x" }, []);
-    expect(await ledger.openSessionsAt(eventId)).toEqual([]);
+    expect(await at(eventId)).toEqual([]);
   });
 
   test("our own event proves its send, for its own sender only", async () => {

@@ -1,7 +1,7 @@
 /** The part of the ledger's contract about what was said around a question, why nothing was, and what is forgotten. */
 import { describe, expect, test } from "vitest";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import { EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { NewTurn, Turn } from "#core/turn.ts";
 import type { Decision, Ledger } from "#ports";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
@@ -102,6 +102,22 @@ function chatterContract(make: Make): void {
     expect(await bodies(ledger, await asked(ledger))).toEqual(expected);
   });
 
+  test("is nothing that this agent was asked in any session, nor what was not meant to be heard", async () => {
+    const ledger = await make();
+    const others = aMessage("asked of another agent");
+    const own = aMessage("asked of this one elsewhere");
+    const decide = async (event: RoomEvent, over: Partial<NewTurn>) => {
+      const turn = aTurn({ session: "other", ...over });
+      await decided(ledger, { turns: [{ ...turn, prompt: { ...turn.prompt, eventId: event.event_id } }] }, event);
+    };
+    await decide(own, {});
+    await decide(others, { agent: AgentId.parse("guide") });
+    const unheard = ["soft_failed", "echo", "ignored_sender", "pair", "command_stop", "command_not_permitted"];
+    for (const reason of [...unheard, "command_too_old", "not_permitted", "commander"])
+      await decided(ledger, { reason }, aMessage(reason));
+    expect(await bodies(ledger, await asked(ledger))).toEqual(["asked of another agent", "not_permitted", "commander"]);
+  });
+
   test("in a thread is what was said in this thread; of a thread that begins at the question, in the room", async () => {
     const ledger = await make();
     await said(
@@ -189,6 +205,8 @@ function chatterBoundsContract(make: Make): void {
 }
 
 function verdictsContract(make: Make): void {
+  test("of a quiet room are found however busy the others are", async () => quietContract(await make()));
+
   test("of an event rests on it, with the agent it is about", async () => {
     const ledger = await make();
     const [, event] = await waiting(ledger);
@@ -241,6 +259,16 @@ function verdictsContract(make: Make): void {
   });
 }
 
+async function quietContract(ledger: Ledger): Promise<void> {
+  const said = anEvent({ room_id: "!quiet" });
+  await decided(ledger, { reason: "muted" }, said);
+  await decided(ledger, { reason: "membership" }, aMembership("@bob:hs.test", "invite", { room_id: "!quiet" }));
+  const events = Array.from({ length: 21_000 }, () => anEvent());
+  await ledger.accept({ events, deadLetters: [], nowMs: NOW });
+  const found = await ledger.verdictsIn(RoomId.parse("!quiet"), 10);
+  expect(found).toMatchObject([{ eventId: said.event_id, verdict: "muted" }]);
+}
+
 function forgettingContract(make: Make): void {
   const keep = { contentsMs: 365 * DAY_MS, eventIdsMs: 365 * DAY_MS, turnsMs: 365 * DAY_MS };
 
@@ -253,6 +281,12 @@ function forgettingContract(make: Make): void {
     });
     await ledger.offerPairing(pairing);
     await ledger.addInviteCode(ECHO, "Welcome1", NOW);
+    await ledger.addInviteCode(ECHO, "used", NOW);
+    await ledger.useInviteCode(ECHO, "used", ALICE, NOW);
+    await ledger.offerPairing({ ...pairing, userId: UserId.parse("@bob:hs.test"), code: "EFGH2345" });
+    await ledger.approve("EFGH2345", NOW);
+    expect(await ledger.prune(NOW + 59_999, keep)).toBe(0);
+    expect(await ledger.prune(NOW + 60_000, keep)).toBe(2);
     expect(await ledger.prune(NOW + HOUR_MS - 1, keep)).toBe(0);
     expect(await ledger.prune(NOW + HOUR_MS + 1, keep)).toBe(2);
     expect(await ledger.pairs(ROOM, ALICE)).toEqual(new Map());

@@ -190,6 +190,13 @@ async function plansOf(ask: (ledger: Ledger) => Promise<unknown>): Promise<strin
   return plans;
 }
 
+test("why somebody got no answer is looked for in the room alone", async () => {
+  const plans = await plansOf((ledger) => ledger.verdictsIn(ROOM, 10));
+  expect(plans.filter((plan) => plan.includes("events"))).toHaveLength(2);
+  for (const plan of plans)
+    expect(plan).not.toMatch(/TEMP B-TREE|(SCAN|SEARCH) events(?! USING (COVERING )?INDEX events_decided)/);
+});
+
 const SESSION = { lane: SESSION_LANE, fence: 1 };
 
 describe("the cost of looking", () => {
@@ -225,6 +232,7 @@ describe("the cost of looking", () => {
     ["verdictOf", (ledger) => ledger.verdictOf(EVENT)],
     ["verdictsIn", (ledger) => ledger.verdictsIn(ROOM, 10)],
     ["agent", (ledger) => ledger.agent(GUIDE, ROOM)],
+    ["roomLayer", (ledger) => ledger.roomLayer(ROOM)],
     ["openSessions", (ledger) => ledger.openSessions(ROOM, undefined, [GUIDE])],
     ["release", (ledger) => ledger.release({ lane: SESSION_LANE, fence: 1 })],
     ["transcript", (ledger) => ledger.transcript("mx.echo.1", 10)],
@@ -235,7 +243,8 @@ describe("the cost of looking", () => {
     ["takeControls", (ledger) => ledger.takeControls(SESSION, { session: "mx.echo.1", seq: 1 })],
     ["merge", (ledger) => ledger.merge(SESSION, { ...aTurn(), seq: 1 }, "all")],
     ["heldBackUntil", (ledger) => ledger.heldBackUntil(SESSION, { ...aTurn(), seq: 1 })],
-    ["openSessionsAt", (ledger) => ledger.openSessionsAt(aTurn().prompt.eventId)],
+    ["openSessionsAt", (ledger) => ledger.openSessionsAt(aTurn().prompt.eventId, ROOM, [GUIDE])],
+    ["openSessionsIn", (ledger) => ledger.openSessionsIn(ROOM)],
     ["waitingIn", (ledger) => ledger.waitingIn("mx.echo.1")],
     ["known", (ledger) => ledger.known([aTurn().prompt.eventId])],
     ["activeRooms", (ledger) => ledger.activeRooms(10)],

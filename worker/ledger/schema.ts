@@ -31,6 +31,10 @@ export const events = sqliteTable(
   (table) => [
     uniqueIndex("events_event_id").on(table.eventId),
     index("events_undecided").on(table.roomId, table.seq).where(sql`verdict IS NULL`),
+    // What is no news of a room's own is left out: it costs a write for each verdict.
+    index("events_decided")
+      .on(table.roomId, table.seq)
+      .where(sql`verdict IS NOT NULL AND verdict NOT IN ('own_event', 'membership', 'state')`),
   ],
 );
 
@@ -154,6 +158,8 @@ export const rooms = sqliteTable(
     state: text("state").notNull(),
     /** The same as in the state, to be found by. */
     replacement: text("replacement"),
+    /** The room this one replaced, where both of them say so. */
+    predecessor: text("predecessor"),
   },
   (table) => [index("rooms_replaced").on(table.replacement).where(sql`replacement IS NOT NULL`)],
 );
@@ -162,7 +168,7 @@ export const rooms = sqliteTable(
 export const settings = sqliteTable("settings", {
   name: text("name").primaryKey(),
   value: text("value").notNull(),
-  /** A room's layer by which agents may want to hear what they are not addressed by. */
+  /** A room's layer by which its agents may want to hear what they are not addressed by; not for what it says of single ones. */
   attentive: integer("attentive").notNull().default(0),
 });
 
@@ -218,6 +224,8 @@ export const pairings = sqliteTable(
     userId: text("user_id").notNull(),
     code: text("code").notNull(),
     atMs: integer("at_ms").notNull(),
+    /** They were let in by it: kept for a minute, so that whoever asks again is told the same. */
+    approvedAtMs: integer("approved_at_ms"),
   },
   (table) => [
     primaryKey({ columns: [table.agent, table.userId] }),
@@ -232,10 +240,16 @@ export const grants = sqliteTable(
   (table) => [primaryKey({ columns: [table.userId, table.agent] })],
 );
 
-/** Codes that let in the first who says them. */
+/** Codes that let in the first who says them. Once used they are kept for a minute, with who it was. */
 export const inviteCodes = sqliteTable(
   "invite_codes",
-  { agent: text("agent").notNull(), code: text("code").notNull(), atMs: integer("at_ms").notNull() },
+  {
+    agent: text("agent").notNull(),
+    code: text("code").notNull(),
+    atMs: integer("at_ms").notNull(),
+    userId: text("user_id"),
+    usedAtMs: integer("used_at_ms"),
+  },
   (table) => [primaryKey({ columns: [table.agent, table.code] })],
 );
 

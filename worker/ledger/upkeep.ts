@@ -2,7 +2,7 @@
 import { RoomId } from "#core/protocol/ids.ts";
 import type { Figures, Ledger } from "#ports";
 import { type Database, type Sql, sql } from "./database.ts";
-import { INVITE_CODE_MS, PAIRING_MS } from "./policy/pairing.ts";
+import { INVITE_CODE_MS, isVoid, PAIRING_MS } from "./policy/pairing.ts";
 
 /** Rows of a kind that one step of forgetting looks at. */
 const PRUNED_MAX = 500;
@@ -146,8 +146,8 @@ const policyRows = (nowMs: number): Sql[] => [
     DELETE FROM pairs
     WHERE rowid IN (SELECT rowid FROM pairs WHERE since_ms < ${nowMs - PAIR_MS} ORDER BY since_ms LIMIT ${PRUNED_MAX})
     RETURNING agent`,
-  sql`DELETE FROM pairings WHERE at_ms <= ${nowMs - PAIRING_MS} RETURNING code`,
-  sql`DELETE FROM invite_codes WHERE at_ms <= ${nowMs - INVITE_CODE_MS} RETURNING code`,
+  sql`DELETE FROM pairings WHERE ${isVoid(nowMs, PAIRING_MS, sql`approved_at_ms`)} RETURNING code`,
+  sql`DELETE FROM invite_codes WHERE ${isVoid(nowMs, INVITE_CODE_MS, sql`used_at_ms`)} RETURNING code`,
 ];
 
 /** Of decided events the content goes first; their ids stay, so that none of them is taken for new. */

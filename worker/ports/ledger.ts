@@ -233,7 +233,7 @@ export interface Ledger {
   // room lane
   nextEvents(lease: Lease, limit: number): Promise<WaitingEvent[]>;
   room(roomId: RoomId): Promise<RoomLook>;
-  /** Of a room with more agents than a look shows: those that are named by user id or by (lower-case) name, and those that listen to everything, 20 at most beside the named. */
+  /** Of a room with more agents than a look shows: those that are named by user id or by (lower-case) name, and those that listen to everything or that the room's layer names, 20 at most of each. */
   presentIn(roomId: RoomId, named: readonly UserId[], name: string | undefined): Promise<Present[]>;
   sender(roomId: RoomId, asked: SenderAsked): Promise<SenderLook>;
   /** Whether an agent said exactly this in the room since then (milliseconds since the epoch). */
@@ -242,7 +242,7 @@ export interface Ledger {
   pairs(roomId: RoomId, sender: UserId): Promise<Map<AgentId, PairCount>>;
   /** Whether anybody but us and this one is joined or invited, as far as is known. */
   hasPeople(roomId: RoomId, apart: string | undefined): Promise<boolean>;
-  /** All agents that are joined, also retired ones, in pages: after this user id. */
+  /** Our users that are joined, the bot and retired agents' included, in pages: after this user id. */
   ghostsIn(roomId: RoomId, after: string, limit: number): Promise<UserId[]>;
   /** Whether this user is in a room that the other one has replaced; then which. */
   replacedBy(roomId: RoomId, userId: UserId): Promise<RoomId | undefined>;
@@ -256,13 +256,12 @@ export interface Ledger {
   succeed(from: RoomId, to: RoomId): Promise<void>;
   /** The whole membership of a room as just read from the homeserver; who was invited directly stays so. */
   setMembers(roomId: RoomId, members: readonly Membership[]): Promise<void>;
-  /**
-   * Sessions of the agents with a turn in the room or thread that is not answered yet; outside of threads also those whose
-   * answer begins a thread.
-   */
+  /** Sessions of these agents with an unanswered turn in the room or thread; outside of threads also where it begins one. */
   openSessions(roomId: RoomId, threadRoot: EventId | undefined, agents: readonly AgentId[]): Promise<SessionKey[]>;
-  /** Sessions with an unanswered turn that was asked by this event, or that shows itself in it. */
-  openSessionsAt(eventId: EventId): Promise<SessionKey[]>;
+  /** Sessions of these agents with an unanswered turn in the room that was asked by this event, or that shows itself in it. */
+  openSessionsAt(eventId: EventId, roomId: RoomId, agents: readonly AgentId[]): Promise<SessionKey[]>;
+  /** Sessions of the room with an unanswered turn, whatever the thread or the agent. */
+  openSessionsIn(roomId: RoomId): Promise<SessionKey[]>;
   /** How many turns of a session are open, and the oldest of them. */
   waitingIn(session: SessionKey): Promise<{ count: number; oldest?: TurnId }>;
 
@@ -316,11 +315,11 @@ export interface Ledger {
   /** Whether the session had a turn before this one. */
   isFirst(turn: Pick<Turn, "session" | "seq">): Promise<boolean>;
   /**
-   * Messages of the room (outside of threads) or of the thread after the session's last prompt and before this turn's,
-   * the latest of them, oldest first; none of our own users'. Without an earlier prompt: before this turn's.
+   * The latest messages of the room (outside of threads) or of the thread between the session's last prompt, if any, and this
+   * turn's, oldest first: none of our own users', none that asked this agent, no commands, echoes, or of the ignored.
    */
   chatter(
-    turn: Pick<Turn, "session" | "seq" | "roomId" | "threadRoot" | "prompt">,
+    turn: Pick<Turn, "session" | "seq" | "agent" | "roomId" | "threadRoot" | "prompt">,
     limit: number,
   ): Promise<RoomEvent[]>;
 
@@ -340,19 +339,20 @@ export interface Ledger {
   defaults(): Promise<Settings>;
   /** Rooms that aliases meant when they were looked up last. */
   aliases(): Promise<{ alias: string; roomId?: RoomId; atMs: number }[]>;
+  /** Of an alias that means no room any more the last one is kept: what was written for it must not vanish with it. */
   setAlias(alias: string, roomId: RoomId | undefined, nowMs: number): Promise<void>;
 
   // who was let in
   /** The code somebody has, or the new one; undefined when as many as may ask already. Codes that are an hour old are void. */
   offerPairing(pairing: Pairing): Promise<string | undefined>;
   pairings(nowMs: number): Promise<Pairing[]>;
-  /** Lets in whoever was given this code, undefined when it is void; only for this agent if one is named. */
+  /** Lets in whoever was given this code, undefined when it is void; only for this agent if one is named. The same for a minute. */
   approve(code: string, nowMs: number, agent?: AgentId): Promise<Pairing | undefined>;
   allow(agent: AgentId, userId: UserId, nowMs: number): Promise<void>;
   /** Takes back what `allow`, `approve` or a code gave, or voids a code; false when there was nothing. */
   deny(agent: AgentId, userOrCode: string): Promise<boolean>;
   grants(): Promise<{ agent: AgentId; userId: UserId; atMs: number }[]>;
-  /** A code that lets in the first who says it within a week. */
+  /** A code that lets in the first who says it within a week, and says so to them again for a minute. */
   addInviteCode(agent: AgentId, code: string, nowMs: number): Promise<void>;
   useInviteCode(agent: AgentId, code: string, userId: UserId, nowMs: number): Promise<boolean>;
 

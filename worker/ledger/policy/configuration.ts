@@ -131,7 +131,7 @@ function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql)
 function roomLayers({ all }: Database): Pick<Configurations, "roomLayer" | "setRoomLayer" | "aliases" | "setAlias"> {
   return {
     async roomLayer(name) {
-      const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name)} AS value`);
+      const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name, "value")} AS value`);
       return row?.value ? RoomLayer.parse(JSON.parse(row.value)) : {};
     },
 
@@ -151,16 +151,18 @@ function roomLayers({ all }: Database): Pick<Configurations, "roomLayer" | "setR
       }));
     },
 
+    // An alias that is gone may have stood for a layer that forbids something: it holds where it held.
     async setAlias(alias, roomId, nowMs) {
       await all(sql`
         INSERT INTO aliases (alias, room_id, at_ms) VALUES (${alias}, ${roomId ?? null}, ${nowMs})
-        ON CONFLICT (alias) DO UPDATE SET room_id = excluded.room_id, at_ms = excluded.at_ms`);
+        ON CONFLICT (alias) DO UPDATE
+          SET room_id = coalesce(excluded.room_id, aliases.room_id), at_ms = excluded.at_ms`);
     },
   };
 }
 
-/** With whether by this layer some agent may want to hear what it is not addressed by. */
-function layerRow(name: string, layer: RoomLayer): [name: string, value: string, attentive: number] {
-  const layers = [layer, ...Object.values(layer.agents ?? {})];
-  return [name, JSON.stringify(layer), layers.some((one) => isAttentive(one)) ? 1 : 0];
-}
+/** With whether by this layer all agents may want to hear what they are not addressed by. */
+const layerRow = (name: string, layer: RoomLayer): [name: string, value: string, attentive: number] => [
+  ...([name, JSON.stringify(layer)] as const),
+  isAttentive(layer) ? 1 : 0,
+];

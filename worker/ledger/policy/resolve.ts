@@ -31,17 +31,27 @@ export interface Written {
   byAlias: string;
 }
 
-/** The layer of a room: its own, or else that of the first of the rooms it has replaced. */
-export const ownLayer = (roomId: string): Sql => sql`
-  coalesce(
-    (SELECT value FROM settings WHERE name = ${`room:${roomId}`}),
-    (SELECT value FROM settings WHERE name = 'room:' || (SELECT origin FROM rooms WHERE room_id = ${roomId})))`;
+/** Rooms that replaced each other, seen from the last one; two that claim to have replaced each other end there too. */
+const REPLACED_MAX = 50;
+
+/**
+ * Of the layer of a room its `name` or its `value`: its own, or else that of the nearest of the rooms it has replaced. Of
+ * what was stored before the rooms between were, only the first one is known.
+ */
+export const ownLayer = (roomId: string, column: "name" | "value"): Sql => sql`(
+  WITH RECURSIVE line (id, step) AS (
+    SELECT ${roomId}, 0
+    UNION ALL
+    SELECT coalesce(rooms.predecessor, rooms.origin), step + 1 FROM line CROSS JOIN rooms
+    WHERE rooms.room_id = line.id AND coalesce(rooms.predecessor, rooms.origin) <> line.id AND step < ${REPLACED_MAX})
+  SELECT ${column === "name" ? sql`settings.name` : sql`settings.value`} FROM line CROSS JOIN settings
+  WHERE settings.name = 'room:' || line.id ORDER BY step LIMIT 1)`;
 
 /** The columns of `Written`; in no room those of the defaults. */
 export const written = (roomId: RoomId | ""): Sql => sql`
   (SELECT value FROM settings WHERE name = 'defaults') AS defaults,
   (SELECT value FROM settings WHERE name = 'groups') AS groupLists,
-  ${ownLayer(roomId)} AS own,
+  ${ownLayer(roomId, "value")} AS own,
   (SELECT json_group_array(value) FROM (
     SELECT settings.value FROM aliases JOIN settings ON settings.name = 'room:' || aliases.alias
     WHERE aliases.room_id = ${roomId} ORDER BY aliases.alias)) AS byAlias`;
@@ -117,5 +127,6 @@ function agentAt({ defaults, groups, rooms }: Layers, id: AgentId, spec: AgentSp
   const keys = isFamily(spec.id) ? [spec.id, id] : [id];
   const inRooms = keys.flatMap((key) => rooms.map(({ agents }) => agents?.[key]));
   const resolved: Resolved = resolve([defaults, spec, ...rooms, ...inRooms], groups);
-  return { id, name, backend, ...resolved, ...(avatar ? { avatar } : {}) };
+  const { admins, commands } = resolve([defaults, spec], groups).settings;
+  return { id, name, backend, ...resolved, everywhere: { admins, commands }, ...(avatar ? { avatar } : {}) };
 }

@@ -8,6 +8,10 @@ import { ghostSql } from "./ghosts.ts";
 const BEFORE_MAX = 2_000;
 const AROUND_MAX = 500;
 
+/** What nobody said to be heard, or nobody should hear, whatever else it was. */
+const IS_HEARD = sql`
+  verdict NOT IN ('soft_failed', 'echo', 'ignored_sender', 'pair') AND verdict NOT GLOB 'command_*'`;
+
 const PLACE = sql`coalesce(events.after_seq + 0.5, events.seq)`;
 
 export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "isFirst" | "chatter"> {
@@ -23,7 +27,7 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
       return rows.length === 0;
     },
 
-    async chatter({ session, seq, roomId, threadRoot, prompt }, limit) {
+    async chatter({ session, seq, agent, roomId, threadRoot, prompt }, limit) {
       const relation = sql`event ->> '$.content."m.relates_to".rel_type'`;
       // A thread that begins at the question has nothing before it: the question stands in the room.
       const isThere =
@@ -44,7 +48,8 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
         SELECT event FROM span CROSS JOIN events
         WHERE (events.seq > span.low AND events.seq < span.place
             OR events.seq > span.seq - ${AROUND_MAX} AND events.seq < span.seq + ${AROUND_MAX})
-          AND room_id = ${roomId} AND verdict IS NOT NULL
+          AND room_id = ${roomId} AND verdict IS NOT NULL AND ${IS_HEARD}
+          AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.event_id = events.event_id AND turns.agent = ${agent})
           AND (${PLACE}, events.seq) > (span.pastPlace, span.pastSeq) AND (${PLACE}, events.seq) < (span.place, span.seq)
           AND CASE WHEN json_valid(event) THEN
             event ->> '$.type' = 'm.room.message' AND json_type(event, '$.content.body') = 'text'

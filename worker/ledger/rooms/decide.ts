@@ -1,6 +1,6 @@
 /** Verdicts, onto the events' rows: one with everything it brings, or many that bring nothing. */
 import type { RoomState } from "#core/policy/power.ts";
-import { type EventId, isOurs, type Namespace } from "#core/protocol/ids.ts";
+import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
 import type { WaitingEvent } from "#core/turn.ts";
 import type { Decision, Lease, Ledger } from "#ports";
 import { jsonLists } from "../bulk.ts";
@@ -58,7 +58,7 @@ function consequences(namespace: Namespace, lease: Lease, waiting: WaitingEvent,
     ...newPairs(waiting, decision, guard),
     ...newThread(waiting, decision, guard),
     ...insertFrozen(decision.notices, guard),
-    ...(redacted ? takenBack(redacted, guard) : []),
+    ...(redacted ? takenBack(redacted, waiting.event.room_id, guard) : []),
     ...(confirmed
       ? [
           sql`
@@ -88,13 +88,20 @@ function newTurns({ turns }: Decision, guard: Sql): Sql[] {
   );
 }
 
-/** What was taken back is asked of nobody, and nobody is told of it any more: not as history, not as context. */
-const takenBack = (eventId: EventId, guard: Sql): Sql[] => [
+/**
+ * What was taken back is asked of nobody, and nobody is told of it any more: not as history, not as context. Nothing of
+ * another room is: who may take back something there was not asked.
+ */
+const takenBack = (eventId: EventId, roomId: RoomId, guard: Sql): Sql[] => [
   sql`
     UPDATE turns SET state = 'delivered', ending = 'redacted'
-    WHERE event_id = ${eventId} AND state = 'queued' AND ${guard}`,
-  sql`UPDATE turns SET prompt = ${REDACTED} WHERE event_id = ${eventId} AND state = 'delivered' AND ${guard}`,
-  sql`UPDATE events SET event = '' WHERE event_id = ${eventId} AND verdict IS NOT NULL AND ${guard}`,
+    WHERE event_id = ${eventId} AND room_id = ${roomId} AND state = 'queued' AND ${guard}`,
+  sql`
+    UPDATE turns SET prompt = ${REDACTED}
+    WHERE event_id = ${eventId} AND room_id = ${roomId} AND state = 'delivered' AND ${guard}`,
+  sql`
+    UPDATE events SET event = ''
+    WHERE event_id = ${eventId} AND room_id = ${roomId} AND verdict IS NOT NULL AND ${guard}`,
 ];
 const REDACTED = "(redacted)";
 

@@ -3,7 +3,7 @@ import { NO_STATE, RoomState } from "#core/policy/power.ts";
 import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger, Present } from "#ports";
 import { type Database, type Sql, sql } from "../database.ts";
-import { type Policy, type PolicyOf, remembered, type Written, written } from "../policy/resolve.ts";
+import { ownLayer, type Policy, type PolicyOf, remembered, type Written, written } from "../policy/resolve.ts";
 import { type GhostSql, ghostSql } from "./ghosts.ts";
 
 /** More joined members than this make no difference to the gate. */
@@ -55,6 +55,7 @@ export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Le
       };
     },
 
+    // D1 joins no more than five SELECTs by UNION; those within each other count apart.
     async presentIn(roomId, named, name) {
       const rows = await all<AgentRow | PlaceRow>(sql`
         SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${written(roomId)}
@@ -62,8 +63,9 @@ export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Le
         SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL
         FROM (
           SELECT value AS user_id FROM json_each(${JSON.stringify(named)})
-          ${name === undefined ? sql`` : sql`UNION ${called(ghosts, roomId, name)}`}
+          ${name === undefined ? sql`` : sql`UNION SELECT user_id FROM (${called(ghosts, roomId, name)})`}
           UNION ${listening(ghosts, roomId)}
+          UNION SELECT user_id FROM (${namedInLayers(ghosts, roomId)})
         ) AS joined
         WHERE ${isJoined(roomId)} AND ${ghosts.isGhost} AND ${ghosts.isAgent}
         ORDER BY userId`);
@@ -123,7 +125,7 @@ const called = (ghosts: GhostSql, roomId: RoomId, name: string): Sql => {
     SELECT user_id FROM (${membersOfFamilies(ghosts, roomId, sql`name_key = ${name}`)} LIMIT ${PRESENT_MAX})`;
 };
 
-/** Joined agents that may want to hear what they are not addressed by; all of them where the room's layer says so. */
+/** Joined agents that may want to hear what they are not addressed by; the first of all where the room's layer says so. */
 const listening = (ghosts: GhostSql, roomId: RoomId): Sql => sql`
   SELECT user_id FROM (
     SELECT members.user_id FROM agents CROSS JOIN members
@@ -146,13 +148,30 @@ const membersOfFamilies = ({ first, last, id }: GhostSql, roomId: RoomId, is: Sq
       AND ${id} GLOB agents.id`;
 };
 
-const isListenedIn = (roomId: RoomId): Sql => sql`
-  EXISTS (
-    SELECT 1 FROM settings
-    WHERE attentive = 1 AND name IN (
-      SELECT ${`room:${roomId}`}
-      UNION ALL SELECT 'room:' || origin FROM rooms WHERE room_id = ${roomId}
-      UNION ALL SELECT 'room:' || alias FROM aliases WHERE room_id = ${roomId}))`;
+const isListenedIn = (roomId: RoomId): Sql => sql`EXISTS (SELECT 1 FROM (${layersOf(roomId)}) WHERE attentive = 1)`;
+
+/** What was written for a room, or for an alias that means it. */
+const layersOf = (roomId: RoomId): Sql => sql`
+  SELECT value, attentive FROM settings
+  WHERE name IN (
+    SELECT ${ownLayer(roomId, "name")}
+    UNION ALL SELECT 'room:' || alias FROM aliases WHERE room_id = ${roomId})`;
+
+/** Joined agents of which the room's layers say something, first those that may hear by it; and families that may. */
+const namedInLayers = (ghosts: GhostSql, roomId: RoomId): Sql => {
+  const named = sql`(${layersOf(roomId)}) AS layer CROSS JOIN json_each(layer.value, '$.agents') AS one`;
+  const hears = sql`(
+    one.value ->> '$.mention' IS 0 OR one.value ->> '$.atRoom' IS 1
+    OR coalesce(json_array_length(one.value, '$.patterns'), 0) > 0)`;
+  const families = membersOfFamilies(ghosts, roomId, sql`agents.id IN (SELECT one.key FROM ${named} WHERE ${hears})`);
+  return sql`
+    SELECT user_id FROM (
+      SELECT members.user_id FROM ${named} CROSS JOIN members
+      WHERE members.room_id = ${roomId} AND members.user_id = ${ghosts.userId(sql`one.key`)}
+        AND members.membership = 'join' AND ${ghosts.isGhost} AND ${ghosts.isAgent}
+      GROUP BY members.user_id ORDER BY max(${hears}) DESC, members.user_id LIMIT ${PRESENT_MAX})
+    UNION SELECT user_id FROM (${families} LIMIT ${PRESENT_MAX})`;
+};
 
 function placeIn<Row extends PlaceRow>(rows: readonly (AgentRow | Row)[]): Row {
   const row = rows.find((one): one is Row => one.userId === null);

@@ -1,5 +1,5 @@
 /** Who is where, what a room is like, and which room replaced which. */
-import { agentOfGhost, isOurs, RoomId, UserId } from "#core/protocol/ids.ts";
+import { botUserId, isOurs, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger, Membership } from "#ports";
 import { jsonLists } from "../bulk.ts";
 import { type Database, type Sql, sql } from "../database.ts";
@@ -49,14 +49,15 @@ export function members(database: Database): Members {
     },
 
     async ghostsIn(roomId, after, limit) {
-      const rows = await all<{ userId: string }>(sql`
+      const { first, last, isOurs: ours } = ghosts;
+      const here = sql`
         SELECT user_id AS userId FROM members
-        WHERE room_id = ${roomId} AND membership = 'join' AND ${ghosts.isGhost} AND user_id > ${after}
-        ORDER BY user_id LIMIT ${limit}`);
-      return rows.flatMap(({ userId }) => {
-        const ghost = UserId.parse(userId);
-        return agentOfGhost(namespace, ghost) ? [ghost] : [];
-      });
+        WHERE room_id = ${roomId} AND membership = 'join' AND user_id > ${after}`;
+      const rows = await all<{ userId: string }>(sql`
+        ${here} AND user_id = ${botUserId(namespace)}
+        UNION ${here} AND user_id >= ${first} AND user_id < ${first + last} AND ${ours(sql`user_id`)}
+        ORDER BY userId LIMIT ${limit}`);
+      return rows.map(({ userId }) => UserId.parse(userId));
     },
   };
 }
@@ -103,8 +104,8 @@ function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "s
           SELECT ${to}, user_id FROM directs WHERE room_id = ${from} AND ${isNews}
           ON CONFLICT DO NOTHING`,
         sql`
-          INSERT INTO rooms (room_id, origin, state) SELECT ${to}, ${origin}, '{}' WHERE ${isNews}
-          ON CONFLICT (room_id) DO UPDATE SET origin = excluded.origin`,
+          INSERT INTO rooms (room_id, origin, predecessor, state) SELECT ${to}, ${origin}, ${from}, '{}' WHERE true
+          ON CONFLICT (room_id) DO UPDATE SET origin = excluded.origin, predecessor = excluded.predecessor`,
       ]);
     },
   };

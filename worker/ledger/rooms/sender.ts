@@ -58,13 +58,13 @@ export function senders({ all }: Database): Pick<Ledger, "sender" | "wasSaid" | 
 const idsIn = (list: string): AgentId[] => (JSON.parse(list) as string[]).map((id) => AgentId.parse(id));
 
 function lookOf({ paired, replied, asked, threadAgent, holder, shared, atMs, marked }: Row): SenderLook {
-  const thread =
-    threadAgent !== null && holder !== null
-      ? { agent: AgentId.parse(threadAgent), holder: UserId.parse(holder), shared: shared === 1, atMs: atMs ?? 0 }
-      : undefined;
+  const held = {
+    ...(threadAgent === null ? {} : { agent: AgentId.parse(threadAgent) }),
+    ...(holder === null ? {} : { holder: UserId.parse(holder) }),
+  };
   return {
     ...{ paired: idsIn(paired), askedAgents: idsIn(asked), bearsOurMark: marked === 1 },
     ...(replied === null ? {} : { repliedAgent: AgentId.parse(replied) }),
-    ...(thread ? { thread } : {}),
+    ...(atMs === null ? {} : { thread: { ...held, shared: shared === 1, atMs } }),
   };
 }

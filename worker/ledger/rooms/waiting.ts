@@ -6,11 +6,18 @@ import { type Database, held, nameOf, type Sql, sql } from "../database.ts";
 
 type Waiting = Pick<
   Ledger,
-  "nextEvents" | "openSessions" | "openSessionsAt" | "waitingIn" | "verdicts" | "verdictOf" | "verdictsIn"
+  | "nextEvents"
+  | "openSessions"
+  | "openSessionsAt"
+  | "openSessionsIn"
+  | "waitingIn"
+  | "verdicts"
+  | "verdictOf"
+  | "verdictsIn"
 >;
 
-/** Events of all rooms among which the verdicts of one are looked for. */
-const LATEST_EVENTS = 20_000;
+/** Events of a room among which those that people said are looked for. */
+const LATEST_EVENTS = 2_000;
 
 export function waiting(database: Database): Waiting {
   const { all } = database;
@@ -28,7 +35,9 @@ export function waiting(database: Database): Waiting {
   };
 }
 
-function openTurns({ all }: Database): Pick<Waiting, "openSessions" | "openSessionsAt" | "waitingIn"> {
+function openTurns({
+  all,
+}: Database): Pick<Waiting, "openSessions" | "openSessionsAt" | "openSessionsIn" | "waitingIn"> {
   return {
     async openSessions(roomId, threadRoot, agents) {
       const where =
@@ -42,12 +51,22 @@ function openTurns({ all }: Database): Pick<Waiting, "openSessions" | "openSessi
       return rows.map((row) => row.session);
     },
 
-    async openSessionsAt(eventId) {
+    async openSessionsAt(eventId, roomId, agents) {
+      const isConcerned = sql`
+        turns.state IN ('queued', 'running') AND turns.room_id = ${roomId}
+        AND turns.agent IN (SELECT value FROM json_each(${JSON.stringify(agents)}))`;
       const rows = await all<{ session: string }>(sql`
-        SELECT session FROM turns WHERE event_id = ${eventId} AND state IN ('queued', 'running')
+        SELECT session FROM turns WHERE event_id = ${eventId} AND ${isConcerned}
         UNION
         SELECT turns.session FROM outbox JOIN turns ON turns.id = outbox.turn_id
-        WHERE outbox.event_id = ${eventId} AND turns.state IN ('queued', 'running')`);
+        WHERE outbox.event_id = ${eventId} AND ${isConcerned}`);
+      return rows.map((row) => row.session);
+    },
+
+    async openSessionsIn(roomId) {
+      const rows = await all<{ session: string }>(sql`
+        SELECT DISTINCT session FROM turns
+        WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId}`);
       return rows.map((row) => row.session);
     },
 
@@ -89,10 +108,13 @@ function reasons({ all }: Database): Pick<Waiting, "verdicts" | "verdictOf" | "v
     },
 
     async verdictsIn(roomId, limit) {
+      // Word for word the condition of their index.
+      const inRoom = sql`
+        room_id = ${roomId} AND verdict IS NOT NULL AND verdict NOT IN ('own_event', 'membership', 'state')`;
       const rows = await all<DecidedRow>(sql`
         SELECT ${DECIDED} FROM events
-        WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) - ${LATEST_EVENTS}
-          AND room_id = ${roomId} AND verdict IS NOT NULL AND verdict <> 'own_event' AND ${SAID}
+        WHERE ${inRoom} AND ${SAID} AND seq > coalesce(
+          (SELECT seq FROM events WHERE ${inRoom} ORDER BY seq DESC LIMIT 1 OFFSET ${LATEST_EVENTS}), 0)
         ORDER BY seq DESC LIMIT ${limit}`);
       return rows.map(decidedOf);
     },
