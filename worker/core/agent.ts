@@ -1,6 +1,6 @@
 /** Agents are data: what an operator writes, what the ledger keeps. Both hosts take the same form through `PUT /admin/agents`. */
 import * as z from "zod/v4";
-import { Layer, type Resolved } from "./policy/settings.ts";
+import { Layer, type Resolved, type Settings } from "./policy/settings.ts";
 import { type AgentId, AgentKey } from "./protocol/ids.ts";
 
 /** A base64 string of this many characters still fits a D1 row, whose strings end at 2 MB. */
@@ -37,6 +37,8 @@ export interface Agent extends Resolved {
   name: string;
   avatar?: z.infer<typeof Avatar>;
   backend: BackendSpec;
+  /** What holds for it wherever it is: no room has added to it. */
+  everywhere: Pick<Settings, "admins" | "commands">;
 }
 
 /** The body of `PUT /admin/agents`: all agents there are. Who is missing from the list is retired. */

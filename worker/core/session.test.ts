@@ -13,6 +13,7 @@ interface Said {
   event?: string;
   thread?: string;
   direct?: boolean;
+  opened?: boolean;
   epoch?: number;
 }
 interface Set {
@@ -29,6 +30,7 @@ const where = (said: Said, set: Set): Where => ({
   eventId: EventId.parse(said.event ?? "$event"),
   thread: said.thread === undefined ? undefined : EventId.parse(said.thread),
   direct: said.direct ?? false,
+  opened: said.opened ?? false,
   settings: { scope: "thread", dmScope: "thread", threads: "inbound", dmThreads: "inbound", ...set },
 });
 const scopeOf = (said: Said, set: Set): string =>
@@ -321,4 +323,10 @@ describe("a key", () => {
     const key = sessionKey(AgentId.parse("echo"), "digest");
     expect(key).not.toMatch(/[!@$:]/);
   });
+});
+
+test("a direct chat somebody else has come to begins anew: they hear nothing of before", () => {
+  expect(relation({ direct: true }, { opened: true }, {})).toBe("two");
+  expect(relation({ direct: true }, { opened: true, sender: "@bob:hs.test" }, {})).toBe("two");
+  expect(relation({ opened: true }, { opened: true, sender: "@bob:hs.test" }, {})).toBe("one");
 });

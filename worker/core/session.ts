@@ -19,6 +19,8 @@ export interface Where {
   /** The thread the message was said in. */
   thread?: EventId | undefined;
   direct: boolean;
+  /** It was a direct chat until somebody else came. */
+  opened: boolean;
   settings: Pick<Settings, "scope" | "dmScope" | "threads" | "dmThreads">;
 }
 
@@ -34,11 +36,11 @@ export function answerThread({ thread, eventId, direct, settings }: Where): Even
  * Each part has its place, so that no id of one kind can be taken for another kind's.
  */
 export function sessionScope(where: Where): string[] {
-  const { agent, origin, sender, direct, settings } = where;
+  const { agent, origin, sender, direct, opened, settings } = where;
   const scope = direct ? settings.dmScope : settings.scope;
   const thread = scope === "thread" || scope === "thread+user" ? (answerThread(where) ?? "") : "";
   const user = scope === "user" || scope === "thread+user" ? [sender] : [];
-  return ["session", agent, origin, thread, ...user];
+  return [opened ? "opened" : "session", agent, origin, thread, ...user];
 }
 
 /** The same after `!new`: another session, told apart by when it began. 0 is before the first time. */

@@ -10,6 +10,7 @@ export const markOf = (turn: Turn, part: number, kind: ContentMark["kind"], part
   part,
   hop: turn.hop,
   kind,
+  ...(turn.threadRoot ? { thread: turn.threadRoot } : {}),
   ...(parts === undefined ? {} : { parts }),
 });
 

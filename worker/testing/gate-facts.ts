@@ -24,7 +24,9 @@ export interface ConcernedOver {
 }
 
 export function agentWith(id: string, layer: Layer = {}, name = NAMES[id] ?? id, groups: Groups = {}): Agent {
-  return { id: AgentId.parse(id), name, backend: { use: "echo" }, ...resolve([layer], groups) };
+  const resolved = resolve([layer], groups);
+  const { admins, commands } = resolved.settings;
+  return { id: AgentId.parse(id), name, backend: { use: "echo" }, ...resolved, everywhere: { admins, commands } };
 }
 
 /** An agent that is joined, with what is set for it and what holds for it here. */
@@ -53,7 +55,7 @@ export function facts(over: FactsOver = {}): Facts {
     room: {
       id: RoomId.parse("!room"),
       state: NO_STATE,
-      aliases: [],
+      names: [room?.id ?? "!room"],
       muted: false,
       joinedCount: 3,
       crowded: false,

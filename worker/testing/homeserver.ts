@@ -33,6 +33,10 @@ export interface FakeHomeserver {
   state: Map<string, JsonObject>;
   /** Room ids, by alias. */
   aliases: Map<string, string>;
+  /** Rooms none of us is in any more, for whoever asks who is. */
+  refusedReads: Set<string>;
+  /** Answered to every join, where it is set. */
+  refusedJoins?: number;
   /** Whole events, by id. */
   events: Map<string, JsonObject>;
 }
@@ -49,7 +53,7 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     devices: new Set(),
     members: new Map(),
     history: new Map(),
-    ...{ state: new Map(), aliases: new Map(), events: new Map() },
+    ...{ state: new Map(), aliases: new Map(), events: new Map(), refusedReads: new Set() },
     fetch: async (input, init) => {
       const request = new Request(input, init);
       const url = new URL(request.url);
@@ -97,20 +101,28 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
   const members = () => Object.fromEntries((server.members.get(roomId) ?? []).map((id) => [id, {}]));
   const answers: Array<[RegExp, () => Response]> = [
     [/\/send\//, () => (method === "PUT" ? send(server, request) : json(405, {}))],
-    [/\/joined_members$/, () => json(200, { joined: members() })],
+    [/\/joined_members$/, () => (server.refusedReads.has(roomId) ? NOT_IN_ROOM() : json(200, { joined: members() }))],
     [/\/messages$/, () => json(200, { chunk: server.history.get(roomId) ?? [] })],
     [/\/whoami$/, () => json(200, { user_id: userId, device_id: deviceId })],
     [/\/state\/[^/]+(?:\/[^/]*)?$/, () => stateOf(server, request, roomId)],
     [/\/directory\/room\//, () => orMissing(server.aliases.get(last(path)), (room_id) => ({ room_id, servers: [] }))],
     [/\/event\/[^/]+$/, () => orMissing(server.events.get(last(path)), (event) => event)],
     [/\/leave$/, () => json(200, {})],
-    [/\/join$|\/join\//, () => json(200, { room_id: roomId || last(path) })],
+    [
+      /\/join$|\/join\//,
+      () =>
+        server.refusedJoins
+          ? json(server.refusedJoins, { errcode: "M_UNKNOWN", error: "Failed to make_join" })
+          : json(200, { room_id: roomId || last(path) }),
+    ],
     [/\/typing\/|\/profile\//, () => json(200, {})],
     [/\/upload$/, () => json(200, { content_uri: "mxc://hs.test/avatar" })],
   ];
   const found = answers.find(([pattern]) => pattern.test(path));
   return found ? found[1]() : json(404, { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" });
 }
+
+const NOT_IN_ROOM = () => json(403, { errcode: "M_FORBIDDEN", error: "Appservice not in room" });
 
 const last = (path: string): string => decodeURIComponent(path.split("/").at(-1) ?? "");
 

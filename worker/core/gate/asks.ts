@@ -1,7 +1,7 @@
 /** What has to be looked up before the gate can decide; so that nobody else looks at an event's type. */
 import * as z from "zod/v4";
 import { addressedIn, openingOf } from "../message/mention.ts";
-import { readContent, relationsOf } from "../message/text.ts";
+import { markIn, readContent, relationsOf } from "../message/text.ts";
 import { type RoomState, stateIn } from "../policy/power.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { EventId, UserId } from "../protocol/ids.ts";
@@ -83,7 +83,7 @@ function asksOfMember(event: RoomEvent): Partial<Asks> {
 
 /** What a message means for the thread it is said in, or begins; undefined when nothing. */
 export type ThreadNews =
-  | { root: EventId; hold: Pick<ThreadHold, "agent" | "holder"> }
+  | { root: EventId; hold: Required<Pick<ThreadHold, "agent" | "holder">> }
   | { root: EventId; shared: true };
 
 /**
@@ -108,5 +108,8 @@ export function threadNews(
   return { root, hold: { agent: woken.agent, holder: event.sender } };
 }
 
-const isStranger = ({ sender }: RoomEvent, facts: Facts, { agent, holder, shared }: ThreadHold): boolean =>
-  !shared && sender !== holder && facts.sender.agent !== agent;
+/** A person, or an agent that answers; what we say about commands and the like is no voice in a thread. */
+function isStranger(event: RoomEvent, facts: Facts, { agent, holder, shared }: ThreadHold): boolean {
+  if (shared || facts.softFailed || event.sender === holder) return false;
+  return facts.sender.isOurs ? markIn(event)?.kind === "reply" && facts.sender.agent !== agent : true;
+}

@@ -8,7 +8,7 @@ import {
   structuredCommand,
 } from "../message/command.ts";
 import { withoutMention } from "../message/mention.ts";
-import { isListed } from "../policy/access.ts";
+import { isListed, type Person } from "../policy/access.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { Addressee } from "./addressees.ts";
 import type { Concerned, Facts, Ordered } from "./facts.ts";
@@ -50,30 +50,36 @@ export function gateCommand(
 ): Ordered | { kind: "ignore"; reason: IgnoreReason; about?: Concerned["agent"]["id"] } {
   const { present, room } = facts;
   const named = addressed.filter(isNamed).map(({ concerned }) => concerned);
-  const { about } = describeCommand(command.name);
-  // Among several agents one has to be named, save where all are meant.
-  const isForAll = about === "room" || command.name === "stop";
-  const concerned = named.length > 0 ? named : isForAll || (present.length === 1 && !room.crowded) ? present : [];
+  const concerned = concernedBy(command, named, facts);
   const asked = concerned.length > 0 ? concerned : present;
-  // A stop that comes late stops nothing that was asked after it.
-  const isLate = ({ agent }: Concerned) => facts.ageMs > agent.turns.eventAge * 1_000;
-  if (command.name !== "stop" && asked.length > 0 && asked.every(isLate))
-    return { kind: "ignore", reason: "command_too_old" };
+  if (isLate(command, asked, facts)) return { kind: "ignore", reason: "command_too_old" };
   const permitted = asked.filter((one) => isPermitted(event, facts, one, command));
   const [first] = permitted;
-  if (!first) {
-    const [refused] = asked;
+  const refused = asked.find((one) => !permitted.includes(one));
+  // What holds for the whole room all of them have to permit.
+  if (!first || (refused && WHOLE.has(command.name)))
     return { kind: "ignore", reason: "command_not_permitted", ...(refused ? { about: refused.agent.id } : {}) };
-  }
-  const byBot = named.length === 0 && about === "room" && room.botUserId !== undefined;
+  const isForAll = named.length === 0 && describeCommand(command.name).about === "room";
   return {
     kind: "command",
     command,
     agents: concerned.length > 0 ? permitted.map(({ agent }) => agent.id) : [],
-    speaker: byBot ? undefined : first.agent.id,
-    isAdmin: isListed(first.agent.settings.admins, personOf(event.sender, facts)),
+    speaker: isForAll && room.botUserId !== undefined ? undefined : first.agent.id,
+    isAdmin: isListed(first.agent.everywhere.admins, powerless(personOf(event.sender, facts))),
   };
 }
+
+const WHOLE = new Set<CommandName>(["mute", "unmute"]);
+
+/** Among several agents one has to be named, save where all are meant. */
+function concernedBy({ name }: Command, named: Concerned[], { present, room }: Facts): readonly Concerned[] {
+  if (named.length > 0) return named;
+  const isForAll = describeCommand(name).about === "room" || name === "stop";
+  return isForAll || (present.length === 1 && !room.crowded) ? present : [];
+}
+
+const isLate = ({ name }: Command, asked: readonly Concerned[], { ageMs }: Facts): boolean =>
+  !describeCommand(name).late && asked.length > 0 && asked.every(({ agent }) => ageMs > agent.turns.eventAge * 1_000);
 
 /** Whoever an agent does not listen to commands nothing, whatever power a room gives; a code is the way in. */
 function isPermitted(event: RoomEvent, facts: Facts, concerned: Concerned, { name }: Command): boolean {
@@ -83,9 +89,16 @@ function isPermitted(event: RoomEvent, facts: Facts, concerned: Concerned, { nam
     const isUnknown = refusal(event, facts, concerned) === "not_permitted";
     return name === "pair" && settings.dm === "pairing" && isUnknown && !facts.room.muted;
   }
-  const allowed = settings.commands[name] ?? describeCommand(name).allowed;
-  return isListed(allowed, personOf(event.sender, facts), circles);
+  const person = personOf(event.sender, facts);
+  const { allowed, everywhere } = describeCommand(name);
+  if (!everywhere) return isListed(settings.commands[name] ?? allowed, person, circles);
+  const { admins, commands } = concerned.agent.everywhere;
+  const somebody = powerless(person);
+  return isListed(commands[name] ?? allowed, somebody, { users: circles.users, admins: isListed(admins, somebody) });
 }
+
+/** Somebody as they are outside of the room: what power it gives them holds in it only. */
+const powerless = (person: Person): Person => ({ ...person, power: 0 });
 
 /** What somebody may say to an agent here. */
 export const permittedCommands = (event: RoomEvent, facts: Facts, concerned: Concerned): CommandName[] =>

@@ -20,8 +20,9 @@ export interface Concerned {
 
 /** A thread an agent was woken in, and who woke it. */
 export interface ThreadHold {
-  agent: AgentId;
-  holder: UserId;
+  /** Both undefined where it began with several. */
+  agent?: AgentId;
+  holder?: UserId;
   /** Somebody else has spoken in it since. */
   shared: boolean;
   /** When it was last spoken in by the two; our clock. */
@@ -32,8 +33,8 @@ export interface ThreadHold {
 export interface RoomAsGate {
   id: RoomId;
   state: RoomState;
-  /** Aliases of the configuration that mean this room. */
-  aliases: readonly string[];
+  /** What the configuration may call it: its id, those of rooms it has replaced, its aliases. */
+  names: readonly string[];
   /** What an operator says of it being a direct chat, if anything. */
   direct?: boolean;
   muted: boolean;
@@ -90,6 +91,8 @@ export interface Woken {
   /** What the agent is asked, without the mention it began with. */
   text: string;
   direct: boolean;
+  /** It was a direct chat, until somebody else came: what was said before is none of their business. */
+  opened: boolean;
   /** The pair guard counts it. */
   isCounted: boolean;
 }
@@ -110,7 +113,7 @@ export type Verdict =
   /** The invitation is turned down; whoever invited is told why. */
   | { kind: "decline"; agent: AgentId | undefined; reason: IgnoreReason }
   /** What this event asked for or shows. */
-  | { kind: "stop"; at: EventId }
+  | { kind: "stop"; at: EventId; agents: readonly AgentId[] }
   /** A prompt was taken back. */
   | { kind: "redact"; eventId: EventId }
   | Ordered
@@ -137,6 +140,10 @@ export interface Ordered {
   /** What stands below the command, asked after it. */
   then?: Wake;
 }
+
+/** It was a direct chat, until somebody else came. */
+export const isOpened = (concerned: Concerned, room: RoomAsGate): boolean =>
+  concerned.invitedDirectly && !isDirect(concerned, room);
 
 /** A direct chat: the agent was invited to one, and nobody else has come; or an operator says so. Never by counting. */
 export const isDirect = ({ invitedDirectly }: Concerned, { direct, joinedCount }: RoomAsGate): boolean =>

@@ -239,7 +239,7 @@ describe("the policy for rooms", () => {
     ],
     ["allowlist, a star, which is no room", { rooms: "allowlist", allowedRooms: ["!*"] }, "!room:hs.test", [], REFUSED],
   ])("%s", ([, layer, room, aliases, expected]) => {
-    expect(mentioned(alone(layer, { room: { id: RoomId.parse(room), aliases } }))).toBe(expected);
+    expect(mentioned(alone(layer, { room: { id: RoomId.parse(room), names: [room, ...aliases] } }))).toBe(expected);
   });
 
   test.for<[name: string, layer: Layer, power: number, paired: boolean, expected: string]>([

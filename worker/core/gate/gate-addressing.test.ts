@@ -321,7 +321,7 @@ describe("a wake", () => {
   test("is whole", () => {
     expect(gate(aMessage("Echo: hello"), facts())).toEqual({
       kind: "wake",
-      woken: [{ agent: "echo", because: "mention", text: "hello", direct: false, isCounted: false }],
+      woken: [{ agent: "echo", because: "mention", text: "hello", direct: false, opened: false, isCounted: false }],
       hop: 0,
     });
   });

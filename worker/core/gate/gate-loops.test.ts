@@ -94,7 +94,7 @@ describe("an agent of ours", () => {
     );
     expect(verdict).toEqual({
       kind: "wake",
-      woken: [{ agent: "echo", because: "mention", text: "hi", direct: false, isCounted: true }],
+      woken: [{ agent: "echo", because: "mention", text: "hi", direct: false, opened: false, isCounted: true }],
       hop: 3,
     });
   });

@@ -95,7 +95,9 @@ describe("invites: off", () => {
 
 describe("invites: allowlist", () => {
   const NO = "decline echo: not_on_invite_list";
-  const at = (id: string, ...aliases: string[]): Invitation => ({ at: { room: { id: RoomId.parse(id), aliases } } });
+  const at = (id: string, ...aliases: string[]): Invitation => ({
+    at: { room: { id: RoomId.parse(id), names: [id, ...aliases] } },
+  });
   test.for<[name: string, inviteFrom: string[], invitation: Invitation, expected: string]>([
     ["nobody", [], {}, NO],
     ["the inviter", ["@alice:hs.test"], {}, JOIN],
@@ -128,7 +130,8 @@ describe("invites: allowlist", () => {
 describe("the room that replaces one it is in", () => {
   const follows = { over: { follows: true } };
   test.for<[name: string, layer: Layer, expected: string]>([
-    ["is followed, whoever invites", { users: [] }, JOIN],
+    ["is followed for its users, whatever it does elsewhere", { invites: "off" }, JOIN],
+    ["is not followed for a stranger", { users: [] }, "decline echo: not_invited_by_user"],
     ["is followed, whatever list there is", { invites: "allowlist" }, JOIN],
     ["is followed, to a direct chat, too", { dm: "disabled" }, JOIN],
     ["is not followed where the inviter is ignored", { ignore: ["^@alice:"] }, "decline echo: ignored_sender"],

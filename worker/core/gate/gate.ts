@@ -15,7 +15,7 @@ import type { RoomEvent } from "../protocol/event.ts";
 import { type AgentId, EventId } from "../protocol/ids.ts";
 import { type Addressee, addressees } from "./addressees.ts";
 import { commandIn, gateCommand } from "./commands.ts";
-import { type Facts, isDirect, type Verdict, type Wake, type Woken } from "./facts.ts";
+import { type Facts, isDirect, isOpened, type Verdict, type Wake, type Woken } from "./facts.ts";
 import { gateMember } from "./members.ts";
 import { hindrance, isCounted, isMachine, refusal } from "./permits.ts";
 import type { IgnoreReason } from "./why.ts";
@@ -47,7 +47,9 @@ const ignore = (reason: IgnoreReason, about?: AgentId): Verdict => ({
 /** State was allowed by the room's own rules before we heard of it. */
 function gateState(event: RoomEvent, facts: Facts): Verdict {
   const replacement = event.type === "m.room.tombstone" ? stateIn(event)?.replacement : undefined;
-  if (replacement && facts.present.length > 0) return { kind: "follow", to: replacement };
+  const isHeard = facts.present.some((one) => refusal(event, facts, one) === undefined);
+  // Strangers send no agent anywhere; an invitation of somebody it listens to still does.
+  if (replacement && isHeard) return { kind: "follow", to: replacement };
   return ignore(facts.sender.isOurs ? "own_event" : "state");
 }
 
@@ -80,8 +82,10 @@ function gateReaction(event: RoomEvent, facts: Facts): Verdict {
   const [first] = meant;
   if (!first) return ignore("not_addressed");
   if (isAnyMachine(event, facts)) return ignore("bot", first.agent.id);
-  const isHeard = meant.some((one) => refusal(event, facts, one) === undefined);
-  return isHeard ? { kind: "stop", at: reaction.data.event_id } : ignore("not_permitted", first.agent.id);
+  const heard = meant.filter((one) => refusal(event, facts, one) === undefined).map(({ agent }) => agent.id);
+  return heard.length > 0
+    ? { kind: "stop", at: reaction.data.event_id, agents: heard }
+    : ignore("not_permitted", first.agent.id);
 }
 
 function gateMessage(event: RoomEvent, facts: Facts): Verdict {
@@ -154,6 +158,7 @@ function wokenBy(event: RoomEvent, text: string, { concerned, because }: Address
     because,
     text: withoutMention(text, agent.name, userId),
     direct: isDirect(concerned, facts.room),
+    opened: isOpened(concerned, facts.room),
     isCounted: isCounted(event, facts, concerned, because),
   };
 }

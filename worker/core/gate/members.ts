@@ -3,10 +3,9 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommember
  */
-import { isListed } from "../policy/access.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts, Invited, Verdict } from "./facts.ts";
-import { isIgnored, isInviterListed, personOf } from "./permits.ts";
+import { isIgnored, isInviterListed, isUserOf, personOf } from "./permits.ts";
 import type { IgnoreReason } from "./why.ts";
 
 export function gateMember(event: RoomEvent, facts: Facts): Verdict {
@@ -29,17 +28,16 @@ function refusalOf(
   // One agent brings another only as far as its users do: own users are no way around the list.
   const person = personOf(event.sender, facts);
   if (isIgnored(settings, event.sender)) return "ignored_sender";
-  // The rooms of the old one come along; whoever could replace it could have said anything in it.
-  if (follows) return undefined;
+  const isUserOfIt = paired || isUserOf(settings, person);
+  // Into the room that replaces one it is in an agent follows its users, whatever it does elsewhere.
+  if (follows && isUserOfIt) return undefined;
   if (settings.invites === "off") return "invites_off";
   if (settings.invites === "allowlist") {
-    const { id, aliases } = facts.room;
-    const isRoomListed = [id, ...aliases].some((name) => settings.inviteFrom.includes(name));
+    const isRoomListed = facts.room.names.some((name) => settings.inviteFrom.includes(name));
     return isRoomListed || isInviterListed(settings.inviteFrom, person) ? undefined : "not_on_invite_list";
   }
   if (direct && settings.dm === "disabled") return "dm_disabled";
   // Who is to be given a code has to be let in to be told it.
   if (direct && (settings.dm === "open" || settings.dm === "pairing")) return undefined;
-  const isUserOfIt = paired || isListed(settings.users, person) || isListed(settings.admins, person);
   return isUserOfIt ? undefined : "not_invited_by_user";
 }

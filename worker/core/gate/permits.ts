@@ -23,6 +23,10 @@ export const isMachine = (event: RoomEvent, facts: Facts, { botUsers, botMarkers
   isListed(botUsers, personOf(event.sender, facts)) ||
   botMarkers.some((key) => Object.hasOwn(event.content, key));
 
+/** Whether an agent is set up to talk to somebody: one of its users or admins, or let in by a code or a word. */
+export const isUserOf = ({ users, admins }: Pick<Settings, "users" | "admins">, person: Person): boolean =>
+  isListed(users, person) || isListed(admins, person);
+
 /** Why this agent does not listen to this sender here; undefined when it does. */
 export function refusal(event: RoomEvent, facts: Facts, concerned: Concerned): IgnoreReason | undefined {
   const { agent, paired } = concerned;
@@ -30,19 +34,27 @@ export function refusal(event: RoomEvent, facts: Facts, concerned: Concerned): I
   if (isIgnored(settings, event.sender)) return "ignored_sender";
   const person = personOf(event.sender, facts);
   // What agents may say to each other `bots` and `hops` decide.
-  const isUserOfIt = facts.sender.isOurs || isListed(settings.users, person) || isListed(settings.admins, person);
-  if (isDirect(concerned, facts.room)) {
-    if (settings.dm === "disabled") return "dm_disabled";
-    return settings.dm === "open" || isUserOfIt || paired ? undefined : "not_permitted";
-  }
+  const isLetIn = facts.sender.isOurs || paired;
+  return isDirect(concerned, facts.room)
+    ? // Whoever opens a direct chat has all the power there is in it.
+      refusalInChat(settings, isLetIn || isUserOf(settings, { ...person, power: 0 }))
+    : refusalInRoom(settings, facts, isLetIn || isUserOf(settings, person));
+}
+
+function refusalInChat({ dm }: Settings, isUser: boolean): IgnoreReason | undefined {
+  if (dm === "disabled") return "dm_disabled";
+  return dm === "open" || isUser ? undefined : "not_permitted";
+}
+
+function refusalInRoom(settings: Settings, facts: Facts, isUser: boolean): IgnoreReason | undefined {
   if (settings.rooms === "disabled") return "rooms_disabled";
   if (settings.rooms === "allowlist" && !isRoomListed(settings.allowedRooms, facts)) return "room_not_allowed";
-  if (!isUserOfIt && !paired) return "not_permitted";
+  if (!isUser) return "not_permitted";
   return facts.sender.power < settings.power && !facts.sender.isOurs ? "power_too_low" : undefined;
 }
 
 const isRoomListed = (list: readonly string[], { room }: Facts): boolean =>
-  list.includes(room.id) || room.aliases.some((alias) => list.includes(alias));
+  room.names.some((name) => list.includes(name));
 
 /** The circles a command's permission may name. An ignored admin is nobody either. */
 export function circlesOf(event: RoomEvent, facts: Facts, concerned: Concerned): Required<Circles> {
@@ -54,9 +66,9 @@ export function circlesOf(event: RoomEvent, facts: Facts, concerned: Concerned):
   };
 }
 
-/** Machines are counted, and whoever wakes an agent without naming it: a machine may look like a person. */
+/** Machines are counted, and whoever wakes an agent without naming it, outside of a chat: a machine may look like a person. */
 export const isCounted = (event: RoomEvent, facts: Facts, { agent }: Concerned, because: Because): boolean =>
-  because === "listening" || isMachine(event, facts, agent.settings);
+  (because !== "mention" && because !== "direct") || isMachine(event, facts, agent.settings);
 
 /** Why an agent that is addressed is not woken by this sender; undefined when it is. */
 export function hindrance(
@@ -69,7 +81,8 @@ export function hindrance(
   const { agent } = concerned;
   const { bots, hops } = agent.settings;
   if (facts.room.muted) return "muted";
-  if (facts.echoes && because === "listening") return "echo";
+  // In a chat of two there is nobody to repeat anything.
+  if (facts.echoes && because !== "mention" && facts.room.joinedCount > 2) return "echo";
   if (isMachine(event, facts, agent.settings)) {
     if (bots === false || (bots === "mentions" && because !== "mention" && because !== "reply"))
       return facts.sender.isOurs ? "own_event" : "bot";

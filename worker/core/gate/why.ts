@@ -93,7 +93,9 @@ const DONE: Record<string, string> = {
   stop: "It stopped what was running.",
   redaction: "It took a message back.",
   pair: "{agent} does not know the sender, who was given a code; `!pair <code>` or `troupe pair approve <code>` lets them in.",
-  follow: "The room was replaced, and its agents were sent to the new one.",
+  follow: "The room was replaced; its agents went to the new one, as far as they may enter it uninvited.",
+  given_up: "The homeserver did not do what it asked for; a dead letter says what.",
+  command_limit: "The sender says too many commands in a minute.",
   depart: "Nobody but us was left in the room, so its agents have left.",
 };
 
@@ -104,7 +106,9 @@ export function explain(verdict: string, about: string | undefined): string {
   const said = ignored
     ? [ignored.sentence, ignored.remedy].filter(Boolean).join(" ")
     : (DONE[verdict] ??
-      (verdict.startsWith("command_") ? "It was a command, and has been obeyed." : `It was decided as ${verdict}.`));
+      (verdict.startsWith("command_")
+        ? "It was a command; the answer to it says what came of it."
+        : `It was decided as ${verdict}.`));
   return said.replaceAll("{agent}", agent);
 }
 

@@ -16,6 +16,10 @@ interface CommandDescription {
   /** Who may say it where nothing else is set; `users` and `admins` are those of the agent. */
   allowed: readonly string[];
   aliases?: readonly string[];
+  /** It holds beyond the room: no room's layer and no power in it permits it. */
+  everywhere?: true;
+  /** It only takes something away, so it is obeyed however late. */
+  late?: true;
 }
 
 const MODERATORS = ["admins", "power:50"];
@@ -35,6 +39,7 @@ export const COMMANDS = {
     sentence: "End a running answer and drop what waits behind it.",
     about: "agent",
     allowed: ["users"],
+    late: true,
   },
   status: {
     usage: "",
@@ -73,27 +78,43 @@ export const COMMANDS = {
     about: "agent",
     allowed: ["*"],
   },
-  allow: { usage: "<user id>", sentence: "Let somebody talk to the agent.", about: "agent", allowed: ["admins"] },
+  allow: {
+    usage: "<user id>",
+    sentence: "Let somebody talk to the agent.",
+    about: "agent",
+    allowed: ["admins"],
+    everywhere: true,
+  },
   deny: {
     usage: "<user id | code>",
     sentence: "Take that back, or refuse a code.",
     about: "agent",
     allowed: ["admins"],
+    everywhere: true,
+    late: true,
   },
   join: {
     usage: "<room id | alias>",
     sentence: "Send the agent to another room.",
     about: "agent",
     allowed: ["admins"],
+    everywhere: true,
   },
-  leave: { usage: "", sentence: "Send the agent out of this room.", about: "agent", allowed: MODERATORS },
+  leave: { usage: "", sentence: "Send the agent out of this room.", about: "agent", allowed: MODERATORS, late: true },
   sethome: {
     usage: "",
     sentence: "Make this the room for what the agent says unasked.",
     about: "agent",
     allowed: ["admins"],
+    everywhere: true,
   },
-  mute: { usage: "", sentence: "Nobody is answered in this room until `unmute`.", about: "room", allowed: MODERATORS },
+  mute: {
+    usage: "",
+    sentence: "Nobody is answered in this room until `unmute`.",
+    about: "room",
+    allowed: MODERATORS,
+    late: true,
+  },
   unmute: { usage: "", sentence: "Answer again in this room.", about: "room", allowed: MODERATORS },
   debug: {
     usage: "",

@@ -16,6 +16,8 @@ const Relation = z.object({
 
 export interface Relations {
   isEdit: boolean;
+  /** What an edit replaces. */
+  replaces?: EventId;
   /** The message this one replies to; a client's fallback for those without threads is no reply. */
   repliedTo?: EventId;
   threadRoot?: EventId;
@@ -27,7 +29,13 @@ export function relationsOf({ content }: Pick<RoomEvent, "content">): Relations 
   const isEdit = relation?.rel_type === "m.replace";
   const repliedTo = relation?.is_falling_back ? undefined : relation?.["m.in_reply_to"]?.event_id;
   const threadRoot = relation?.rel_type === "m.thread" ? relation.event_id : undefined;
-  return { isEdit, ...(repliedTo ? { repliedTo } : {}), ...(threadRoot ? { threadRoot } : {}) };
+  const replaces = isEdit ? relation.event_id : undefined;
+  return {
+    isEdit,
+    ...(replaces ? { replaces } : {}),
+    ...(repliedTo ? { repliedTo } : {}),
+    ...(threadRoot ? { threadRoot } : {}),
+  };
 }
 
 const TEXTS = new Set(["m.text", "m.emote"]);
@@ -91,6 +99,7 @@ function withoutSpans(text: string): string {
 }
 
 const Mark = z.object({
+  thread: EventId.optional().catch(undefined),
   agent: z.string(),
   turn: z.string(),
   part: z.number(),
@@ -102,6 +111,13 @@ export type ReadMark = z.infer<typeof Mark>;
 /** The mark that everything bears that was sent by this or by another Troupe. */
 export const markIn = ({ content }: Pick<RoomEvent, "content">): ReadMark | undefined =>
   Mark.safeParse(content[CONTENT_KEY]).data;
+
+/** Where a message stands: of an agent's last edit where the message does, for an edit is in no thread of its own. */
+export function placeOf(event: Pick<RoomEvent, "content" | "event_id">): { eventId: EventId; thread?: EventId } {
+  const { isEdit, replaces, threadRoot } = relationsOf(event);
+  const thread = isEdit ? markIn(event)?.thread : threadRoot;
+  return { eventId: (isEdit ? replaces : undefined) ?? event.event_id, ...(thread ? { thread } : {}) };
+}
 
 /** The content somebody reads: of an edit what it puts in place. */
 export function readContent(event: Pick<RoomEvent, "content">): RoomEvent["content"] {

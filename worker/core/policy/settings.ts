@@ -5,6 +5,7 @@
  */
 import { RE2JS } from "re2js";
 import * as z from "zod/v4";
+import { COMMAND_NAMES } from "../message/command.ts";
 import { AccessEntry, AccessList } from "./access.ts";
 import { TurnSettings } from "./turn-settings.ts";
 
@@ -62,7 +63,7 @@ const Patterns = z.array(Pattern).max(PATTERNS_MAX);
 const RoomNames = z.array(RoomName).max(1_000);
 
 /** Command words, and who may say them. */
-const Permissions = z.record(z.string().regex(/^[a-z]+$/), AccessList);
+const Permissions = z.partialRecord(z.enum(COMMAND_NAMES), AccessList);
 
 const NONE = "–";
 

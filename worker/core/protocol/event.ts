@@ -43,4 +43,6 @@ export interface ContentMark {
   parts?: number;
   hop: number;
   kind: "reply" | "draft" | "notice";
+  /** The thread it is said in: an edit does not say it otherwise. */
+  thread?: string;
 }
