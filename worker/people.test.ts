@@ -1,5 +1,6 @@
 /** Who is let in, what they may say to us, and where agents go: the whole way, on a real ledger and a homeserver in memory. */
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { UserId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import { ROOM } from "#testing/ledger-rows.ts";
@@ -145,6 +146,41 @@ describe("a command", () => {
     await answered(/no such message/);
   });
 
+  test("that holds everywhere is not permitted by what is set for one room", async () => {
+    await begin(echo());
+    await world.ledger.setRoomLayer(ROOM, { admins: [ALICE, "power:0"] });
+    for (const word of [`!allow ${EVE}`, "!sethome", "!join !elsewhere", `!deny ${EVE}`])
+      await world.push(aMessage(word));
+    await vi.waitFor(async () => expect((await world.ledger.verdicts())["command_not_permitted"]).toBe(4), soon);
+    expect(await world.ledger.grants()).toEqual([]);
+    await world.push(aMessage("!model small"));
+    await answered(/Model from now on: small/);
+  });
+
+  test("that sends an agent to a room nobody reaches is answered, and blocks nothing", async () => {
+    await begin(echo({ admins: [ALICE] }));
+    world.server.refusedJoins = 502;
+    await world.push(aMessage("!join !gone"), aMessage("hello"));
+    await answered(/could not enter/);
+    await answered(/^echo hello$/);
+  });
+
+  test("!mute ends what runs in threads too", async () => {
+    await begin({ guide: { backend: { use: "scripted" }, admins: [ALICE] } }, ALICE, GUIDE);
+    const thread = { "m.relates_to": { rel_type: "m.thread", event_id: "$root" } };
+    await world.push(aMessage("slow 60", { content: thread }));
+    await vi.waitFor(async () => expect((await world.ledger.figures(0)).runningTurns).toBe(1), soon);
+    await world.push(aMessage("!mute"));
+    await answered(/^Muted/);
+    await vi.waitFor(async () => expect((await world.ledger.figures(0)).openTurns).toBe(0), soon);
+  });
+
+  test("is heard thirty times a minute from one sender", async () => {
+    await begin(echo());
+    await world.push(...Array.from({ length: 33 }, () => aMessage("!status")));
+    await vi.waitFor(async () => expect((await world.ledger.verdicts())["command_limit"]).toBe(3), soon);
+  });
+
   test("!thread holds for the agent in the room from the next message on", async () => {
     await begin(echo({ admins: [ALICE] }));
     await world.push(aMessage("!thread always"));
@@ -193,7 +229,8 @@ describe("an invitation", () => {
   });
 
   test("of a stranger is turned down with a reason", async () => {
-    await begin(echo(), EVE);
+    await begin(echo(), EVE, ECHO);
+    await world.ledger.setGhost({ userId: UserId.parse(ECHO), deviceId: "TROUPE" });
     await world.push(invite(EVE, { is_direct: true }));
     await verdict("not_invited_by_user");
     expect(joins()).toEqual([]);
@@ -210,6 +247,21 @@ describe("an invitation", () => {
   });
 });
 
+describe("what the homeserver holds back", () => {
+  test("changes nothing: no power, nobody's membership", async () => {
+    await begin(echo(), ALICE, ECHO);
+    const unsigned = { age: 1, "io.element.synapse.soft_failed": true };
+    const levels = { users: { [EVE]: 100 } };
+    await world.push(
+      anEvent({ type: "m.room.power_levels", state_key: "", sender: EVE, content: levels, unsigned }),
+      aMembership(BOB, "join", { unsigned }),
+    );
+    await vi.waitFor(async () => expect((await world.ledger.verdicts())["soft_failed"]).toBe(2), soon);
+    expect(await world.ledger.room(ROOM)).toMatchObject({ joinedCount: 2, state: { creators: [] } });
+    expect((await world.ledger.room(ROOM)).state.levels).toBeUndefined();
+  });
+});
+
 describe("a room", () => {
   test("nobody else is left in is left, once the homeserver says so too", async () => {
     await begin(echo());
@@ -217,6 +269,15 @@ describe("a room", () => {
     await world.push(aMembership(ALICE, "leave"));
     await verdict("depart");
     expect(world.server.requests.some((request) => request.includes("/leave"))).toBe(true);
+  });
+
+  test("all of us have left already, in a try that came to no end, is done with", async () => {
+    await begin(echo());
+    world.server.refusedReads.add(ROOM);
+    await world.push(aMembership(ALICE, "leave"), aMessage("after", { sender: BOB }));
+    await verdict("depart");
+    // The lane goes on.
+    await verdict("wake_direct");
   });
 
   test("that has people we did not know of is kept", async () => {

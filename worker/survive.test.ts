@@ -188,7 +188,7 @@ describe("age", () => {
     await vi.waitFor(() => expect(bodies()).toEqual(["echo new"]), soon);
     const agent = await ledger.agent(AgentId.parse("echo"));
     const { session } = agent
-      ? await sessionOf(ledger, { agent, event: aMessage("any"), origin: ROOM, direct: true })
+      ? await sessionOf(ledger, { agent, event: aMessage("any"), origin: ROOM, direct: true, opened: false })
       : { session: "" };
     const transcript = await ledger.transcript(session, 10);
     expect(transcript.map(({ prompt, reply }) => [prompt.text, reply?.markdown])).toEqual([

@@ -2,26 +2,48 @@
  * What a verdict means for the ledger. What the homeserver has to do for it is done here, before the verdict is written
  * down: done twice it is done once.
  */
-import { asks, threadNews } from "#core/gate/asks.ts";
+import { threadNews } from "#core/gate/asks.ts";
 import type { Facts, Verdict } from "#core/gate/facts.ts";
+import { placeOf } from "#core/message/text.ts";
 import { CODE_LENGTH, codeOf } from "#core/policy/code.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import type { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
+import type { AgentId, RoomId } from "#core/protocol/ids.ts";
 import { unreachable } from "#core/result.ts";
 import { answerThread } from "#core/session.ts";
 import { ENCRYPTED_ROOM, PAIRING_CODE, PAIRING_FULL } from "#core/strings.ts";
 import type { Decision, OutboxRow, RoomLook } from "#ports";
-import { type CommandNeeds, obey } from "./commands/obey.ts";
-import { join } from "./join.ts";
+import { obey } from "./commands/obey.ts";
+import type { CommandNeeds } from "./commands/order.ts";
 import { digest } from "./new-turn.ts";
-import { decline, depart, follow, followed } from "./rooms.ts";
+import { join } from "./rooms/join.ts";
+import { decline, depart, follow, moved } from "./rooms/moves.ts";
+import { Trouble } from "./rooms/trouble.ts";
 import { type Asked, asContext, type Brought, wake } from "./wake.ts";
 
 export type Acted = Brought & Pick<Decision, "redacted">;
 
 const NONE = { turns: [], controls: [], notices: [] };
 
+/** A homeserver that is there and still does not do what it is asked is asked for so long. */
+const PATIENCE_MS = 10 * 60_000;
+
+/** Throws when it is worth another try; what will not succeed is given up, for everything behind it in the room waits. */
 export async function act(needs: CommandNeeds, asked: Asked, room: RoomLook, verdict: Verdict): Promise<Acted> {
+  try {
+    return await done(needs, asked, room, verdict);
+  } catch (error) {
+    if (!(error instanceof Trouble) || error.isOurs) throw error;
+    const { event, receivedAtMs } = asked.waiting;
+    const isYoung = asked.facts.nowMs - receivedAtMs < PATIENCE_MS;
+    if (isYoung && needs.isPassing(error.error)) throw error;
+    const reason = `An event of ${event.room_id} could not be followed: ${error.message}`;
+    needs.log("dead_letter", { kind: "event", reason });
+    await needs.ledger.addDeadLetter({ kind: "event", reason, raw: JSON.stringify(event) }, asked.facts.nowMs);
+    return { ...NONE, reason: "given_up" };
+  }
+}
+
+async function done(needs: CommandNeeds, asked: Asked, room: RoomLook, verdict: Verdict): Promise<Acted> {
   const { event } = asked.waiting;
   switch (verdict.kind) {
     case "ignore":
@@ -33,7 +55,7 @@ export async function act(needs: CommandNeeds, asked: Asked, room: RoomLook, ver
     case "command":
       return obey(needs, asked, room, verdict);
     case "stop":
-      return stopAt(needs, verdict.at);
+      return stopAt(needs, asked, verdict);
     case "redact":
       return { ...NONE, reason: "redaction", redacted: verdict.eventId };
     case "join":
@@ -56,8 +78,12 @@ export async function act(needs: CommandNeeds, asked: Asked, room: RoomLook, ver
 
 const aboutOf = (agent: AgentId | undefined) => (agent ? { about: agent } : {});
 
-async function stopAt({ ledger }: CommandNeeds, at: EventId): Promise<Acted> {
-  const sessions = await ledger.openSessionsAt(at);
+async function stopAt(
+  { ledger }: CommandNeeds,
+  { waiting }: Asked,
+  { at, agents }: Extract<Verdict, { kind: "stop" }>,
+): Promise<Acted> {
+  const sessions = await ledger.openSessionsAt(at, waiting.event.room_id, agents);
   return { ...NONE, reason: "stop", controls: sessions.map((session) => ({ session, kind: "stop" })) };
 }
 
@@ -65,8 +91,10 @@ async function stopAt({ ledger }: CommandNeeds, at: EventId): Promise<Acted> {
 async function enter(needs: CommandNeeds, { waiting }: Asked, agent: AgentId | undefined) {
   const roomId = waiting.event.room_id;
   const { reason, notices } = await join(needs, roomId, agent);
-  const hasMoved = reason === "join" && agent && (await needs.ledger.room(roomId)).origin !== roomId;
-  return { reason, notices: hasMoved ? [...notices, followed(needs, roomId, agent)] : notices };
+  return {
+    reason,
+    notices: reason === "join" && agent ? [...notices, ...(await moved(needs, roomId, agent))] : notices,
+  };
 }
 
 /** Somebody who does not stop asking is reminded this often. */
@@ -98,8 +126,8 @@ export function threadOf(event: RoomEvent, facts: Facts, origin: RoomId, verdict
   const answersIn =
     woken && agent
       ? answerThread({
-          ...{ agent: agent.id, origin, sender: event.sender, eventId: event.event_id, direct: woken.direct },
-          ...{ thread: asks(event).threadRoot, settings: agent.settings },
+          ...{ agent: agent.id, origin, sender: event.sender, direct: woken.direct, opened: woken.opened },
+          ...{ ...placeOf(event), settings: agent.settings },
         })
       : undefined;
   const thread = threadNews(event, facts, verdict, answersIn);

@@ -9,7 +9,8 @@ import type { Json } from "#core/protocol/event.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Clock, Ghosts, Intent, Ledger } from "#ports";
-import { readRoom } from "./read-room.ts";
+import { readRoom } from "./rooms/read-room.ts";
+import { Trouble } from "./rooms/trouble.ts";
 
 interface Needs {
   ledger: Ledger;
@@ -55,7 +56,7 @@ async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
   let from: string | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
     const back = await intent.messagesBack(roomId, from);
-    if (!back.ok) throw new Error(`${roomId} cannot be read back: ${back.error.status} ${back.error.errcode}`);
+    if (!back.ok) throw new Trouble(`${roomId} cannot be read back`, back.error);
     const read = back.value.events.flatMap((raw) => readable(raw, roomId));
     const familiar = await ledger.known(read.map((event) => event.event_id));
     events.push(...read);

@@ -67,7 +67,7 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, look: Lo
   const present = asked.room ? await presentFor(needs, event, asked, room, sender) : [];
   const nowMs = clock.now();
   const [machine, invited, left] = await Promise.all([
-    aboutMachines(needs, event, present, nowMs),
+    aboutMachines(needs, event, present, room.joinedCount, nowMs),
     invitedOf(needs, event, asked, sender),
     asked.someoneLeft && (await isLast(needs, event)) ? { peopleLeft: false } : {},
   ]);
@@ -106,8 +106,12 @@ function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomLo
   };
 }
 
+const namesOf = (id: RoomId, { origin, aliases, state }: RoomLook): string[] => [
+  ...new Set([id, origin, ...(state.predecessor ? [state.predecessor] : []), ...aliases]),
+];
+
 const roomAsGate = (id: RoomId, room: RoomLook, namespace: Namespace): RoomAsGate => ({
-  ...{ id, state: room.state, aliases: room.aliases, muted: room.muted },
+  ...{ id, state: room.state, names: namesOf(id, room), muted: room.muted },
   ...(room.direct === undefined ? {} : { direct: room.direct }),
   ...{ joinedCount: room.joinedCount, crowded: room.crowded },
   ...(room.botJoined ? { botUserId: botUserId(namespace) } : {}),
@@ -135,24 +139,24 @@ const ECHO_MS = 2 * 60_000;
 /** "Yes" and "thanks" are what people say too. */
 const ECHO_LENGTH_MIN = 8;
 
-/** Asked only where some agent could be woken by a machine. */
+/** Whether this could be a machine's doing: it may look like a person. */
 async function aboutMachines(
   { ledger, namespace }: GatherNeeds,
   event: RoomEvent,
   present: readonly Present[],
+  joinedCount: number,
   nowMs: number,
 ): Promise<Pick<Facts, "pairs" | "echoes">> {
-  if (event.type !== "m.room.message") return {};
-  const listens = present.some(({ agent }) => !agent.settings.mention);
-  const meetsBots = present.some(({ agent }) => agent.settings.bots !== false);
+  if (event.type !== "m.room.message" || present.length === 0) return {};
   const texts = withoutRelay(promptText(readContent(event))).filter(({ length }) => length >= ECHO_LENGTH_MIN);
   const [pairs, ...echoes] = await Promise.all([
-    meetsBots || listens ? ledger.pairs(event.room_id, event.sender) : undefined,
-    ...(listens && !isOurs(namespace, event.sender) ? texts : []).map((text) =>
+    ledger.pairs(event.room_id, event.sender),
+    // In a chat of two there is nobody to repeat anything.
+    ...(joinedCount > 2 && !isOurs(namespace, event.sender) ? texts : []).map((text) =>
       ledger.wasSaid(event.room_id, text, nowMs - ECHO_MS),
     ),
   ]);
-  return { echoes: echoes.includes(true), ...(pairs ? { pairs } : {}) };
+  return { echoes: echoes.includes(true), pairs };
 }
 
 async function invitedOf(

@@ -1,7 +1,7 @@
 /** A turn for an event and an agent, under ids that come out the same however often it is decided. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Agent } from "#core/agent.ts";
-import { relationsOf } from "#core/message/text.ts";
+import { placeOf } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { answerThread, epochScope, sessionKey, sessionScope, type Where } from "#core/session.ts";
@@ -13,6 +13,7 @@ interface Cause {
   event: RoomEvent;
   text: string;
   direct: boolean;
+  opened: boolean;
   /** The first of the rooms that replaced each other. */
   origin: RoomId;
   hop: number;
@@ -23,17 +24,16 @@ interface Cause {
 
 const TURN_ID_LENGTH = 24;
 
-const whereOf = ({ agent, event, origin, direct }: Pick<Cause, "agent" | "event" | "origin" | "direct">): Where => ({
-  ...{ agent: agent.id, origin, sender: event.sender, eventId: event.event_id, direct },
-  thread: relationsOf(event).threadRoot,
+type Said = Pick<Cause, "agent" | "event" | "origin" | "direct" | "opened">;
+
+const whereOf = ({ agent, event, origin, direct, opened }: Said): Where => ({
+  ...{ agent: agent.id, origin, sender: event.sender, direct, opened },
+  ...placeOf(event),
   settings: agent.settings,
 });
 
 /** The session an event belongs to: its key, and the key it would have before any `!new`. */
-export async function sessionOf(
-  ledger: Ledger,
-  cause: Pick<Cause, "agent" | "event" | "origin" | "direct">,
-): Promise<{ session: SessionKey; base: SessionKey }> {
+export async function sessionOf(ledger: Ledger, cause: Said): Promise<{ session: SessionKey; base: SessionKey }> {
   const scope = sessionScope(whereOf(cause));
   const base = sessionKey(cause.agent.id, digest(scope));
   const epoch = await ledger.epoch(base);

@@ -8,7 +8,7 @@ import { keyOfOwn } from "#core/reply.ts";
 import type { WaitingEvent } from "#core/turn.ts";
 import type { Decision, LaneId, Running, Work } from "#ports";
 import { act, threadOf } from "./act.ts";
-import type { CommandNeeds } from "./commands/obey.ts";
+import type { CommandNeeds } from "./commands/order.ts";
 import { type Gathered, gather, type Look, oneLook } from "./gather.ts";
 
 /** Events looked at in one read of the ledger. */
@@ -67,6 +67,8 @@ async function newsOf(
   { asked, facts, room }: Gathered,
   verdict: Verdict,
 ): Promise<News | undefined> {
+  // What the homeserver itself would not show changes nothing: it failed the room's own rules.
+  if (facts.softFailed) return undefined;
   const key = facts.sender.isOurs ? keyOfOwn(event) : undefined;
   // Our own event came back: that proves a send whose answer was lost. Most answers were not.
   const isProof = key !== undefined && (await ledger.outboxRow(key))?.state === "frozen";

@@ -67,13 +67,13 @@ function turnFor(
   { ledger }: WakeNeeds,
   { waiting: { event }, facts, origin }: Asked,
   agent: Agent,
-  { text, direct }: Woken,
+  { text, direct, opened }: Woken,
   hop: number,
 ): Promise<NewTurn> {
   const { nowMs, ageMs } = facts;
   const { debounce } = agent.turns;
   return newTurn(ledger, {
-    ...{ agent, event, text, direct, origin, hop },
+    ...{ agent, event, text, direct, opened, origin, hop },
     askedAtMs: nowMs - ageMs,
     notBeforeMs: debounce > 0 ? nowMs + debounce * 1_000 : 0,
   });

@@ -16,6 +16,7 @@ const PROMPT = EventId.parse("$prompt");
 const agentWith = (layer: Layer = {}): Agent => ({
   ...{ id: ECHO, name: "Echo", backend: { use: "echo" } },
   ...resolve([layer], {}),
+  everywhere: { admins: [], commands: {} },
 });
 const turnWith = (over: Partial<Turn> = {}): Turn => ({
   ...aTurn(),

@@ -5,11 +5,10 @@
  */
 import type { Agent } from "#core/agent.ts";
 import type { BackendCapabilities } from "#core/backend.ts";
-import { isIgnored } from "#core/gate/permits.ts";
+import { isIgnored, isUserOf } from "#core/gate/permits.ts";
 import { parseCommand } from "#core/message/command.ts";
 import { prefaceOf, type Quote, quoteOf } from "#core/message/prompt.ts";
 import { markIn, relationsOf } from "#core/message/text.ts";
-import { isListed } from "#core/policy/access.ts";
 import { powerOf } from "#core/policy/power.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { type EventId, isOurs, type Namespace, splitUserId, type UserId } from "#core/protocol/ids.ts";
@@ -127,7 +126,7 @@ function permission({ needs, turn, agent }: Place, room: RoomLook): Permission {
   const isUserOfIt = async (userId: UserId): Promise<boolean> => {
     const isLocal = splitUserId(userId)[1] === needs.namespace.serverName;
     const person = { userId, isLocal, power: powerOf(room.state, userId) };
-    if (isListed(settings.users, person) || isListed(settings.admins, person)) return true;
+    if (isUserOf(settings, person)) return true;
     return (await needs.ledger.sender(turn.roomId, { sender: userId })).paired.includes(agent.id);
   };
   const known = new Map<UserId, Promise<boolean>>();

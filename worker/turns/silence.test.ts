@@ -52,6 +52,7 @@ const turn: Turn = { ...aTurn(), ...{ hop: 0, seq: 1, state: "running", attempt:
 const agentWith = (layer: Layer = {}): Agent => ({
   ...{ id: ECHO, name: "Echo", backend: { use: "fake" } },
   ...resolve([layer], {}),
+  everywhere: { admins: [], commands: {} },
 });
 const running: Running = {
   lease: { lane: "session:mx.echo.1", fence: 1 },

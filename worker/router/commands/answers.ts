@@ -1,20 +1,15 @@
 /** Commands that only answer. */
-import type { Agent } from "#core/agent.ts";
 import { permittedCommands } from "#core/gate/commands.ts";
-import { isDirect } from "#core/gate/facts.ts";
+import { type Concerned, isDirect } from "#core/gate/facts.ts";
 import { circlesOf } from "#core/gate/permits.ts";
 import { explain } from "#core/gate/why.ts";
 import { describeCommand } from "#core/message/command.ts";
 import { relationsOf } from "#core/message/text.ts";
 import { NO_SUCH_MESSAGE } from "#core/strings.ts";
-import { sessionOf } from "../new-turn.ts";
-import type { Obeyed, Order } from "./obey.ts";
+import { concernedIn, conversationOf, type Obeyed, type Order } from "./order.ts";
 
 const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join("\n");
 const code = (text: string): string => `\`${text}\``;
-
-const concernedIn = ({ asked, agents }: Order) =>
-  asked.facts.present.filter(({ agent }) => agents.some(({ id }) => id === agent.id));
 
 export function help(order: Order): Obeyed {
   const [first] = concernedIn(order);
@@ -48,7 +43,7 @@ export function whoami(order: Order): Obeyed {
 }
 
 export async function status(order: Order): Promise<Obeyed> {
-  const lines = await Promise.all(concernedIn(order).map((one) => statusOf(order, one.agent, isDirectFor(order, one))));
+  const lines = await Promise.all(concernedIn(order).map((one) => statusOf(order, one)));
   const { muted, state } = order.room;
   const about = [muted ? "**muted**" : "", state.encrypted ? "encrypted: nothing can be read here" : ""].filter(
     Boolean,
@@ -56,14 +51,11 @@ export async function status(order: Order): Promise<Obeyed> {
   return { say: [...(about.length > 0 ? [`This room is ${about.join(" and ")}.`] : []), list(lines)].join("\n\n") };
 }
 
-const isDirectFor = ({ asked }: Order, concerned: Parameters<typeof isDirect>[0]): boolean =>
-  isDirect(concerned, asked.facts.room);
-
-async function statusOf(order: Order, agent: Agent, direct: boolean): Promise<string> {
-  const { needs, asked, room } = order;
-  const { event } = asked.waiting;
-  const { session } = await sessionOf(needs.ledger, { agent, event, origin: room.origin, direct });
-  const { count } = await needs.ledger.waitingIn(session);
+async function statusOf(order: Order, concerned: Concerned): Promise<string> {
+  const { agent } = concerned;
+  const direct = isDirect(concerned, order.asked.facts.room);
+  const { session } = await conversationOf(order, concerned);
+  const { count } = await order.needs.ledger.waitingIn(session);
   const { settings, turns } = agent;
   const answers = direct
     ? "answers everything (a direct chat)"
@@ -84,12 +76,12 @@ async function statusOf(order: Order, agent: Agent, direct: boolean): Promise<st
 const WHERE = { off: "into the room", inbound: "where the question was", always: "into threads" } as const;
 
 export async function debug(order: Order): Promise<Obeyed> {
-  const { needs, asked, room } = order;
+  const { asked, room } = order;
   const { event } = asked.waiting;
   const sessions = await Promise.all(
     concernedIn(order).map(async (one) => {
-      const direct = isDirectFor(order, one);
-      const { session } = await sessionOf(needs.ledger, { agent: one.agent, event, origin: room.origin, direct });
+      const direct = isDirect(one, asked.facts.room);
+      const { session } = await conversationOf(order, one);
       return { agent: one.agent.id, session, direct, invitedDirectly: one.invitedDirectly, paired: one.paired };
     }),
   );

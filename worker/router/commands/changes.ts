@@ -1,24 +1,20 @@
 /** Commands that change something: a conversation, what holds in a room, where an agent is. */
 import type { Agent } from "#core/agent.ts";
-import { isDirect } from "#core/gate/facts.ts";
 import type { Layer } from "#core/policy/settings.ts";
-import { RoomId } from "#core/protocol/ids.ts";
+import { RoomId, splitUserId } from "#core/protocol/ids.ts";
 import { MUTED, NEW_CONVERSATION, NOTHING_RUNS, UNMUTED } from "#core/strings.ts";
-import { intentOf, join } from "../join.ts";
-import { sessionOf } from "../new-turn.ts";
-import { leave } from "../rooms.ts";
-import type { Obeyed, Order } from "./obey.ts";
+import { intentOf, type Joined, join } from "../rooms/join.ts";
+import { leave } from "../rooms/moves.ts";
+import { Trouble } from "../rooms/trouble.ts";
+import { concernedIn, conversationOf, type Obeyed, type Order } from "./order.ts";
 
 const names = (agents: readonly Agent[]): string => agents.map(({ name }) => `**${name}**`).join(", ");
 
 /** Named after the event that asked for it: asked for twice it is one new conversation. */
-export async function begin({ needs, asked, room, agents }: Order): Promise<Obeyed> {
-  const { event, seq } = asked.waiting;
-  for (const agent of agents) {
-    for (const direct of [false, true]) {
-      const { base } = await sessionOf(needs.ledger, { agent, event, origin: room.origin, direct });
-      await needs.ledger.beginEpoch(base, seq);
-    }
+export async function begin(order: Order): Promise<Obeyed> {
+  for (const one of concernedIn(order)) {
+    const { base } = await conversationOf(order, one);
+    await order.needs.ledger.beginEpoch(base, order.asked.waiting.seq);
   }
   return { say: NEW_CONVERSATION };
 }
@@ -56,21 +52,15 @@ export function thread(order: Order): Promise<Obeyed> | Obeyed {
 const WHILE_BUSY = ["queue", "collect", "interrupt", "steer"] as const;
 
 export async function queue(order: Order): Promise<Obeyed> {
-  const { needs, asked, room, agents, args } = order;
+  const { args } = order;
   const whileBusy = WHILE_BUSY.find((one) => one === args);
   if (whileBusy) return change(order, { turns: { whileBusy } }, `While an answer is being made: ${whileBusy}.`);
   if (args !== "") return { say: `It is one of ${WHILE_BUSY.join(", ")}.` };
   const lines = await Promise.all(
-    agents.map(async (agent) => {
-      const direct = asked.facts.present.some((one) => one.agent.id === agent.id && isDirect(one, asked.facts.room));
-      const { session } = await sessionOf(needs.ledger, {
-        agent,
-        event: asked.waiting.event,
-        origin: room.origin,
-        direct,
-      });
-      const { count } = await needs.ledger.waitingIn(session);
-      return `${names([agent])}: ${agent.turns.whileBusy}, ${count} in line`;
+    concernedIn(order).map(async (one) => {
+      const { session } = await conversationOf(order, one);
+      const { count } = await order.needs.ledger.waitingIn(session);
+      return `${names([one.agent])}: ${one.agent.turns.whileBusy}, ${count} in line`;
     }),
   );
   return { say: lines.join("\n\n") };
@@ -95,11 +85,11 @@ const setMuted = async ({ needs, asked }: Order, muted: boolean): Promise<void> 
   await needs.ledger.setRoomLayer(room_id, { ...(await needs.ledger.roomLayer(room_id)), muted });
 };
 
-/** Whatever runs ends with it. */
+/** Whatever runs in the room ends with it, in all its threads. */
 export async function mute(order: Order): Promise<Obeyed> {
   await setMuted(order, true);
-  const { controls } = await stop({ ...order, agents: order.asked.facts.present.map(({ agent }) => agent) });
-  return { say: MUTED, ...(controls ? { controls } : {}) };
+  const sessions = await order.needs.ledger.openSessionsIn(order.asked.waiting.event.room_id);
+  return { say: MUTED, controls: sessions.map((session) => ({ session, kind: "stop" })) };
 }
 
 export async function unmute(order: Order): Promise<Obeyed> {
@@ -115,20 +105,27 @@ export async function setHome({ needs, asked, agents }: Order): Promise<Obeyed> 
   return { say: mine.length > 0 ? `This is the home of ${names(agents)}.` : "One of many has no home of its own." };
 }
 
-export async function joinRoom({ needs, args, agents }: Order): Promise<Obeyed> {
+export async function joinRoom({ needs, asked, args, agents }: Order): Promise<Obeyed> {
   const [agent] = agents;
   const roomId = agent && (await roomNamed(needs, agent, args));
   if (!agent || !roomId) return { say: "It is a room id (!…) or an alias (#name:server) that somebody answers to." };
-  const { reason, notices } = await join(needs, roomId, agent.id, [args.slice(args.indexOf(":") + 1)]);
-  void notices;
-  return {
-    say: reason === "join" ? `${names([agent])} is there.` : `${names([agent])} may not enter; it has to be invited.`,
-  };
+  // A room id names no server from version 12 on; whoever sends somebody there knows one that is in it.
+  const via = [splitUserId(asked.waiting.event.sender)[1], needs.namespace.serverName];
+  const joined = await join(needs, roomId, agent.id, [...new Set(via)]).catch(notNow);
+  return joined.reason === "join"
+    ? { say: `${names([agent])} is there.`, notices: joined.notices }
+    : { say: `${names([agent])} could not enter; it may have to be invited, or the room cannot be reached now.` };
+}
+
+/** Somebody waits for an answer, and the rest of the room with them: it is not tried again. */
+function notNow(error: unknown): Joined {
+  if (error instanceof Trouble && !error.isOurs) return { reason: "join_failed", notices: [] };
+  throw error;
 }
 
 async function roomNamed(needs: Order["needs"], agent: Agent, name: string): Promise<RoomId | undefined> {
   if (!name.startsWith("#")) return RoomId.safeParse(name).data;
-  const intent = await intentOf(needs, agent.id, RoomId.parse("!none"));
+  const intent = await intentOf(needs, agent.id);
   const answer = intent?.ok ? await intent.value.resolveAlias(name) : undefined;
   return answer?.ok ? RoomId.safeParse(answer.value["room_id"]).data : undefined;
 }

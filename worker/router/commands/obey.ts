@@ -1,47 +1,31 @@
 /** Commands, obeyed: each is a function of its own; what it answers is said as a notice where it was asked. */
-import type { Agent } from "#core/agent.ts";
 import type { Ordered } from "#core/gate/facts.ts";
 import type { CommandName } from "#core/message/command.ts";
 import { relationsOf } from "#core/message/text.ts";
-import type { EventId } from "#core/protocol/ids.ts";
 import { NAME_ONE } from "#core/strings.ts";
-import type { Decision, RoomLook } from "#ports";
-import type { JoinNeeds } from "../join.ts";
+import type { RoomLook } from "#ports";
 import { digest } from "../new-turn.ts";
-import { type Asked, type Brought, type WakeNeeds, wake } from "../wake.ts";
+import { type Asked, type Brought, wake } from "../wake.ts";
 import { agents, debug, help, status, whoami, why } from "./answers.ts";
 import { begin, joinRoom, leaveRoom, model, mute, queue, setHome, stop, thread, unmute } from "./changes.ts";
+import type { CommandNeeds, Obeyed, Order } from "./order.ts";
 import { allow, deny, pair } from "./pairing.ts";
-
-export type CommandNeeds = JoinNeeds & WakeNeeds;
-
-/** A command with all that is known of where it was said. */
-export interface Order {
-  needs: CommandNeeds;
-  asked: Asked;
-  room: RoomLook;
-  args: string;
-  /** The first of them is the one that permitted it. */
-  agents: readonly Agent[];
-  isAdmin: boolean;
-  thread: EventId | undefined;
-}
-
-/** What a command brings: something to say, in Markdown, and perhaps something to tell what runs. */
-export interface Obeyed {
-  say?: string;
-  controls?: Decision["controls"];
-}
 
 const COMMAND: Record<CommandName, (order: Order) => Promise<Obeyed> | Obeyed> = {
   ...{ help, new: begin, stop, status, whoami, agents, model, thread, queue },
   ...{ pair, allow, deny, join: joinRoom, leave: leaveRoom, sethome: setHome, mute, unmute, debug, why },
 };
 
+/** What somebody may say to us in a minute; beyond it nothing is done and nothing said. */
+const COMMANDS_PER_MINUTE = 30;
+
 /** Everything a command does may be done twice: a crash before the verdict is written does it again. */
 export async function obey(needs: CommandNeeds, asked: Asked, room: RoomLook, ordered: Ordered): Promise<Brought> {
   const { command, speaker } = ordered;
   const { event } = asked.waiting;
+  const bucket = { key: `command:${event.sender}`, perMinute: COMMANDS_PER_MINUTE };
+  if ((await needs.ledger.takeTokens([bucket], asked.facts.nowMs)) > 0)
+    return { reason: "command_limit", turns: [], controls: [], notices: [] };
   const thread = relationsOf(event).threadRoot;
   const meant = asked.facts.present.filter(({ agent }) => ordered.agents.includes(agent.id)).map(({ agent }) => agent);
   const order: Order = { needs, asked, room, args: command.args, agents: meant, isAdmin: ordered.isAdmin, thread };
@@ -54,7 +38,7 @@ export async function obey(needs: CommandNeeds, asked: Asked, room: RoomLook, or
     reason: `command_${command.name}`,
     turns: then?.turns ?? [],
     controls: [...(obeyed.controls ?? []), ...(then?.controls ?? [])],
-    notices: [...said, ...(then?.notices ?? [])],
+    notices: [...said, ...(obeyed.notices ?? []), ...(then?.notices ?? [])],
     ...(speaker ? { about: speaker } : {}),
   };
 }

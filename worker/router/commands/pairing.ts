@@ -1,7 +1,8 @@
 /** Who is let in: codes that somebody was given, and an admin's word. */
+import { addressedIn } from "#core/message/mention.ts";
 import { UserId } from "#core/protocol/ids.ts";
 import { CODE_UNKNOWN } from "#core/strings.ts";
-import type { Obeyed, Order } from "./obey.ts";
+import type { Obeyed, Order } from "./order.ts";
 
 /** Only an admin approves; with a code an owner made everybody lets themselves in. The answer to a wrong code is always the same. */
 export async function pair({ needs, asked, args, agents, isAdmin }: Order): Promise<Obeyed> {
@@ -23,7 +24,7 @@ export async function pair({ needs, asked, args, agents, isAdmin }: Order): Prom
 
 export async function allow({ needs, asked, args, agents }: Order): Promise<Obeyed> {
   const [agent] = agents;
-  const userId = UserId.safeParse(args).data;
+  const userId = personNamed(asked, args);
   if (!agent || !userId) return { say: "It needs a whole user id, such as `@alice:example.org`." };
   await needs.ledger.allow(agent.id, userId, asked.facts.nowMs);
   return { say: `\`${userId}\` may talk to **${agent.name}** now.` };
@@ -36,4 +37,12 @@ export async function deny({ needs, args, agents }: Order): Promise<Obeyed> {
   return {
     say: wasThere ? "Done." : "Nobody of that name was let in, and there is no such code; `users` is set elsewhere.",
   };
+}
+
+/** By whole user id, or by the mention that clients put in its place. */
+function personNamed({ waiting, facts }: Order["asked"], args: string): UserId | undefined {
+  const whole = UserId.safeParse(args).data;
+  if (whole) return whole.includes("*") ? undefined : whole;
+  const ours = facts.present.map(({ userId }) => userId);
+  return addressedIn(waiting.event.content).users.find((userId) => !ours.includes(userId));
 }

@@ -7,6 +7,7 @@
 import { NO_STATE, type RoomState, readStateEvent, STATE_TYPES } from "#core/policy/power.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Intent, Ledger } from "#ports";
+import { Trouble } from "./trouble.ts";
 
 /** What a room is like, from the homeserver into the ledger. Throws when it cannot be read: then no turn starts there. */
 export async function readRoom(
@@ -15,7 +16,7 @@ export async function readRoom(
   roomId: RoomId,
 ): Promise<{ state: RoomState; people: number }> {
   const members = await intent.joinedMembers(roomId);
-  if (!members.ok) throw new Error(`the members of ${roomId} cannot be read: ${members.error.status}`);
+  if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
   const state = await readState(intent, roomId);
   await ledger.setState(roomId, state);
   await ledger.setMembers(
@@ -33,7 +34,7 @@ async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
       if (answer.ok) return readStateEvent(type, answer.value);
       // Most rooms have no topic, and none has been replaced before it is.
       if (answer.error.status === 404) return {};
-      throw new Error(`${type} of ${roomId} cannot be read: ${answer.error.status} ${answer.error.errcode}`);
+      throw new Trouble(`${type} of ${roomId} cannot be read`, answer.error);
     }),
   );
   return Object.assign({}, NO_STATE, ...pieces);

@@ -15,10 +15,9 @@ const TYPE = "org.matrix.msc4391.command_description";
 
 export async function publishCommands(intent: Intent, roomId: RoomId, state: RoomState): Promise<void> {
   if (!maySendState(state, intent.userId, TYPE)) return;
-  for (const name of COMMAND_NAMES) {
-    const sent = await intent.setState(roomId, TYPE, stateKey(name, intent.userId), described(name));
-    if (!sent.ok) return;
-  }
+  await Promise.all(
+    COMMAND_NAMES.map((name) => intent.setState(roomId, TYPE, stateKey(name, intent.userId), described(name))),
+  );
 }
 
 /** Padded base64 of the digest of command and sender, so that no two senders get into each other's way. */

@@ -5,10 +5,11 @@
  */
 import type { AgentId, Namespace, RoomId } from "#core/protocol/ids.ts";
 import type { Clock, Delivery, Ghosts, HomeserverError, Ledger, Log, OutboxRow } from "#ports";
+import { readBack } from "../gaps.ts";
+import { digest } from "../new-turn.ts";
 import { publishCommands } from "./descriptions.ts";
-import { readBack } from "./gaps.ts";
-import { digest } from "./new-turn.ts";
 import { readRoom } from "./read-room.ts";
+import { Trouble } from "./trouble.ts";
 
 export interface JoinNeeds {
   ledger: Ledger;
@@ -30,9 +31,9 @@ export interface Joined {
 }
 
 /** The intent of an agent, or of the bot where none is named; undefined where there is no such agent. */
-export async function intentOf({ ledger, ghosts }: JoinNeeds, agentId: AgentId | undefined, roomId: RoomId) {
+export async function intentOf({ ledger, ghosts }: JoinNeeds, agentId: AgentId | undefined) {
   if (agentId === undefined) return ghosts.bot();
-  const agent = await ledger.agent(agentId, roomId);
+  const agent = await ledger.agent(agentId);
   return agent && ghosts.intent(agent);
 }
 
@@ -44,19 +45,21 @@ export async function join(
   via: readonly string[] = [],
 ): Promise<Joined> {
   const { log, isPassing } = needs;
-  const intent = await intentOf(needs, agentId, roomId);
+  const intent = await intentOf(needs, agentId);
   if (!intent) return { reason: "unknown_agent", notices: [] };
   const joined = intent.ok ? await intent.value.join(roomId, via) : intent;
   if (!intent.ok || !joined.ok) {
     const error = joined.ok ? undefined : joined.error;
     log("join_failed", { agent: agentId, room: roomId, status: error?.status, errcode: error?.errcode });
-    if (error && isPassing(error)) throw new Error(`${agentId} could not join yet: ${error.status} ${error.errcode}`);
+    if (error && isPassing(error)) throw new Trouble(`${agentId} could not join yet`, error);
     return { reason: "join_failed", notices: [] };
   }
   log("joined", { agent: agentId, room: roomId });
+  const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
   const { state, people } = await readRoom(needs, intent.value, roomId);
   await readBack(needs, intent.value, roomId);
-  await publishCommands(intent.value, roomId, state);
+  // One of us says for all what can be said.
+  if (isFirst) await publishCommands(intent.value, roomId, state);
   return { reason: "join", notices: await introduction(needs, roomId, agentId, people) };
 }
 
