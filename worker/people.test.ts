@@ -91,6 +91,21 @@ describe("pairing", () => {
   });
 });
 
+test("a bot nobody knows for one, that replies to every answer, is not heard any more after twenty", async () => {
+  await begin(echo({ users: ["*"] }), ALICE, BOB, ECHO);
+  await world.push(aMessage("hello", mention(ECHO)));
+  for (let n = 0; n < 20; n++) {
+    await vi.waitFor(() => expect(world.server.sent).toHaveLength(n + 1), soon);
+    await world.push(aMessage(`answer ${n}`, { sender: BOB, ...replyTo(world.server.sent[n]?.eventId ?? "") }));
+  }
+  await vi.waitFor(() => expect(world.server.sent).toHaveLength(21), soon);
+  await world.push(aMessage("and on", { sender: BOB, ...replyTo(world.server.sent[20]?.eventId ?? "") }));
+  await verdict("pair_guard");
+  // Alice is another pair.
+  await world.push(aMessage("still there?", mention(ECHO)));
+  await answered(/^echo still there\?$/);
+});
+
 describe("a command", () => {
   test("!new begins another conversation", async () => {
     await begin(echo());

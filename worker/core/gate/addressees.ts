@@ -21,7 +21,9 @@ const PATTERN_TEXT_MAX = 8_000;
 export function addressees(event: RoomEvent, content: RoomEvent["content"], text: string, facts: Facts): Addressee[] {
   const { present } = facts;
   const addressed = addressedIn(content);
-  const mentioned = present.filter((one) => isMentioned(one, addressed, text));
+  const hasPatterns = present.some(({ agent }) => agent.settings.patterns.length > 0);
+  const plain = hasPatterns ? withoutCode(text.slice(0, PATTERN_TEXT_MAX)) : "";
+  const mentioned = present.filter((one) => isMentioned(one, addressed, plain));
   if (mentioned.length > 0) return because("mention", mentioned);
   const { text: free } = addressed;
   const named = free === undefined ? [] : present.filter(({ agent }) => opensWith(free, agent.name));
@@ -46,14 +48,11 @@ export function addressees(event: RoomEvent, content: RoomEvent["content"], text
 const because = (reason: Because, concerned: readonly Concerned[]): Addressee[] =>
   concerned.map((one) => ({ concerned: one, because: reason }));
 
-function isMentioned({ agent, userId }: Concerned, { users, room }: Addressed, text: string): boolean {
-  if (users.includes(userId)) return true;
-  if (room && agent.settings.atRoom) return true;
-  const { patterns } = agent.settings;
-  if (patterns.length === 0) return false;
-  const looked = withoutCode(text.slice(0, PATTERN_TEXT_MAX));
-  return patterns.some((pattern) => patternOf(pattern).matcher(looked).find());
-}
+/** `plain` is the text without code, for the patterns. */
+const isMentioned = ({ agent, userId }: Concerned, { users, room }: Addressed, plain: string): boolean =>
+  users.includes(userId) ||
+  (room && agent.settings.atRoom) ||
+  agent.settings.patterns.some((pattern) => patternOf(pattern).matcher(plain).find());
 
 const HOUR_MS = 3_600_000;
 

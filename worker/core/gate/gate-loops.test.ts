@@ -233,10 +233,12 @@ describe("the pair guard", () => {
     ["no person who names the agent", mentions(ECHO_ID), {}, WOKEN, false],
     ["no person who names it where it listens", mentions(ECHO_ID), { mention: false }, WOKEN, false],
     ["whoever it only listens to: a machine may look like a person", {}, { mention: false }, RESTS, true],
+    ["whoever only ever replies (400 messages in 130 minutes)", repliesTo(), {}, RESTS, true],
     ["no person in a direct chat", {}, { mention: true }, "wake echo by direct", false],
   ])("holds %s", ([, content, layer, expected, counted]) => {
     const resting = pairs(ECHO, { restUntilMs: NOW_MS + 60_000 });
-    const seen = (over: FactsOver) => (expected.endsWith("direct") ? inDirectChat(layer, over) : alone(layer, over));
+    const seen = (over: FactsOver) =>
+      expected.endsWith("direct") ? inDirectChat(layer, over) : alone(layer, { repliedAgent: ECHO, ...over });
     const event = aMessage("hello", { content });
     expect(inWords(gate(event, seen(resting)))).toBe(expected);
     expect(gate(event, seen({}))).toMatchObject({ kind: "wake", woken: [{ isCounted: counted }] });
@@ -258,6 +260,18 @@ describe("an echo", () => {
       mentions(ECHO_ID),
       alone({}, { echoes: true }),
       "wake echo by mention",
+    ],
+    [
+      "is ignored where it replies",
+      repliesTo(),
+      alone({}, { echoes: true, repliedAgent: ECHO }),
+      "ignore echo, about echo",
+    ],
+    [
+      "is ignored in a chat of several that an operator made one",
+      {},
+      alone({}, { echoes: true, room: { direct: true } }),
+      "ignore echo, about echo",
     ],
     ["is heard in a direct chat", {}, inDirectChat({}, { echoes: true }), "wake echo by direct"],
     ["is none where nobody said it", {}, alone({ mention: false }, { echoes: false }), "wake echo by listening"],
