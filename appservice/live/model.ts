@@ -32,7 +32,8 @@ export async function startModel({ slow, broken, random }: ModelManners): Promis
     for await (const one of request) chunks.push(one as Buffer);
     asked++;
     const { messages } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { messages: { content: unknown }[] };
-    const text = textOf(messages.at(-1)?.content);
+    // What stands before the words themselves is about the room.
+    const text = textOf(messages.at(-1)?.content).split("</room-data>").at(-1)?.trim() ?? "";
     if (random() < broken) {
       response.writeHead(500).end("broken");
       return;
