@@ -1,6 +1,6 @@
 /**
  * Whether deciding an event costs more the more agents are in the room: the same events through the real room lane, on
- * real files, in a room with 10 agents and in one with 10,000. One process; the rooms take turns, so that what the machine
+ * real files, in rooms with 10, 100 and 10,000 agents. One process; the rooms take turns, so that what the machine
  * does meanwhile hits both.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,7 +21,8 @@ const SERVER_NAME = "bench.localhost";
 const NAMESPACE = { serverName: SERVER_NAME, ghostPrefix: "agent_", botLocalpart: "troupe" };
 const ROOM = RoomId.parse("!room");
 const ALICE = UserId.parse(`@alice:${SERVER_NAME}`);
-const AGENTS_OF = [10, 10_000];
+/** Beyond twenty one more statement asks who of them is concerned; from there on it should cost the same. */
+const AGENTS_OF = [10, 100, 10_000];
 const WARM_UP = 30;
 
 const HELP = `npm run bench:gate -- [--n 300]
@@ -107,16 +108,22 @@ async function measure(halls: readonly Hall[], n: number): Promise<void> {
 }
 
 function report(halls: readonly Hall[]): void {
-  const [few, many] = halls;
-  if (!few || !many) return;
+  const many = halls.at(-1);
+  if (!many) return;
+  const others = halls.slice(0, -1);
   const rows = Object.keys(KINDS).map((kind) => {
-    const [of, to] = [many.times.get(kind) ?? [], few.times.get(kind) ?? []];
-    const [low, high] = ratioInterval(of, to);
-    const ratio = (median(of) / median(to)).toFixed(2);
-    return [kind, ms(median(to)), ms(median(of)), ratio, `${low.toFixed(2)}–${high.toFixed(2)}`];
+    const timesOf = (hall: Hall) => hall.times.get(kind) ?? [];
+    const ratios = others.map((hall) => ratio(timesOf(many), timesOf(hall)));
+    return [kind, ...halls.map((hall) => ms(median(timesOf(hall)))), ...ratios];
   });
   const heads = halls.map(({ agents }) => `${agents.toLocaleString("en")} agents`);
-  process.stdout.write(table(["deciding", ...heads, "ratio", "95 %"], rows));
+  const compared = others.map(({ agents }) => `to ${agents} (95 %)`);
+  process.stdout.write(table(["deciding", ...heads, ...compared], rows));
+}
+
+function ratio(of: readonly number[], to: readonly number[]): string {
+  const [low, high] = ratioInterval(of, to);
+  return `${(median(of) / median(to)).toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
 }
 
 const { values } = parseArgs({
