@@ -44,3 +44,6 @@ export const PAIRING_FULL =
 export const ENCRYPTED_ROOM =
   "This room is encrypted, and I cannot read encrypted messages yet. Use a room without encryption to talk to me.";
 export const FOLLOWED = "This room replaces the one before; everything I was told there holds here.";
+
+/** What the bot is called: by whoever calls it at the start of a message, and on its device. */
+export const BOT_NAME = "Troupe";

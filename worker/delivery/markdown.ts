@@ -3,15 +3,17 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  */
+
 import { Marked, type TokenizerAndRendererExtension } from "marked";
+import { ID_IN_TEXT, WITHIN_A_WORD } from "#core/message/mention.ts";
 
 const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
 
-const ID = /^@[a-z0-9._=/+-]+:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?/i;
+const ID = new RegExp(`^${ID_IN_TEXT}`, "i");
 /** Behind one of these an id is a part of something else. */
-const WITHIN = /[\w@./=+-]/;
+const WITHIN = new RegExp(WITHIN_A_WORD);
 
 /**
  * A whole user id is a link that clients show as a pill. The characters of an id are taken together: an underscore in one

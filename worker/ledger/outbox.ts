@@ -58,7 +58,7 @@ export function outboxRows({
       if (!row) return undefined;
       const { turnId, agent, userId, askedAtMs, ...rest } = row;
       // What the bot says is no agent's.
-      const ids = { agent: agent === "" ? (agent as AgentId) : AgentId.parse(agent), userId: UserId.parse(userId) };
+      const ids = { agent: agent === "" ? ("" as const) : AgentId.parse(agent), userId: UserId.parse(userId) };
       return { ...rest, ...ids, lane, ...(turnId === null ? {} : { turnId }), ...(askedAtMs ? { askedAtMs } : {}) };
     },
 

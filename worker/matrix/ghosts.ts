@@ -8,6 +8,7 @@ import * as z from "zod/v4";
 import type { Agent } from "#core/agent.ts";
 import { botUserId, ghostUserId, type Namespace, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
+import { BOT_NAME } from "#core/strings.ts";
 import type { Answer, Ghost, Ghosts, HomeserverError, Ledger, Log } from "#ports";
 import type { Call } from "./client-server.ts";
 import { bindIntent } from "./intent.ts";
@@ -68,7 +69,7 @@ async function enteredBot({ call, ledger, namespace }: Needs): Promise<Result<Gh
   const userId = botUserId(namespace);
   const known = await ledger.ghost(userId);
   if (known) return ok(known);
-  const bot = await enter(call, userId, "Troupe");
+  const bot = await enter(call, userId, BOT_NAME);
   if (bot.ok) await ledger.setGhost(bot.value);
   return bot;
 }

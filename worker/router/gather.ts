@@ -8,10 +8,10 @@ import {
   agentOfGhost,
   botUserId,
   ghostUserId,
+  isLocal,
   isOurs,
   type Namespace,
   type RoomId,
-  splitUserId,
   UserId,
 } from "#core/protocol/ids.ts";
 import type { WaitingEvent } from "#core/turn.ts";
@@ -100,7 +100,7 @@ function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomLo
   const agent = agentOfGhost(namespace, sender);
   return {
     isOurs: isOurs(namespace, sender),
-    isLocal: splitUserId(sender)[1] === namespace.serverName,
+    isLocal: isLocal(namespace, sender),
     power: powerOf(state, sender),
     ...(agent ? { agent } : {}),
   };

@@ -11,7 +11,7 @@ import { prefaceOf, type Quote, quoteOf } from "#core/message/prompt.ts";
 import { markIn, relationsOf } from "#core/message/text.ts";
 import { powerOf } from "#core/policy/power.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
-import { type EventId, isOurs, type Namespace, splitUserId, type UserId } from "#core/protocol/ids.ts";
+import { type EventId, isLocal, isOurs, type Namespace, type UserId } from "#core/protocol/ids.ts";
 import type { Turn } from "#core/turn.ts";
 import type { Answer, Clock, HomeserverError, Intent, Ledger, Log, RoomLook } from "#ports";
 import { TRANSCRIPT_TURNS } from "./request.ts";
@@ -124,8 +124,7 @@ type Permission = (sender: UserId) => Promise<boolean>;
 function permission({ needs, turn, agent }: Place, room: RoomLook): Permission {
   const { settings } = agent;
   const isUserOfIt = async (userId: UserId): Promise<boolean> => {
-    const isLocal = splitUserId(userId)[1] === needs.namespace.serverName;
-    const person = { userId, isLocal, power: powerOf(room.state, userId) };
+    const person = { userId, isLocal: isLocal(needs.namespace, userId), power: powerOf(room.state, userId) };
     if (isUserOf(settings, person)) return true;
     return (await needs.ledger.sender(turn.roomId, { sender: userId })).paired.includes(agent.id);
   };

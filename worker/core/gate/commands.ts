@@ -10,6 +10,7 @@ import {
 import { withoutMention } from "../message/mention.ts";
 import { isListed, type Person } from "../policy/access.ts";
 import type { RoomEvent } from "../protocol/event.ts";
+import { BOT_NAME } from "../strings.ts";
 import type { Addressee } from "./addressees.ts";
 import type { Concerned, Facts, Ordered } from "./facts.ts";
 import { circlesOf, personOf, refusal } from "./permits.ts";
@@ -34,7 +35,7 @@ export function commandIn(event: RoomEvent, text: string, facts: Facts): Command
 /** A text without all the calls it begins with. Of two names that begin alike the longer is tried first. */
 function withoutCalls(text: string, { present, room: { botUserId } }: Facts): string {
   const agents = present.map(({ agent, userId }) => ({ name: agent.name, userId }));
-  const all = [...agents, ...(botUserId ? [{ name: "Troupe", userId: botUserId }] : [])];
+  const all = [...agents, ...(botUserId ? [{ name: BOT_NAME, userId: botUserId }] : [])];
   const calls = all.toSorted((one, other) => other.name.length - one.name.length);
   const withoutOne = (rest: string) =>
     calls.reduce((left, { name, userId }) => withoutMention(left, name, userId), rest);

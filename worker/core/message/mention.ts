@@ -86,7 +86,10 @@ function decoded(text: string): string {
   }
 }
 
-const ID = /(?<![\w@./=+-])@[a-z0-9._=/+-]+:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?/gi;
+/** Regular expressions, to be read without regard to case: a whole user id, and what makes it a part of something else before it. */
+export const ID_IN_TEXT = String.raw`@[a-z0-9._=/+-]+:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?`;
+export const WITHIN_A_WORD = String.raw`[\w@./=+-]`;
+const ID = new RegExp(`(?<!${WITHIN_A_WORD})${ID_IN_TEXT}`, "gi");
 
 /** Whole user ids in a text. */
 const idsIn = (text: string): UserId[] =>

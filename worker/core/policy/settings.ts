@@ -239,38 +239,23 @@ export const Settings = z.object({
 });
 export type Settings = z.infer<typeof Settings>;
 
-/** What is left out of a layer comes from the layer below. */
-const partial = z.strictObject(
+type Shape = Readonly<Record<string, z.ZodDefault>>;
+type Optional<S extends Shape> = { [K in keyof S]: z.ZodOptional<ReturnType<S[K]["unwrap"]>> };
+
+/** The same keys without their defaults: what is left out of a layer comes from the layer below. */
+const optional = <S extends Shape>(shape: S): Optional<S> =>
   Object.fromEntries(
-    Object.entries(Settings.shape).map(([name, schema]) => [
-      name,
-      schema
-        .unwrap()
-        .optional()
-        .describe(schema.description ?? ""),
-    ]),
-  ) as unknown as {
-    [K in keyof typeof Settings.shape]: z.ZodOptional<ReturnType<(typeof Settings.shape)[K]["unwrap"]>>;
-  },
-);
-const turns = z
-  .strictObject(
-    Object.fromEntries(
-      Object.entries(TurnSettings.shape).map(([name, schema]) => [
-        name,
-        schema
-          .unwrap()
-          .optional()
-          .describe(schema.description ?? ""),
-      ]),
-    ) as unknown as {
-      [K in keyof typeof TurnSettings.shape]: z.ZodOptional<ReturnType<(typeof TurnSettings.shape)[K]["unwrap"]>>;
-    },
-  )
-  .describe("How turns are run.");
+    Object.entries(shape).map(([name, schema]) => {
+      const bare = schema.unwrap() as z.ZodType;
+      return [name, bare.optional().describe(schema.description ?? "")];
+    }),
+  ) as unknown as Optional<S>;
 
 /** One layer: what somebody wrote for all agents, for one, for a room. */
-export const Layer = partial.extend({ turns: turns.optional() });
+export const Layer = z.strictObject({
+  ...optional(Settings.shape),
+  turns: z.strictObject(optional(TurnSettings.shape)).describe("How turns are run.").optional(),
+});
 export type Layer = z.infer<typeof Layer>;
 
 /** A room's layer also says what only a room can be. */

@@ -73,6 +73,9 @@ export function agentOfGhost(namespace: Namespace, userId: UserId): AgentId | un
   return id.success ? id.data : undefined;
 }
 
+/** Whether somebody is a user of our own homeserver. */
+export const isLocal = ({ serverName }: Namespace, userId: UserId): boolean => splitUserId(userId)[1] === serverName;
+
 /** True for the bot and for every user of our namespace, whether or not an agent of that name exists. */
 export function isOurs(namespace: Namespace, userId: UserId): boolean {
   const [localpart, serverName] = splitUserId(userId);

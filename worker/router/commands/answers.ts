@@ -6,13 +6,13 @@ import { explain } from "#core/gate/why.ts";
 import { describeCommand } from "#core/message/command.ts";
 import { relationsOf } from "#core/message/text.ts";
 import { NO_SUCH_MESSAGE } from "#core/strings.ts";
-import { concernedIn, conversationOf, type Obeyed, type Order } from "./order.ts";
+import { conversationOf, type Obeyed, type Order } from "./order.ts";
 
 const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join("\n");
 const code = (text: string): string => `\`${text}\``;
 
 export function help(order: Order): Obeyed {
-  const [first] = concernedIn(order);
+  const [first] = order.concerned;
   if (!first) return {};
   const { prefix } = first.agent.settings;
   const names = permittedCommands(order.asked.waiting.event, order.asked.facts, first);
@@ -32,7 +32,7 @@ export function agents({ asked, room }: Order): Obeyed {
 export function whoami(order: Order): Obeyed {
   const { event } = order.asked.waiting;
   const { sender } = order.asked.facts;
-  const lines = concernedIn(order).map((concerned) => {
+  const lines = order.concerned.map((concerned) => {
     const { users, admins } = circlesOf(event, order.asked.facts, concerned);
     const what = [users ? "may talk to it" : "may not talk to it", admins ? "and are its admin" : ""].filter(Boolean);
     return `**${concerned.agent.name}**: you ${what.join(" ")}${concerned.paired ? ", by pairing" : ""}`;
@@ -43,7 +43,7 @@ export function whoami(order: Order): Obeyed {
 }
 
 export async function status(order: Order): Promise<Obeyed> {
-  const lines = await Promise.all(concernedIn(order).map((one) => statusOf(order, one)));
+  const lines = await Promise.all(order.concerned.map((one) => statusOf(order, one)));
   const { muted, state } = order.room;
   const about = [muted ? "**muted**" : "", state.encrypted ? "encrypted: nothing can be read here" : ""].filter(
     Boolean,
@@ -79,7 +79,7 @@ export async function debug(order: Order): Promise<Obeyed> {
   const { asked, room } = order;
   const { event } = asked.waiting;
   const sessions = await Promise.all(
-    concernedIn(order).map(async (one) => {
+    order.concerned.map(async (one) => {
       const direct = isDirect(one, asked.facts.room);
       const { session } = await conversationOf(order, one);
       return { agent: one.agent.id, session, direct, invitedDirectly: one.invitedDirectly, paired: one.paired };

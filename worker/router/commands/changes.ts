@@ -1,18 +1,17 @@
 /** Commands that change something: a conversation, what holds in a room, where an agent is. */
 import type { Agent } from "#core/agent.ts";
 import type { Layer } from "#core/policy/settings.ts";
-import { RoomId, splitUserId } from "#core/protocol/ids.ts";
+import { RoomId } from "#core/protocol/ids.ts";
 import { MUTED, NEW_CONVERSATION, NOTHING_RUNS, UNMUTED } from "#core/strings.ts";
-import { intentOf, type Joined, join } from "../rooms/join.ts";
+import { intentOf, joinAtOnce } from "../rooms/join.ts";
 import { leave } from "../rooms/moves.ts";
-import { Trouble } from "../rooms/trouble.ts";
-import { concernedIn, conversationOf, type Obeyed, type Order } from "./order.ts";
+import { conversationOf, type Obeyed, type Order } from "./order.ts";
 
 const names = (agents: readonly Agent[]): string => agents.map(({ name }) => `**${name}**`).join(", ");
 
 /** Named after the event that asked for it: asked for twice it is one new conversation. */
 export async function begin(order: Order): Promise<Obeyed> {
-  for (const one of concernedIn(order)) {
+  for (const one of order.concerned) {
     const { base } = await conversationOf(order, one);
     await order.needs.ledger.beginEpoch(base, order.asked.waiting.seq);
   }
@@ -57,7 +56,7 @@ export async function queue(order: Order): Promise<Obeyed> {
   if (whileBusy) return change(order, { turns: { whileBusy } }, `While an answer is being made: ${whileBusy}.`);
   if (args !== "") return { say: `It is one of ${WHILE_BUSY.join(", ")}.` };
   const lines = await Promise.all(
-    concernedIn(order).map(async (one) => {
+    order.concerned.map(async (one) => {
       const { session } = await conversationOf(order, one);
       const { count } = await order.needs.ledger.waitingIn(session);
       return `${names([one.agent])}: ${one.agent.turns.whileBusy}, ${count} in line`;
@@ -109,18 +108,10 @@ export async function joinRoom({ needs, asked, args, agents }: Order): Promise<O
   const [agent] = agents;
   const roomId = agent && (await roomNamed(needs, agent, args));
   if (!agent || !roomId) return { say: "It is a room id (!…) or an alias (#name:server) that somebody answers to." };
-  // A room id names no server from version 12 on; whoever sends somebody there knows one that is in it.
-  const via = [splitUserId(asked.waiting.event.sender)[1], needs.namespace.serverName];
-  const joined = await join(needs, roomId, agent.id, [...new Set(via)]).catch(notNow);
+  const joined = await joinAtOnce(needs, roomId, agent.id, asked.waiting.event.sender);
   return joined.reason === "join"
     ? { say: `${names([agent])} is there.`, notices: joined.notices }
     : { say: `${names([agent])} could not enter; it may have to be invited, or the room cannot be reached now.` };
-}
-
-/** Somebody waits for an answer, and the rest of the room with them: it is not tried again. */
-function notNow(error: unknown): Joined {
-  if (error instanceof Trouble && !error.isOurs) return { reason: "join_failed", notices: [] };
-  throw error;
 }
 
 async function roomNamed(needs: Order["needs"], agent: Agent, name: string): Promise<RoomId | undefined> {

@@ -6,13 +6,13 @@ import { NAME_ONE } from "#core/strings.ts";
 import type { RoomLook } from "#ports";
 import { digest } from "../new-turn.ts";
 import { type Asked, type Brought, wake } from "../wake.ts";
-import { agents, debug, help, status, whoami, why } from "./answers.ts";
+import { debug, help, agents as listAgents, status, whoami, why } from "./answers.ts";
 import { begin, joinRoom, leaveRoom, model, mute, queue, setHome, stop, thread, unmute } from "./changes.ts";
 import type { CommandNeeds, Obeyed, Order } from "./order.ts";
 import { allow, deny, pair } from "./pairing.ts";
 
 const COMMAND: Record<CommandName, (order: Order) => Promise<Obeyed> | Obeyed> = {
-  ...{ help, new: begin, stop, status, whoami, agents, model, thread, queue },
+  ...{ help, new: begin, stop, status, whoami, agents: listAgents, model, thread, queue },
   ...{ pair, allow, deny, join: joinRoom, leave: leaveRoom, sethome: setHome, mute, unmute, debug, why },
 };
 
@@ -27,9 +27,10 @@ export async function obey(needs: CommandNeeds, asked: Asked, room: RoomLook, or
   if ((await needs.ledger.takeTokens([bucket], asked.facts.nowMs)) > 0)
     return { reason: "command_limit", turns: [], controls: [], notices: [] };
   const thread = relationsOf(event).threadRoot;
-  const meant = asked.facts.present.filter(({ agent }) => ordered.agents.includes(agent.id)).map(({ agent }) => agent);
-  const order: Order = { needs, asked, room, args: command.args, agents: meant, isAdmin: ordered.isAdmin, thread };
-  const obeyed = meant.length > 0 ? await COMMAND[command.name](order) : { say: NAME_ONE };
+  const concerned = asked.facts.present.filter(({ agent }) => ordered.agents.includes(agent.id));
+  const agents = concerned.map(({ agent }) => agent);
+  const order: Order = { needs, asked, room, args: command.args, concerned, agents, isAdmin: ordered.isAdmin, thread };
+  const obeyed = agents.length > 0 ? await COMMAND[command.name](order) : { say: NAME_ONE };
   const then = ordered.then ? await wake(needs, asked, ordered.then) : undefined;
   const cause = `cmd-${digest([event.event_id]).slice(0, 20)}`;
   const place = { agent: speaker, roomId: event.room_id, cause, ...(thread ? { threadRoot: thread } : {}) };

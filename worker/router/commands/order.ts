@@ -16,7 +16,9 @@ export interface Order {
   asked: Asked;
   room: RoomLook;
   args: string;
-  /** The first of them is the one that permitted it. */
+  /** Whom it concerns; the first of them is the one that permitted it. */
+  concerned: readonly Concerned[];
+  /** The same, as agents. */
   agents: readonly Agent[];
   isAdmin: boolean;
   thread: EventId | undefined;
@@ -33,9 +35,6 @@ export function conversationOf(
     ...{ direct: isDirect(concerned, asked.facts.room), opened: isOpened(concerned, asked.facts.room) },
   });
 }
-
-export const concernedIn = ({ asked, agents }: Order): Concerned[] =>
-  asked.facts.present.filter(({ agent }) => agents.some(({ id }) => id === agent.id));
 
 /** What a command brings: something to say, in Markdown, and perhaps something to tell what runs. */
 export interface Obeyed {

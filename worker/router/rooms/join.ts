@@ -3,7 +3,7 @@
  * pushes nothing of a room between the invitation and the join, so what the inviter wrote at once would be lost. It is
  * read back with `/messages` and takes the same way as everything else, in its place in the room.
  */
-import type { AgentId, Namespace, RoomId } from "#core/protocol/ids.ts";
+import { type AgentId, type Namespace, type RoomId, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import type { Clock, Delivery, Ghosts, HomeserverError, Ledger, Log, OutboxRow } from "#ports";
 import { readBack } from "../gaps.ts";
 import { digest } from "../new-turn.ts";
@@ -61,6 +61,23 @@ export async function join(
   // One of us says for all what can be said.
   if (isFirst) await publishCommands(intent.value, roomId, state);
   return { reason: "join", notices: await introduction(needs, roomId, agentId, people) };
+}
+
+/**
+ * The same where somebody waits for it: a room that cannot be reached now is not tried again, and keeps nobody waiting.
+ * Whoever sends an agent there knows a server that is in the room; its id names none from version 12 on.
+ */
+export function joinAtOnce(
+  needs: JoinNeeds,
+  roomId: RoomId,
+  agentId: AgentId | undefined,
+  by: UserId,
+): Promise<Joined> {
+  const via = new Set([splitUserId(by)[1], needs.namespace.serverName]);
+  return join(needs, roomId, agentId, [...via]).catch((error: unknown) => {
+    if (error instanceof Trouble && !error.isOurs) return { reason: "join_failed", notices: [] };
+    throw error;
+  });
 }
 
 async function introduction(

@@ -1,19 +1,11 @@
 /** Coming and going: invitations turned down, rooms left when nobody else is in them, rooms that were replaced. */
 import { explain } from "#core/gate/why.ts";
-import {
-  type AgentId,
-  agentOfGhost,
-  botUserId,
-  ghostUserId,
-  type RoomId,
-  splitUserId,
-  type UserId,
-} from "#core/protocol/ids.ts";
+import { type AgentId, agentOfGhost, botUserId, ghostUserId, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { FOLLOWED } from "#core/strings.ts";
 import type { OutboxRow } from "#ports";
 import { lookUp } from "../aliases.ts";
 import { digest } from "../new-turn.ts";
-import { intentOf, type Joined, type JoinNeeds, join } from "./join.ts";
+import { intentOf, type JoinNeeds, joinAtOnce } from "./join.ts";
 import { readRoom } from "./read-room.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -69,23 +61,16 @@ export async function depart(needs: JoinNeeds, roomId: RoomId): Promise<"depart"
 export async function follow(needs: JoinNeeds, from: RoomId, to: RoomId, upgrader: UserId): Promise<OutboxRow[]> {
   const { state, aliases } = await needs.ledger.room(from);
   await needs.ledger.setState(from, { ...state, replacement: to });
-  const via = [...new Set([splitUserId(upgrader)[1], needs.namespace.serverName])];
   const notices: OutboxRow[] = [];
   for (const userId of await ours(needs, from)) {
     const agent = agentOfGhost(needs.namespace, userId);
-    const joined = await join(needs, to, agent, via).catch(notThere);
+    const joined = await joinAtOnce(needs, to, agent, upgrader);
     notices.push(...joined.notices);
     if (joined.reason === "join" && agent) notices.push(...(await moved(needs, to, agent)));
   }
   // The homeserver moves its aliases along; what is written for one holds at once.
   if (notices.length > 0) await lookUp(needs, aliases);
   return notices;
-}
-
-/** A room that cannot be reached keeps nobody in the old one waiting. */
-function notThere(error: unknown): Joined {
-  if (error instanceof Trouble && !error.isOurs) return { reason: "join_failed", notices: [] };
-  throw error;
 }
 
 /** Said once, by whoever is there first, and only where the new room really took over from the old one. */
