@@ -1,7 +1,8 @@
 /** `npm start`: the bridge of a homeserver when it is configured, else the playground. */
-import { complain } from "./cli/complain.ts";
+
 import { serveConfigured } from "./cli/serve.ts";
-import { isConfigured, loadDotEnv } from "./host/settings.ts";
+import { complain } from "./cli/terminal/complain.ts";
+import { isConfigured, loadDotEnv } from "./host/environment.ts";
 import { startPlayground } from "./playground/playground.ts";
 
 loadDotEnv();

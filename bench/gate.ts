@@ -7,14 +7,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { AgentSpec } from "#core/agent.ts";
-import { Config } from "#core/config.ts";
+import { AgentSpec } from "#core/configuration/agent.ts";
+import { Environment } from "#core/configuration/environment.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, ghostUserId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger, RunLane } from "#ports";
+import type { RunLane } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { fileLedger } from "../appservice/host/ledger.ts";
 import { compose } from "../worker/app.ts";
-import { systemClock } from "../worker/host/clock.ts";
+import { systemClock } from "../worker/clock.ts";
 import { median, ms, ratioInterval, table } from "./figures.ts";
 
 const SERVER_NAME = "bench.localhost";
@@ -76,7 +77,7 @@ async function open(folder: string, agents: number): Promise<Hall> {
   );
   const url = "http://127.0.0.1:9";
   const { pump } = compose({
-    config: Config.parse({ HOMESERVER_URL: url, SERVER_NAME, AS_TOKEN: "bench-as", HS_TOKEN: "bench-hs" }),
+    environment: Environment.parse({ HOMESERVER_URL: url, SERVER_NAME, AS_TOKEN: "bench-as", HS_TOKEN: "bench-hs" }),
     ...{ ledger, clock: systemClock, owner: "bench", metrics: "json", turnMsMax: 1_000, env: () => undefined },
     fetch: () => Promise.reject(new Error("nobody is there")),
     log: () => undefined,

@@ -13,10 +13,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
+import { registrationShape } from "#core/protocol/registration.ts";
 import { type LiveClient, liveClient } from "../appservice/live/client.ts";
 import { applyAgents, freePort, type HostKind, type HostSettings, startHost } from "../appservice/live/hosts.ts";
 import { installSynapse, registerUser, startSynapse } from "../appservice/playground/synapse.ts";
-import { registrationShape } from "../worker/core/protocol/registration.ts";
 import { median, ms, quantile, ratioInterval, table } from "./figures.ts";
 import type { RivalSettings, Sync } from "./rivals.ts";
 

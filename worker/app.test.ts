@@ -1,28 +1,28 @@
 /** The whole way, on a real ledger and a homeserver in memory: a transaction comes in, an answer goes out. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { AgentSpec } from "#core/agent.ts";
-import { readConfig } from "#core/config.ts";
+import { AgentSpec } from "#core/configuration/agent.ts";
+import { readEnvironment } from "#core/configuration/environment.ts";
+import { CONTENT_KEY } from "#core/message/mark.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import { CONTENT_KEY } from "#core/protocol/event.ts";
 import { RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { type App, compose } from "./app.ts";
-import { systemClock } from "./host/clock.ts";
+import { systemClock } from "./clock.ts";
 import { createLog } from "./observe/log.ts";
 
 const ROOM = RoomId.parse("!room");
-const config = readConfig({
+const environment = readEnvironment({
   HOMESERVER_URL: "http://hs.test",
   SERVER_NAME: "hs.test",
   AS_TOKEN: "as-token-of-the-tests",
   HS_TOKEN: "hs-token-of-the-tests",
   ADMIN_TOKEN: "admin-token-of-the-tests",
 });
-if (!config.ok) throw new Error(config.error);
-const settings = config.value;
+if (!environment.ok) throw new Error(environment.error);
+const settings = environment.value;
 const AGENTS = ["echo", "guide"].map((id) =>
   AgentSpec.parse({ id, name: id.toUpperCase(), backend: { use: id === "echo" ? "echo" : "scripted" } }),
 );
@@ -35,7 +35,7 @@ let lines: string[];
 
 function start(owner: string): App {
   return compose({
-    config: settings,
+    environment: settings,
     ledger,
     clock: systemClock,
     fetch: server.fetch,

@@ -3,34 +3,41 @@
  * between "a request came in" and "a request goes out" is here and is the same.
  */
 import { Hono } from "hono";
-import type { AgentSpec } from "#core/agent.ts";
-import { type Config, namespaceOf } from "#core/config.ts";
-import { aliasesIn, type Configuration } from "#core/policy/configuration.ts";
+import type { AgentSpec } from "#core/configuration/agent.ts";
+import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
+import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
-import type { Ask, Clock, Doorbell, Fetch, LaneId, LaneKind, Ledger, Log, Retention, RunLane, Work } from "#ports";
+import type { Fetch } from "#core/turn/backend.ts";
+import type { LaneId, LaneKind } from "#core/turn/lane.ts";
+import type { Ask } from "#ports/homeserver.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Doorbell, RunLane, Work } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Retention } from "#ports/operator.ts";
 import { admin } from "./admin/admin.ts";
 import { applyOrThrow } from "./admin/configure.ts";
 import { health } from "./admin/health.ts";
 import { backends } from "./backends/registry.ts";
+import { createSecretCipher } from "./backends/secrets/cipher.ts";
 import { delivery } from "./delivery/delivery.ts";
 import { outLane } from "./delivery/out-lane.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { sweep } from "./lanes/sweep.ts";
 import { homeserverState, REPAIR_MARK, tend } from "./lanes/tend.ts";
-import { asking, clientServer, isPassing } from "./matrix/client-server.ts";
+import { asking, clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
 import { homeserverUrl } from "./matrix/well-known.ts";
 import { secretCheck } from "./observe/secrets.ts";
-import { createVault } from "./observe/vault.ts";
-import { lookUp, lookUpAgain } from "./router/aliases.ts";
-import { repair } from "./router/gaps.ts";
 import { roomLane } from "./router/room-lane.ts";
+import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
+import { repair } from "./router/rooms/gaps.ts";
 import type { Limits } from "./turns/limits.ts";
 import { sessionLane } from "./turns/session-lane.ts";
 
 export interface Host {
-  config: Config;
+  environment: Environment;
   ledger: Ledger;
   clock: Clock;
   fetch: Fetch;
@@ -66,24 +73,24 @@ export interface App {
 }
 
 export function compose(host: Host): App {
-  const { config, ledger, clock, fetch, log } = host;
-  const namespace = namespaceOf(config);
+  const { environment, ledger, clock, fetch, log } = host;
+  const namespace = namespaceOf(environment);
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
   const ask = doubting(host.ask ?? asking(fetch), onDoubt);
-  const call = clientServer({ url: () => homeserverUrl(config, fetch), asToken: config.AS_TOKEN, ask });
+  const call = clientServer({ url: () => homeserverUrl(environment, fetch), asToken: environment.AS_TOKEN, ask });
   const users = ghosts({ call, ledger, namespace, log });
   const known = backends();
-  const vault = createVault(config.SECRET_KEY);
+  const cipher = createSecretCipher(environment.SECRET_KEY);
 
-  const shared = { ...host, namespace, ghosts: users, isPassing, backends: known, vault };
-  const limits = limitsOf(config);
+  const shared = { ...host, namespace, ghosts: users, isPassing, backends: known, cipher };
+  const limits = limitsOf(environment);
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const work = (kind: LaneKind, run: RunLane): Work => {
     const delivers = delivery({ ...shared, run });
     const lanes: Record<LaneKind, () => Work> = {
       room: () => roomLane({ ...shared, ring, delivery: delivers }),
       session: () => sessionLane({ ...shared, run, delivery: delivers, limits, random: Math.random }),
-      out: () => outLane({ ...shared, sendFloorMs: config.SEND_FLOOR_MS }),
+      out: () => outLane({ ...shared, sendFloorMs: environment.SEND_FLOOR_MS }),
     };
     return lanes[kind]();
   };
@@ -93,10 +100,10 @@ export function compose(host: Host): App {
   const refreshAliases = async () => {
     await lookUp(shared, aliasesIn(await ledger.configuration()));
   };
-  const configuring = { ledger, clock, log, vault, refreshAliases, backends: known };
+  const configuring = { ledger, clock, log, cipher, refreshAliases, backends: known };
   const http = new Hono();
   http.notFound(unknownPath);
-  const isOperator = config.ADMIN_TOKEN === undefined ? undefined : secretCheck(config.ADMIN_TOKEN);
+  const isOperator = environment.ADMIN_TOKEN === undefined ? undefined : secretCheck(environment.ADMIN_TOKEN);
   const homeserver = () => homeserverState(ledger);
   http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: host.metrics }));
   http.route("/", admin({ ...configuring, ring, isOperator }));
@@ -108,7 +115,7 @@ export function compose(host: Host): App {
       log,
       clock,
       namespace,
-      isHomeserver: secretCheck(config.HS_TOKEN),
+      isHomeserver: secretCheck(environment.HS_TOKEN),
       onDoubt,
       onUserQuery: async (id) => {
         const agent = await ledger.agent(id);
@@ -118,11 +125,11 @@ export function compose(host: Host): App {
   );
 
   const tending = {
-    ...{ ledger, clock, log, doorbell, keep: retentionOf(config) },
+    ...{ ledger, clock, log, doorbell, keep: retentionOf(environment) },
     repair: (roomId: RoomId) => repair(shared, roomId),
     lookUpAliases: () => lookUpAgain(shared),
     async ping() {
-      const pinged = await users.ping(config.APPSERVICE_ID);
+      const pinged = await users.ping(environment.APPSERVICE_ID);
       if (!pinged.ok) log("ping_failed", { ...pinged.error });
       return pinged.ok;
     },
@@ -155,15 +162,15 @@ function doubting(ask: Ask, onDoubt: () => Promise<void>): Ask {
     });
 }
 
-const limitsOf = (config: Config): Limits => ({
-  senderPerMinute: config.SENDER_TURNS_PER_MINUTE,
-  roomPerMinute: config.ROOM_TURNS_PER_MINUTE,
-  turnsAtOnce: config.TURNS_AT_ONCE,
+const limitsOf = (environment: Environment): Limits => ({
+  senderPerMinute: environment.SENDER_TURNS_PER_MINUTE,
+  roomPerMinute: environment.ROOM_TURNS_PER_MINUTE,
+  turnsAtOnce: environment.TURNS_AT_ONCE,
 });
 
 const HOUR_MS = 3_600_000;
-const retentionOf = (config: Config): Retention => ({
-  contentsMs: config.KEEP_CONTENTS_HOURS * HOUR_MS,
-  eventIdsMs: config.KEEP_EVENT_IDS_DAYS * 24 * HOUR_MS,
-  turnsMs: config.KEEP_TURNS_DAYS * 24 * HOUR_MS,
+const retentionOf = (environment: Environment): Retention => ({
+  contentsMs: environment.KEEP_CONTENTS_HOURS * HOUR_MS,
+  eventIdsMs: environment.KEEP_EVENT_IDS_DAYS * 24 * HOUR_MS,
+  turnsMs: environment.KEEP_TURNS_DAYS * 24 * HOUR_MS,
 });

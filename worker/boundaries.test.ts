@@ -36,10 +36,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   matrix: [...EVERY_ROOM, "zod"],
   admin: [...EVERY_ROOM, "hono"],
   observe: EVERY_ROOM,
+  clock: ["ports"],
   app: [...APP, "core", "ports", "hono"],
-  host: ["core", "ports", "app", "ledger", "observe", "@libsql/client", "cloudflare:workers"],
+  host: ["core", "ports", "app", "clock", "ledger", "observe", "@libsql/client", "cloudflare:workers"],
   index: ["app", "host"],
-  "appservice/host": [...NODE, ...APP, "core", "ports", "host", "zod"],
+  "appservice/host": [...NODE, ...APP, "core", "ports", "clock", "zod"],
   "appservice/cli": [
     ...NODE,
     "core",
@@ -63,6 +64,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
 };
 
+/**
+ * The folders of a room, and those of its own files that folders need, from the ground up: a folder imports only what
+ * stands before it. Files of the room that are not listed stand above all of its folders.
+ */
+const STANDS_ON: Record<string, readonly string[]> = {
+  core: ["result.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
+  ledger: ["sql", "configuration", "upkeep", "turns", "rooms"],
+  router: ["digest.ts", "rooms", "new-turn.ts", "wake.ts", "commands"],
+  backends: ["echo", "scripted", "openai", "secrets"],
+  "appservice/host": ["environment.ts", "configuration"],
+  "appservice/cli": ["terminal", "api", "operator"],
+};
+
 /** The room a file lives in: `worker/core/gate.ts` → core, `appservice/cli/chat.ts` → appservice/cli. */
 function room(file: string): string {
   const [top = "", second = ""] = file.replace(/\.ts$/, "").split("/");
@@ -84,6 +98,43 @@ function forbidden(from: string, specifier: string): boolean {
   return to !== room(from) && !MAY_IMPORT[room(from)]?.includes(to);
 }
 
+/** The folder or file of its room that a file belongs to: `worker/core/gate/gate.ts` → gate, `worker/core/result.ts` → result.ts. */
+function entryOf(file: string): string {
+  const parts = file.split("/");
+  return parts[room(file).split("/").length + (parts[0] === "appservice" ? 0 : 1)] ?? "";
+}
+
+/** The file of our own that an import means; undefined for packages. */
+function fileOf(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith("#")) return `worker/${specifier.slice(1)}`;
+  return specifier.startsWith(".") ? posix.join(posix.dirname(from), specifier) : undefined;
+}
+
+/** Whether an import within one room goes from a folder to something that does not stand below it. */
+function climbs(from: string, specifier: string): boolean {
+  const to = fileOf(from, specifier);
+  if (to === undefined || room(to) !== room(from)) return false;
+  const ground = STANDS_ON[room(from)] ?? [];
+  const [above, below] = [entryOf(from), entryOf(to)];
+  if (above === below || (!ground.includes(above) && above.endsWith(".ts"))) return false;
+  return !ground.slice(0, Math.max(ground.indexOf(above), 0)).includes(below);
+}
+
+/** The circles among files, each once, as the files it goes through; imports of types count. */
+function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = [];
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) found.push(path.slice(at));
+    if (at >= 0 || done.has(file)) return;
+    for (const next of imports.get(file) ?? []) walk(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) walk(file, []);
+  return found;
+}
+
 const isTest = (file: string) => /\.(test|contract|suite)\.ts$|\/testing\/|\.d\.ts$/.test(file);
 const files = globSync(["worker/**/*.ts", "appservice/**/*.ts"]).filter((file) => !isTest(file));
 
@@ -98,12 +149,64 @@ describe("boundaries", () => {
     expect(importsOf(readFileSync(file, "utf8")).filter((to) => forbidden(file, to))).toEqual([]);
   });
 
+  test.for(files)("%s stands on what is below it in its room", (file) => {
+    expect(importsOf(readFileSync(file, "utf8")).filter((to) => climbs(file, to))).toEqual([]);
+  });
+
+  test("knows every folder of a room", () => {
+    const folders = files.filter((file) => /^[^.]+$/.test(entryOf(file)));
+    const unknown = folders.filter((file) => !STANDS_ON[room(file)]?.includes(entryOf(file)));
+    expect(unknown).toEqual([]);
+  });
+
   test.for<[from: string, to: string]>([
-    ["worker/core/x.ts", "#ports"],
-    ["worker/core/x.ts", "../ports.ts"],
+    ["worker/core/protocol/x.ts", "../message/x.ts"],
+    ["worker/core/message/x.ts", "../turn/turn.ts"],
+    ["worker/core/turn/x.ts", "#core/gate/facts.ts"],
+    ["worker/core/gate/x.ts", "../unlisted/x.ts"],
+    ["worker/ledger/sql/x.ts", "../ledger.ts"],
+    ["worker/ledger/turns/x.ts", "../rooms/decide.ts"],
+    ["worker/router/rooms/x.ts", "../wake.ts"],
+    ["worker/router/commands/x.ts", "../act.ts"],
+    ["worker/backends/echo/x.ts", "../registry.ts"],
+    ["appservice/cli/terminal/x.ts", "../operator/apply.ts"],
+    ["appservice/cli/api/x.ts", "../index.ts"],
+  ])("would catch %s climbing to %s", ([from, to]) => expect(climbs(from, to)).toBe(true));
+
+  test.for<[from: string, to: string]>([
+    ["worker/core/gate/x.ts", "../protocol/ids.ts"],
+    ["worker/core/gate/x.ts", "./facts.ts"],
+    ["worker/core/gate/x.ts", "#core/result.ts"],
+    ["worker/ledger/ledger.ts", "./rooms/decide.ts"],
+    ["worker/turns/x.ts", "#core/gate/facts.ts"],
+    ["worker/core/gate/x.ts", "zod/v4"],
+  ])("lets %s import %s", ([from, to]) => expect(climbs(from, to)).toBe(false));
+
+  test("has no circle", () => {
+    const imports = new Map(
+      files.map((file) => [
+        file,
+        importsOf(readFileSync(file, "utf8")).flatMap((specifier) => fileOf(file, specifier) ?? []),
+      ]),
+    );
+    expect(circles(imports)).toEqual([]);
+  });
+  test("would notice one", () => {
+    const imports = new Map([
+      ["a", ["b", "c"]],
+      ["b", ["c"]],
+      ["c", ["d"]],
+      ["d", ["b"]],
+    ]);
+    expect(circles(imports)).toEqual([["b", "c", "d"]]);
+  });
+
+  test.for<[from: string, to: string]>([
+    ["worker/core/x.ts", "#ports/host.ts"],
+    ["worker/core/x.ts", "../ports/host.ts"],
     ["worker/core/protocol/x.ts", "../../ledger/x.ts"],
     ["worker/core/x.ts", "hono"],
-    ["worker/ports.ts", "hono"],
+    ["worker/ports/x.ts", "hono"],
     ["worker/ingress/x.ts", "../ledger/x.ts"],
     ["worker/ledger/x.ts", "hono"],
     ["worker/router/x.ts", "../ingress/x.ts"],
@@ -118,6 +221,7 @@ describe("boundaries", () => {
     ["worker/matrix/x.ts", "../delivery/x.ts"],
     ["worker/admin/x.ts", "../ledger/x.ts"],
     ["worker/observe/x.ts", "node:fs"],
+    ["worker/clock.ts", "#core/result.ts"],
     ["worker/app.ts", "./host/lane.ts"],
     ["worker/host/x.ts", "node:fs"],
     ["worker/index.ts", "cloudflare:workers"],

@@ -6,10 +6,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import * as z from "zod/v4";
-import { isOwnSecret, PLACEHOLDER_TOKENS, readConfig, settingRows } from "#core/config.ts";
+import { isOwnSecret, PLACEHOLDER_TOKENS, readEnvironment, settingRows } from "#core/configuration/environment.ts";
+import { keyRows, Layer, RoomLayer } from "#core/configuration/settings.ts";
+import { TurnSettings } from "#core/configuration/turn-settings.ts";
 import { COMMAND_NAMES, describeCommand } from "#core/message/command.ts";
-import { keyRows, Layer, RoomLayer } from "#core/policy/settings.ts";
-import { TurnSettings } from "#core/policy/turn-settings.ts";
 import { complaints, Registration, registrationShape, usersRegex } from "#core/protocol/registration.ts";
 import { fileSchema } from "../appservice/host/configuration/form.ts";
 
@@ -39,16 +39,22 @@ describe("settings", () => {
 
   const GIVEN = { HOMESERVER_URL: "https://hs.test/", SERVER_NAME: "hs.test", AS_TOKEN: "as", HS_TOKEN: "hs" };
   test("are read with their defaults", () => {
-    expect(readConfig(GIVEN)).toMatchObject({ ok: true, value: { HOMESERVER_URL: "https://hs.test", PORT: 9993 } });
+    expect(readEnvironment(GIVEN)).toMatchObject({
+      ok: true,
+      value: { HOMESERVER_URL: "https://hs.test", PORT: 9993 },
+    });
   });
   test("of the homeserver's URL may be left out", () => {
-    expect(readConfig({ ...GIVEN, HOMESERVER_URL: "" })).toMatchObject({ ok: true, value: { SERVER_NAME: "hs.test" } });
+    expect(readEnvironment({ ...GIVEN, HOMESERVER_URL: "" })).toMatchObject({
+      ok: true,
+      value: { SERVER_NAME: "hs.test" },
+    });
   });
   test.for(["A".repeat(43), `${"-_".repeat(21)}A=`, `${"+/".repeat(21)}A=`])("take the secret key %s", (key) => {
-    expect(readConfig({ ...GIVEN, SECRET_KEY: key })).toMatchObject({ ok: true });
+    expect(readEnvironment({ ...GIVEN, SECRET_KEY: key })).toMatchObject({ ok: true });
   });
   test.for(["short", "A".repeat(44), "A".repeat(64), `${"A".repeat(42)} `])("refuse the secret key %s", (key) => {
-    const read = readConfig({ ...GIVEN, SECRET_KEY: key });
+    const read = readEnvironment({ ...GIVEN, SECRET_KEY: key });
     expect(read).toMatchObject({ ok: false, error: expect.stringContaining("openssl rand -base64 32") });
     expect(JSON.stringify(read)).not.toContain(key);
   });
@@ -58,11 +64,11 @@ describe("settings", () => {
   test.for(Object.keys(GIVEN).filter((name) => name !== "HOMESERVER_URL"))(
     "without %s are refused, by name",
     (name) => {
-      expect(readConfig({ ...GIVEN, [name]: "" })).toEqual({ ok: false, error: `${name} is not set` });
+      expect(readEnvironment({ ...GIVEN, [name]: "" })).toEqual({ ok: false, error: `${name} is not set` });
     },
   );
   test.for(PLACEHOLDER_TOKENS)("refuse the placeholder %s and do not repeat it", (token) => {
-    const read = readConfig({ ...GIVEN, AS_TOKEN: token });
+    const read = readEnvironment({ ...GIVEN, AS_TOKEN: token });
     expect(read).toMatchObject({ ok: false, error: expect.stringContaining("AS_TOKEN is the placeholder") });
     expect(JSON.stringify(read)).not.toContain(token);
   });

@@ -1,16 +1,16 @@
 /** `troupe chat`: the playground's demo user talks to an agent, through the real homeserver. */
 import { createInterface } from "node:readline";
 import * as z from "zod/v4";
-import { isLike } from "#core/policy/access.ts";
+import { isLike } from "#core/access/access.ts";
 import { AgentId, ghostUserId } from "#core/protocol/ids.ts";
-import { SettingsError } from "../host/settings.ts";
+import { EnvironmentError } from "../host/environment.ts";
 import { PLAYGROUND_FILE, readPlayground } from "../playground/place.ts";
 import { NAMESPACE } from "../playground/world.ts";
+import { Refused } from "./api/ask.ts";
+import { whereIs } from "./api/where.ts";
 import { type Client, login } from "./client.ts";
 import { agentsThere } from "./operator/agents.ts";
-import { Refused } from "./operator/ask.ts";
-import { whereIs } from "./operator/where.ts";
-import { Printer } from "./printer.ts";
+import { Printer } from "./terminal/printer.ts";
 
 const Playground = z.object({
   homeserver: z.string(),
@@ -21,7 +21,8 @@ const SILENT = `The playground of ${PLAYGROUND_FILE} does not answer: start it w
 
 export async function chat(agentId: string, text: string, timeoutSeconds: number): Promise<void> {
   const written = readPlayground();
-  if (!written) throw new SettingsError("No playground is running here: start one with `npm start` and leave it open.");
+  if (!written)
+    throw new EnvironmentError("No playground is running here: start one with `npm start` and leave it open.");
   const playground = Playground.parse(written);
   const agent = await agentNamed(agentId);
   const leaving = new AbortController();
@@ -34,7 +35,7 @@ export async function chat(agentId: string, text: string, timeoutSeconds: number
   try {
     const client = await login(playground.homeserver, user, password, leaving.signal).catch(() => {
       leaving.signal.throwIfAborted();
-      throw new SettingsError(SILENT);
+      throw new EnvironmentError(SILENT);
     });
     try {
       const room = await client.directRoom(agent.userId);
@@ -54,13 +55,13 @@ export async function chat(agentId: string, text: string, timeoutSeconds: number
 /** Of those the bridge has by now, also one of a family. */
 async function agentNamed(given: string): Promise<{ userId: string; name: string }> {
   const agents = await agentsThere(whereIs(undefined, {}, readPlayground())).catch((error: unknown) => {
-    throw error instanceof Refused ? error : new SettingsError(SILENT);
+    throw error instanceof Refused ? error : new EnvironmentError(SILENT);
   });
   const id = AgentId.safeParse(given);
   const found = agents.find((one) => one.id === given) ?? agents.find((one) => isLike(one.id, given));
   if (found && id.success) return { userId: ghostUserId(NAMESPACE, id.data), name: found.name };
   const names = agents.map((one) => one.id).join(", ");
-  throw new SettingsError(`There is no agent "${given}" in the playground; there are ${names}.`);
+  throw new EnvironmentError(`There is no agent "${given}" in the playground; there are ${names}.`);
 }
 
 /** Sends, then prints what the agent says until its answer is whole. */
@@ -74,7 +75,7 @@ async function askOnce(client: Client, room: string, agent: string, words: strin
   }
   process.stdout.write("\n");
   if (!printer.isWhole) {
-    throw new SettingsError(
+    throw new EnvironmentError(
       `No news from ${agent} for ${patienceMs / 1_000} s; the terminal of \`npm start\` may say why.`,
     );
   }

@@ -1,7 +1,7 @@
 /** The little of a Matrix client that a chat in a terminal needs. @see https://spec.matrix.org/v1.19/client-server-api/ */
 import { randomUUID } from "node:crypto";
 import * as z from "zod/v4";
-import { SettingsError } from "../host/settings.ts";
+import { EnvironmentError } from "../host/environment.ts";
 
 const SYNC_MS = 10_000;
 
@@ -115,7 +115,7 @@ function caller(homeserver: string, leaving?: AbortSignal): Call {
       ...(leaving ? { signal: leaving } : {}),
     }).catch(() => {
       leaving?.throwIfAborted();
-      throw new SettingsError(`The homeserver at ${homeserver} does not answer any more.`);
+      throw new EnvironmentError(`The homeserver at ${homeserver} does not answer any more.`);
     });
     if (!answer.ok) throw new Error(`${method} ${path.split("?")[0]}: ${answer.status} ${await answer.text()}`);
     return answer.json();

@@ -1,8 +1,8 @@
 /** The `troupe` command. What a command needs is loaded when it is given: most of them need little. */
 import { Command, InvalidArgumentError } from "commander";
-import { loadDotEnv } from "../host/settings.ts";
-import { complain } from "./complain.ts";
+import { loadDotEnv } from "../host/environment.ts";
 import { operatorCommands } from "./operator/commands.ts";
+import { complain } from "./terminal/complain.ts";
 
 loadDotEnv();
 const program = new Command("troupe").description("AI agents on a Matrix homeserver.").exitOverride((error) => {

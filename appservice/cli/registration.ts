@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { stringify } from "yaml";
 import * as z from "zod/v4";
-import { Config } from "#core/config.ts";
+import { Environment } from "#core/configuration/environment.ts";
 import { type Registration, registrationShape, usersRegex } from "#core/protocol/registration.ts";
-import { SettingsError } from "../host/settings.ts";
+import { EnvironmentError } from "../host/environment.ts";
 
 interface Options extends Namespace {
   url: string;
@@ -15,9 +15,9 @@ interface Options extends Namespace {
 /** The bridge reads the same words from its settings, and by the same rules. */
 const Wishes = z.object({
   "--url": z.url({ protocol: /^https?$/, error: "is no http(s) URL; it is where the homeserver reaches the bridge" }),
-  "--server-name": Config.shape.SERVER_NAME,
-  "--ghost-prefix": Config.shape.GHOST_PREFIX,
-  "--bot-localpart": Config.shape.BOT_LOCALPART,
+  "--server-name": Environment.shape.SERVER_NAME,
+  "--ghost-prefix": Environment.shape.GHOST_PREFIX,
+  "--bot-localpart": Environment.shape.BOT_LOCALPART,
 });
 
 export async function registration({ url, serverName, out, ghostPrefix, botLocalpart }: Options): Promise<void> {
@@ -28,7 +28,9 @@ export async function registration({ url, serverName, out, ghostPrefix, botLocal
     "--bot-localpart": botLocalpart,
   });
   if (!wishes.success) {
-    throw new SettingsError(wishes.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("\n"));
+    throw new EnvironmentError(
+      wishes.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("\n"),
+    );
   }
   const made = await freshRegistration(url, { serverName, ghostPrefix, botLocalpart });
   mkdirSync(dirname(resolve(out)), { recursive: true, mode: 0o700 });
@@ -36,7 +38,9 @@ export async function registration({ url, serverName, out, ghostPrefix, botLocal
     writeFileSync(out, stringify(made), { mode: 0o600, flag: "wx" });
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    throw new SettingsError(`${out} is there already and stays as it is; remove it, or name another file with --out.`);
+    throw new EnvironmentError(
+      `${out} is there already and stays as it is; remove it, or name another file with --out.`,
+    );
   }
   process.stdout.write(`Written to ${out}.
 
@@ -55,8 +59,10 @@ ${otherThanPreset(ghostPrefix, botLocalpart)}`);
 }
 
 function otherThanPreset(ghostPrefix: string, botLocalpart: string): string {
-  const prefix = ghostPrefix === Config.shape.GHOST_PREFIX.parse(undefined) ? "" : `  GHOST_PREFIX=${ghostPrefix}\n`;
-  const bot = botLocalpart === Config.shape.BOT_LOCALPART.parse(undefined) ? "" : `  BOT_LOCALPART=${botLocalpart}\n`;
+  const prefix =
+    ghostPrefix === Environment.shape.GHOST_PREFIX.parse(undefined) ? "" : `  GHOST_PREFIX=${ghostPrefix}\n`;
+  const bot =
+    botLocalpart === Environment.shape.BOT_LOCALPART.parse(undefined) ? "" : `  BOT_LOCALPART=${botLocalpart}\n`;
   return prefix + bot;
 }
 

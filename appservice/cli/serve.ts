@@ -1,11 +1,11 @@
 /** The self-hosted bridge, from the environment. */
 import { configurationOf } from "../host/configuration/given.ts";
+import { environmentOrThrow } from "../host/environment.ts";
 import { untilStopped } from "../host/run.ts";
 import { serve } from "../host/serve.ts";
-import { configOrThrow } from "../host/settings.ts";
 
 export async function serveConfigured(): Promise<void> {
-  const config = configOrThrow(process.env);
+  const environment = environmentOrThrow(process.env);
   const configuration = configurationOf(process.env);
-  await untilStopped(() => serve({ config, env: process.env, ...(configuration ? { configuration } : {}) }));
+  await untilStopped(() => serve({ environment, env: process.env, ...(configuration ? { configuration } : {}) }));
 }

@@ -4,7 +4,7 @@
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { Ask } from "#ports";
+import type { Ask } from "#ports/homeserver.ts";
 
 /** More at once than this wait for each other here instead of in the homeserver. */
 const CONNECTIONS_MAX = 64;

@@ -1,7 +1,7 @@
 /** The log of the Node host: one readable line an event; colours only on a terminal. */
 import { styleText } from "node:util";
-import type { Config } from "#core/config.ts";
-import type { Log } from "#ports";
+import type { Environment } from "#core/configuration/environment.ts";
+import type { Log } from "#ports/host.ts";
 import { createLog, type Level, type Line } from "../../worker/observe/log.ts";
 
 const COLOUR = { debug: "gray", info: "green", warn: "yellow", error: "red" } as const satisfies Record<Level, string>;
@@ -9,7 +9,7 @@ const COLOUR = { debug: "gray", info: "green", warn: "yellow", error: "red" } as
 const isColoured = (): boolean => process.stdout.isTTY === true && !process.env["NO_COLOR"];
 
 export function consoleLog(
-  config: Config,
+  environment: Environment,
   write: (line: string) => void = (line) => process.stdout.write(`${line}\n`),
 ): Log {
   const coloured = isColoured();
@@ -17,7 +17,13 @@ export function consoleLog(
     (line) => {
       if (line.level !== "debug" || process.env["TROUPE_DEBUG"]) write(lineOf(line, coloured));
     },
-    [config.AS_TOKEN, config.HS_TOKEN, config.ADMIN_TOKEN, config.SECRET_KEY, config.LIBSQL_AUTH_TOKEN],
+    [
+      environment.AS_TOKEN,
+      environment.HS_TOKEN,
+      environment.ADMIN_TOKEN,
+      environment.SECRET_KEY,
+      environment.LIBSQL_AUTH_TOKEN,
+    ],
   );
 }
 

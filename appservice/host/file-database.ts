@@ -4,7 +4,7 @@
  */
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import Libsql from "libsql";
-import type { Database, Sql } from "../../worker/ledger/database.ts";
+import type { Database, Sql } from "../../worker/ledger/sql/database.ts";
 
 export interface FileDatabase extends Omit<Database, "namespace"> {
   close(): void;

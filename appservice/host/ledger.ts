@@ -1,10 +1,10 @@
 /** The Node host's ledger: a file of its own, or a libSQL server over HTTP. */
 import { join } from "node:path";
-import { type Config, namespaceOf } from "#core/config.ts";
+import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
 import type { Namespace } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
-import { libsqlLedger } from "../../worker/ledger/drivers/libsql.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { createLedger } from "../../worker/ledger/ledger.ts";
+import { libsqlDatabase } from "../../worker/ledger/sql/libsql.ts";
 import { migrateFile, openFile } from "./file-database.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../../migrations");
@@ -15,9 +15,9 @@ export interface OpenLedger {
 }
 
 /** Opens the configured database and brings it up to date. */
-export async function openLedger(config: Config): Promise<OpenLedger> {
-  const { LIBSQL_URL: url, LIBSQL_AUTH_TOKEN: authToken, DATA_DIR } = config;
-  if (url === undefined) return fileLedger(join(DATA_DIR, "troupe.db"), namespaceOf(config));
+export async function openLedger(environment: Environment): Promise<OpenLedger> {
+  const { LIBSQL_URL: url, LIBSQL_AUTH_TOKEN: authToken, DATA_DIR } = environment;
+  if (url === undefined) return fileLedger(join(DATA_DIR, "troupe.db"), namespaceOf(environment));
   // Only now: together they take a second and 130 MB, which a file needs nothing of.
   const [{ createClient }, { migrate }, { drizzle }] = await Promise.all([
     import("@libsql/client/web"),
@@ -26,7 +26,7 @@ export async function openLedger(config: Config): Promise<OpenLedger> {
   ]);
   const client = createClient({ url, ...(authToken ? { authToken } : {}) });
   await migrate(drizzle({ client }), { migrationsFolder: MIGRATIONS });
-  return { ledger: libsqlLedger(client, namespaceOf(config)), close: () => client.close() };
+  return { ledger: createLedger(libsqlDatabase(client, namespaceOf(environment))), close: () => client.close() };
 }
 
 /**

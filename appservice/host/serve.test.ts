@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { Config } from "#core/config.ts";
-import { Configuration } from "#core/policy/configuration.ts";
-import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
+import { Configuration } from "#core/configuration/configuration.ts";
+import { Environment } from "#core/configuration/environment.ts";
+import { startUnkindHomeserver, type UnkindHomeserver } from "#testing/unkind/index.ts";
 import { type Served, serve } from "./serve.ts";
 
 const closing: (() => unknown)[] = [];
@@ -27,17 +27,17 @@ async function begin() {
   const folder = mkdtempSync(join(tmpdir(), "troupe-serve-"));
   closing.push(() => rmSync(folder, { recursive: true, force: true }));
   const url = { HOMESERVER_URL: homeserver.url, SERVER_NAME: "hs.test", PORT: 0, DATA_DIR: folder };
-  const config = Config.parse({ ...url, ...TOKENS });
+  const environment = Environment.parse({ ...url, ...TOKENS });
   const configuration = Configuration.parse({
     defaults: { mention: false },
     agents: [{ id: "guide", name: "Guide", backend: { use: "scripted" } }],
   });
   const start = async (lines: string[]): Promise<Served> => {
-    const served = await serve({ config, env: {}, configuration, write: (line) => void lines.push(line) });
+    const served = await serve({ environment, env: {}, configuration, write: (line) => void lines.push(line) });
     homeserver.appservice(served.url);
     return served;
   };
-  return { homeserver, start, config };
+  return { homeserver, start, environment };
 }
 async function entered(homeserver: UnkindHomeserver): Promise<string> {
   const room = homeserver.createRoom(ALICE);
@@ -88,8 +88,8 @@ test("what takes longer than the grace is handed over at once", async () => {
 }, 60_000);
 
 test("what a bridge holds stays when it starts without a file, and a file that is not sound keeps it from starting", async () => {
-  const { config } = await begin();
-  const quiet = { config, env: {}, write: () => undefined };
+  const { environment } = await begin();
+  const quiet = { environment, env: {}, write: () => undefined };
   const held: Configuration[] = [];
   const holding = (agents: object[]) => Configuration.parse({ agents });
   const guide = holding([{ id: "guide", name: "Guide", backend: { use: "scripted" } }]);
@@ -107,9 +107,9 @@ test("what a bridge holds stays when it starts without a file, and a file that i
 });
 
 test("without HOMESERVER_URL the server name is asked, and a sentence says so when that fails", async () => {
-  const { config } = await begin();
-  const nowhere = { ...config, HOMESERVER_URL: undefined, SERVER_NAME: "127.0.0.1:9" };
-  await expect(serve({ config: nowhere, env: {}, write: () => undefined })).rejects.toThrow(
+  const { environment } = await begin();
+  const nowhere = { ...environment, HOMESERVER_URL: undefined, SERVER_NAME: "127.0.0.1:9" };
+  await expect(serve({ environment: nowhere, env: {}, write: () => undefined })).rejects.toThrow(
     /^HOMESERVER_URL is not set, and https:\/\/127\.0\.0\.1\/\.well-known\/matrix\/client does not name a homeserver/,
   );
 });

@@ -4,11 +4,13 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, stat } from "node:fs";
 import { serve as listen } from "@hono/node-server";
-import type { Config } from "#core/config.ts";
-import type { Configuration } from "#core/policy/configuration.ts";
-import type { LaneId, Ledger, Log } from "#ports";
+import type { Configuration } from "#core/configuration/configuration.ts";
+import type { Environment } from "#core/configuration/environment.ts";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Log } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { type App, compose } from "../../worker/app.ts";
-import { systemClock } from "../../worker/host/clock.ts";
+import { systemClock } from "../../worker/clock.ts";
 import type { Pump } from "../../worker/lanes/pump.ts";
 import { homeserverUrl } from "../../worker/matrix/well-known.ts";
 import { aloneIn } from "./alone.ts";
@@ -28,7 +30,7 @@ const GRACE_MS = 7_000;
 const ENTER_MS = 5_000;
 
 interface Options {
-  config: Config;
+  environment: Environment;
   env: Record<string, string | undefined>;
   /** Applied before it listens, or what to make of what the ledger holds. Without it, what the ledger holds stays. */
   configuration?: Configuration | ((held: Configuration) => Configuration);
@@ -37,17 +39,17 @@ interface Options {
 }
 
 /** Runs the Node host until `stop()`. Throws with a sentence when the homeserver cannot be found, or the database or the port be had. */
-export async function serve({ config: given, env, configuration, write }: Options): Promise<Served> {
-  const config = { ...given, HOMESERVER_URL: await homeserverUrl(given, fetch) };
-  mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
-  const { ledger, close: closeLedger } = await openLedger(config);
-  const alone = config.LIBSQL_URL === undefined ? aloneIn(config.DATA_DIR) : undefined;
+export async function serve({ environment: given, env, configuration, write }: Options): Promise<Served> {
+  const environment = { ...given, HOMESERVER_URL: await homeserverUrl(given, fetch) };
+  mkdirSync(environment.DATA_DIR, { recursive: true, mode: 0o700 });
+  const { ledger, close: closeLedger } = await openLedger(environment);
+  const alone = environment.LIBSQL_URL === undefined ? aloneIn(environment.DATA_DIR) : undefined;
   // Alone, every lease is a dead process's; beside another one they are left to run out.
   if (alone) await ledger.voidLeases();
 
-  const log = consoleLog(config, write);
+  const log = consoleLog(environment, write);
   const app = compose({
-    config,
+    environment,
     ledger,
     clock: systemClock,
     fetch: (input, init) => fetch(input, init),
@@ -76,11 +78,11 @@ export async function serve({ config: given, env, configuration, write }: Option
     });
   }
 
-  const { url, close } = await bind(app, config);
-  log("started", { url, homeserver: config.HOMESERVER_URL, alone: alone !== undefined });
+  const { url, close } = await bind(app, environment);
+  log("started", { url, homeserver: environment.HOMESERVER_URL, alone: alone !== undefined });
   const clockwork = Promise.all([
     sweeping(app, over.signal),
-    tending(app, log, config.TEND_SECONDS * 1_000, over.signal),
+    tending(app, log, environment.TEND_SECONDS * 1_000, over.signal),
   ]);
   return {
     url,
@@ -156,7 +158,7 @@ async function tending(app: App, log: Log, everyMs: number, over: AbortSignal): 
   }
 }
 
-async function bind(app: App, { HOST, PORT }: Config): Promise<{ url: string; close: () => Promise<void> }> {
+async function bind(app: App, { HOST, PORT }: Environment): Promise<{ url: string; close: () => Promise<void> }> {
   return new Promise((resolve, reject) => {
     const server = listen({ fetch: app.http.fetch, hostname: HOST, port: PORT }, ({ port }) =>
       resolve({

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
+import { startUnkindHomeserver, type UnkindHomeserver } from "#testing/unkind/index.ts";
 import { applyAgents, freePort, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
 
 const EVENTS = 10_000;

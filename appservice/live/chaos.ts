@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { mulberry32 } from "../../worker/testing/chance.ts";
-import { startUnkindHomeserver, type UnkindHomeserver } from "../../worker/testing/unkind/index.ts";
+import { mulberry32 } from "#testing/chance.ts";
+import { startUnkindHomeserver, type UnkindHomeserver } from "#testing/unkind/index.ts";
 import { applyAgents, freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
 import { type Model, startModel } from "./model.ts";
 

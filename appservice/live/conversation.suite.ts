@@ -5,7 +5,7 @@ import { LLMock } from "@copilotkit/aimock";
 import { createClient, Preset, RoomEvent } from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger.js";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
-import { closed } from "#core/reply.ts";
+import { closed } from "#core/turn/parts.ts";
 import { eventually, type Seen } from "./client.ts";
 import type { HostKind } from "./hosts.ts";
 import { openWorld, SERVER_NAME, type World } from "./world.ts";

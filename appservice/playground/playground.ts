@@ -5,14 +5,14 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { styleText } from "node:util";
-import type { AgentSpec } from "#core/agent.ts";
-import type { Configuration } from "#core/policy/configuration.ts";
+import type { AgentSpec } from "#core/configuration/agent.ts";
+import type { Configuration } from "#core/configuration/configuration.ts";
 import { AgentId, ghostUserId } from "#core/protocol/ids.ts";
 import { aloneIn } from "../host/alone.ts";
 import { configurationOf } from "../host/configuration/given.ts";
+import { environmentOrThrow } from "../host/environment.ts";
 import { type Stoppable, untilStopped } from "../host/run.ts";
 import { type Served, serve } from "../host/serve.ts";
-import { configOrThrow } from "../host/settings.ts";
 import { PLAYGROUND_FILE } from "./place.ts";
 import { settled } from "./sample.ts";
 import { installSynapse, registerUser, type Synapse, startSynapse, stopLeftover, UserError } from "./synapse.ts";
@@ -92,7 +92,7 @@ function publish(world: object): void {
 type Member = AgentSpec & { userId: string };
 
 async function startBridge(world: Kept, synapse: Synapse, written: Configuration | undefined) {
-  const config = configOrThrow({
+  const environment = environmentOrThrow({
     HOMESERVER_URL: synapse.url,
     SERVER_NAME,
     AS_TOKEN: world.asToken,
@@ -104,7 +104,7 @@ async function startBridge(world: Kept, synapse: Synapse, written: Configuration
   });
   let agents: Member[] = [];
   const bridge = await serve({
-    config,
+    environment,
     env: process.env,
     configuration(held) {
       const wanted = written ?? settled(held, process.env);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Configuration } from "#core/policy/configuration.ts";
+import { Configuration } from "#core/configuration/configuration.ts";
 import { settled } from "./sample.ts";
 
 const holding = (...agents: object[]) => Configuration.parse({ defaults: { mention: false }, agents });

@@ -1,7 +1,7 @@
 /** The agents of a playground without a `troupe.yaml`. */
 import { isDeepStrictEqual } from "node:util";
-import { AgentSpec } from "#core/agent.ts";
-import type { Configuration } from "#core/policy/configuration.ts";
+import { AgentSpec } from "#core/configuration/agent.ts";
+import type { Configuration } from "#core/configuration/configuration.ts";
 
 /** The guide always; the helper is a model, with a key where one is set. */
 function sample(hasKey: boolean): AgentSpec[] {

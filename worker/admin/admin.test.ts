@@ -2,12 +2,12 @@
 import type { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AgentId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { backends } from "../backends/registry.ts";
-import { systemClock } from "../host/clock.ts";
+import { createSecretCipher, MASK } from "../backends/secrets/cipher.ts";
+import { systemClock } from "../clock.ts";
 import { secretCheck } from "../observe/secrets.ts";
-import { createVault, MASK } from "../observe/vault.ts";
 import { admin } from "./admin.ts";
 
 const TOKEN = "admin-of-tests";
@@ -31,7 +31,7 @@ interface Over {
 }
 function bridge({ secretKey, refreshAliases = async () => void refreshed++ }: Over = {}): Hono {
   return admin({
-    ...{ ledger, refreshAliases, backends: backends(), vault: createVault(secretKey) },
+    ...{ ledger, refreshAliases, backends: backends(), cipher: createSecretCipher(secretKey) },
     clock: systemClock,
     ring: async () => undefined,
     isOperator: secretCheck(TOKEN),
@@ -200,7 +200,7 @@ describe("agents", () => {
 });
 
 describe("a secret", () => {
-  test("is kept sealed and shown to nobody, in answers, changes and log", async () => {
+  test("is kept encrypted and shown to nobody, in answers, changes and log", async () => {
     const app = bridge({ secretKey: KEY });
     const answers = [
       await ask(app, "PUT", "configuration?dry=true", { agents: [openai(SECRET)] }),
@@ -217,7 +217,7 @@ describe("a secret", () => {
     expect(answers[2]?.body["changes"]).toEqual([{ path: "agents.helper.backend.apiKey", before: MASK, after: MASK }]);
     const [kept] = await ledger.agents();
     expect(kept?.backend["apiKey"]).toMatch(/^enc:v1:/);
-    expect(await createVault(KEY).open(kept?.backend ?? ECHO.backend, "helper")).toMatchObject({
+    expect(await createSecretCipher(KEY).decrypt(kept?.backend ?? ECHO.backend, "helper")).toMatchObject({
       value: { apiKey: "another-secret" },
     });
   });
@@ -241,7 +241,7 @@ describe("a secret", () => {
       /agents\.helper\.backend\.apiKey is a secret .*\$NAME.*SECRET_KEY/,
     ],
     ["is masked where nothing is stored", MASK, /nothing is stored there/],
-    ["claims to be sealed", "enc:v1:AAAAAAAAAAAAAAAA.AAAA", /only the bridge itself seals/],
+    ["claims to be encrypted", "enc:v1:AAAAAAAAAAAAAAAA.AAAA", /only the bridge itself encrypts/],
   ])("is refused when it %s, and never repeated", async ([, given, error]) => {
     for (const path of ["configuration", "agents"]) {
       const put = await ask(bridge(), "PUT", path, { agents: [openai(given)] });
@@ -251,12 +251,12 @@ describe("a secret", () => {
     expect(await ledger.agents()).toEqual([]);
   });
 
-  test("that does not open any more is its own agent's matter", async () => {
+  test("that cannot be decrypted any more is its own agent's matter", async () => {
     await ask(bridge({ secretKey: KEY }), "PUT", "configuration", { agents: [openai(SECRET)] });
     const later = bridge({ secretKey: "B".repeat(43) });
     expect((await ask(later, "PUT", "agents/echo", { backend: { use: "echo" } })).status).toBe(200);
     const masked = await ask(later, "PUT", "agents/helper", openai(MASK));
-    expect(masked).toMatchObject({ status: 400, body: { errors: [expect.stringContaining("does not open")] } });
+    expect(masked).toMatchObject({ status: 400, body: { errors: [expect.stringContaining("cannot be decrypted")] } });
     expect((await ask(later, "PUT", "agents/helper", openai(SECRET))).status).toBe(200);
   });
 });

@@ -1,6 +1,8 @@
 /** The operator API, on both hosts: the configuration in and out, and what an operator may ask. Closed unless `ADMIN_TOKEN` is set. */
 import { Hono } from "hono";
-import type { Clock, LaneId, Ledger } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Clock } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { configurationRoutes } from "./configuration-routes.ts";
 import type { Configuring } from "./configure.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";

@@ -1,16 +1,16 @@
 /** `/admin/configuration` and `/admin/agents`: what holds, and how it is changed. */
 import { type Context, Hono } from "hono";
+import { readAgent, readAgents, readConfiguration } from "#core/configuration/read.ts";
 import { AgentKey } from "#core/protocol/ids.ts";
 import { apply, applyAgent, applyAgents, type Configuring, plan, planAgent, removeAgent } from "./configure.ts";
-import { readAgent, readAgents, readConfiguration } from "./read.ts";
 import { bodyOf, refuse } from "./refuse.ts";
 import { listedAgent, shownConfiguration } from "./shown.ts";
 
 export function configurationRoutes(needs: Configuring): Hono {
-  const { ledger, vault } = needs;
+  const { ledger, cipher } = needs;
   const app = new Hono();
 
-  app.get("/admin/configuration", async (c) => c.json(shownConfiguration(vault, await ledger.configuration())));
+  app.get("/admin/configuration", async (c) => c.json(shownConfiguration(cipher, await ledger.configuration())));
   app.put("/admin/configuration", async (c) => {
     const read = readConfiguration(await bodyOf(c));
     const planned = read.ok ? await plan(needs, read.value) : read;
@@ -20,7 +20,7 @@ export function configurationRoutes(needs: Configuring): Hono {
   });
 
   app.get("/admin/agents", async (c) =>
-    c.json({ agents: (await ledger.agents()).map((agent) => listedAgent(vault, agent)) }),
+    c.json({ agents: (await ledger.agents()).map((agent) => listedAgent(cipher, agent)) }),
   );
   app.put("/admin/agents", async (c) => {
     const read = readAgents(await bodyOf(c));

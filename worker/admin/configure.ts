@@ -1,8 +1,8 @@
 /**
- * How a configuration gets into force: read, checked as a whole, its secrets sealed, compared with what holds, written
+ * How a configuration gets into force: read, checked as a whole, its secrets encrypted, compared with what holds, written
  * in one batch. What is wrong with it is said at once and changes nothing.
  */
-import type { AgentSpec } from "#core/agent.ts";
+import type { AgentSpec } from "#core/configuration/agent.ts";
 import {
   aliasesIn,
   type Change,
@@ -10,16 +10,18 @@ import {
   changes,
   complaintsAbout,
   keepingMuted,
-} from "#core/policy/configuration.ts";
+} from "#core/configuration/configuration.ts";
 import type { AgentKey } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import type { Backends, Clock, Ledger, Log, SecretVault } from "#ports";
+import type { Backends, SecretCipher } from "#ports/backends.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { shownChange } from "./shown.ts";
 
 export interface Configuring {
   ledger: Ledger;
   backends: Backends;
-  vault: SecretVault;
+  cipher: SecretCipher;
   clock: Clock;
   log: Log;
   /** Looks up the rooms that the configuration's aliases mean, and keeps them in the ledger. */
@@ -42,39 +44,39 @@ const ALIASES_MS = 10_000;
 
 /** What would come of a configuration, if it is sound. */
 export async function plan(
-  needs: Pick<Configuring, "ledger" | "backends" | "vault">,
+  needs: Pick<Configuring, "ledger" | "backends" | "cipher">,
   wanted: Configuration,
 ): Promise<Result<Plan, string[]>> {
   const before = await needs.ledger.configuration();
   const complaints = complaintsAbout(wanted);
-  const agents = await sealed(needs, wanted.agents, before.agents);
+  const agents = await encrypted(needs, wanted.agents, before.agents);
   if (!agents.ok) return err([...complaints, ...agents.error]);
   if (complaints.length > 0) return err(complaints);
   const after = keepingMuted({ ...wanted, agents: agents.value }, before);
-  return ok({ after, changes: changes(before, after).map((change) => shownChange(needs.vault, change)) });
+  return ok({ after, changes: changes(before, after).map((change) => shownChange(needs.cipher, change)) });
 }
 
 /** The same for one agent; what is wrong elsewhere is no matter of its own. */
 export async function planAgent(
-  needs: Pick<Configuring, "ledger" | "backends" | "vault">,
+  needs: Pick<Configuring, "ledger" | "backends" | "cipher">,
   wanted: AgentSpec,
 ): Promise<Result<Plan & { agent: AgentSpec }, string[]>> {
   const before = await needs.ledger.configuration();
   const known = complaintsAbout(before);
   const others = before.agents.filter(({ id }) => id !== wanted.id);
   const complaints = complaintsAbout({ ...before, agents: [...others, wanted] }).filter((one) => !known.includes(one));
-  const agents = await sealed(needs, [wanted], before.agents);
+  const agents = await encrypted(needs, [wanted], before.agents);
   if (!agents.ok) return err([...complaints, ...agents.error]);
   const [agent] = agents.value;
   if (complaints.length > 0 || !agent) return err(complaints);
   const after = { ...before, agents: before.agents.map((one) => (one.id === agent.id ? agent : one)) };
   if (!after.agents.includes(agent)) after.agents.push(agent);
-  return ok({ agent, after, changes: changes(before, after).map((change) => shownChange(needs.vault, change)) });
+  return ok({ agent, after, changes: changes(before, after).map((change) => shownChange(needs.cipher, change)) });
 }
 
-/** Agents as the ledger may keep them; each was also opened again and shown to its backend. */
-async function sealed(
-  { vault, backends }: Pick<Configuring, "backends" | "vault">,
+/** Agents as the ledger may keep them; each was also decrypted again and shown to its backend. */
+async function encrypted(
+  { cipher, backends }: Pick<Configuring, "backends" | "cipher">,
   wanted: readonly AgentSpec[],
   stored: readonly AgentSpec[],
 ): Promise<Result<AgentSpec[], string[]>> {
@@ -82,9 +84,9 @@ async function sealed(
   const complaints: string[] = [];
   const agents: AgentSpec[] = [];
   for (const agent of wanted) {
-    const backend = await vault.seal(agent.backend, agent.id, before.get(agent.id));
-    const open = backend.ok ? await vault.open(backend.value, agent.id) : backend;
-    const checked = open.ok ? backends.check(open.value) : open;
+    const backend = await cipher.encrypt(agent.backend, agent.id, before.get(agent.id));
+    const plain = backend.ok ? await cipher.decrypt(backend.value, agent.id) : backend;
+    const checked = plain.ok ? backends.check(plain.value) : plain;
     if (backend.ok && checked.ok) agents.push({ ...agent, backend: backend.value });
     else if (!checked.ok) complaints.push(`agents.${agent.id}.${checked.error}`);
   }

@@ -1,6 +1,8 @@
 /** Whether all is well (`/health`, open), and in figures (`/metrics`, for the operator). */
 import { Hono } from "hono";
-import type { Clock, Figures, Ledger, Log } from "#ports";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Figures } from "#ports/operator.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";
 
 interface Needs {

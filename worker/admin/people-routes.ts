@@ -1,8 +1,9 @@
 /** `/admin/pairings` and what lets single people in: codes, and an operator's word. */
 import { type Context, Hono } from "hono";
-import { CODE_LENGTH, codeOf } from "#core/policy/code.ts";
+import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
-import type { Clock, Ledger } from "#ports";
+import type { Clock } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { bodyOf, refuse } from "./refuse.ts";
 
 interface Needs {

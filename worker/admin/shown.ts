@@ -1,35 +1,35 @@
 /** What an operator is shown of agents and of changes: nothing that is secret, and no pictures where they only fill space. */
-import type { AgentSpec } from "#core/agent.ts";
-import type { Change, Configuration } from "#core/policy/configuration.ts";
-import type { SecretVault } from "#ports";
+import type { AgentSpec } from "#core/configuration/agent.ts";
+import type { Change, Configuration } from "#core/configuration/configuration.ts";
+import type { SecretCipher } from "#ports/backends.ts";
 
-const shownAgent = (vault: SecretVault, agent: AgentSpec): AgentSpec => ({
+const shownAgent = (cipher: SecretCipher, agent: AgentSpec): AgentSpec => ({
   ...agent,
-  backend: vault.masked(agent.backend),
+  backend: cipher.masked(agent.backend),
 });
 
-export const shownConfiguration = (vault: SecretVault, configuration: Configuration): Configuration => ({
+export const shownConfiguration = (cipher: SecretCipher, configuration: Configuration): Configuration => ({
   ...configuration,
-  agents: configuration.agents.map((agent) => shownAgent(vault, agent)),
+  agents: configuration.agents.map((agent) => shownAgent(cipher, agent)),
 });
 
 /** In a list of many an avatar is there or not. */
-export const listedAgent = (vault: SecretVault, { avatar, ...agent }: AgentSpec) => ({
-  ...shownAgent(vault, agent),
+export const listedAgent = (cipher: SecretCipher, { avatar, ...agent }: AgentSpec) => ({
+  ...shownAgent(cipher, agent),
   avatar: avatar !== undefined,
 });
 
-export const shownChange = (vault: SecretVault, change: Change): Change => ({
+export const shownChange = (cipher: SecretCipher, change: Change): Change => ({
   path: change.path,
-  ...("before" in change ? { before: shownAt(vault, change.path, change.before) } : {}),
-  ...("after" in change ? { after: shownAt(vault, change.path, change.after) } : {}),
+  ...("before" in change ? { before: shownAt(cipher, change.path, change.before) } : {}),
+  ...("after" in change ? { after: shownAt(cipher, change.path, change.after) } : {}),
 });
 
 /** The names around a value count as its own: below `headers.token` everything is secret. */
-function shownAt(vault: SecretVault, path: string, value: unknown): unknown {
+function shownAt(cipher: SecretCipher, path: string, value: unknown): unknown {
   const around = path.match(/^agents\..*?\.(backend|avatar)\.(.+)$/);
   const name = around?.[2] ?? "value";
-  const hidden = vault.masked({ use: "", [name]: withoutPictures(value, name) });
+  const hidden = cipher.masked({ use: "", [name]: withoutPictures(value, name) });
   return hidden[name];
 }
 

@@ -2,7 +2,8 @@
 import { Hono } from "hono";
 import { explain } from "#core/gate/why.ts";
 import { EventId, RoomId } from "#core/protocol/ids.ts";
-import type { Decided, Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Decided } from "#ports/operator.ts";
 import { refuse } from "./refuse.ts";
 
 const DECISIONS_SHOWN = 20;

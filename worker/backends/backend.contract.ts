@@ -1,7 +1,7 @@
 /** What every backend promises. A new backend is finished when this suite is green for it. */
 import { describe, expect, test } from "vitest";
-import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
-import { systemClock } from "../host/clock.ts";
+import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
+import { systemClock } from "../clock.ts";
 
 export const aRequest = (text: string, over: Partial<TurnRequest> = {}): TurnRequest => ({
   turnId: "turn1",

@@ -1,6 +1,6 @@
 import type { UIMessageChunk } from "ai";
 import { describe, expect, expectTypeOf, test } from "vitest";
-import type { TurnEvent, TurnMeta } from "#core/backend.ts";
+import type { TurnEvent, TurnMeta } from "#core/turn/backend.ts";
 import { backends } from "./registry.ts";
 
 describe("an agent's backend", () => {

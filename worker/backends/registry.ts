@@ -1,9 +1,9 @@
 /** The backends there are, by the name an agent's `use` gives them. Each checks its own settings. */
 import type * as z from "zod/v4";
-import type { BackendSpec } from "#core/agent.ts";
-import type { Backend } from "#core/backend.ts";
+import type { BackendSpec } from "#core/configuration/agent.ts";
 import { err, ok } from "#core/result.ts";
-import type { Backends } from "#ports";
+import type { Backend } from "#core/turn/backend.ts";
+import type { Backends } from "#ports/backends.ts";
 import { Echo, echo } from "./echo/echo.ts";
 import { OpenAi, openai } from "./openai/openai.ts";
 import { Scripted, scripted } from "./scripted/scripted.ts";

@@ -4,7 +4,8 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  * @see https://spec.matrix.org/v1.19/client-server-api/#event-replacements
  */
-import { CONTENT_KEY, type ContentMark, type JsonObject } from "#core/protocol/event.ts";
+import { CONTENT_KEY, type ContentMark } from "#core/message/mark.ts";
+import type { JsonObject } from "#core/protocol/event.ts";
 import { EventId, type UserId } from "#core/protocol/ids.ts";
 import { toHtml } from "./markdown.ts";
 import { namedIn } from "./mentions.ts";

@@ -1,10 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { CONTENT_KEY } from "#core/message/mark.ts";
 import { addressedIn } from "#core/message/mention.ts";
 import { readContent } from "#core/message/text.ts";
-import { CONTENT_KEY, type JsonObject, type RoomEvent } from "#core/protocol/event.ts";
+import type { JsonObject, RoomEvent } from "#core/protocol/event.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
-import type { Turn } from "#core/turn.ts";
-import type { Intent, Ledger, OutboxRow, Running } from "#ports";
+import type { Turn } from "#core/turn/turn.ts";
+import type { OutboxRow } from "#ports/delivery.ts";
+import type { Intent } from "#ports/homeserver.ts";
+import type { Running } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { delivery } from "./delivery.ts";
 import { toHtml } from "./markdown.ts";

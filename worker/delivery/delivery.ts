@@ -1,4 +1,6 @@
 /** What a reply becomes: frozen requests, byte by byte, in the order in which they are to appear. */
+
+import { deliveryKey } from "#core/message/mark.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import {
   type AgentId,
@@ -9,9 +11,12 @@ import {
   type RoomId,
   type UserId,
 } from "#core/protocol/ids.ts";
-import { deliveryKey } from "#core/reply.ts";
-import type { Turn } from "#core/turn.ts";
-import type { Clock, Delivery, LaneId, Ledger, Log, OutboxRow, RunLane } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Turn } from "#core/turn/turn.ts";
+import type { Delivery, OutboxRow } from "#ports/delivery.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { RunLane } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { editContent, type Message, messageContent } from "./content.ts";
 import { openDraft } from "./draft.ts";
 import { mentionsOf } from "./mentions.ts";

@@ -6,11 +6,15 @@
  * of the finished reply.
  */
 
+import { deliveryKey } from "#core/message/mark.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { EventId } from "#core/protocol/ids.ts";
-import { deliveryKey } from "#core/reply.ts";
-import type { Turn } from "#core/turn.ts";
-import type { Clock, Draft, Intent, Ledger, Log, OutboxRow, RunLane, Running } from "#ports";
+import type { Turn } from "#core/turn/turn.ts";
+import type { Draft, OutboxRow } from "#ports/delivery.ts";
+import type { Intent } from "#ports/homeserver.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { RunLane, Running } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { editContent, messageContent } from "./content.ts";
 import { draftKeyOf, markOf, partsOf, sendPath } from "./parts.ts";
 

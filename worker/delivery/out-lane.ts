@@ -4,8 +4,15 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
  */
+
+import type { HomeserverError } from "#core/protocol/errcode.ts";
 import { EventId, RoomId } from "#core/protocol/ids.ts";
-import type { Clock, Ghosts, HomeserverError, LaneId, Lease, Ledger, Log, StoredOutboxRow, Work } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { StoredOutboxRow } from "#ports/delivery.ts";
+import type { Ghosts } from "#ports/homeserver.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Lease, Work } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 60_000;

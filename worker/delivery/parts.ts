@@ -1,7 +1,8 @@
 /** The parts of a reply: their keys, their marks, their paths, and where a text is cut. */
-import type { ContentMark } from "#core/protocol/event.ts";
-import { deliveryKey, splitReply } from "#core/reply.ts";
-import type { Turn } from "#core/turn.ts";
+import type { ContentMark } from "#core/message/mark.ts";
+import { deliveryKey } from "#core/message/mark.ts";
+import { splitReply } from "#core/turn/parts.ts";
+import type { Turn } from "#core/turn/turn.ts";
 import { fitsAsEdit } from "./content.ts";
 
 export const markOf = (turn: Turn, part: number, kind: ContentMark["kind"], parts?: number): ContentMark => ({

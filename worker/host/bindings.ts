@@ -1,19 +1,20 @@
 /** What the Worker is given, as what the rooms need: D1 or libSQL, the lanes' objects and the queue behind them. */
 import { createClient } from "@libsql/client/web";
-import { namespaceOf, readConfig } from "#core/config.ts";
-import type { Ledger } from "#ports";
+import { namespaceOf, readEnvironment } from "#core/configuration/environment.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import type { Host } from "../app.ts";
-import { d1Ledger } from "../ledger/drivers/d1.ts";
-import { libsqlLedger } from "../ledger/drivers/libsql.ts";
+import { systemClock } from "../clock.ts";
+import { createLedger } from "../ledger/ledger.ts";
+import { d1Database } from "../ledger/sql/d1.ts";
+import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { createLog, type Line } from "../observe/log.ts";
-import { systemClock } from "./clock.ts";
 import { laneDoorbell } from "./doorbell.ts";
 
 export function workerHost(env: Env, owner: string): Host {
   const settings: Record<string, unknown> = { ...env };
-  const config = readConfig(settings);
-  if (!config.ok) throw new Error(`The Worker is not set up:\n${config.error}`);
-  const { value } = config;
+  const environment = readEnvironment(settings);
+  if (!environment.ok) throw new Error(`The Worker is not set up:\n${environment.error}`);
+  const { value } = environment;
   const log = createLog(writeLine, [
     value.AS_TOKEN,
     value.HS_TOKEN,
@@ -22,16 +23,18 @@ export function workerHost(env: Env, owner: string): Host {
     value.LIBSQL_AUTH_TOKEN,
   ]);
   const ledger: Ledger = value.LIBSQL_URL
-    ? libsqlLedger(
-        createClient({
-          url: value.LIBSQL_URL,
-          ...(value.LIBSQL_AUTH_TOKEN ? { authToken: value.LIBSQL_AUTH_TOKEN } : {}),
-        }),
-        namespaceOf(value),
+    ? createLedger(
+        libsqlDatabase(
+          createClient({
+            url: value.LIBSQL_URL,
+            ...(value.LIBSQL_AUTH_TOKEN ? { authToken: value.LIBSQL_AUTH_TOKEN } : {}),
+          }),
+          namespaceOf(value),
+        ),
       )
-    : d1Ledger(env.DB, namespaceOf(value));
+    : createLedger(d1Database(env.DB, namespaceOf(value)));
   return {
-    config: value,
+    environment: value,
     ledger,
     clock: systemClock,
     fetch: (input, init) => fetch(input, init),

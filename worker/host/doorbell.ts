@@ -1,5 +1,8 @@
 /** The doorbell of the Worker: a lane's object directly, the queue when that throws or for many lanes at once. */
-import type { Doorbell, LaneId, Log } from "#ports";
+
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Log } from "#ports/host.ts";
+import type { Doorbell } from "#ports/lanes.ts";
 
 /** At more lanes than this the queue is asked: one request instead of many. */
 const LANES_RUNG_DIRECTLY = 25;

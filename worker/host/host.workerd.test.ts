@@ -11,16 +11,17 @@ import {
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { RoomId, UserId } from "#core/protocol/ids.ts";
-import type { LaneId } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
 import { aMessage } from "#testing/events.ts";
 import { dueAt } from "#testing/ledger-rows.ts";
 import worker from "../index.ts";
-import { d1Ledger } from "../ledger/drivers/d1.ts";
+import { createLedger } from "../ledger/ledger.ts";
+import { d1Database } from "../ledger/sql/d1.ts";
 
 const NAMESPACE = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
 const ROOM = RoomId.parse("!room");
 const { TEST_MIGRATIONS, HS_TOKEN } = env as unknown as { TEST_MIGRATIONS: D1Migration[]; HS_TOKEN: string };
-const ledger = d1Ledger(env.DB, NAMESPACE);
+const ledger = createLedger(d1Database(env.DB, NAMESPACE));
 
 beforeEach(async () => {
   await applyD1Migrations(env.DB, TEST_MIGRATIONS);

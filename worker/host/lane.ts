@@ -3,7 +3,7 @@
  * crash of everything else.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { LaneId } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
 import { type App, compose } from "../app.ts";
 import { workerHost } from "./bindings.ts";
 

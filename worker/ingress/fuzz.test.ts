@@ -11,17 +11,18 @@ import { join } from "node:path";
 import { createClient } from "@libsql/client";
 import Libsql from "libsql";
 import { afterEach, expect, test } from "vitest";
-import { AgentSpec } from "#core/agent.ts";
-import { namespaceOf, readConfig } from "#core/config.ts";
+import { AgentSpec } from "#core/configuration/agent.ts";
+import { namespaceOf, readEnvironment } from "#core/configuration/environment.ts";
 import { RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
 import { type Expected, type IntactEvent, type Mangled, mangledTransaction, ROOMS } from "#testing/mangle.ts";
 import { migrateFile } from "../../appservice/host/file-database.ts";
 import { fileLedger } from "../../appservice/host/ledger.ts";
 import { type App, compose } from "../app.ts";
-import { systemClock } from "../host/clock.ts";
-import { libsqlLedger } from "../ledger/drivers/libsql.ts";
+import { systemClock } from "../clock.ts";
+import { createLedger } from "../ledger/ledger.ts";
+import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 
 const COUNT = Number(process.env["FUZZ_COUNT"] ?? 2_000);
 const SEED = Number(process.env["FUZZ_SEED"] ?? 1);
@@ -33,7 +34,7 @@ const STRETCH = 200;
 /** A transaction is seldom more than a few milliseconds' work. */
 const MS_EACH_MAX = 60;
 
-const config = readConfig({
+const environment = readEnvironment({
   HOMESERVER_URL: "http://hs.test",
   SERVER_NAME: "hs.test",
   AS_TOKEN: "as-token-of-the-tests",
@@ -44,8 +45,8 @@ const config = readConfig({
   ROOM_TURNS_PER_MINUTE: "0",
   SEND_FLOOR_MS: "0",
 });
-if (!config.ok) throw new Error(config.error);
-const settings = config.value;
+if (!environment.ok) throw new Error(environment.error);
+const settings = environment.value;
 const namespace = namespaceOf(settings);
 
 const closing: (() => void)[] = [];
@@ -79,7 +80,7 @@ async function world(open: (path: string) => { ledger: Ledger; close(): void }):
   const server = fakeHomeserver(settings.AS_TOKEN);
   const trouble: string[] = [];
   const app = compose({
-    config: settings,
+    environment: settings,
     ledger,
     clock: systemClock,
     fetch: server.fetch,
@@ -279,7 +280,7 @@ test.for<[name: string, count: number, open: (path: string) => { ledger: Ledger;
     (path) => {
       migrateFile(path, "./migrations");
       const client = createClient({ url: `file:${path}` });
-      return { ledger: libsqlLedger(client, namespace), close: () => client.close() };
+      return { ledger: createLedger(libsqlDatabase(client, namespace)), close: () => client.close() };
     },
   ],
 ])("mangled transactions on %s: %i", { timeout: 60_000 + COUNT * MS_EACH_MAX }, async ([name, count, open]) => {

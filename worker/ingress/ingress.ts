@@ -7,7 +7,9 @@
 import { type Context, Hono } from "hono";
 import { type Errcode, matrixError, unrecognized } from "#core/protocol/errcode.ts";
 import { type AgentId, agentOfGhost, type Namespace, UserId } from "#core/protocol/ids.ts";
-import type { Clock, Doorbell, Ledger, Log } from "#ports";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Doorbell } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { transactions } from "./transactions.ts";
 
 export interface Needs {

@@ -7,7 +7,11 @@ import type { Context } from "hono";
 import { matrixError } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { parseTransaction } from "#core/protocol/transaction.ts";
-import type { Clock, DeadLetter, Doorbell, LaneId, Ledger, Log } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Doorbell } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { DeadLetter } from "#ports/operator.ts";
 
 interface Needs {
   ledger: Ledger;

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RoomId } from "#core/protocol/ids.ts";
-import type { Clock, LaneId, Ledger, Running, Work } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Clock } from "#ports/host.ts";
+import type { Running, Work } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { aMessage } from "#testing/events.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
-import { systemClock } from "../host/clock.ts";
+import { systemClock } from "../clock.ts";
 import { createPump } from "./pump.ts";
 import { sweep } from "./sweep.ts";
 

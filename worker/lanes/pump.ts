@@ -9,7 +9,11 @@
  * and within one process the table of running lanes keeps it from meeting itself. Whether there is more to do is asked
  * in one batch with the release, so that whoever stored something and found the lane taken can leave it to the holder.
  */
-import type { Clock, Idle, LaneId, LaneKind, Lease, Ledger, Log, RunLane, Work } from "#ports";
+
+import type { LaneId, LaneKind } from "#core/turn/lane.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Idle, Lease, RunLane, Work } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 
 /** A crashed runner's lane is free after this long. */
 const LEASE_MS = 30_000;

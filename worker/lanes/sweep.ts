@@ -1,5 +1,7 @@
 /** The sweep: rings for every lane that has something due and no living lease. It makes every lost ring harmless. */
-import type { Clock, Doorbell, Ledger } from "#ports";
+import type { Clock } from "#ports/host.ts";
+import type { Doorbell } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 
 /** More lanes than this are rung by the next sweep. */
 const LANES_MAX = 1_000;

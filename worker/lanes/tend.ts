@@ -3,7 +3,10 @@
  * has a gap, and that what nobody needs any more is forgotten.
  */
 import type { RoomId } from "#core/protocol/ids.ts";
-import type { Clock, Doorbell, Ledger, Log, Retention } from "#ports";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Doorbell } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Retention } from "#ports/operator.ts";
 
 interface Needs {
   ledger: Ledger;

@@ -1,6 +1,7 @@
 /** Who may run a lane, and which lanes have something due. */
-import type { LaneId, Ledger } from "#ports";
-import { type Database, nameOf, type Sql, sql } from "./database.ts";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { type Database, nameOf, type Sql, sql } from "./sql/database.ts";
 
 export function leases({
   all,

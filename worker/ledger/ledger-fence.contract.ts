@@ -1,9 +1,11 @@
 /** The part of the ledger's contract about what must never be written: by a late owner, or by half of a batch. */
 import { describe, expect, test } from "vitest";
-import type { AgentSpec } from "#core/agent.ts";
+import type { AgentSpec } from "#core/configuration/agent.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
-import type { Turn, WaitingEvent } from "#core/turn.ts";
-import type { DeadLetter, Lease, Ledger } from "#ports";
+import type { Turn, WaitingEvent } from "#core/turn/turn.ts";
+import type { Lease } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { DeadLetter } from "#ports/operator.ts";
 import { anEvent } from "#testing/events.ts";
 import {
   aDecision,

@@ -1,7 +1,7 @@
 /** The part of the ledger's contract about what the gate is told: of a room, of its agents, of a sender. */
 import { describe, expect, test } from "vitest";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import {
   aRow,
   aSpec,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import {
   aRow,
@@ -78,7 +78,6 @@ export function intakeContract(make: Make): void {
       const ledger = await make();
       expect(await push(ledger, [])).toEqual([]);
       expect(await ledger.accept({ events: [], deadLetters: [], nowMs: NOW })).toEqual([]);
-      await ledger.ping();
     });
   });
 }

@@ -1,7 +1,7 @@
 /** The part of the ledger's contract about what a room, a session and an outbox lane read and write. */
 import { describe, expect, test } from "vitest";
 import { EventId, RoomId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
 import {
   aDecision,

@@ -1,9 +1,10 @@
 /** The part of the ledger's contract about what operators write, and about who was let in. */
 import { describe, expect, test } from "vitest";
-import { type Configuration, NO_CONFIGURATION } from "#core/policy/configuration.ts";
-import { resolve } from "#core/policy/settings.ts";
+import { type Configuration, NO_CONFIGURATION } from "#core/configuration/configuration.ts";
+import { resolve } from "#core/configuration/settings.ts";
 import { AgentId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger, Pairing } from "#ports";
+import type { Pairing } from "#ports/configuration.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { aSpec, ECHO, ghost, NOW, presentIds, ROOM } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;

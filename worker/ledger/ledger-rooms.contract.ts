@@ -1,8 +1,8 @@
 /** The part of the ledger's contract about what is kept of rooms: state, threads, direct chats, successions. */
 import { describe, expect, test } from "vitest";
-import { NO_STATE, RoomState } from "#core/policy/power.ts";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
 import {
   aDecision,

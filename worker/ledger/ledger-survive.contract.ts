@@ -1,7 +1,7 @@
 /** The part of the ledger's contract about turns that are joined, told, limited and given up, and about forgetting. */
 import { describe, expect, test } from "vitest";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
 import {
   aRow,

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { NewTurn, Turn } from "#core/turn.ts";
-import type { Decision, Ledger } from "#ports";
+import type { NewTurn, Turn } from "#core/turn/turn.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Decision } from "#ports/rooms.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
   aTurn,

@@ -1,6 +1,6 @@
 /** What every ledger promises, on whatever database it rests. A new one is finished when this suite is green for it. */
 import { describe } from "vitest";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { atomicityContract, fenceContract } from "./ledger-fence.contract.ts";
 import { gateContract } from "./ledger-gate.contract.ts";
 import { agentsContract, intakeContract, laneContract } from "./ledger-intake.contract.ts";

@@ -1,22 +1,27 @@
 /** The ledger, put together: the same SQL on D1 and on libSQL. */
-import type { Ledger } from "#ports";
-import { type Database, sql } from "./database.ts";
-import { intake } from "./intake.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { agentRows } from "./configuration/agents.ts";
+import { configurations } from "./configuration/configuration.ts";
+import { access } from "./configuration/people.ts";
+import { policies } from "./configuration/resolve.ts";
 import { leases } from "./leases.ts";
-import { outboxRows } from "./outbox.ts";
-import { agentRows } from "./policy/agents.ts";
-import { configurations } from "./policy/configuration.ts";
-import { access } from "./policy/pairing.ts";
-import { policies } from "./policy/resolve.ts";
-import { chatter } from "./rooms/chatter.ts";
 import { decisions } from "./rooms/decide.ts";
-import { epochs } from "./rooms/epochs.ts";
+import { intake } from "./rooms/intake.ts";
 import { looks } from "./rooms/look.ts";
 import { members } from "./rooms/members.ts";
 import { senders } from "./rooms/sender.ts";
 import { waiting } from "./rooms/waiting.ts";
-import { sessions } from "./turns.ts";
-import { upkeep } from "./upkeep.ts";
+import type { Database } from "./sql/database.ts";
+import { chatter } from "./turns/chatter.ts";
+import { epochs } from "./turns/epochs.ts";
+import { outboxRows } from "./turns/outbox.ts";
+import { sessions } from "./turns/turns.ts";
+import { deadLetters } from "./upkeep/dead-letters.ts";
+import { figures } from "./upkeep/figures.ts";
+import { forgetting } from "./upkeep/forgetting.ts";
+import { gaps } from "./upkeep/gaps.ts";
+import { limits } from "./upkeep/limits.ts";
+import { marks } from "./upkeep/marks.ts";
 
 export function createLedger(database: Database): Ledger {
   const policyOf = policies();
@@ -35,9 +40,11 @@ export function createLedger(database: Database): Ledger {
     ...configurations(database),
     ...agentRows(database, policyOf),
     ...access(database),
-    ...upkeep(database),
-    async ping() {
-      await database.all(sql`SELECT 1`);
-    },
+    ...deadLetters(database),
+    ...limits(database),
+    ...marks(database),
+    ...gaps(database),
+    ...figures(database),
+    ...forgetting(database),
   };
 }

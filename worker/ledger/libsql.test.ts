@@ -9,7 +9,7 @@ import { migrate } from "drizzle-orm/libsql/migrator";
 import { getTableConfig, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { afterEach, describe, expect, test } from "vitest";
 import { AgentId, RoomId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
 import {
   aDecision,
@@ -27,9 +27,10 @@ import {
   SESSION_LANE,
 } from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
-import { libsqlLedger } from "./drivers/libsql.ts";
 import { ledgerContract } from "./ledger.contract.ts";
+import { createLedger } from "./ledger.ts";
 import * as schema from "./schema.ts";
+import { libsqlDatabase } from "./sql/libsql.ts";
 
 const GUIDE = AgentId.parse("guide");
 const [ALICE, EVENT] = [aTurn().prompt.sender, aTurn().prompt.eventId];
@@ -102,12 +103,12 @@ test("migrations only add, so that an old version may still run beside a new one
 test("what one process answered, the next one finds in the file", async () => {
   const { url, client } = await openFile();
   const turn = aTurn();
-  const before = libsqlLedger(client, NAMESPACE);
+  const before = createLedger(libsqlDatabase(client, NAMESPACE));
   const lease = await queued(before, turn);
   await before.answered(lease, turn.id, { kind: "reply", markdown: "hi" }, []);
   const reopened = createClient({ url });
   closing.unshift(() => reopened.close());
-  const after = libsqlLedger(reopened, NAMESPACE);
+  const after = createLedger(libsqlDatabase(reopened, NAMESPACE));
   await after.voidLeases();
   const next = await leaseOf(after, SESSION_LANE, "next");
   expect(await currentTurn(after, next)).toMatchObject({
@@ -157,7 +158,7 @@ test("what the version before stored can be read, and goes on", async () => {
     },
   ]);
   await migrate(drizzle(client), { migrationsFolder: "./migrations" });
-  const ledger = libsqlLedger(client, NAMESPACE);
+  const ledger = createLedger(libsqlDatabase(client, NAMESPACE));
   expect(await ledger.agents()).toEqual([echo]);
   expect((await ledger.room(ROOM)).present).toMatchObject([{ agent: echo, invitedDirectly: false }]);
   const lease = await leaseOf(ledger, ROOM_LANE);
@@ -181,7 +182,7 @@ async function plansOf(ask: (ledger: Ledger) => Promise<unknown>): Promise<strin
       };
     },
   });
-  await ask(libsqlLedger(watched, NAMESPACE));
+  await ask(createLedger(libsqlDatabase(watched, NAMESPACE)));
   const plans: string[] = [];
   for (const { sql, args } of sent) {
     const { rows } = await client.execute({ sql: `EXPLAIN QUERY PLAN ${sql}`, args: args as never });

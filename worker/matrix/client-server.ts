@@ -7,7 +7,8 @@
 import * as z from "zod/v4";
 import type { JsonObject } from "#core/protocol/event.ts";
 import { err, ok } from "#core/result.ts";
-import type { Answer, Ask, Fetch, HomeserverError } from "#ports";
+import type { Fetch } from "#core/turn/backend.ts";
+import type { Answer, Ask } from "#ports/homeserver.ts";
 
 export interface Request {
   method: "GET" | "PUT" | "POST";
@@ -92,13 +93,6 @@ function parse(text: string): unknown {
     return undefined;
   }
 }
-
-/** Worth another try: nobody answered, the homeserver is in trouble, or it asks us to wait. */
-export const isPassing = ({ status, errcode }: HomeserverError): boolean =>
-  status === 0 || status >= 500 || status === 429 || errcode === "M_NOT_JSON" || isBadToken(errcode);
-
-/** A wrong token is the operator's mistake and will be mended: nothing is given up because of it. */
-const isBadToken = (errcode: string) => errcode === "M_UNKNOWN_TOKEN" || errcode === "M_MISSING_TOKEN";
 
 /** "fetch failed" alone helps nobody: its cause says whether the name is unknown or nobody listens. */
 function reasonOf(error: unknown): string {

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Agent } from "#core/agent.ts";
+import type { Agent } from "#core/configuration/agent.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
 import { AgentId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
+import type { Ledger } from "#ports/ledger.ts";
 import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
 import { NAMESPACE } from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
-import { asking, clientServer, isPassing } from "./client-server.ts";
+import { asking, clientServer } from "./client-server.ts";
 import { enterBot, ghosts } from "./ghosts.ts";
 
 const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";

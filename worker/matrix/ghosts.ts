@@ -5,11 +5,14 @@
  * @see https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions
  */
 import * as z from "zod/v4";
-import type { Agent } from "#core/agent.ts";
+import type { Agent } from "#core/configuration/agent.ts";
+import { BOT_NAME } from "#core/configuration/agent.ts";
+import type { HomeserverError } from "#core/protocol/errcode.ts";
 import { botUserId, ghostUserId, type Namespace, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { BOT_NAME } from "#core/strings.ts";
-import type { Answer, Ghost, Ghosts, HomeserverError, Ledger, Log } from "#ports";
+import type { Answer, Ghost, Ghosts } from "#ports/homeserver.ts";
+import type { Log } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import type { Call } from "./client-server.ts";
 import { bindIntent } from "./intent.ts";
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Answer, Intent } from "#ports";
+import type { Answer, Intent } from "#ports/homeserver.ts";
 import { asking, clientServer } from "./client-server.ts";
 import { bindIntent } from "./intent.ts";
 

@@ -7,7 +7,7 @@
 import * as z from "zod/v4";
 import { type RoomId, UserId } from "#core/protocol/ids.ts";
 import { ok } from "#core/result.ts";
-import type { Intent } from "#ports";
+import type { Intent } from "#ports/homeserver.ts";
 import type { Call } from "./client-server.ts";
 
 const MESSAGES_PAGE = 100;

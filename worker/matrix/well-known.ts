@@ -4,8 +4,8 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#well-known-uris
  */
 import * as z from "zod/v4";
-import type { Config } from "#core/config.ts";
-import type { Fetch } from "#ports";
+import type { Environment } from "#core/configuration/environment.ts";
+import type { Fetch } from "#core/turn/backend.ts";
 
 const LOOKUP_MS_MAX = 10_000;
 const WellKnown = z.object({ "m.homeserver": z.object({ base_url: z.url({ protocol: /^https?$/ }) }) });
@@ -15,7 +15,7 @@ const found = new Map<string, string>();
 
 /** Without a slash at its end. Rejects with a sentence for the operator. */
 export async function homeserverUrl(
-  { HOMESERVER_URL, SERVER_NAME }: Pick<Config, "HOMESERVER_URL" | "SERVER_NAME">,
+  { HOMESERVER_URL, SERVER_NAME }: Pick<Environment, "HOMESERVER_URL" | "SERVER_NAME">,
   fetch: Fetch,
 ): Promise<string> {
   const known = HOMESERVER_URL ?? found.get(SERVER_NAME);

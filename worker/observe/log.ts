@@ -4,7 +4,7 @@
  * A host says where lines go. Secrets never reach a line, not even inside an error text of somebody else's library.
  */
 import type { Json } from "#core/protocol/event.ts";
-import type { Log, LogEvent } from "#ports";
+import type { Log, LogEvent } from "#ports/host.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 

@@ -2,19 +2,21 @@
  * What a verdict means for the ledger. What the homeserver has to do for it is done here, before the verdict is written
  * down: done twice it is done once.
  */
+
+import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
 import { threadNews } from "#core/gate/asks.ts";
 import type { Facts, Verdict } from "#core/gate/facts.ts";
 import { placeOf } from "#core/message/text.ts";
-import { CODE_LENGTH, codeOf } from "#core/policy/code.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, RoomId } from "#core/protocol/ids.ts";
 import { unreachable } from "#core/result.ts";
-import { answerThread } from "#core/session.ts";
-import { ENCRYPTED_ROOM, PAIRING_CODE, PAIRING_FULL } from "#core/strings.ts";
-import type { Decision, OutboxRow, RoomLook } from "#ports";
+import { ENCRYPTED_ROOM, PAIRING_CODE, PAIRING_FULL } from "#core/strings/replies.ts";
+import { answerThread } from "#core/turn/session.ts";
+import type { OutboxRow } from "#ports/delivery.ts";
+import type { Decision, RoomLook } from "#ports/rooms.ts";
 import { obey } from "./commands/obey.ts";
 import type { CommandNeeds } from "./commands/order.ts";
-import { digest } from "./new-turn.ts";
+import { digest } from "./digest.ts";
 import { join } from "./rooms/join.ts";
 import { decline, depart, follow, moved } from "./rooms/moves.ts";
 import { Trouble } from "./rooms/trouble.ts";

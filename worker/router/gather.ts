@@ -2,7 +2,6 @@
 import { type Asks, asks } from "#core/gate/asks.ts";
 import type { Concerned, Facts, Invited, RoomAsGate } from "#core/gate/facts.ts";
 import { promptText, readContent, withoutRelay } from "#core/message/text.ts";
-import { NO_STATE, powerOf } from "#core/policy/power.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import {
   agentOfGhost,
@@ -14,8 +13,11 @@ import {
   type RoomId,
   UserId,
 } from "#core/protocol/ids.ts";
-import type { WaitingEvent } from "#core/turn.ts";
-import type { Clock, Ledger, Present, RoomLook, SenderLook } from "#ports";
+import { NO_STATE, powerOf } from "#core/protocol/room-state.ts";
+import type { WaitingEvent } from "#core/turn/turn.ts";
+import type { Clock } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Present, RoomLook, SenderLook } from "#ports/rooms.ts";
 
 export interface GatherNeeds {
   ledger: Ledger;

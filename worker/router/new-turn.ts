@@ -1,12 +1,12 @@
 /** A turn for an event and an agent, under ids that come out the same however often it is decided. */
-import { sha256 } from "@noble/hashes/sha2.js";
-import type { Agent } from "#core/agent.ts";
+import type { Agent } from "#core/configuration/agent.ts";
 import { placeOf } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
-import { answerThread, epochScope, sessionKey, sessionScope, type Where } from "#core/session.ts";
-import type { NewTurn, SessionKey } from "#core/turn.ts";
-import type { Ledger } from "#ports";
+import { answerThread, epochScope, sessionKey, sessionScope, type Where } from "#core/turn/session.ts";
+import type { NewTurn, SessionKey } from "#core/turn/turn.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { digest } from "./digest.ts";
 
 interface Cause {
   agent: Agent;
@@ -50,17 +50,6 @@ export async function newTurn(ledger: Ledger, cause: Cause): Promise<NewTurn> {
     prompt: { eventId: event.event_id, sender: event.sender, text, sentAtMs: sentAtMs(event) },
     ...(thread ? { threadRoot: thread } : {}),
   };
-}
-
-const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
-
-/**
- * SHA-256 in the base32 alphabet, five bits a letter, one letter a byte: 32 letters, 160 bits. Not by `crypto.subtle`,
- * which asks another thread: that takes longer than all the SQL of the decision.
- */
-export function digest(parts: readonly string[]): string {
-  const bytes = sha256(new TextEncoder().encode(JSON.stringify(parts)));
-  return Array.from(bytes, (byte) => ALPHABET[byte % ALPHABET.length]).join("");
 }
 
 /** A stranger's clock; beyond what a number holds exactly libSQL's client throws at reading it. */

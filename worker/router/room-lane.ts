@@ -4,9 +4,11 @@
  */
 import type { Verdict } from "#core/gate/facts.ts";
 import { gate } from "#core/gate/gate.ts";
-import { keyOfOwn } from "#core/reply.ts";
-import type { WaitingEvent } from "#core/turn.ts";
-import type { Decision, LaneId, Running, Work } from "#ports";
+import { keyOfOwn } from "#core/message/mark.ts";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { WaitingEvent } from "#core/turn/turn.ts";
+import type { Running, Work } from "#ports/lanes.ts";
+import type { Decision } from "#ports/rooms.ts";
 import { act, threadOf } from "./act.ts";
 import type { CommandNeeds } from "./commands/order.ts";
 import { type Gathered, gather, type Look, oneLook } from "./gather.ts";

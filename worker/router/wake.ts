@@ -1,11 +1,15 @@
 /** Turns for the agents an event woke: when they are due, whom they interrupt, and what is said where there is no room. */
-import type { Agent } from "#core/agent.ts";
+
+import { counted } from "#core/access/pair-guard.ts";
+import type { Agent } from "#core/configuration/agent.ts";
 import type { Facts, Wake, Woken } from "#core/gate/facts.ts";
-import { counted } from "#core/policy/pair-guard.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
-import { QUEUE_FULL } from "#core/strings.ts";
-import type { NewTurn, WaitingEvent } from "#core/turn.ts";
-import type { Clock, Decision, Delivery, Ledger } from "#ports";
+import { QUEUE_FULL } from "#core/strings/replies.ts";
+import type { NewTurn, WaitingEvent } from "#core/turn/turn.ts";
+import type { Delivery } from "#ports/delivery.ts";
+import type { Clock } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Decision } from "#ports/rooms.ts";
 import { newTurn } from "./new-turn.ts";
 
 export interface WakeNeeds {

@@ -1,11 +1,13 @@
 /** A whole bridge in the test's own process: the real app on a real ledger, with a homeserver in memory. */
 import { expect } from "vitest";
-import { AgentSpec } from "#core/agent.ts";
-import { Config } from "#core/config.ts";
+import { AgentSpec } from "#core/configuration/agent.ts";
+import { Environment } from "#core/configuration/environment.ts";
 import { isOurs, UserId } from "#core/protocol/ids.ts";
-import type { Clock, LaneId, Ledger } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Clock } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { type App, compose } from "../app.ts";
-import { systemClock } from "../host/clock.ts";
+import { systemClock } from "../clock.ts";
 import type { Pump } from "../lanes/pump.ts";
 import { createLog } from "../observe/log.ts";
 import { type FakeHomeserver, fakeHomeserver } from "./homeserver.ts";
@@ -43,10 +45,10 @@ export async function composed(
   const lines: string[] = [];
   const over = new AbortController();
   const url = { HOMESERVER_URL: "http://hs.test", SERVER_NAME: NAMESPACE.serverName };
-  const config = Config.parse({ ...url, ...TOKENS, ...settings });
+  const environment = Environment.parse({ ...url, ...TOKENS, ...settings });
   const start = (owner: string): App =>
     compose({
-      ...{ config, ledger, clock, owner, turnMsMax: 60_000, metrics: "prometheus", env: () => undefined },
+      ...{ environment, ledger, clock, owner, turnMsMax: 60_000, metrics: "prometheus", env: () => undefined },
       fetch: server.fetch,
       log: createLog(({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`), []),
       doorbell: (pump) => ({ ring: async (lanes) => ring(pump, lanes, over.signal) }),

@@ -2,11 +2,11 @@
  * What a gate may look at, as a test needs it: a room of Alice, Bob and two agents, where nothing is set. A test names
  * only what matters to it; and verdicts in words, so that a row can say what it expects.
  */
-import type { Agent } from "#core/agent.ts";
+import type { Agent } from "#core/configuration/agent.ts";
+import { type Groups, type Layer, resolve } from "#core/configuration/settings.ts";
 import type { Concerned, Facts, Ordered, RoomAsGate, Verdict, Woken } from "#core/gate/facts.ts";
-import { NO_STATE } from "#core/policy/power.ts";
-import { type Groups, type Layer, resolve } from "#core/policy/settings.ts";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import { NO_STATE } from "#core/protocol/room-state.ts";
 
 export const ECHO = AgentId.parse("echo");
 export const GUIDE = AgentId.parse("guide");

@@ -3,7 +3,7 @@
  * remembered per path, whoever sends it; what is put into `refusals` is answered first.
  */
 import type { JsonObject } from "#core/protocol/event.ts";
-import type { Fetch } from "#ports";
+import type { Fetch } from "#core/turn/backend.ts";
 
 interface Sent {
   path: string;

@@ -1,8 +1,12 @@
 /** What is put into a ledger; a test names only what matters to it. */
-import { AgentSpec } from "#core/agent.ts";
+import { AgentSpec } from "#core/configuration/agent.ts";
 import { AgentId, EventId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { NewTurn, Turn, WaitingEvent } from "#core/turn.ts";
-import type { Decision, LaneId, Lease, Ledger, Membership, OutboxRow } from "#ports";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { NewTurn, Turn, WaitingEvent } from "#core/turn/turn.ts";
+import type { OutboxRow } from "#ports/delivery.ts";
+import type { Lease } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Decision, Membership } from "#ports/rooms.ts";
 import { anEvent } from "./events.ts";
 
 export const NAMESPACE: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };

@@ -6,8 +6,9 @@ import { createClient } from "@libsql/client";
 import { drizzle } from "drizzle-orm/libsql";
 import { migrate } from "drizzle-orm/libsql/migrator";
 import type { Namespace } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports";
-import { libsqlLedger } from "../ledger/drivers/libsql.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { createLedger } from "../ledger/ledger.ts";
+import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { NAMESPACE } from "./ledger-rows.ts";
 
 export async function temporaryLedger(namespace: Namespace = NAMESPACE): Promise<{ ledger: Ledger; close(): void }> {
@@ -16,7 +17,7 @@ export async function temporaryLedger(namespace: Namespace = NAMESPACE): Promise
   await client.execute("PRAGMA journal_mode = WAL");
   await migrate(drizzle(client), { migrationsFolder: "./migrations" });
   return {
-    ledger: libsqlLedger(client, namespace),
+    ledger: createLedger(libsqlDatabase(client, namespace)),
     close() {
       client.close();
       rmSync(folder, { recursive: true, force: true });

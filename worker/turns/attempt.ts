@@ -2,12 +2,17 @@
  * One attempt at a turn: the backend's stream, the lane's ring and a timer, whichever comes first, until there is an
  * answer, a failure or a stop.
  */
-import type { Agent } from "#core/agent.ts";
-import type { Backend, TurnContext, TurnEvent } from "#core/backend.ts";
-import { isOwnSecret } from "#core/config.ts";
+import type { Agent } from "#core/configuration/agent.ts";
+import { isOwnSecret } from "#core/configuration/environment.ts";
 import type { Result } from "#core/result.ts";
-import type { Turn } from "#core/turn.ts";
-import type { Backends, ControlKind, Delivery, Fetch, Ghosts, Intent, Ledger, Running, SecretVault } from "#ports";
+import type { Backend, Fetch, TurnContext, TurnEvent } from "#core/turn/backend.ts";
+import type { Turn } from "#core/turn/turn.ts";
+import type { Backends, SecretCipher } from "#ports/backends.ts";
+import type { Delivery } from "#ports/delivery.ts";
+import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import type { Running } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { ControlKind } from "#ports/turns.ts";
 import { type ContextNeeds, contextFor } from "./context.ts";
 import { requestOf } from "./request.ts";
 import { keepTyping } from "./typing.ts";
@@ -19,7 +24,7 @@ export interface AttemptNeeds extends ContextNeeds {
   ghosts: Ghosts;
   backends: Backends;
   /** Opens what of a backend's settings is kept under lock. */
-  vault: SecretVault;
+  cipher: SecretCipher;
   fetch: Fetch;
   /** A variable of the operator's environment. */
   env: (name: string) => string | undefined;
@@ -63,10 +68,10 @@ export async function attempt(
 
 /** The agent's backend, its secrets opened. */
 export async function backendOf(
-  { vault, backends }: Pick<AttemptNeeds, "vault" | "backends">,
+  { cipher, backends }: Pick<AttemptNeeds, "cipher" | "backends">,
   { id, backend }: Agent,
 ): Promise<Result<Backend, string>> {
-  const spec = await vault.open(backend, id);
+  const spec = await cipher.decrypt(backend, id);
   return spec.ok ? backends.check(spec.value) : spec;
 }
 

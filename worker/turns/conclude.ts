@@ -1,8 +1,12 @@
 /** What becomes of a turn: an outcome turned into the reply that is stored, or an end without one. */
-import type { Agent } from "#core/agent.ts";
-import { APOLOGY, INTERRUPTED, NOTHING_TO_SAY, STOPPED, TAKEN_OVER } from "#core/strings.ts";
-import type { Reply, Turn, TurnEnding } from "#core/turn.ts";
-import type { Delivery, Lack, Ledger, Log, Running } from "#ports";
+import type { Agent } from "#core/configuration/agent.ts";
+import { APOLOGY, INTERRUPTED, NOTHING_TO_SAY, STOPPED, TAKEN_OVER } from "#core/strings/replies.ts";
+import type { Reply, Turn, TurnEnding } from "#core/turn/turn.ts";
+import type { Delivery } from "#ports/delivery.ts";
+import type { Log } from "#ports/host.ts";
+import type { Running } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Lack } from "#ports/turns.ts";
 import type { Outcome } from "./words.ts";
 
 interface Needs {

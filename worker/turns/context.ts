@@ -3,17 +3,22 @@
  * replied to, the beginning of the thread, what was said in between. A turn never waits long for any of it and never fails
  * for want of it.
  */
-import type { Agent } from "#core/agent.ts";
-import type { BackendCapabilities } from "#core/backend.ts";
+import type { Agent } from "#core/configuration/agent.ts";
 import { isIgnored, isUserOf } from "#core/gate/permits.ts";
 import { parseCommand } from "#core/message/command.ts";
-import { prefaceOf, type Quote, quoteOf } from "#core/message/prompt.ts";
-import { markIn, relationsOf } from "#core/message/text.ts";
-import { powerOf } from "#core/policy/power.ts";
+import { markIn } from "#core/message/mark.ts";
+import { relationsOf } from "#core/message/text.ts";
+import type { HomeserverError } from "#core/protocol/errcode.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { type EventId, isLocal, isOurs, type Namespace, type UserId } from "#core/protocol/ids.ts";
-import type { Turn } from "#core/turn.ts";
-import type { Answer, Clock, HomeserverError, Intent, Ledger, Log, RoomLook } from "#ports";
+import { powerOf } from "#core/protocol/room-state.ts";
+import type { BackendCapabilities } from "#core/turn/backend.ts";
+import { prefaceOf, type Quote, quoteOf } from "#core/turn/prompt.ts";
+import type { Turn } from "#core/turn/turn.ts";
+import type { Answer, Intent } from "#ports/homeserver.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { RoomLook } from "#ports/rooms.ts";
 import { TRANSCRIPT_TURNS } from "./request.ts";
 
 export interface ContextNeeds {

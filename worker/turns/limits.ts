@@ -1,7 +1,11 @@
 /** What stands before every call of a backend: shares of senders and rooms, how many turns run at a time, and how much waits to be sent. */
-import type { Agent } from "#core/agent.ts";
-import type { Turn } from "#core/turn.ts";
-import type { Bucket, Clock, Delivery, Ledger, Running } from "#ports";
+import type { Agent } from "#core/configuration/agent.ts";
+import type { Turn } from "#core/turn/turn.ts";
+import type { Delivery } from "#ports/delivery.ts";
+import type { Clock } from "#ports/host.ts";
+import type { Running } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Bucket } from "#ports/turns.ts";
 
 export interface Limits {
   /** Turns a minute of one sender, and of one room; 0 is without limit. */

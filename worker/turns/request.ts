@@ -1,8 +1,8 @@
 /** What a backend is asked: the turn in the words of the contract. */
-import type { Agent } from "#core/agent.ts";
-import type { InputMessage, SessionRef, TurnRequest } from "#core/backend.ts";
-import type { Turn } from "#core/turn.ts";
-import type { Ledger } from "#ports";
+import type { Agent } from "#core/configuration/agent.ts";
+import type { InputMessage, SessionRef, TurnRequest } from "#core/turn/backend.ts";
+import type { Turn } from "#core/turn/turn.ts";
+import type { Ledger } from "#ports/ledger.ts";
 
 /** How much of a session is looked at for its history. */
 export const TRANSCRIPT_TURNS = 50;

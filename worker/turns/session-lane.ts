@@ -3,9 +3,12 @@
  * answer, and from there to a delivered one. What is left to do is read off the turn's row (`step`), so a crash anywhere
  * only means that the next runner reads it again.
  */
-import type { Agent } from "#core/agent.ts";
-import { retryAt, type Step, step, type Turn } from "#core/turn.ts";
-import type { Delivery, Ledger, Log, RunLane, Running, Work } from "#ports";
+import type { Agent } from "#core/configuration/agent.ts";
+import { retryAt, type Step, step, type Turn } from "#core/turn/turn.ts";
+import type { Delivery } from "#ports/delivery.ts";
+import type { Log } from "#ports/host.ts";
+import type { RunLane, Running, Work } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { type AttemptNeeds, attempt, backendOf } from "./attempt.ts";
 import { conclude, giveUp } from "./conclude.ts";
 import { type Limits, mayStart } from "./limits.ts";

@@ -1,16 +1,20 @@
 /** An agent may decline to answer: from the first letter on nobody sees any of it. */
 import { describe, expect, test } from "vitest";
-import type { Agent } from "#core/agent.ts";
-import type { Backend, TurnEvent, TurnRequest } from "#core/backend.ts";
-import { NO_STATE } from "#core/policy/power.ts";
-import { type Layer, resolve } from "#core/policy/settings.ts";
+import type { Agent } from "#core/configuration/agent.ts";
+import { type Layer, resolve } from "#core/configuration/settings.ts";
 import { UserId } from "#core/protocol/ids.ts";
+import { NO_STATE } from "#core/protocol/room-state.ts";
 import { err, ok } from "#core/result.ts";
-import { NOTHING_TO_SAY, STOPPED } from "#core/strings.ts";
-import type { Turn } from "#core/turn.ts";
-import type { Delivery, Ghosts, Intent, Lack, Ledger, Running } from "#ports";
+import { NOTHING_TO_SAY, STOPPED } from "#core/strings/replies.ts";
+import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
+import type { Turn } from "#core/turn/turn.ts";
+import type { Delivery } from "#ports/delivery.ts";
+import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import type { Running } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Lack } from "#ports/turns.ts";
 import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
-import { systemClock } from "../host/clock.ts";
+import { systemClock } from "../clock.ts";
 import { type AttemptNeeds, attempt } from "./attempt.ts";
 import { conclude } from "./conclude.ts";
 import { type Outcome, Words } from "./words.ts";
@@ -83,10 +87,10 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
       draft: () => ({ show: (text) => void shown.push(text), close: async () => undefined }),
     }),
     ghosts: only<Ghosts>({}),
-    backends: { check: (spec) => (spec["opened"] ? ok(backend) : err("sealed")) },
-    vault: {
-      seal: async (spec) => ok(spec),
-      open: async (spec) => (opens ? ok({ ...spec, opened: true }) : err("no key")),
+    backends: { check: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
+    cipher: {
+      encrypt: async (spec) => ok(spec),
+      decrypt: async (spec) => (opens ? ok({ ...spec, decrypted: true }) : err("no key")),
       masked: (spec) => spec,
     },
     clock: systemClock,

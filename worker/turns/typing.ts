@@ -5,7 +5,8 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#typing-notifications
  */
 import type { RoomId } from "#core/protocol/ids.ts";
-import type { Clock, Intent } from "#ports";
+import type { Intent } from "#ports/homeserver.ts";
+import type { Clock } from "#ports/host.ts";
 
 const FIRST_MS = 250;
 const SHOWN_MS = 30_000;

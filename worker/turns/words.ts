@@ -1,5 +1,5 @@
 /** What an agent has said so far, out of its stream of events, and how the stream ended. */
-import type { ErrorCode, TurnEvent } from "#core/backend.ts";
+import type { ErrorCode, TurnEvent } from "#core/turn/backend.ts";
 
 export type Outcome =
   | { kind: "answered"; text: string }

@@ -1,11 +1,11 @@
 /** `troupe agent`: one agent at a time. */
 import * as z from "zod/v4";
-import { SettingsError } from "../../host/settings.ts";
-import { askBridge, Refused } from "./ask.ts";
-import { settingsOf } from "./assignments.ts";
-import { Changed, changeLines, unresolvedLines } from "./diff.ts";
-import { columns, isColoured, plain, say } from "./terminal.ts";
-import { type Where, whereIsBridge } from "./where.ts";
+import { EnvironmentError } from "../../host/environment.ts";
+import { askBridge, Refused } from "../api/ask.ts";
+import { type Where, whereIsBridge } from "../api/where.ts";
+import { settingsOf } from "../terminal/assignments.ts";
+import { Changed, changeLines, unresolvedLines } from "../terminal/diff.ts";
+import { columns, isColoured, plain, say } from "../terminal/terminal.ts";
 
 const Listed = z.object({
   agents: z.array(z.looseObject({ id: z.string(), name: z.string(), backend: z.looseObject({ use: z.string() }) })),
@@ -32,7 +32,7 @@ export async function addAgent(id: string, given: Addition): Promise<void> {
   const where = whereIsBridge(given.url);
   const agents = await agentsThere(where);
   if (agents.some((agent) => agent.id === id) && !given.replace) {
-    throw new SettingsError(`There is an agent ${id} already; say --replace to write it anew.`);
+    throw new EnvironmentError(`There is an agent ${id} already; say --replace to write it anew.`);
   }
   const path = `agents/${encodeURIComponent(id)}`;
   const { changes, unresolved } = Changed.parse(await askBridge(where, "PUT", path, agentOf(given)));
@@ -52,7 +52,7 @@ export async function removeAgent(id: string, { url }: { url?: string }): Promis
     await askBridge(whereIsBridge(url), "DELETE", `agents/${encodeURIComponent(id)}`);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    throw new SettingsError(`${id}: ${error.message}`);
+    throw new EnvironmentError(`${id}: ${error.message}`);
   }
   say(`${plain(id)} is retired: it answers nobody any more.`);
 }

@@ -1,11 +1,11 @@
 /** `troupe apply`: a file to a running bridge, after a look at what it changes. */
 import { type ReadFile, readConfigurationFile } from "../../host/configuration/read.ts";
-import { SettingsError } from "../../host/settings.ts";
-import { UsageError } from "../complain.ts";
-import { askBridge, Refused } from "./ask.ts";
-import { Changed, changeLines, count, unresolvedLines } from "./diff.ts";
-import { confirm, isColoured, say } from "./terminal.ts";
-import { type Where, whereIsBridge } from "./where.ts";
+import { EnvironmentError } from "../../host/environment.ts";
+import { askBridge, Refused } from "../api/ask.ts";
+import { type Where, whereIsBridge } from "../api/where.ts";
+import { UsageError } from "../terminal/complain.ts";
+import { Changed, changeLines, count, unresolvedLines } from "../terminal/diff.ts";
+import { confirm, isColoured, say } from "../terminal/terminal.ts";
 
 interface Options {
   url?: string;
@@ -15,7 +15,7 @@ interface Options {
 
 export async function apply(path: string, { url, yes, dryRun }: Options): Promise<void> {
   const file = readConfigurationFile(path);
-  if (!file.ok) throw new SettingsError(file.error);
+  if (!file.ok) throw new EnvironmentError(file.error);
   const where = whereIsBridge(url);
   const { changes } = await put(where, file.value, "?dry=true");
   if (changes.length === 0) {
@@ -28,7 +28,7 @@ export async function apply(path: string, { url, yes, dryRun }: Options): Promis
   if (isWanted === undefined) {
     throw new UsageError("Nothing was changed: nobody can be asked here, so say --yes (or --dry-run to look only).");
   }
-  if (!isWanted) throw new SettingsError("Nothing was changed.");
+  if (!isWanted) throw new EnvironmentError("Nothing was changed.");
   const applied = await put(where, file.value, "");
   say(`Applied ${count(applied.changes)}.`);
   for (const line of unresolvedLines(applied.unresolved)) say(line);
@@ -40,6 +40,6 @@ async function put(where: Where, { configuration, locate }: ReadFile, query: str
     return Changed.parse(await askBridge(where, "PUT", `configuration${query}`, configuration));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    throw new SettingsError(error.sentences.map((one) => (/^[\w]+\./.test(one) ? locate(one) : one)).join("\n"));
+    throw new EnvironmentError(error.sentences.map((one) => (/^[\w]+\./.test(one) ? locate(one) : one)).join("\n"));
   }
 }

@@ -1,8 +1,8 @@
 /** `troupe dead-letters` and `troupe replay`: what was given up, and another try. */
 import * as z from "zod/v4";
-import { askBridge } from "./ask.ts";
-import { plain, say } from "./terminal.ts";
-import { whereIsBridge } from "./where.ts";
+import { askBridge } from "../api/ask.ts";
+import { whereIsBridge } from "../api/where.ts";
+import { plain, say } from "../terminal/terminal.ts";
 
 const Letters = z.object({
   deadLetters: z.array(z.object({ kind: z.string(), reason: z.string(), raw: z.string(), createdAtMs: z.number() })),

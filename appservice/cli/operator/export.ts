@@ -2,12 +2,12 @@
 import { writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { stringify } from "yaml";
-import { Configuration } from "#core/policy/configuration.ts";
+import { Configuration } from "#core/configuration/configuration.ts";
 import { toFile } from "../../host/configuration/form.ts";
-import { SettingsError } from "../../host/settings.ts";
-import { askBridge } from "./ask.ts";
-import { say } from "./terminal.ts";
-import { whereIsBridge } from "./where.ts";
+import { EnvironmentError } from "../../host/environment.ts";
+import { askBridge } from "../api/ask.ts";
+import { whereIsBridge } from "../api/where.ts";
+import { say } from "../terminal/terminal.ts";
 
 const SCHEMA = resolve(import.meta.dirname, "../../../worker/surface/troupe.schema.json");
 
@@ -33,8 +33,8 @@ export function writeNew(path: string, text: string): void {
   } catch (error) {
     if (!(error instanceof Error && "code" in error)) throw error;
     if (error.code === "EEXIST") {
-      throw new SettingsError(`${path} is there already and stays as it is; remove it, or name another file.`);
+      throw new EnvironmentError(`${path} is there already and stays as it is; remove it, or name another file.`);
     }
-    throw new SettingsError(`${path} cannot be written (${error.code}).`);
+    throw new EnvironmentError(`${path} cannot be written (${error.code}).`);
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { Config } from "#core/config.ts";
+import { Environment } from "#core/configuration/environment.ts";
 import { type Served, serve } from "../../host/serve.ts";
 
 const ADMIN_TOKEN = "admin-of-tests";
@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "troupe-cli-"));
 let bridge: Served;
 
 beforeAll(async () => {
-  const config = Config.parse({
+  const environment = Environment.parse({
     ...{
       HOMESERVER_URL: "http://127.0.0.1:9",
       SERVER_NAME: "hs.test",
@@ -23,7 +23,7 @@ beforeAll(async () => {
     },
     ...{ ADMIN_TOKEN, SECRET_KEY: "A".repeat(43), PORT: 0, DATA_DIR: join(folder, "bridge") },
   });
-  bridge = await serve({ config, env: {}, write: () => undefined });
+  bridge = await serve({ environment, env: {}, write: () => undefined });
   mkdirSync(join(folder, "data"));
   const playground = { bridge: bridge.url, adminToken: ADMIN_TOKEN, homeserver: "x", users: [] };
   writeFileSync(join(folder, "data/playground.json"), JSON.stringify(playground));

@@ -1,8 +1,8 @@
 /** `troupe pair`: who is let in. */
 import * as z from "zod/v4";
-import { askBridge } from "./ask.ts";
-import { columns, plain, say } from "./terminal.ts";
-import { whereIsBridge } from "./where.ts";
+import { askBridge } from "../api/ask.ts";
+import { whereIsBridge } from "../api/where.ts";
+import { columns, plain, say } from "../terminal/terminal.ts";
 
 const Person = z.object({ agent: z.string(), userId: z.string(), atMs: z.number() });
 const Pairings = z.object({ pending: z.array(Person.extend({ code: z.string() })), grants: z.array(Person) });

@@ -1,9 +1,9 @@
 /** `troupe why`: what became of an event, or of the latest ones of a room. */
 import * as z from "zod/v4";
-import { UsageError } from "../complain.ts";
-import { askBridge } from "./ask.ts";
-import { plain, say } from "./terminal.ts";
-import { whereIsBridge } from "./where.ts";
+import { askBridge } from "../api/ask.ts";
+import { whereIsBridge } from "../api/where.ts";
+import { UsageError } from "../terminal/complain.ts";
+import { plain, say } from "../terminal/terminal.ts";
 
 const Told = z.object({
   eventId: z.string(),

@@ -1,9 +1,9 @@
 /** The form of `troupe.yaml`: the configuration as people write it, agents by their ids and avatars as files beside it. */
 import * as z from "zod/v4";
-import { AgentSpec } from "#core/agent.ts";
-import type { Configuration } from "#core/policy/configuration.ts";
-import { Groups, keyRows, Layer, RoomLayer, RoomName } from "#core/policy/settings.ts";
-import { TurnSettings } from "#core/policy/turn-settings.ts";
+import { AgentSpec } from "#core/configuration/agent.ts";
+import type { Configuration } from "#core/configuration/configuration.ts";
+import { Groups, keyRows, Layer, RoomLayer, RoomName } from "#core/configuration/settings.ts";
+import { TurnSettings } from "#core/configuration/turn-settings.ts";
 import { AgentKey } from "#core/protocol/ids.ts";
 import { dataUriOf } from "./picture.ts";
 

@@ -1,9 +1,9 @@
 /** The configuration a bridge is started with: the file's, if there is one. */
 import { existsSync } from "node:fs";
-import { Config } from "#core/config.ts";
-import type { Configuration } from "#core/policy/configuration.ts";
+import type { Configuration } from "#core/configuration/configuration.ts";
+import { Environment } from "#core/configuration/environment.ts";
 import { backends } from "../../../worker/backends/registry.ts";
-import { SettingsError } from "../settings.ts";
+import { EnvironmentError } from "../environment.ts";
 import { readConfigurationFile } from "./read.ts";
 
 /** `TROUPE_FILE=none`: no file is looked for. */
@@ -16,19 +16,19 @@ const NO_FILE = "none";
 export function configurationOf(env: Record<string, string | undefined>): Configuration | undefined {
   const named = env["TROUPE_FILE"] || undefined;
   if (named === NO_FILE) return undefined;
-  const file = named ?? Config.shape.TROUPE_FILE.parse(undefined);
+  const file = named ?? Environment.shape.TROUPE_FILE.parse(undefined);
   if (!existsSync(file)) {
     if (named === undefined) return undefined;
-    throw new SettingsError(`TROUPE_FILE names ${file}, which is not there.`);
+    throw new EnvironmentError(`TROUPE_FILE names ${file}, which is not there.`);
   }
   const read = readConfigurationFile(file);
-  if (!read.ok) throw new SettingsError(read.error);
+  if (!read.ok) throw new EnvironmentError(read.error);
   const { configuration, locate } = read.value;
   const known = backends();
   const complaints = configuration.agents.flatMap(({ id, backend }) => {
     const checked = known.check(backend);
     return checked.ok ? [] : [locate(`agents.${id}.${checked.error}`)];
   });
-  if (complaints.length > 0) throw new SettingsError(complaints.join("\n"));
+  if (complaints.length > 0) throw new EnvironmentError(complaints.join("\n"));
   return configuration;
 }

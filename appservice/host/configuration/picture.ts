@@ -1,7 +1,7 @@
 /** Avatars: files beside the configuration, or data URIs within it. The name of a file may lie about what it is. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { AgentSpec } from "#core/agent.ts";
+import type { AgentSpec } from "#core/configuration/agent.ts";
 import { err, ok, type Result } from "#core/result.ts";
 
 /** What a picture begins with, read as Latin-1. */

@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Document, LineCounter, parseDocument } from "yaml";
-import type { AgentSpec } from "#core/agent.ts";
-import { type Configuration, complaintsAbout } from "#core/policy/configuration.ts";
+import type { AgentSpec } from "#core/configuration/agent.ts";
+import { complaintsOf, type Path } from "#core/configuration/complaints.ts";
+import { type Configuration, complaintsAbout } from "#core/configuration/configuration.ts";
+import { readAgent } from "#core/configuration/read.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { complaintsOf, type Path } from "../../../worker/admin/complaints.ts";
-import { readAgent } from "../../../worker/admin/read.ts";
 import { type FileAgent, FileForm } from "./form.ts";
 import { readPicture } from "./picture.ts";
 

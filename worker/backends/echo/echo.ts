@@ -1,6 +1,6 @@
 /** The smallest backend: says "echo " and what it was told, at once and whole. */
 import * as z from "zod/v4";
-import type { Backend, TurnEvent, TurnRequest } from "#core/backend.ts";
+import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 
 export const Echo = z.strictObject({ use: z.literal("echo") });
 

@@ -1,5 +1,5 @@
 /** How much of a conversation is sent along. No tokenizer: four bytes a token is near enough to keep a promise by. */
-import type { InputMessage } from "#core/backend.ts";
+import type { InputMessage } from "#core/turn/backend.ts";
 
 const BYTES_A_TOKEN = 4;
 /** Role and separators of a message. */

@@ -1,6 +1,6 @@
 /** What went wrong with a request, out of what the AI SDK throws: a code, whether to ask again, when, and why for the log. */
 import * as z from "zod/v4";
-import type { ErrorCode, TurnEvent } from "#core/backend.ts";
+import type { ErrorCode, TurnEvent } from "#core/turn/backend.ts";
 
 type Failure = Extract<TurnEvent, { type: "error" }>;
 

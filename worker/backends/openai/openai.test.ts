@@ -2,7 +2,7 @@
 import { createServer, type RequestListener } from "node:http";
 import { LLMock } from "@copilotkit/aimock";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { InputMessage } from "#core/backend.ts";
+import type { InputMessage } from "#core/turn/backend.ts";
 import { aContext, aRequest, backendContract, eventsOf, textOf } from "../backend.contract.ts";
 import { trimToBudget } from "./budget.ts";
 import { OpenAi, openai } from "./openai.ts";

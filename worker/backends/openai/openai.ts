@@ -12,7 +12,7 @@ import type {
   TurnEvent,
   TurnMeta,
   TurnRequest,
-} from "#core/backend.ts";
+} from "#core/turn/backend.ts";
 import { trimToBudget } from "./budget.ts";
 import { failureOf } from "./failure.ts";
 

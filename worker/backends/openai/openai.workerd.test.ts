@@ -1,6 +1,6 @@
 /** The same backend in the Worker's runtime, with a server that is only a `fetch`. */
 import { expect, test } from "vitest";
-import type { Fetch } from "#core/backend.ts";
+import type { Fetch } from "#core/turn/backend.ts";
 import { aContext, aRequest, backendContract, eventsOf } from "../backend.contract.ts";
 import { OpenAi, openai } from "./openai.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { closed } from "#core/reply.ts";
+import { closed } from "#core/turn/parts.ts";
 import { aContext, aRequest, backendContract, eventsOf, textOf } from "../backend.contract.ts";
 import { echo } from "../echo/echo.ts";
 import { scripted } from "./scripted.ts";

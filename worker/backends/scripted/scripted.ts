@@ -3,7 +3,7 @@
  * growing, long, formatted, failing. The same words get the same answer.
  */
 import * as z from "zod/v4";
-import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/backend.ts";
+import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 import { longText, MARKDOWN, story, WELCOME } from "./texts.ts";
 
 export const Scripted = z.strictObject({ use: z.literal("scripted") });

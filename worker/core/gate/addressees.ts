@@ -1,11 +1,11 @@
 /** Which of the agents in a room a message is addressed to, and by what. */
+
+import { patternOf } from "../configuration/settings.ts";
 import { type Addressed, addressedIn, opensWith } from "../message/mention.ts";
 import { relationsOf, withoutCode } from "../message/text.ts";
-import { patternOf } from "../policy/settings.ts";
 import type { RoomEvent } from "../protocol/event.ts";
-import { type Concerned, type Facts, isDirect } from "./facts.ts";
+import { type Because, type Concerned, type Facts, isDirect } from "./facts.ts";
 
-export type Because = "mention" | "reply" | "thread" | "direct" | "listening";
 export interface Addressee {
   concerned: Concerned;
   because: Because;

@@ -1,7 +1,5 @@
 /** What has to be looked up for an event, and what it means for a thread. */
 import { describe, expect, test } from "vitest";
-import type { RoomEvent } from "#core/protocol/event.ts";
-import { UserId } from "#core/protocol/ids.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
   anEventId,
@@ -20,6 +18,8 @@ import {
   pill,
   repliesTo,
 } from "#testing/gate-facts.ts";
+import type { RoomEvent } from "../protocol/event.ts";
+import { UserId } from "../protocol/ids.ts";
 import { asks, threadNews } from "./asks.ts";
 import type { ThreadHold } from "./facts.ts";
 import { gate } from "./gate.ts";

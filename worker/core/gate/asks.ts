@@ -1,11 +1,11 @@
 /** What has to be looked up before the gate can decide; so that nobody else looks at an event's type. */
 import * as z from "zod/v4";
+import { keyOfOwn, markIn } from "../message/mark.ts";
 import { addressedIn, openingOf } from "../message/mention.ts";
-import { markIn, readContent, relationsOf } from "../message/text.ts";
-import { type RoomState, stateIn } from "../policy/power.ts";
+import { readContent, relationsOf } from "../message/text.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { EventId, UserId } from "../protocol/ids.ts";
-import { keyOfOwn } from "../reply.ts";
+import { type RoomState, stateIn } from "../protocol/room-state.ts";
 import type { Facts, ThreadHold, Verdict } from "./facts.ts";
 
 const Membership = z.enum(["join", "invite", "leave", "ban", "knock"]);

@@ -3,10 +3,6 @@
  * skipped the check; so both lists are crossed, and the same ways are gone by somebody who may, or nothing would be shown.
  */
 import { describe, expect, test } from "vitest";
-import { COMMAND_NAMES } from "#core/message/command.ts";
-import { type Groups, type Layer, resolve } from "#core/policy/settings.ts";
-import type { RoomEvent } from "#core/protocol/event.ts";
-import { UserId } from "#core/protocol/ids.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
   agentWith,
@@ -25,6 +21,10 @@ import {
   ourMark,
   repliesTo,
 } from "#testing/gate-facts.ts";
+import { type Groups, type Layer, resolve } from "../configuration/settings.ts";
+import { COMMAND_NAMES } from "../message/command.ts";
+import type { RoomEvent } from "../protocol/event.ts";
+import { UserId } from "../protocol/ids.ts";
 import type { Concerned, Facts, Verdict } from "./facts.ts";
 import { gate } from "./gate.ts";
 

@@ -1,4 +1,7 @@
 /** Commands: whom one concerns, who answers, and whether its sender may say it. */
+
+import { isListed, type Person } from "../access/access.ts";
+import { BOT_NAME } from "../configuration/agent.ts";
 import {
   COMMAND_NAMES,
   type Command,
@@ -8,9 +11,7 @@ import {
   structuredCommand,
 } from "../message/command.ts";
 import { withoutMention } from "../message/mention.ts";
-import { isListed, type Person } from "../policy/access.ts";
 import type { RoomEvent } from "../protocol/event.ts";
-import { BOT_NAME } from "../strings.ts";
 import type { Addressee } from "./addressees.ts";
 import type { Concerned, Facts, Ordered } from "./facts.ts";
 import { circlesOf, personOf, refusal } from "./permits.ts";

@@ -1,12 +1,15 @@
 /** What the gate may look at, and what it can answer. */
-import type { Agent } from "../agent.ts";
+
+import type { PairCount } from "../access/pair-guard.ts";
+import type { Agent } from "../configuration/agent.ts";
+import type { Settings } from "../configuration/settings.ts";
 import type { Command } from "../message/command.ts";
-import type { PairCount } from "../policy/pair-guard.ts";
-import type { RoomState } from "../policy/power.ts";
-import type { Settings } from "../policy/settings.ts";
 import type { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
-import type { Because } from "./addressees.ts";
+import type { RoomState } from "../protocol/room-state.ts";
+
 import type { IgnoreReason } from "./why.ts";
+
+export type Because = "mention" | "reply" | "thread" | "direct" | "listening";
 
 /** A joined agent that an event could concern, with what holds for it in this room. */
 export interface Concerned {

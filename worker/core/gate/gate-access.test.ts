@@ -1,9 +1,9 @@
 /** Whom an agent listens to: by its lists, its policies for direct chats and rooms, and the power somebody has. */
 import { describe, expect, test } from "vitest";
-import type { Layer } from "#core/policy/settings.ts";
-import { RoomId } from "#core/protocol/ids.ts";
 import { aMessage } from "#testing/events.ts";
 import { alone, concerned, ECHO_ID, facts, GUIDE_ID, inDirectChat, inWords, mentions } from "#testing/gate-facts.ts";
+import type { Layer } from "../configuration/settings.ts";
+import { RoomId } from "../protocol/ids.ts";
 import type { Facts } from "./facts.ts";
 import { gate } from "./gate.ts";
 

@@ -1,6 +1,5 @@
 /** Who is addressed without a mention: by a reply, in a thread of its own, where it listens to everything, in a direct chat. */
 import { describe, expect, test } from "vitest";
-import { UserId } from "#core/protocol/ids.ts";
 import { aMessage } from "#testing/events.ts";
 import {
   alone,
@@ -23,6 +22,7 @@ import {
   pill,
   repliesTo,
 } from "#testing/gate-facts.ts";
+import { UserId } from "../protocol/ids.ts";
 import type { Facts, ThreadHold } from "./facts.ts";
 import { gate } from "./gate.ts";
 

@@ -1,7 +1,5 @@
 /** Who may say which command: users, admins, moderators, strangers; and that machines command nobody. */
 import { describe, expect, test } from "vitest";
-import { COMMAND_NAMES, type CommandName } from "#core/message/command.ts";
-import type { Layer } from "#core/policy/settings.ts";
 import { aMessage } from "#testing/events.ts";
 import {
   alone,
@@ -17,6 +15,8 @@ import {
   mentions,
   ourMark,
 } from "#testing/gate-facts.ts";
+import type { Layer } from "../configuration/settings.ts";
+import { COMMAND_NAMES, type CommandName } from "../message/command.ts";
 import type { Facts } from "./facts.ts";
 import { gate } from "./gate.ts";
 

@@ -1,7 +1,5 @@
 /** Commands: what is one, whom it concerns, who may say it. In the room are Alice, Bob, Echo and Guide. */
 import { describe, expect, test } from "vitest";
-import type { Layer } from "#core/policy/settings.ts";
-import { UserId } from "#core/protocol/ids.ts";
 import { aMessage } from "#testing/events.ts";
 import {
   alone,
@@ -20,6 +18,8 @@ import {
   pill,
   repliesTo,
 } from "#testing/gate-facts.ts";
+import type { Layer } from "../configuration/settings.ts";
+import { UserId } from "../protocol/ids.ts";
 import type { Facts } from "./facts.ts";
 import { gate } from "./gate.ts";
 

@@ -17,7 +17,7 @@ import {
   inWords,
   NOW_MS,
 } from "#testing/gate-facts.ts";
-import type { Layer } from "../policy/settings.ts";
+import type { Layer } from "../configuration/settings.ts";
 import { type AgentId, UserId } from "../protocol/ids.ts";
 import { asks } from "./asks.ts";
 import type { Concerned, Facts, Verdict, Woken } from "./facts.ts";

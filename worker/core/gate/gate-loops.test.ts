@@ -1,8 +1,5 @@
 /** Machines: our own agents, bots of somebody else's, and what keeps them from talking to each other for ever. */
 import { describe, expect, test } from "vitest";
-import type { PairCount } from "#core/policy/pair-guard.ts";
-import type { Layer } from "#core/policy/settings.ts";
-import type { AgentId } from "#core/protocol/ids.ts";
 import { aMessage } from "#testing/events.ts";
 import {
   alone,
@@ -23,6 +20,9 @@ import {
   ourMark,
   repliesTo,
 } from "#testing/gate-facts.ts";
+import type { PairCount } from "../access/pair-guard.ts";
+import type { Layer } from "../configuration/settings.ts";
+import type { AgentId } from "../protocol/ids.ts";
 import type { Facts } from "./facts.ts";
 import { gate } from "./gate.ts";
 

@@ -1,7 +1,5 @@
 /** Who comes and goes: whose invitations an agent follows, and rooms nobody but us is left in. */
 import { describe, expect, test } from "vitest";
-import type { Layer } from "#core/policy/settings.ts";
-import { RoomId } from "#core/protocol/ids.ts";
 import { aMembership } from "#testing/events.ts";
 import {
   agentWith,
@@ -13,6 +11,8 @@ import {
   GUIDE_SPEAKS,
   inWords,
 } from "#testing/gate-facts.ts";
+import type { Layer } from "../configuration/settings.ts";
+import { RoomId } from "../protocol/ids.ts";
 import type { Facts, Invited } from "./facts.ts";
 import { gate } from "./gate.ts";
 

@@ -1,6 +1,5 @@
 /** What the gate takes for something said, and what becomes of all the rest. Its other tables stand beside this one. */
 import { describe, expect, test } from "vitest";
-import type { RoomEvent } from "#core/protocol/event.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
   alone,
@@ -16,6 +15,7 @@ import {
   inWords,
   mentions,
 } from "#testing/gate-facts.ts";
+import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts } from "./facts.ts";
 import { gate } from "./gate.ts";
 import { explain, IGNORED } from "./why.ts";

@@ -8,11 +8,12 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#instant-messaging
  */
 import * as z from "zod/v4";
+import { markIn } from "../message/mark.ts";
 import { withoutMention } from "../message/mention.ts";
-import { markIn, promptText, readContent, relationsOf } from "../message/text.ts";
-import { stateIn } from "../policy/power.ts";
+import { promptText, readContent, relationsOf } from "../message/text.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { type AgentId, EventId } from "../protocol/ids.ts";
+import { stateIn } from "../protocol/room-state.ts";
 import { type Addressee, addressees } from "./addressees.ts";
 import { commandIn, gateCommand } from "./commands.ts";
 import { type Facts, isDirect, isOpened, type Verdict, type Wake, type Woken } from "./facts.ts";

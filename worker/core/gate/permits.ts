@@ -1,10 +1,10 @@
 /** Whether an agent listens to a sender in a room: every entrance asks here, and nothing else decides it. */
-import { type Circles, isListed, isUser, type Person } from "../policy/access.ts";
-import { isResting } from "../policy/pair-guard.ts";
-import { patternOf, type Settings } from "../policy/settings.ts";
+import { type Circles, isListed, isUser, type Person } from "../access/access.ts";
+import { isResting } from "../access/pair-guard.ts";
+import { patternOf, type Settings } from "../configuration/settings.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { UserId } from "../protocol/ids.ts";
-import type { Because } from "./addressees.ts";
+import type { Because } from "./facts.ts";
 import { type Concerned, type Facts, isDirect } from "./facts.ts";
 import type { IgnoreReason } from "./why.ts";
 

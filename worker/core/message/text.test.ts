@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import { repliesTo } from "#testing/gate-facts.ts";
-import { markIn, promptText, readContent, withoutCode } from "./text.ts";
+import { markIn } from "./mark.ts";
+import { promptText, readContent, withoutCode } from "./text.ts";
 
 describe("the text", () => {
   test.for<[name: string, body: string, content: Record<string, unknown>, text: string]>([

@@ -4,8 +4,9 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  */
 import * as z from "zod/v4";
-import { CONTENT_KEY, type RoomEvent } from "../protocol/event.ts";
+import type { RoomEvent } from "../protocol/event.ts";
 import { EventId } from "../protocol/ids.ts";
+import { markIn } from "./mark.ts";
 
 const Relation = z.object({
   rel_type: z.string().optional().catch(undefined),
@@ -97,20 +98,6 @@ function withoutSpans(text: string): string {
   }
   return `${kept.join("")}${text.slice(at)}`;
 }
-
-const Mark = z.object({
-  thread: EventId.optional().catch(undefined),
-  agent: z.string(),
-  turn: z.string(),
-  part: z.number(),
-  hop: z.number().int().min(0).catch(0),
-  kind: z.enum(["reply", "draft", "notice"]),
-});
-export type ReadMark = z.infer<typeof Mark>;
-
-/** The mark that everything bears that was sent by this or by another Troupe. */
-export const markIn = ({ content }: Pick<RoomEvent, "content">): ReadMark | undefined =>
-  Mark.safeParse(content[CONTENT_KEY]).data;
 
 /** Where a message stands: of an agent's last edit where the message does, for an edit is in no thread of its own. */
 export function placeOf(event: Pick<RoomEvent, "content" | "event_id">): { eventId: EventId; thread?: EventId } {

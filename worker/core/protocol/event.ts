@@ -28,21 +28,3 @@ export type RoomEvent = z.infer<typeof RoomEvent>;
 /** A JSON value: what is stored, queued or sent. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
-
-/**
- * Our content key, on everything we send: how we know our own when it comes back.
- * `hop` counts agent-to-agent steps since a person spoke; `kind` says what the event is.
- */
-export const CONTENT_KEY = "chat.troupe";
-export interface ContentMark {
-  agent: string;
-  /** The turn this belongs to; an event or tool call where there is no turn. */
-  turn: string;
-  part: number;
-  /** On the parts of a finished reply: how many there are. */
-  parts?: number;
-  hop: number;
-  kind: "reply" | "draft" | "notice";
-  /** The thread it is said in: an edit does not say it otherwise. */
-  thread?: string;
-}

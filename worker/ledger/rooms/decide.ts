@@ -1,11 +1,14 @@
 /** Verdicts, onto the events' rows: one with everything it brings, or many that bring nothing. */
-import type { RoomState } from "#core/policy/power.ts";
+
 import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
-import type { WaitingEvent } from "#core/turn.ts";
-import type { Decision, Lease, Ledger } from "#ports";
-import { jsonLists } from "../bulk.ts";
-import { countOfLast, type Database, held, type Sql, sql } from "../database.ts";
-import { insertFrozen } from "../outbox.ts";
+import type { RoomState } from "#core/protocol/room-state.ts";
+import type { WaitingEvent } from "#core/turn/turn.ts";
+import type { Lease } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Decision } from "#ports/rooms.ts";
+import { jsonLists } from "../sql/bulk.ts";
+import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
+import { insertFrozen } from "../turns/outbox.ts";
 
 export function decisions({ atomic, namespace }: Database): Pick<Ledger, "decide" | "ignore"> {
   return {

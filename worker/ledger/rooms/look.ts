@@ -1,10 +1,12 @@
 /** What holds in a room, and which agents are in it. Asked for every event, or nearly: one statement each. */
-import { NO_STATE, RoomState } from "#core/policy/power.ts";
+
 import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger, Present } from "#ports";
-import { type Database, type Sql, sql } from "../database.ts";
-import { ownLayer, type Policy, type PolicyOf, remembered, type Written, written } from "../policy/resolve.ts";
-import { type GhostSql, ghostSql } from "./ghosts.ts";
+import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Present } from "#ports/rooms.ts";
+import { ownLayer, type Policy, type PolicyOf, remembered, type Written, written } from "../configuration/resolve.ts";
+import { type Database, type Sql, sql } from "../sql/database.ts";
+import { type GhostSql, ghostSql } from "../sql/ghosts.ts";
 
 /** More joined members than this make no difference to the gate. */
 const JOINED_COUNTED_MAX = 3;

@@ -1,10 +1,11 @@
 /** Who is where, what a room is like, and which room replaced which. */
 import { botUserId, isOurs, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger, Membership } from "#ports";
-import { jsonLists } from "../bulk.ts";
-import { type Database, type Sql, sql } from "../database.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Membership } from "#ports/rooms.ts";
+import { jsonLists } from "../sql/bulk.ts";
+import { type Database, type Sql, sql } from "../sql/database.ts";
+import { ghostSql } from "../sql/ghosts.ts";
 import { wholeState } from "./decide.ts";
-import { ghostSql } from "./ghosts.ts";
 
 type Members = Pick<Ledger, "setMembers" | "hasPeople" | "ghostsIn" | "replacedBy" | "setState" | "succeed">;
 

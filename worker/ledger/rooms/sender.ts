@@ -1,7 +1,8 @@
 /** What is known of an event's sender and of what the event points at. */
 import { AgentId, UserId } from "#core/protocol/ids.ts";
-import type { Ledger, SenderAsked, SenderLook } from "#ports";
-import { type Database, sql } from "../database.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { SenderAsked, SenderLook } from "#ports/rooms.ts";
+import { type Database, sql } from "../sql/database.ts";
 
 /** The latest turns of a room among which an echo is looked for. */
 const SAID_MAX = 20;

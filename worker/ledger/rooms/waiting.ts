@@ -1,8 +1,9 @@
 /** What waits: events without a verdict, turns that are not answered. And what became of the rest. */
 import { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
-import type { Decided, Ledger } from "#ports";
-import { type Database, held, nameOf, type Sql, sql } from "../database.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Decided } from "#ports/operator.ts";
+import { type Database, held, nameOf, type Sql, sql } from "../sql/database.ts";
 
 type Waiting = Pick<
   Ledger,

@@ -5,7 +5,7 @@ import { circlesOf } from "#core/gate/permits.ts";
 import { explain } from "#core/gate/why.ts";
 import { describeCommand } from "#core/message/command.ts";
 import { relationsOf } from "#core/message/text.ts";
-import { NO_SUCH_MESSAGE } from "#core/strings.ts";
+import { NO_SUCH_MESSAGE } from "#core/strings/replies.ts";
 import { conversationOf, type Obeyed, type Order } from "./order.ts";
 
 const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join("\n");

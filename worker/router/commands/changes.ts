@@ -1,8 +1,8 @@
 /** Commands that change something: a conversation, what holds in a room, where an agent is. */
-import type { Agent } from "#core/agent.ts";
-import type { Layer } from "#core/policy/settings.ts";
+import type { Agent } from "#core/configuration/agent.ts";
+import type { Layer } from "#core/configuration/settings.ts";
 import { RoomId } from "#core/protocol/ids.ts";
-import { MUTED, NEW_CONVERSATION, NOTHING_RUNS, UNMUTED } from "#core/strings.ts";
+import { MUTED, NEW_CONVERSATION, NOTHING_RUNS, UNMUTED } from "#core/strings/replies.ts";
 import { intentOf, joinAtOnce } from "../rooms/join.ts";
 import { leave } from "../rooms/moves.ts";
 import { conversationOf, type Obeyed, type Order } from "./order.ts";

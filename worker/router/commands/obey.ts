@@ -2,9 +2,9 @@
 import type { Ordered } from "#core/gate/facts.ts";
 import type { CommandName } from "#core/message/command.ts";
 import { relationsOf } from "#core/message/text.ts";
-import { NAME_ONE } from "#core/strings.ts";
-import type { RoomLook } from "#ports";
-import { digest } from "../new-turn.ts";
+import { NAME_ONE } from "#core/strings/replies.ts";
+import type { RoomLook } from "#ports/rooms.ts";
+import { digest } from "../digest.ts";
 import { type Asked, type Brought, wake } from "../wake.ts";
 import { debug, help, agents as listAgents, status, whoami, why } from "./answers.ts";
 import { begin, joinRoom, leaveRoom, model, mute, queue, setHome, stop, thread, unmute } from "./changes.ts";

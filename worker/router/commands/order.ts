@@ -1,9 +1,10 @@
 /** A command on its way: what is known of where it was said, and what it brings. */
-import type { Agent } from "#core/agent.ts";
+import type { Agent } from "#core/configuration/agent.ts";
 import { type Concerned, isDirect, isOpened } from "#core/gate/facts.ts";
 import type { EventId } from "#core/protocol/ids.ts";
-import type { SessionKey } from "#core/turn.ts";
-import type { Decision, OutboxRow, RoomLook } from "#ports";
+import type { SessionKey } from "#core/turn/turn.ts";
+import type { OutboxRow } from "#ports/delivery.ts";
+import type { Decision, RoomLook } from "#ports/rooms.ts";
 import { sessionOf } from "../new-turn.ts";
 import type { JoinNeeds } from "../rooms/join.ts";
 import type { Asked, WakeNeeds } from "../wake.ts";

@@ -1,7 +1,7 @@
 /** Who is let in: codes that somebody was given, and an admin's word. */
 import { addressedIn } from "#core/message/mention.ts";
 import { UserId } from "#core/protocol/ids.ts";
-import { CODE_UNKNOWN } from "#core/strings.ts";
+import { CODE_UNKNOWN } from "#core/strings/replies.ts";
 import type { Obeyed, Order } from "./order.ts";
 
 /** Only an admin approves; with a code an owner made everybody lets themselves in. The answer to a wrong code is always the same. */

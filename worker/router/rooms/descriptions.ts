@@ -6,10 +6,10 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { COMMAND_NAMES, type CommandName, describeCommand } from "#core/message/command.ts";
-import { maySendState, type RoomState } from "#core/policy/power.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Intent } from "#ports";
+import { maySendState, type RoomState } from "#core/protocol/room-state.ts";
+import type { Intent } from "#ports/homeserver.ts";
 
 const TYPE = "org.matrix.msc4391.command_description";
 

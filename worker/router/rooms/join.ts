@@ -3,11 +3,16 @@
  * pushes nothing of a room between the invitation and the join, so what the inviter wrote at once would be lost. It is
  * read back with `/messages` and takes the same way as everything else, in its place in the room.
  */
+
+import type { HomeserverError } from "#core/protocol/errcode.ts";
 import { type AgentId, type Namespace, type RoomId, splitUserId, type UserId } from "#core/protocol/ids.ts";
-import type { Clock, Delivery, Ghosts, HomeserverError, Ledger, Log, OutboxRow } from "#ports";
-import { readBack } from "../gaps.ts";
-import { digest } from "../new-turn.ts";
+import type { Delivery, OutboxRow } from "#ports/delivery.ts";
+import type { Ghosts } from "#ports/homeserver.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { digest } from "../digest.ts";
 import { publishCommands } from "./descriptions.ts";
+import { readBack } from "./gaps.ts";
 import { readRoom } from "./read-room.ts";
 import { Trouble } from "./trouble.ts";
 

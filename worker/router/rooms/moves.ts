@@ -1,10 +1,10 @@
 /** Coming and going: invitations turned down, rooms left when nobody else is in them, rooms that were replaced. */
 import { explain } from "#core/gate/why.ts";
 import { type AgentId, agentOfGhost, botUserId, ghostUserId, type RoomId, type UserId } from "#core/protocol/ids.ts";
-import { FOLLOWED } from "#core/strings.ts";
-import type { OutboxRow } from "#ports";
-import { lookUp } from "../aliases.ts";
-import { digest } from "../new-turn.ts";
+import { FOLLOWED } from "#core/strings/replies.ts";
+import type { OutboxRow } from "#ports/delivery.ts";
+import { digest } from "../digest.ts";
+import { lookUp } from "./aliases.ts";
 import { intentOf, type JoinNeeds, joinAtOnce } from "./join.ts";
 import { readRoom } from "./read-room.ts";
 import { Trouble } from "./trouble.ts";

@@ -4,9 +4,11 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
  */
-import { NO_STATE, type RoomState, readStateEvent, STATE_TYPES } from "#core/policy/power.ts";
+
 import type { RoomId } from "#core/protocol/ids.ts";
-import type { Intent, Ledger } from "#ports";
+import { NO_STATE, type RoomState, readStateEvent, STATE_TYPES } from "#core/protocol/room-state.ts";
+import type { Intent } from "#ports/homeserver.ts";
+import type { Ledger } from "#ports/ledger.ts";
 import { Trouble } from "./trouble.ts";
 
 /** What a room is like, from the homeserver into the ledger. Throws when it cannot be read: then no turn starts there. */

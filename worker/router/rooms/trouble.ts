@@ -1,5 +1,5 @@
 /** The homeserver did not do what a verdict wants of it. */
-import type { HomeserverError } from "#ports";
+import type { HomeserverError } from "#core/protocol/errcode.ts";
 
 /** Thrown where a verdict cannot be written down before it is done; `act.ts` says how long that is tried. */
 export class Trouble extends Error {

@@ -1,0 +1,34 @@
+/** The operator API of a running bridge, on either host. */
+import * as z from "zod/v4";
+import { EnvironmentError } from "../../host/environment.ts";
+import type { Where } from "./where.ts";
+
+const Refusal = z.object({ errors: z.array(z.string()) });
+
+/** The bridge said no; each of its sentences says what to mend. */
+export class Refused extends EnvironmentError {
+  readonly sentences: readonly string[];
+  constructor(sentences: readonly string[]) {
+    super(sentences.join("\n"));
+    this.sentences = sentences;
+  }
+}
+
+/** Resolves to the answer's JSON; throws with one sentence that says what to mend. */
+export async function askBridge(
+  { url, token }: Where,
+  method: "GET" | "PUT" | "POST" | "DELETE",
+  path: string,
+  body?: object,
+): Promise<unknown> {
+  const answer = await fetch(`${url}/admin/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  }).catch(() => undefined);
+  if (!answer) throw new EnvironmentError(`Nothing answers at ${url}; is the bridge running?`);
+  const json: unknown = await answer.json().catch(() => undefined);
+  if (answer.ok) return json;
+  const refusal = Refusal.safeParse(json);
+  throw new Refused(refusal.success ? refusal.data.errors : [`The bridge answered ${answer.status}.`]);
+}

@@ -1,0 +1,18 @@
+/** How a command fails: one sentence for the person at the terminal. TROUPE_DEBUG adds where it came from. */
+import { styleText } from "node:util";
+import { EnvironmentError } from "../../host/environment.ts";
+
+/** The command was written wrongly. */
+export class UsageError extends EnvironmentError {}
+
+export function complain(error: unknown): never {
+  const text = sentence(error);
+  const coloured = process.stderr.isTTY && !process.env["NO_COLOR"];
+  process.stderr.write(`${coloured ? styleText("red", text) : text}\n`);
+  process.exit(error instanceof UsageError ? 2 : 1);
+}
+
+function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return (process.env["TROUPE_DEBUG"] && error.stack) || error.message;
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { CONTENT_KEY, type ContentMark } from "#core/message/mark.ts";
+import { Printer } from "./printer.ts";
+
+const mark = (over: Partial<ContentMark>): ContentMark => ({
+  agent: "guide",
+  turn: "t1",
+  part: 0,
+  hop: 0,
+  kind: "draft",
+  ...over,
+});
+const said = (event_id: string, body: string, over: Partial<ContentMark> = {}) => ({
+  event_id,
+  content: { body, [CONTENT_KEY]: mark(over) },
+});
+const edited = (original: string, body: string, over: Partial<ContentMark> = {}) => ({
+  event_id: `${original}-edit-${body.length}`,
+  content: {
+    body: `* ${body}`,
+    [CONTENT_KEY]: mark(over),
+    "m.new_content": { body, [CONTENT_KEY]: mark(over) },
+    "m.relates_to": { rel_type: "m.replace", event_id: original },
+  },
+});
+
+function printed(events: unknown[]): { text: string; whole: boolean[] } {
+  let text = "";
+  const printer = new Printer((piece) => {
+    text += piece;
+  });
+  const whole = events.map((event) => printer.take(event));
+  return { text, whole };
+}
+
+describe("printing an answer", () => {
+  test("an edit prints what it adds, and the final one ends it", () => {
+    expect(
+      printed([said("$1", "Hel"), edited("$1", "Hello"), edited("$1", "Hello!", { kind: "reply", parts: 1 })]),
+    ).toEqual({ text: "Hello!", whole: [false, false, true] });
+  });
+
+  test("an edit that changes what was printed starts on a new line", () => {
+    expect(printed([said("$1", "Hel"), edited("$1", "Bye", { kind: "reply" })]).text).toBe("Hel\nBye");
+  });
+
+  test("an answer in parts is whole when every part is there", () => {
+    expect(
+      printed([
+        said("$1", "one"),
+        edited("$1", "one", { kind: "reply", parts: 3 }),
+        said("$2", "two", { kind: "reply", part: 1, parts: 3 }),
+        said("$3", "three", { kind: "reply", part: 2, parts: 3 }),
+      ]),
+    ).toEqual({ text: "one\ntwo\nthree", whole: [false, false, false, true] });
+  });
+
+  test("a notice is an ending too", () => {
+    expect(printed([said("$1", "Something went wrong.", { kind: "notice" })]).whole).toEqual([true]);
+  });
+
+  test("what is left of an earlier answer is not printed", () => {
+    expect(
+      printed([
+        edited("$0", "an old story", { kind: "reply", parts: 2, turn: "t0" }),
+        said("$0b", "its end", { kind: "reply", part: 1, parts: 2, turn: "t0" }),
+        said("$1", "news", { kind: "reply", parts: 1 }),
+      ]),
+    ).toEqual({ text: "news", whole: [false, false, true] });
+  });
+
+  test.for([
+    ["an event without our mark", { event_id: "$9", content: { body: "hi" } }],
+    ["a state event", { event_id: "$9", type: "m.room.member", content: { membership: "join" } }],
+    ["something else", "?"],
+  ])("%s prints nothing", ([, event]) => expect(printed([event])).toEqual({ text: "", whole: [false] }));
+});

@@ -1,0 +1,131 @@
+import { describe, expect, test } from "vitest";
+import type { BackendSpec } from "#core/configuration/agent.ts";
+import { createSecretCipher, MASK } from "./cipher.ts";
+
+const KEY = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
+const cipher = createSecretCipher(KEY);
+const SECRET = "sk-very-secret";
+const spec = (over: object = {}): BackendSpec => ({ use: "openai", model: "m", apiKey: SECRET, ...over });
+
+async function encryptedOf(given: BackendSpec, agent = "helper"): Promise<BackendSpec> {
+  const encrypted = await cipher.encrypt(given, agent);
+  if (!encrypted.ok) throw new Error(encrypted.error);
+  return encrypted.value;
+}
+
+describe("a secret that is written out", () => {
+  test("is encrypted, is decrypted again, and everything else stays as it is", async () => {
+    const encrypted = await encryptedOf(spec({ historyTokens: 5 }));
+    expect(encrypted).toMatchObject({ use: "openai", model: "m", historyTokens: 5 });
+    expect(encrypted["apiKey"]).toMatch(/^enc:v1:[\w-]{16}\.[\w-]+$/);
+    expect(JSON.stringify(encrypted)).not.toContain(SECRET);
+    expect(await cipher.decrypt(encrypted, "helper")).toEqual({ ok: true, value: spec({ historyTokens: 5 }) });
+  });
+
+  test("is found wherever it stands, in lists and below a name that looks secret", async () => {
+    const given = spec({ headers: { Authorization: `Bearer ${SECRET}` }, tokens: [{ a: SECRET }] });
+    const encrypted = await encryptedOf(given);
+    expect(JSON.stringify(encrypted)).not.toContain(SECRET);
+    expect(await cipher.decrypt(encrypted, "helper")).toEqual({ ok: true, value: given });
+  });
+
+  test("is encrypted differently each time, but not anew when it is what is stored", async () => {
+    const [one, two] = [await encryptedOf(spec()), await encryptedOf(spec())];
+    expect(one["apiKey"]).not.toBe(two["apiKey"]);
+    expect(await cipher.encrypt(spec(), "helper", one)).toEqual({ ok: true, value: one });
+    const changed = await cipher.encrypt(spec({ apiKey: "another" }), "helper", one);
+    expect(changed.ok && changed.value["apiKey"]).not.toBe(one["apiKey"]);
+  });
+
+  test("is refused without a key, by name and not by value; a $NAME is not", async () => {
+    const open = createSecretCipher(undefined);
+    const refused = await open.encrypt(spec({ headers: { token: SECRET } }), "helper");
+    expect(refused).toMatchObject({ ok: false, error: expect.stringContaining("backend.apiKey is a secret") });
+    expect(refused).toMatchObject({ error: expect.stringContaining("backend.headers.token is a secret") });
+    expect(JSON.stringify(refused)).not.toContain(SECRET);
+    expect(await open.encrypt(spec({ apiKey: "$KEY" }), "helper")).toEqual({
+      ok: true,
+      value: spec({ apiKey: "$KEY" }),
+    });
+    // What only begins like a $NAME is a secret as any other.
+    expect((await open.encrypt(spec({ apiKey: "$2b$10$abc" }), "helper")).ok).toBe(false);
+  });
+});
+
+describe("what is encrypted cannot be decrypted", () => {
+  test.for<[what: string, open: (encrypted: BackendSpec) => Promise<unknown>]>([
+    ["for another agent", (encrypted) => cipher.decrypt(encrypted, "other")],
+    ["at another place", ({ apiKey, ...rest }) => cipher.decrypt({ ...rest, otherKey: apiKey }, "helper")],
+    ["deeper down", ({ apiKey, ...rest }) => cipher.decrypt({ ...rest, headers: { apiKey } }, "helper")],
+    ["with another key", (encrypted) => createSecretCipher("A".repeat(43)).decrypt(encrypted, "helper")],
+    ["without a key", (encrypted) => createSecretCipher(undefined).decrypt(encrypted, "helper")],
+    [
+      "with a letter changed",
+      (encrypted) => cipher.decrypt({ ...encrypted, apiKey: altered(encrypted["apiKey"]) }, "helper"),
+    ],
+    ["cut short", (encrypted) => cipher.decrypt({ ...encrypted, apiKey: "enc:v1:AAAA" }, "helper")],
+  ])("%s", async ([, open]) => {
+    const encrypted = await encryptedOf(spec());
+    expect(await open(encrypted)).toMatchObject({ ok: false, error: expect.stringMatching(/^backend\..*Key /) });
+    expect(await cipher.decrypt(encrypted, "helper")).toMatchObject({ ok: true });
+  });
+});
+
+function altered(value: unknown): string {
+  const text = String(value);
+  const at = text.indexOf(".") + 3;
+  return `${text.slice(0, at)}${text[at] === "A" ? "B" : "A"}${text.slice(at + 1)}`;
+}
+
+describe("a family's secret", () => {
+  test.for([
+    ["ticket_*", "ticket_12"],
+    ["*-desk", "help-desk"],
+    ["a*z", "az"],
+  ] as const)("of %s is decrypted for %s and for nobody else", async ([family, member]) => {
+    const encrypted = await encryptedOf(spec(), family);
+    for (const agent of [family, member])
+      expect(await cipher.decrypt(encrypted, agent)).toEqual({ ok: true, value: spec() });
+    for (const agent of ["other", "b"]) expect(await cipher.decrypt(encrypted, agent)).toMatchObject({ ok: false });
+  });
+  test("opens for no member when its shape is changed", async () => {
+    const encrypted = await encryptedOf(spec(), "ticket_*");
+    const wider = String(encrypted["apiKey"]).replace(/7-0$/, "6-0");
+    expect(await cipher.decrypt({ ...encrypted, apiKey: wider }, "ticket_1")).toMatchObject({ ok: false });
+  });
+});
+
+describe("what is shown", () => {
+  test("hides secrets, encrypted or not, and nothing else", async () => {
+    const given = spec({ historyTokens: 5, headers: { token: ["x", "$NAME"] }, url: "https://a" });
+    const shown = { ...given, apiKey: MASK, headers: { token: [MASK, "$NAME"] } };
+    expect(cipher.masked(given)).toEqual(shown);
+    expect(cipher.masked(await encryptedOf(given))).toEqual(shown);
+  });
+  test("given back means what is stored there", async () => {
+    const stored = await encryptedOf(spec());
+    expect(await cipher.encrypt(cipher.masked(stored), "helper", stored)).toEqual({ ok: true, value: stored });
+    // Also where no key is set any more, and of a secret from a time without one.
+    expect(await createSecretCipher(undefined).encrypt(spec({ apiKey: MASK }), "helper", spec())).toEqual({
+      ok: true,
+      value: spec(),
+    });
+    const late = await cipher.encrypt(spec({ apiKey: MASK }), "helper", spec());
+    expect(late.ok && late.value["apiKey"]).toMatch(/^enc:v1:/);
+  });
+  test.for([["nothing"], ["another place"]])("is refused where %s is stored", async ([what]) => {
+    const stored = what === "nothing" ? undefined : spec({ apiKey: undefined, otherKey: "x" });
+    const refused = await cipher.encrypt(spec({ apiKey: MASK }), "helper", stored);
+    expect(refused).toMatchObject({ ok: false, error: expect.stringContaining("nothing is stored there") });
+  });
+});
+
+test("an encrypted value of the client's own is refused, unless it is the one that is stored", async () => {
+  const stored = await encryptedOf(spec());
+  const other = await encryptedOf(spec());
+  expect(await cipher.encrypt(stored, "helper", stored)).toEqual({ ok: true, value: stored });
+  for (const given of [other, { ...spec(), apiKey: "$KEY", model: String(stored["apiKey"]) }]) {
+    const refused = await cipher.encrypt(given, "helper", stored);
+    expect(refused).toMatchObject({ ok: false, error: expect.stringContaining("only the bridge itself encrypts") });
+  }
+});

@@ -1,0 +1,174 @@
+/**
+ * Secrets that are written out in an agent's backend are stored encrypted: AES-256-GCM under `SECRET_KEY`, as
+ * `enc:v1:<iv>.<ciphertext>`, both in base64url. Each is bound to its agent and its place in the backend, so a
+ * ciphertext that is copied elsewhere cannot be decrypted. A family's ciphertext also records how many characters of
+ * the id stand before and after the `*` (`….7-0`), so that it can be decrypted for any member.
+ *
+ * No error of this file ever holds a value.
+ */
+import type { BackendSpec } from "#core/configuration/agent.ts";
+import { isReference, looksSecret } from "#core/configuration/secret-names.ts";
+import type { Json } from "#core/protocol/event.ts";
+import { err, ok, type Result } from "#core/result.ts";
+import type { SecretCipher } from "#ports/backends.ts";
+
+/** What stands in the place of a secret that is shown, and means "what is stored there" where it is given back. */
+export const MASK = "********";
+const ENCRYPTED = "enc:v1:";
+/** @see https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf section 8.2.2 */
+const IV_BYTES = 12;
+
+type Path = readonly (string | number)[];
+/** Undefined where there is no `SECRET_KEY`. */
+type Key = Promise<CryptoKey> | undefined;
+
+export function createSecretCipher(secretKey: string | undefined): SecretCipher {
+  const key = secretKey === undefined ? undefined : importKey(secretKey);
+  return {
+    encrypt: (given, agent, stored) =>
+      replaced(given, (value, path) => encryptedAt(key, agent, { value, path, stored: at(stored, path) })),
+    decrypt: (spec, agent) =>
+      replaced(spec, async (value, path) =>
+        value.startsWith(ENCRYPTED) ? decrypted(key, agent, value, path) : ok(value),
+      ),
+    masked: (spec) => masked(spec, false) as BackendSpec,
+  };
+}
+
+function importKey(secretKey: string): Promise<CryptoKey> {
+  const key = crypto.subtle.importKey("raw", bytesOf(secretKey), "AES-GCM", false, ["encrypt", "decrypt"]);
+  // Whoever needs it hears of it; nobody may need it at all.
+  key.catch(() => undefined);
+  return key;
+}
+
+interface Given {
+  value: string;
+  path: Path;
+  stored: Json | undefined;
+}
+
+async function encryptedAt(key: Key, agent: string, { value, path, stored }: Given): Promise<Result<string, string>> {
+  const where = nameOf(path);
+  if (value === stored && value.startsWith(ENCRYPTED)) return ok(value);
+  if (value.startsWith(ENCRYPTED)) {
+    return err(
+      `${where}: only the bridge itself encrypts; write the secret, a $NAME, or ${MASK} for what is stored there`,
+    );
+  }
+  if (!isSecret(path) || value === "" || isReference(value)) return ok(value);
+  if (value === MASK) return kept(key, agent, path, stored);
+  if (key === undefined) {
+    return err(
+      `${where} is a secret that is written out: name a variable of the bridge's environment instead ($NAME), or set SECRET_KEY, and it is kept encrypted`,
+    );
+  }
+  // What is encrypted already stays as it is, so that nothing seems to change.
+  if (typeof stored === "string" && stored.startsWith(ENCRYPTED)) {
+    const before = await decrypted(key, agent, stored, path);
+    if (before.ok && before.value === value) return ok(stored);
+  }
+  return ok(await encrypted(await key, agent, value, path));
+}
+
+/** What is stored there; from a time without a key it may be a secret that is written out. */
+async function kept(key: Key, agent: string, path: Path, stored: Json | undefined): Promise<Result<string, string>> {
+  if (typeof stored !== "string") return err(`${nameOf(path)}: nothing is stored there that ${MASK} could stand for`);
+  const isOpen = !stored.startsWith(ENCRYPTED) && !isReference(stored);
+  return ok(isOpen && key !== undefined ? await encrypted(await key, agent, stored, path) : stored);
+}
+
+async function encrypted(key: CryptoKey, agent: string, value: string, path: Path): Promise<string> {
+  const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
+  const bytes = await crypto.subtle.encrypt(
+    { name: "AES-GCM", iv, additionalData: boundTo(agent, path) },
+    key,
+    new TextEncoder().encode(value),
+  );
+  const star = agent.indexOf("*");
+  const shape = star < 0 ? "" : `.${star}-${agent.length - star - 1}`;
+  return `${ENCRYPTED}${base64Url(iv)}.${base64Url(new Uint8Array(bytes))}${shape}`;
+}
+
+async function decrypted(key: Key, agent: string, value: string, path: Path): Promise<Result<string, string>> {
+  const where = nameOf(path);
+  if (key === undefined) return err(`${where} is encrypted, and SECRET_KEY is not set`);
+  const [, iv = "", ciphertext = "", before, behind] =
+    value.match(/^enc:v1:([\w-]+)\.([\w-]+)(?:\.(\d{1,3})-(\d{1,3}))?$/) ?? [];
+  const owner = before === undefined ? agent : familyOf(agent, Number(before), Number(behind));
+  try {
+    const bytes = await crypto.subtle.decrypt(
+      { name: "AES-GCM", iv: bytesOf(iv), additionalData: boundTo(owner, path) },
+      await key,
+      bytesOf(ciphertext),
+    );
+    return ok(new TextDecoder().decode(bytes));
+  } catch {
+    // Which of these it is the algorithm does not tell, on purpose.
+    return err(
+      `${where} cannot be decrypted: it was encrypted with another SECRET_KEY or for another place; write it anew`,
+    );
+  }
+}
+
+const familyOf = (id: string, before: number, behind: number): string =>
+  `${id.slice(0, before)}*${id.slice(Math.max(id.length - behind, before))}`;
+
+const boundTo = (agent: string, path: Path) => new TextEncoder().encode(JSON.stringify([agent, ...path]));
+const nameOf = (path: Path): string => ["backend", ...path].join(".");
+const isSecret = (path: Path): boolean => path.some((name) => typeof name === "string" && looksSecret(name));
+
+/** The spec with each of its strings replaced; every complaint at once. */
+async function replaced(
+  spec: BackendSpec,
+  each: (value: string, path: Path) => Promise<Result<string, string>>,
+): Promise<Result<BackendSpec, string>> {
+  const complaints: string[] = [];
+  const walk = async (value: unknown, path: Path): Promise<unknown> => {
+    if (typeof value === "string") {
+      const made = await each(value, path);
+      if (made.ok) return made.value;
+      complaints.push(made.error);
+      return value;
+    }
+    if (Array.isArray(value)) return Promise.all(value.map((one, index) => walk(one, [...path, index])));
+    if (typeof value !== "object" || value === null) return value;
+    const entries = Object.entries(value).map(async ([name, one]) => [name, await walk(one, [...path, name])] as const);
+    return Object.fromEntries(await Promise.all(entries));
+  };
+  const made = await walk(spec, []);
+  return complaints.length > 0 ? err(complaints.join("; ")) : ok(made as BackendSpec);
+}
+
+function masked(value: unknown, isWithin: boolean): unknown {
+  if (typeof value === "string") {
+    const isHidden = value.startsWith(ENCRYPTED) || (isWithin && value !== "" && !isReference(value));
+    return isHidden ? MASK : value;
+  }
+  if (Array.isArray(value)) return value.map((one) => masked(one, isWithin));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [name, masked(one, isWithin || looksSecret(name))]),
+  );
+}
+
+/** What is at a place in what is stored, if there is such a place. */
+function at(spec: BackendSpec | undefined, path: Path): Json | undefined {
+  let here: unknown = spec;
+  for (const name of path) {
+    if (typeof here !== "object" || here === null || !Object.hasOwn(here, name)) return undefined;
+    here = Reflect.get(here, name);
+  }
+  return here as Json | undefined;
+}
+
+function base64Url(bytes: Uint8Array): string {
+  const letters = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** Of base64 and of base64url. Throws when it is neither. */
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+}

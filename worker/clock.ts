@@ -1,0 +1,17 @@
+/** The clock of a runtime with timers. The Node host uses the same. */
+import type { Clock } from "#ports/host.ts";
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, Math.max(ms, 0));
+      signal?.addEventListener("abort", done);
+    }),
+};

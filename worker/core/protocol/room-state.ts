@@ -1,0 +1,119 @@
+/**
+ * What the gate knows of a room: kept from its state events, read whole when an agent joins.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#mroompower_levels
+ */
+import * as z from "zod/v4";
+import type { RoomEvent } from "./event.ts";
+import { RoomId, UserId } from "./ids.ts";
+
+/** Names and topics go into prompts; nobody needs more of them. */
+const TEXT_LENGTH_MAX = 1_000;
+const text = (value: unknown) => (typeof value === "string" ? value.slice(0, TEXT_LENGTH_MAX) : "");
+
+const Level = z.coerce.number().int();
+const Levels = z.object({
+  users: z.record(z.string(), Level.catch(0)).catch({}),
+  users_default: Level.catch(0),
+  state_default: Level.catch(50),
+  events: z.record(z.string(), Level.catch(50)).catch({}),
+});
+
+/** A room's state as far as anybody here looks at it. */
+export const RoomState = z.object({
+  name: z.string().default(""),
+  topic: z.string().default(""),
+  encrypted: z.boolean().default(false),
+  /** Power levels as they were sent; undefined while there is no such event. */
+  levels: Levels.optional(),
+  /** Who made the room. From room version 12 on their power is above every level. */
+  creators: z.array(UserId).default([]),
+  creatorsRule: z.boolean().default(false),
+  /** The room this one replaced, as its own first event says. */
+  predecessor: RoomId.optional(),
+  /** The room that has replaced this one. */
+  replacement: RoomId.optional(),
+});
+export type RoomState = z.infer<typeof RoomState>;
+export const NO_STATE: RoomState = RoomState.parse({});
+
+/** The types of state that are kept; all of them have an empty state key. */
+export const STATE_TYPES = [
+  "m.room.create",
+  "m.room.name",
+  "m.room.topic",
+  "m.room.encryption",
+  "m.room.power_levels",
+  "m.room.tombstone",
+] as const;
+
+/** In these versions the creator has no power but what the levels say. */
+const CREATORS_DO_NOT_RULE = new Set(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
+
+/** What a state event changes; undefined when it is none of those that are kept. */
+export function stateIn({
+  type,
+  content,
+  sender,
+  state_key,
+}: Pick<RoomEvent, "type" | "content" | "sender" | "state_key">): Partial<RoomState> | undefined {
+  if (state_key !== "") return undefined;
+  switch (type) {
+    case "m.room.name":
+      return { name: text(content["name"]) };
+    case "m.room.topic":
+      return { topic: text(content["topic"]) };
+    case "m.room.encryption":
+      // It cannot be switched off again.
+      return { encrypted: true };
+    case "m.room.power_levels":
+      return { levels: Levels.parse(content) };
+    case "m.room.create":
+      return created(content, sender);
+    case "m.room.tombstone": {
+      const replacement = RoomId.safeParse(content["replacement_room"]).data;
+      return replacement ? { replacement } : {};
+    }
+    default:
+      return undefined;
+  }
+}
+
+const StateEvent = z.object({ sender: UserId, content: z.record(z.string(), z.unknown()) });
+
+/** What an event says that was asked for by its type; nothing where it cannot be read. */
+export function readStateEvent(type: string, raw: unknown): Partial<RoomState> {
+  const event = StateEvent.safeParse(raw);
+  return event.success ? (stateIn({ ...event.data, type, state_key: "" }) ?? {}) : {};
+}
+
+const Create = z.object({
+  room_version: z.string().catch("1"),
+  additional_creators: z.array(z.unknown()).catch([]),
+  predecessor: z.object({ room_id: RoomId }).optional().catch(undefined),
+});
+
+function created(content: RoomEvent["content"], sender: UserId): Partial<RoomState> {
+  const { room_version, additional_creators, predecessor } = Create.parse(content);
+  const others = additional_creators.flatMap((id) => UserId.safeParse(id).data ?? []);
+  return {
+    creators: [sender, ...others],
+    creatorsRule: !CREATORS_DO_NOT_RULE.has(room_version),
+    ...(predecessor ? { predecessor: predecessor.room_id } : {}),
+  };
+}
+
+/** Above every level somebody could be given. */
+const WITHOUT_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/** Somebody's power in a room: what is unknown is none. */
+export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: UserId): number {
+  if (creatorsRule && creators.includes(userId)) return WITHOUT_LIMIT;
+  // Without such an event the creator has 100 and everybody else nothing.
+  if (!levels) return creators[0] === userId ? 100 : 0;
+  return Object.hasOwn(levels.users, userId) ? (levels.users[userId] ?? 0) : levels.users_default;
+}
+
+/** Whether somebody may send state of a type. */
+export const maySendState = (state: RoomState, userId: UserId, type: string): boolean =>
+  powerOf(state, userId) >= (state.levels?.events[type] ?? state.levels?.state_default ?? 0);

@@ -1,0 +1,123 @@
+/**
+ * What app and backends say to each other: one request in, one stream of events out.
+ *
+ * `TurnEvent` is a strict structural subset of the AI SDK's `UIMessageChunk`; a test holds it to that, no runtime
+ * import does. `backends/backend.contract.ts` is the suite every backend passes.
+ */
+import type { Json } from "../protocol/event.ts";
+
+export type InputPart = { type: "text"; text: string };
+
+export interface InputMessage {
+  role: "user" | "assistant";
+  /** The Matrix event; for an assistant's message the turn. */
+  id: string;
+  parts: InputPart[];
+  sender?: { userId: string };
+  /** Milliseconds since the epoch. */
+  ts: number;
+}
+
+export interface SessionRef {
+  /** Stable, [A-Za-z0-9_.-], at most 128 characters, no room id in clear: it lands in other systems' logs. */
+  key: string;
+  scope: "room" | "thread" | "dm";
+}
+
+export interface TurnRequest {
+  /** The idempotency key: the same on every attempt of the same turn. */
+  turnId: string;
+  agentId: string;
+  /** The agent's name, as people see it. */
+  agentName: string;
+  session: SessionRef;
+  kind: "message";
+  /** What the operator wants of the agent at this place, beside the backend's own instructions; may be empty. */
+  instructions: string;
+  /**
+   * What the backend should know before it reads the input: where that was said, and what else was. It quotes strangers, as
+   * data, so it stands with the input and never among the instructions. May be empty.
+   */
+  context: string;
+  /** In place of the backend's own model; empty: its own. */
+  model: string;
+  /** New messages only, oldest first. */
+  input: InputMessage[];
+  /** Earlier messages of the session, oldest first. Called only by backends whose `capabilities.history` is `client`. */
+  history(): Promise<InputMessage[]>;
+  room: { id: string; direct: boolean; threadRoot?: string };
+}
+
+export interface TurnMeta {
+  /** The backend's own reference to this run, JSON. */
+  run?: Json;
+  model?: string;
+  usage?: { inputTokens?: number; outputTokens?: number; totalTokens?: number };
+}
+
+export type ErrorCode =
+  | "auth"
+  | "rate_limit"
+  | "busy"
+  | "quota"
+  | "bad_request"
+  | "unsupported_input"
+  | "not_found"
+  | "not_configured"
+  | "upstream"
+  | "timeout"
+  | "disconnected"
+  | "agent"
+  | "unknown";
+
+export type FinishReason = "stop" | "length" | "content-filter" | "tool-calls" | "error" | "interrupted" | "other";
+
+export type TurnEvent =
+  | { type: "start"; messageId?: string; messageMetadata?: TurnMeta }
+  | { type: "message-metadata"; messageMetadata: TurnMeta }
+  | { type: "text-start"; id: string }
+  | { type: "text-delta"; id: string; delta: string }
+  | { type: "text-end"; id: string }
+  | { type: "reasoning-start"; id: string }
+  | { type: "reasoning-delta"; id: string; delta: string }
+  | { type: "reasoning-end"; id: string }
+  | { type: "start-step" }
+  | { type: "finish-step" }
+  /** Throw away the text since the last `start-step`. */
+  | { type: "reset-step" }
+  /** `errorText` goes to the log, never into a room. */
+  | { type: "error"; errorText: string; code: ErrorCode; status?: number; retryable: boolean; retryAfterMs?: number }
+  | { type: "abort"; reason?: string }
+  | { type: "finish"; finishReason: FinishReason; messageMetadata?: TurnMeta };
+
+export interface BackendCapabilities {
+  /** Who keeps the transcript: the ledger (`client`) or the backend itself (`server`). */
+  history: "client" | "server";
+  streaming: boolean;
+  reasoning: boolean;
+  cancel: "disconnect" | "request" | "none";
+  /** The backend answers a repeated `turnId` with the same run. */
+  idempotent: boolean;
+}
+
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+
+export interface TurnContext {
+  signal: AbortSignal;
+  fetch: Fetch;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after this many milliseconds, or at once when `signal` aborts; never rejects. */
+  sleep(ms: number): Promise<void>;
+  /** A `$NAME` of the operator's environment; undefined when it is not set or may not be used. */
+  env(name: string): string | undefined;
+}
+
+export interface Backend {
+  readonly capabilities: BackendCapabilities;
+  /**
+   * The stream of one turn. First event `start`; exactly one ending: `finish`, `abort`, or `error` followed by
+   * `finish` with reason `error`. Ends within 2 s of an abort of `context.signal`. Never throws.
+   */
+  startTurn(request: TurnRequest, context: TurnContext): AsyncIterable<TurnEvent>;
+}

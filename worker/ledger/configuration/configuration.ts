@@ -1,0 +1,168 @@
+/** What operators write: the whole configuration, or a piece of it. */
+import { AgentSpec } from "#core/configuration/agent.ts";
+import { aliasesIn, type Configuration, isAttentive, isFamily } from "#core/configuration/configuration.ts";
+import { Groups, Layer, RoomLayer } from "#core/configuration/settings.ts";
+import { RoomId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { jsonLists, storable } from "../sql/bulk.ts";
+import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
+import { ownLayer } from "./resolve.ts";
+
+type Configurations = Pick<
+  Ledger,
+  | "configuration"
+  | "setConfiguration"
+  | "agents"
+  | "setAgents"
+  | "putAgent"
+  | "removeAgent"
+  | "roomLayer"
+  | "setRoomLayer"
+  | "aliases"
+  | "setAlias"
+>;
+
+const ROOM = "room:";
+
+export function configurations(database: Database): Configurations {
+  const { all, atomic } = database;
+  return {
+    ...agentSpecs(database),
+    ...roomLayers(database),
+
+    async configuration() {
+      const rows = await all<{ kind: "agent" | "setting"; name: string; value: string }>(sql`
+        SELECT 'setting' AS kind, name, value FROM settings
+        UNION ALL SELECT 'agent', id, agent FROM agents WHERE retired = 0
+        ORDER BY kind, name`);
+      const found: Configuration = { defaults: {}, groups: {}, agents: [], rooms: {} };
+      for (const { kind, name, value } of rows) {
+        const json = JSON.parse(value);
+        if (kind === "agent") found.agents.push(AgentSpec.parse(json));
+        else if (name === "defaults") found.defaults = Layer.parse(json);
+        else if (name === "groups") found.groups = Groups.parse(json);
+        else if (name.startsWith(ROOM)) found.rooms[name.slice(ROOM.length)] = RoomLayer.parse(json);
+      }
+      return found;
+    },
+
+    async setConfiguration(configuration) {
+      const { defaults, groups, agents, rooms } = configuration;
+      const layers = Object.entries(rooms).map(([name, layer]) => layerRow(`${ROOM}${name}`, layer));
+      const general = [
+        ["defaults", JSON.stringify(defaults), 0],
+        ["groups", JSON.stringify(groups), 0],
+      ];
+      await atomic([
+        sql`DELETE FROM settings`,
+        ...jsonLists([...general, ...layers]).map(
+          (list) => sql`
+            INSERT INTO settings (name, value, attentive)
+            SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(${list})`,
+        ),
+        // What an alias means that nobody asks about any more would grow old.
+        sql`
+          DELETE FROM aliases
+          WHERE alias NOT IN (SELECT value FROM json_each(${storable(JSON.stringify(aliasesIn(configuration)))}))`,
+        ...allAgents(agents, defaults, sql`true`),
+      ]);
+    },
+  };
+}
+
+/** How often something is tried again because the defaults have changed between reading and writing. */
+const TRIES_MAX = 10;
+
+function agentSpecs(database: Database): Pick<Configurations, "agents" | "setAgents" | "putAgent" | "removeAgent"> {
+  const { all, atomic } = database;
+  /** Whether an agent listens rests on the defaults too: what is written is written while they are what was read. */
+  async function onDefaults(statements: (defaults: Layer, guard: Sql) => Sql[]): Promise<void> {
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const [row] = await all<{ value: string }>(sql`SELECT value FROM settings WHERE name = 'defaults'`);
+      const guard = sql`(SELECT value FROM settings WHERE name = 'defaults') IS ${row?.value ?? null}`;
+      const defaults = row ? Layer.parse(JSON.parse(row.value)) : {};
+      const results = await atomic([...statements(defaults, guard), sql`SELECT 1 WHERE ${guard}`]);
+      if (countOfLast(results) === 1) return;
+    }
+    throw new Error("the defaults are being changed all the time");
+  }
+  return {
+    async agents() {
+      const rows = await all<{ agent: string }>(sql`SELECT agent FROM agents WHERE retired = 0 ORDER BY id`);
+      return rows.map((row) => AgentSpec.parse(JSON.parse(row.agent)));
+    },
+
+    setAgents: (agents) => onDefaults((defaults, guard) => allAgents(agents, defaults, guard)),
+    putAgent: (agent) => onDefaults((defaults, guard) => insertAgents([agent], defaults, guard)),
+
+    async removeAgent(id) {
+      const rows = await all(sql`UPDATE agents SET retired = 1 WHERE id = ${id} AND retired = 0 RETURNING id`);
+      return rows.length === 1;
+    },
+  };
+}
+
+function allAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): Sql[] {
+  const ids = JSON.stringify(agents.map(({ id }) => id));
+  return [
+    sql`
+      UPDATE agents SET retired = 1
+      WHERE retired = 0 AND id NOT IN (SELECT value FROM json_each(${ids})) AND ${guard}`,
+    ...insertAgents(agents, defaults, guard),
+  ];
+}
+
+function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): Sql[] {
+  const rows = agents.map((agent) => [
+    ...[agent.id, JSON.stringify(agent), isFamily(agent.id) ? 1 : 0],
+    ...[isAttentive(defaults, agent) ? 1 : 0, agent.name.toLowerCase()],
+  ]);
+  return jsonLists(rows).map(
+    (list) => sql`
+      INSERT INTO agents (id, agent, retired, family, attentive, name_key)
+      SELECT value ->> 0, value ->> 1, 0, value ->> 2, value ->> 3, value ->> 4
+      FROM json_each(${list}) WHERE ${guard} ORDER BY key
+      ON CONFLICT (id) DO UPDATE
+        SET agent = excluded.agent, retired = 0, family = excluded.family, attentive = excluded.attentive,
+          name_key = excluded.name_key`,
+  );
+}
+
+function roomLayers({ all }: Database): Pick<Configurations, "roomLayer" | "setRoomLayer" | "aliases" | "setAlias"> {
+  return {
+    async roomLayer(name) {
+      const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name, "value")} AS value`);
+      return row?.value ? RoomLayer.parse(JSON.parse(row.value)) : {};
+    },
+
+    async setRoomLayer(name, layer) {
+      const [key, value, attentive] = layerRow(`${ROOM}${name}`, layer);
+      await all(sql`
+        INSERT INTO settings (name, value, attentive) VALUES (${key}, ${storable(value)}, ${attentive})
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value, attentive = excluded.attentive`);
+    },
+
+    async aliases() {
+      const rows = await all<{ alias: string; roomId: string | null; atMs: number }>(sql`
+        SELECT alias, room_id AS roomId, at_ms AS atMs FROM aliases ORDER BY alias`);
+      return rows.map(({ alias, roomId, atMs }) => ({
+        ...{ alias, atMs },
+        ...(roomId === null ? {} : { roomId: RoomId.parse(roomId) }),
+      }));
+    },
+
+    // An alias that is gone may have stood for a layer that forbids something: it holds where it held.
+    async setAlias(alias, roomId, nowMs) {
+      await all(sql`
+        INSERT INTO aliases (alias, room_id, at_ms) VALUES (${alias}, ${roomId ?? null}, ${nowMs})
+        ON CONFLICT (alias) DO UPDATE
+          SET room_id = coalesce(excluded.room_id, aliases.room_id), at_ms = excluded.at_ms`);
+    },
+  };
+}
+
+/** With whether by this layer all agents may want to hear what they are not addressed by. */
+const layerRow = (name: string, layer: RoomLayer): [name: string, value: string, attentive: number] => [
+  ...([name, JSON.stringify(layer)] as const),
+  isAttentive(layer) ? 1 : 0,
+];

@@ -1,0 +1,130 @@
+/** Who was let in, who asks to be, and the codes for it. Upper and lower case of a code are the same. */
+import { AgentId, UserId } from "#core/protocol/ids.ts";
+import type { Pairing } from "#ports/configuration.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
+
+const HOUR_MS = 3_600_000;
+export const PAIRING_MS = HOUR_MS;
+export const INVITE_CODE_MS = 7 * 24 * HOUR_MS;
+/** Whoever used a code, or approved one, is told the same again so long: its verdict may have been lost. */
+const AGAIN_MS = 60_000;
+/** Of one agent at a time. */
+const PENDING_MAX = 3;
+
+/** A code that is too old; of one that was used only counts how long ago that was. */
+export const isVoid = (nowMs: number, keptMs: number, usedAt: Sql): Sql =>
+  sql`CASE WHEN ${usedAt} IS NULL THEN at_ms <= ${nowMs - keptMs} ELSE ${usedAt} <= ${nowMs - AGAIN_MS} END`;
+
+type Access = Pick<
+  Ledger,
+  "offerPairing" | "pairings" | "approve" | "allow" | "deny" | "grants" | "addInviteCode" | "useInviteCode"
+>;
+
+interface Row {
+  agent: string;
+  userId: string;
+  code: string;
+  atMs: number;
+}
+const COLUMNS = sql`agent, user_id AS userId, code, at_ms AS atMs`;
+const pairingOf = ({ agent, userId, code, atMs }: Row): Pairing => ({
+  ...{ agent: AgentId.parse(agent), userId: UserId.parse(userId), code, atMs },
+});
+
+/** Written in each statement of a batch that ends by marking as used what it asks for. */
+const grant = (from: Sql, nowMs: number): Sql => sql`
+  INSERT INTO grants (user_id, agent, at_ms) SELECT user_id, agent, ${nowMs} FROM ${from}
+  ON CONFLICT DO NOTHING`;
+
+export function access(database: Database): Access {
+  const { all, atomic } = database;
+  return {
+    ...pairingRows(database),
+
+    async allow(agent, userId, nowMs) {
+      await all(grant(sql`(SELECT ${userId} AS user_id, ${agent} AS agent) WHERE true`, nowMs));
+    },
+
+    async deny(agent, userOrCode) {
+      const isCode = sql`code = ${userOrCode} COLLATE NOCASE`;
+      const usedBy = sql`agent = ${agent} AND user_id = ${userOrCode}`;
+      const results = await atomic([
+        sql`DELETE FROM grants WHERE user_id = ${userOrCode} AND agent = ${agent} RETURNING agent`,
+        // What was used is nothing any more, and lets nobody in again.
+        sql`DELETE FROM pairings WHERE ${usedBy} AND approved_at_ms IS NOT NULL`,
+        sql`DELETE FROM invite_codes WHERE ${usedBy}`,
+        sql`
+          DELETE FROM pairings
+          WHERE agent = ${agent} AND (user_id = ${userOrCode} OR ${isCode}) AND approved_at_ms IS NULL RETURNING agent`,
+        sql`DELETE FROM invite_codes WHERE agent = ${agent} AND ${isCode} AND user_id IS NULL RETURNING agent`,
+      ]);
+      return results.flat().length > 0;
+    },
+
+    async grants() {
+      const rows = await all<Omit<Row, "code">>(sql`
+        SELECT agent, user_id AS userId, at_ms AS atMs FROM grants ORDER BY agent, user_id`);
+      return rows.map((row) => ({ ...row, agent: AgentId.parse(row.agent), userId: UserId.parse(row.userId) }));
+    },
+
+    async addInviteCode(agent, code, nowMs) {
+      await all(sql`
+        INSERT INTO invite_codes (agent, code, at_ms) VALUES (${agent}, ${code}, ${nowMs})
+        ON CONFLICT (agent, code) DO UPDATE SET at_ms = excluded.at_ms, user_id = NULL, used_at_ms = NULL`);
+    },
+
+    async useInviteCode(agent, code, userId, nowMs) {
+      const valid = sql`
+        agent = ${agent} AND code = ${code} COLLATE NOCASE AND coalesce(user_id, ${userId}) = ${userId}
+        AND NOT ${isVoid(nowMs, INVITE_CODE_MS, sql`used_at_ms`)}`;
+      const results = await atomic([
+        grant(sql`(SELECT ${userId} AS user_id, agent FROM invite_codes WHERE ${valid}) WHERE true`, nowMs),
+        sql`
+          UPDATE invite_codes SET user_id = ${userId}, used_at_ms = coalesce(used_at_ms, ${nowMs})
+          WHERE ${valid} RETURNING agent`,
+      ]);
+      return countOfLast(results) > 0;
+    },
+  };
+}
+
+function pairingRows({ all, atomic }: Database): Pick<Access, "offerPairing" | "pairings" | "approve"> {
+  return {
+    async offerPairing({ agent, userId, code, atMs }) {
+      const isUsed = sql`agent = ${agent} AND user_id = ${userId} AND approved_at_ms IS NOT NULL`;
+      const results = await atomic([
+        sql`DELETE FROM pairings WHERE ${isVoid(atMs, PAIRING_MS, sql`approved_at_ms`)} OR ${isUsed}`,
+        // A code somebody else has already is given to nobody.
+        sql`
+          INSERT INTO pairings (agent, user_id, code, at_ms)
+          SELECT ${agent}, ${userId}, ${code}, ${atMs}
+          WHERE (SELECT count(*) FROM pairings WHERE agent = ${agent} AND approved_at_ms IS NULL) < ${PENDING_MAX}
+          ON CONFLICT DO NOTHING`,
+        sql`SELECT code FROM pairings WHERE agent = ${agent} AND user_id = ${userId}`,
+      ]);
+      const [row] = (results.at(-1) ?? []) as { code: string }[];
+      return row?.code;
+    },
+
+    async pairings(nowMs) {
+      const rows = await all<Row>(sql`
+        SELECT ${COLUMNS} FROM pairings
+        WHERE at_ms > ${nowMs - PAIRING_MS} AND approved_at_ms IS NULL ORDER BY at_ms, agent, user_id`);
+      return rows.map(pairingOf);
+    },
+
+    async approve(code, nowMs, agent) {
+      const only = agent === undefined ? sql`` : sql`AND agent = ${agent}`;
+      const valid = sql`
+        code = ${code} COLLATE NOCASE AND NOT ${isVoid(nowMs, PAIRING_MS, sql`approved_at_ms`)} ${only}`;
+      const results = await atomic([
+        grant(sql`pairings WHERE ${valid}`, nowMs),
+        sql`
+          UPDATE pairings SET approved_at_ms = coalesce(approved_at_ms, ${nowMs}) WHERE ${valid} RETURNING ${COLUMNS}`,
+      ]);
+      const [row] = (results.at(-1) ?? []) as Row[];
+      return row && pairingOf(row);
+    },
+  };
+}

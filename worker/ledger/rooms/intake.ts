@@ -1,0 +1,80 @@
+/** What was pushed, remembered once. */
+import { type EventId, RoomId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { Intake } from "#ports/rooms.ts";
+import { cutRaw, jsonLists, storable } from "../sql/bulk.ts";
+import { type Database, type Sql, sql } from "../sql/database.ts";
+
+export function intake(database: Database): Pick<Ledger, "accept"> {
+  const { atomic } = database;
+  return {
+    async accept(pushed) {
+      // Asked of all that were pushed, not only of the new: a repeated transaction rings again.
+      const ids = JSON.stringify(pushed.events.map((event) => event.event_id));
+      const undecided = sql`
+        SELECT DISTINCT room_id AS roomId FROM events
+        WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
+      const results = await atomic([...remembering(database, pushed), undecided]);
+      return ((results.at(-1) ?? []) as { roomId: string }[]).map(({ roomId }) => RoomId.parse(roomId));
+    },
+  };
+}
+
+function remembering({ bulk }: Database, pushed: Intake): Sql[] {
+  const { transactionId, deadLetters, nowMs } = pushed;
+  const statements = pushed.among
+    ? readBack(pushed, pushed.among)
+    : bulk === "rows"
+      ? eventRows(pushed)
+      : eventLists(pushed);
+  if (transactionId !== undefined) {
+    statements.push(sql`
+      INSERT INTO transactions (id, accepted_at_ms) VALUES (${transactionId}, ${nowMs})
+      ON CONFLICT (id) DO UPDATE SET accepted_at_ms = excluded.accepted_at_ms`);
+  }
+  for (const list of jsonLists(deadLetters.map(({ kind, reason, raw }) => [kind, reason, cutRaw(raw)]))) {
+    statements.push(sql`
+      INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
+      SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs} FROM json_each(${list}) WHERE true ORDER BY key`);
+  }
+  return statements;
+}
+
+const eventRows = ({ events, nowMs }: Intake): Sql[] =>
+  events.map(
+    (event) => sql`
+      INSERT INTO events (event_id, room_id, event, received_at_ms)
+      VALUES (${event.event_id}, ${event.room_id}, ${storable(JSON.stringify(event))}, ${nowMs})
+      ON CONFLICT DO NOTHING`,
+  );
+
+const eventLists = ({ events, nowMs }: Intake): Sql[] =>
+  jsonLists(events.map((event) => [event.event_id, event.room_id, JSON.stringify(event)])).map(
+    (list) => sql`
+      INSERT INTO events (event_id, room_id, event, received_at_ms)
+      SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs}
+      FROM json_each(${list}) WHERE true ORDER BY key
+      ON CONFLICT DO NOTHING`,
+  );
+
+/**
+ * The places are looked up where they are written: what is pushed between a reading and this is known by then, and an
+ * event that was read behind it must not come before it.
+ */
+function readBack({ events, nowMs }: Intake, among: readonly EventId[]): Sql[] {
+  const places = new Map(among.map((id, at) => [id, at]));
+  const rows = events.map((event) => [
+    ...[event.event_id, event.room_id, JSON.stringify(event), places.get(event.event_id) ?? -1],
+  ]);
+  return jsonLists(rows).map(
+    (list) => sql`
+      WITH known AS MATERIALIZED (
+        SELECT was.key AS at, coalesce(events.after_seq, events.seq) AS place
+        FROM json_each(${JSON.stringify(among)}) AS was JOIN events ON events.event_id = was.value)
+      INSERT INTO events (event_id, room_id, event, after_seq, received_at_ms)
+      SELECT value ->> 0, value ->> 1, value ->> 2,
+        (SELECT place FROM known WHERE known.at < value ->> 3 ORDER BY known.at DESC LIMIT 1), ${nowMs}
+      FROM json_each(${list}) WHERE EXISTS (SELECT 1 FROM known WHERE known.at < value ->> 3) ORDER BY key
+      ON CONFLICT DO NOTHING`,
+  );
+}

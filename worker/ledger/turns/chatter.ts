@@ -1,0 +1,63 @@
+/** What a turn is told beside its prompt: what was said around it. */
+import { RoomEvent } from "#core/protocol/event.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { type Database, sql } from "../sql/database.ts";
+import { ghostSql } from "../sql/ghosts.ts";
+
+/** Events of all rooms that are looked at before a prompt; and of those read back, which stand elsewhere, around it. */
+const BEFORE_MAX = 2_000;
+const AROUND_MAX = 500;
+
+/** What nobody said to be heard, or nobody should hear, whatever else it was. */
+const IS_HEARD = sql`
+  verdict NOT IN ('soft_failed', 'echo', 'ignored_sender', 'pair') AND verdict NOT GLOB 'command_*'`;
+
+const PLACE = sql`coalesce(events.after_seq + 0.5, events.seq)`;
+
+export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "isFirst" | "chatter"> {
+  const { isOurs } = ghostSql(namespace);
+  return {
+    async event(eventId) {
+      const [row] = await all<{ event: string }>(sql`SELECT event FROM events WHERE event_id = ${eventId}`);
+      return row?.event ? RoomEvent.parse(JSON.parse(row.event)) : undefined;
+    },
+
+    async isFirst({ session, seq }) {
+      const rows = await all(sql`SELECT 1 FROM turns WHERE session = ${session} AND seq < ${seq} LIMIT 1`);
+      return rows.length === 0;
+    },
+
+    async chatter({ session, seq, agent, roomId, threadRoot, prompt }, limit) {
+      const relation = sql`event ->> '$.content."m.relates_to".rel_type'`;
+      // A thread that begins at the question has nothing before it: the question stands in the room.
+      const isThere =
+        threadRoot === undefined || threadRoot === prompt.eventId
+          ? sql`coalesce(${relation}, '') NOT IN ('m.thread', 'm.replace')`
+          : sql`${relation} = 'm.thread' AND event ->> '$.content."m.relates_to".event_id' = ${threadRoot}`;
+      const rows = await all<{ event: string }>(sql`
+        WITH
+          own AS (SELECT seq, ${PLACE} AS place FROM events WHERE event_id = ${prompt.eventId}),
+          past AS (
+            SELECT seq, ${PLACE} AS place FROM events
+            WHERE event_id = (
+              SELECT event_id FROM turns WHERE session = ${session} AND seq < ${seq} ORDER BY seq DESC LIMIT 1)),
+          span AS (
+            SELECT own.seq AS seq, own.place AS place, coalesce(past.place, 0) AS pastPlace, coalesce(past.seq, 0) AS pastSeq,
+              max(coalesce(past.place, 0), own.place - ${BEFORE_MAX}) AS low
+            FROM own LEFT JOIN past ON true)
+        SELECT event FROM span CROSS JOIN events
+        WHERE (events.seq > span.low AND events.seq < span.place
+            OR events.seq > span.seq - ${AROUND_MAX} AND events.seq < span.seq + ${AROUND_MAX})
+          AND room_id = ${roomId} AND verdict IS NOT NULL AND ${IS_HEARD}
+          AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.event_id = events.event_id AND turns.agent = ${agent})
+          AND (${PLACE}, events.seq) > (span.pastPlace, span.pastSeq) AND (${PLACE}, events.seq) < (span.place, span.seq)
+          AND CASE WHEN json_valid(event) THEN
+            event ->> '$.type' = 'm.room.message' AND json_type(event, '$.content.body') = 'text'
+            AND coalesce(event ->> '$.content.msgtype', '') <> 'm.notice' AND ${isThere}
+            AND NOT ${isOurs(sql`(event ->> '$.sender')`)}
+          END
+        ORDER BY ${PLACE} DESC, events.seq DESC LIMIT ${limit}`);
+      return rows.map(({ event }) => RoomEvent.parse(JSON.parse(event))).reverse();
+    },
+  };
+}

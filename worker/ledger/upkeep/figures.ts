@@ -1,0 +1,26 @@
+/** The figures an operator looks at. */
+import type { Figures, OperatorLedger } from "#ports/operator.ts";
+import { type Database, sql } from "../sql/database.ts";
+
+export function figures({ all }: Database): Pick<OperatorLedger, "figures"> {
+  return { figures: (nowMs) => counted(all, nowMs) };
+}
+
+async function counted(all: Database["all"], nowMs: number): Promise<Figures> {
+  const [row] = await all<Omit<Figures, "outboxAgeMs"> & { oldestAtMs: number | null; lastAtMs: number | null }>(sql`
+    SELECT
+      (SELECT received_at_ms FROM events WHERE seq = (SELECT max(seq) FROM events)) AS lastAtMs,
+      (SELECT count(*) FROM events WHERE verdict IS NULL) AS undecidedEvents,
+      (SELECT count(*) FROM turns WHERE state <> 'delivered') AS openTurns,
+      (SELECT count(*) FROM turns WHERE state = 'running') AS runningTurns,
+      (SELECT count(*) FROM outbox WHERE state = 'frozen') AS outboxRows,
+      (SELECT coalesce(max(depth), 0) FROM (
+        SELECT count(*) AS depth FROM outbox WHERE state = 'frozen' GROUP BY lane)) AS outboxDepth,
+      (SELECT min(turns.asked_at_ms) FROM outbox JOIN turns ON turns.id = outbox.turn_id
+        WHERE outbox.state = 'frozen') AS oldestAtMs,
+      (SELECT count(*) FROM dead_letters) AS deadLetters`);
+  if (!row) throw new Error("the database counts nothing");
+  const { oldestAtMs, lastAtMs, ...counts } = row;
+  const outboxAgeMs = oldestAtMs === null ? 0 : Math.max(nowMs - oldestAtMs, 0);
+  return { ...counts, outboxAgeMs, ...(lastAtMs === null ? {} : { lastTransactionAtMs: lastAtMs }) };
+}

@@ -1,0 +1,34 @@
+/** What the repair of gaps asks: which events and rooms are known. */
+import { RoomId } from "#core/protocol/ids.ts";
+import type { OperatorLedger } from "#ports/operator.ts";
+import { type Database, sql } from "../sql/database.ts";
+
+/** Events among which the active rooms are looked for. */
+const LATEST_EVENTS = 5_000;
+
+export function gaps({ all }: Database): Pick<OperatorLedger, "known" | "activeRooms" | "roomsAfter"> {
+  const idOf = ({ roomId }: { roomId: string }) => RoomId.parse(roomId);
+  return {
+    async known(eventIds) {
+      const rows = await all<{ eventId: string; seq: number }>(sql`
+        SELECT event_id AS eventId, seq FROM events
+        WHERE event_id IN (SELECT value FROM json_each(${JSON.stringify(eventIds)}))`);
+      return new Map(rows.map(({ eventId, seq }) => [eventId, seq]));
+    },
+
+    async activeRooms(limit) {
+      const rows = await all<{ roomId: string }>(sql`
+        SELECT room_id AS roomId, max(seq) AS latest FROM events
+        WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) - ${LATEST_EVENTS}
+        GROUP BY room_id ORDER BY latest DESC LIMIT ${limit}`);
+      return rows.map(idOf);
+    },
+
+    async roomsAfter(roomId, limit) {
+      const rows = await all<{ roomId: string }>(sql`
+        SELECT DISTINCT room_id AS roomId FROM members
+        WHERE membership = 'join' AND room_id > ${roomId} ORDER BY room_id LIMIT ${limit}`);
+      return rows.map(idOf);
+    },
+  };
+}

@@ -1,0 +1,17 @@
+/** Marks: where work that goes on for ever has got to, by name. */
+import type { OperatorLedger } from "#ports/operator.ts";
+import { type Database, sql } from "../sql/database.ts";
+
+export function marks({ all }: Database): Pick<OperatorLedger, "mark" | "setMark"> {
+  return {
+    async mark(name) {
+      const [row] = await all<{ value: string }>(sql`SELECT value FROM marks WHERE name = ${name}`);
+      return row?.value;
+    },
+    async setMark(name, value) {
+      await all(sql`
+        INSERT INTO marks (name, value) VALUES (${name}, ${value})
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value`);
+    },
+  };
+}

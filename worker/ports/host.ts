@@ -1,0 +1,38 @@
+/** What a host supplies beside its database. */
+import type { Json } from "#core/protocol/event.ts";
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts; never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Writes one line. `event` is from the closed list in `observe/log.ts`; no field ever carries a secret. */
+export type Log = (event: LogEvent, fields?: Record<string, Json | undefined>) => void;
+
+export type LogEvent =
+  | "started"
+  | "homeserver_without_device_id"
+  | "homeserver_unreachable"
+  | "transaction"
+  | "dead_letter"
+  | "event_dropped"
+  | "gap_repaired"
+  | "gap_unrepaired"
+  | "ping_failed"
+  | "tend_failed"
+  | "joined"
+  | "join_failed"
+  | "ghost_failed"
+  | "turn_started"
+  | "turn_answered"
+  | "turn_failed"
+  | "turn_delivered"
+  | "send_retried"
+  | "edit_skipped"
+  | "lane_failed"
+  | "lease_lost"
+  | "ring_given_up"
+  | "agents_applied"
+  | "request_failed";

@@ -1,0 +1,53 @@
+/**
+ * Aliases of the configuration, looked up: which rooms they mean. Asked of the homeserver by the bot when the
+ * configuration changes, and again from time to time, since an alias can be given to another room.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
+ */
+import { RoomId } from "#core/protocol/ids.ts";
+import type { Ghosts } from "#ports/homeserver.ts";
+import type { Clock } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
+
+interface Needs {
+  ledger: Ledger;
+  ghosts: Ghosts;
+  clock: Clock;
+}
+
+const KNOWN_MS = 60 * 60_000;
+/** What nobody answers to yet may do so soon. */
+const UNKNOWN_MS = 5 * 60_000;
+/** Looked up in one go. */
+const ALIASES_MAX = 100;
+
+/** Looks these up at once; those that mean no room now. */
+export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly string[]): Promise<string[]> {
+  const unresolved: string[] = [];
+  for (const alias of aliases) {
+    const bot = await ghosts.bot();
+    const answer = bot.ok ? await bot.value.resolveAlias(alias) : bot;
+    const roomId = answer.ok ? RoomId.safeParse(answer.value["room_id"]).data : undefined;
+    if (!roomId) unresolved.push(alias);
+    // Only a homeserver that says there is none takes back what it said before.
+    const isGone = !answer.ok && answer.error.status === 404;
+    if (roomId || isGone || !(await isKnown(ledger, alias))) await ledger.setAlias(alias, roomId, clock.now());
+  }
+  return unresolved;
+}
+
+const isKnown = async (ledger: Ledger, alias: string): Promise<boolean> =>
+  (await ledger.aliases()).some((one) => one.alias === alias);
+
+/** Looks up again what was looked up long enough ago. */
+export async function lookUpAgain(needs: Needs): Promise<void> {
+  const nowMs = needs.clock.now();
+  const due = (await needs.ledger.aliases()).filter(
+    ({ roomId, atMs }) => nowMs - atMs > (roomId === undefined ? UNKNOWN_MS : KNOWN_MS),
+  );
+  if (due.length > 0)
+    await lookUp(
+      needs,
+      due.slice(0, ALIASES_MAX).map(({ alias }) => alias),
+    );
+}

@@ -1,0 +1,77 @@
+/**
+ * Gaps: what the homeserver never pushed. It forgets what it had queued when it dies while we are slow, and pushes
+ * nothing of a room between an invitation and the join. What is missing is read back with `/messages` and takes the same
+ * way as everything else, in its place in the room.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
+ */
+import type { Json } from "#core/protocol/event.ts";
+import { RoomEvent } from "#core/protocol/event.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
+import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import type { Clock } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { readRoom } from "./read-room.ts";
+import { Trouble } from "./trouble.ts";
+
+interface Needs {
+  ledger: Ledger;
+  clock: Clock;
+}
+
+/** Pages of 100 read back; who writes more than that meanwhile is answered from there on. */
+const PAGES_MAX = 5;
+
+/**
+ * Remembers what is missing between what is known of a room; what is older than all of that is history of before our
+ * time. Says how many events were missing. Throws when the room cannot be read.
+ */
+export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId: RoomId): Promise<number> {
+  const { events, known } = await latest(ledger, intent, roomId);
+  // Read newest first, remembered oldest first.
+  const among = events.reverse();
+  const first = among.findIndex((event) => known.has(event.event_id));
+  const missing = first < 0 ? [] : among.slice(first).filter((event) => !known.has(event.event_id));
+  if (missing.length === 0) return 0;
+  const ids = among.map((event) => event.event_id);
+  // Those that were pushed meanwhile are known by then and stay one.
+  await ledger.accept({ events: missing, deadLetters: [], nowMs: clock.now(), among: ids });
+  return missing.length;
+}
+
+/** The same for a room of which only its id is known: as one of the agents that are in it. 0 when none is. */
+export async function repair(needs: Needs & { ghosts: Ghosts }, roomId: RoomId): Promise<number> {
+  const { present, state } = await needs.ledger.room(roomId);
+  const [first] = present;
+  const agent = first && (await needs.ledger.agent(first.agent.id));
+  const intent = agent && (await needs.ghosts.intent(agent));
+  if (!intent?.ok) return 0;
+  // Entered before rooms were read: every room has somebody who made it.
+  if (state.creators.length === 0) await readRoom(needs, intent.value, roomId);
+  return readBack(needs, intent.value, roomId);
+}
+
+/** Pages until one holds nothing new, or nothing known: from there on it is the past. */
+async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
+  const events: RoomEvent[] = [];
+  const known = new Set<string>();
+  let from: string | undefined;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const back = await intent.messagesBack(roomId, from);
+    if (!back.ok) throw new Trouble(`${roomId} cannot be read back`, back.error);
+    const read = back.value.events.flatMap((raw) => readable(raw, roomId));
+    const familiar = await ledger.known(read.map((event) => event.event_id));
+    events.push(...read);
+    for (const id of familiar.keys()) known.add(id);
+    from = back.value.next;
+    const isPast = familiar.size === 0 && known.size > 0;
+    if (isPast || familiar.size === read.length || from === undefined) break;
+  }
+  return { events, known };
+}
+
+/** Of another room nothing is taken, whatever a homeserver answers. */
+function readable(raw: Json, roomId: RoomId): RoomEvent[] {
+  const event = RoomEvent.safeParse(raw);
+  return event.success && event.data.room_id === roomId ? [event.data] : [];
+}
