@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { AgentId } from "#core/protocol/ids.ts";
+import { markdownOf, textOf } from "#core/turn/turn.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import { ROOM } from "#testing/ledger-rows.ts";
@@ -191,7 +192,7 @@ describe("age", () => {
       ? await sessionOf(ledger, { agent, event: aMessage("any"), origin: ROOM, direct: true, opened: false })
       : { session: "" };
     const transcript = await ledger.transcript(session, 10);
-    expect(transcript.map(({ prompt, reply }) => [prompt.text, reply?.markdown])).toEqual([
+    expect(transcript.map(({ prompt, reply }) => [textOf(prompt.parts), reply && markdownOf(reply.parts)])).toEqual([
       ["new", "echo new"],
       ["old", undefined],
     ]);

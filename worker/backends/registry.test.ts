@@ -4,9 +4,9 @@ import type { TurnEvent, TurnMeta } from "#core/turn/backend.ts";
 import { backends } from "./registry.ts";
 
 describe("an agent's backend", () => {
-  const check = (spec: { use: string; [key: string]: unknown }) => {
-    const checked = backends().check(spec);
-    return checked.ok ? "fine" : checked.error;
+  const complaint = (spec: { use: string; [key: string]: unknown }) => {
+    const backend = backends().create(spec);
+    return backend.ok ? "fine" : backend.error;
   };
   test.for<[spec: { use: string; [key: string]: unknown }, complaint: string]>([
     [{ use: "echo" }, "fine"],
@@ -15,7 +15,7 @@ describe("an agent's backend", () => {
     [{ use: "toString" }, 'backend.use: there is no "toString"; there are echo, openai, scripted'],
     [{ use: "openai", baseUrl: "http://m/v1" }, "backend.model is missing"],
     [{ use: "echo", volume: 11 }, 'backend has no setting "volume"'],
-  ])("%j: %s", ([spec, complaint]) => expect(check(spec)).toBe(complaint));
+  ])("%j: %s", ([spec, expected]) => expect(complaint(spec)).toBe(expected));
 });
 
 test("a turn's events are chunks of the AI SDK's messages", () => {

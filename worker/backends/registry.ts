@@ -1,22 +1,21 @@
-/** The backends there are, by the name an agent's `use` gives them. Each checks its own settings. */
+/** The backends by the name that an agent's `use` gives them. */
 import type * as z from "zod/v4";
 import type { BackendSpec } from "#core/configuration/agent.ts";
-import { err, ok } from "#core/result.ts";
+import { err, ok, type Result } from "#core/result.ts";
 import type { Backend } from "#core/turn/backend.ts";
 import type { Backends } from "#ports/backends.ts";
 import { Echo, echo } from "./echo/echo.ts";
 import { OpenAi, openai } from "./openai/openai.ts";
 import { Scripted, scripted } from "./scripted/scripted.ts";
 
-interface Dialect {
-  settings: z.ZodType;
-  make: (spec: BackendSpec) => Backend;
-}
+type Dialect = (spec: BackendSpec) => Result<Backend, string>;
 
-const dialect = <T extends z.ZodType>(settings: T, make: (settings: z.infer<T>) => Backend): Dialect => ({
-  settings,
-  make: (spec) => make(settings.parse(spec)),
-});
+const dialect =
+  <T extends z.ZodType>(schema: T, create: (settings: z.infer<T>) => Backend): Dialect =>
+  (spec) => {
+    const settings = schema.safeParse(spec);
+    return settings.success ? ok(create(settings.data)) : err(settings.error.issues.map(sentence).join("; "));
+  };
 
 const DIALECTS: Record<string, Dialect> = {
   echo: dialect(Echo, echo),
@@ -26,11 +25,10 @@ const DIALECTS: Record<string, Dialect> = {
 
 export function backends(): Backends {
   return {
-    check(spec) {
-      const known = Object.hasOwn(DIALECTS, spec.use) ? DIALECTS[spec.use] : undefined;
-      if (!known) return err(`backend.use: there is no "${spec.use}"; there are ${Object.keys(DIALECTS).join(", ")}`);
-      const settings = known.settings.safeParse(spec);
-      return settings.success ? ok(known.make(spec)) : err(settings.error.issues.map(sentence).join("; "));
+    create(spec) {
+      const dialect = Object.hasOwn(DIALECTS, spec.use) ? DIALECTS[spec.use] : undefined;
+      if (dialect) return dialect(spec);
+      return err(`backend.use: there is no "${spec.use}"; there are ${Object.keys(DIALECTS).join(", ")}`);
     },
   };
 }

@@ -1,12 +1,13 @@
 /**
- * The content of what we send: Markdown as body, HTML beside it, our mark in it, and the shape of an edit.
+ * The content of an event of ours: Markdown as body, HTML beside it, our mark in it, and the shape of an edit.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  * @see https://spec.matrix.org/v1.19/client-server-api/#event-replacements
  */
-import { CONTENT_KEY, type ContentMark } from "#core/message/mark.ts";
+import { type Mark, withMark } from "#core/message/mark.ts";
+import type { Utterance } from "#core/message/utterance.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
-import { EventId, type UserId } from "#core/protocol/ids.ts";
+import { EventId } from "#core/protocol/ids.ts";
 import { toHtml } from "./markdown.ts";
 import { namedIn } from "./mentions.ts";
 
@@ -15,71 +16,52 @@ const CONTENT_BYTES_MAX = 60_000;
 /** @see https://github.com/matrix-org/matrix-spec-proposals/pull/4357 */
 const LIVE = "org.matrix.msc4357.live";
 
-export interface Message {
-  markdown: string;
-  mark: ContentMark;
-  threadRoot?: EventId | undefined;
-  /** Who is notified of it. */
-  mentions?: readonly UserId[];
+/** The content of the event that says this. */
+export function contentOf(utterance: Utterance): JsonObject {
+  const content = messageContent(utterance);
+  if (utterance.say === "message") return inThread(content, utterance.thread);
+  // The homeserver keeps the relation of the original, so an edit names no thread. No earlier edit has mentioned anybody,
+  // so all mentions of this one are new, and stand outside as well as inside.
+  return {
+    ...content,
+    body: `* ${utterance.part.markdown}`,
+    "m.new_content": content,
+    "m.relates_to": { rel_type: "m.replace", event_id: utterance.original },
+  };
 }
 
-function words({ markdown, mark, mentions = [] }: Message): JsonObject {
+function messageContent({ part: { markdown }, mark, mentions }: Utterance): JsonObject {
   const html = toHtml(markdown);
-  return {
+  const content = {
     msgtype: mark.kind === "notice" ? "m.notice" : "m.text",
     body: markdown,
-    // Always there: without it clients and homeservers look for names in the body.
+    // Always present: without it clients and homeservers look for names in the body.
     "m.mentions": mentions.length > 0 ? { user_ids: [...mentions] } : {},
     ...(html === undefined ? {} : { format: "org.matrix.custom.html", formatted_body: html }),
     ...(mark.kind === "draft" ? { [LIVE]: {} } : {}),
-    [CONTENT_KEY]: { ...mark },
   };
+  return withMark(content, mark);
 }
 
-export function messageContent(message: Message): JsonObject {
-  const { threadRoot } = message;
-  if (!threadRoot) return words(message);
-  return {
-    ...words(message),
-    "m.relates_to": {
-      rel_type: "m.thread",
-      event_id: threadRoot,
-      is_falling_back: true,
-      "m.in_reply_to": { event_id: threadRoot },
-    },
-  };
-}
-
-/**
- * The relation of the first message is kept by the homeserver, so a thread is not named again. No edit before this one
- * has mentioned anybody, so whoever is mentioned in it is mentioned newly: inside and outside are the same people.
- */
-export function editContent(original: EventId, message: Message): JsonObject {
-  const content = words(message);
-  return {
-    ...content,
-    body: `* ${message.markdown}`,
-    "m.new_content": content,
-    "m.relates_to": { rel_type: "m.replace", event_id: original },
-  };
+function inThread(content: JsonObject, thread: EventId | undefined): JsonObject {
+  if (thread === undefined) return content;
+  const relation = { rel_type: "m.thread", event_id: thread, is_falling_back: true };
+  return { ...content, "m.relates_to": { ...relation, "m.in_reply_to": { event_id: thread } } };
 }
 
 const encoder = new TextEncoder();
-/**
- * A text this short fits however it is meant: a character has three bytes at most, its HTML some thirty (a nested quote),
- * and all of that is there twice.
- */
+/** A text this short always fits: three bytes a character at most, about thirty in HTML (a nested quote), all of it twice. */
 const FITS_LENGTH = 500;
-/** An edit holds the text twice, so a part is measured as the edit it may become, with more mentions than it may have. */
-export function fitsAsEdit(markdown: string, mark: ContentMark): boolean {
+
+/** Whether a text can be sent as an edit, which holds it twice, with as many mentions as it names. */
+export function fitsAsEdit(markdown: string, mark: Mark): boolean {
   if (markdown.length <= FITS_LENGTH) return true;
-  // A character is a byte at least, so most of a long text need not be weighed to be too heavy.
+  // Cheap: a character has at least one byte, so a longer text need not be rendered.
   if (markdown.length > CONTENT_BYTES_MAX) return false;
   const mentions = mark.kind === "reply" ? namedIn(markdown) : [];
-  return (
-    encoder.encode(JSON.stringify(editContent(SOME_EVENT, { markdown, mark, mentions }))).length <= CONTENT_BYTES_MAX
-  );
+  const edit = contentOf({ say: "edit", original: SOME_EVENT, part: { type: "text", markdown }, mark, mentions });
+  return encoder.encode(JSON.stringify(edit)).length <= CONTENT_BYTES_MAX;
 }
 
-/** As long as an event id can be expected to get. */
+/** As long as an event id can get. */
 const SOME_EVENT = EventId.parse(`$${"x".repeat(254)}`);

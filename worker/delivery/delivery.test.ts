@@ -3,37 +3,38 @@ import { CONTENT_KEY } from "#core/message/mark.ts";
 import { addressedIn } from "#core/message/mention.ts";
 import { readContent } from "#core/message/text.ts";
 import type { JsonObject, RoomEvent } from "#core/protocol/event.ts";
-import { EventId, UserId } from "#core/protocol/ids.ts";
-import type { Turn } from "#core/turn/turn.ts";
+import { BOT, EventId, UserId } from "#core/protocol/ids.ts";
+import { ok } from "#core/result.ts";
+import { textReply } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
-import type { Intent } from "#ports/homeserver.ts";
 import type { Running } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
-import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import { aStoredTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import { contentOf } from "./content.ts";
 import { delivery } from "./delivery.ts";
+import type { DraftLedger } from "./draft.ts";
 import { toHtml } from "./markdown.ts";
 import { mentionsOf } from "./mentions.ts";
 
-const turn: Turn = { ...aTurn(), ...{ hop: 2, seq: 1, state: "answered", attempt: 1, failures: 0 } };
+const turn = aStoredTurn({ hop: 2, state: "answered", attempt: 1 });
 const DRAFT = EventId.parse("$draft");
 const running: Running = {
   lease: { lane: "session:mx.echo.1", fence: 1 },
   lost: new AbortController().signal,
   rung: () => new Promise(() => undefined),
 };
-/** A draft's world: time passes at once, and what is frozen is sent. */
+
+/** The world of a draft: time passes at once, and queued rows are sent. */
 function world() {
-  const frozen: OutboxRow[] = [];
+  const queued: OutboxRow[] = [];
   const put: JsonObject[] = [];
-  const ledger = {
-    freeze: async (_lease: unknown, rows: readonly OutboxRow[]) => frozen.push(...rows) > 0,
-    outboxRow: async () => (frozen.length > 0 ? { state: "sent", eventId: DRAFT } : undefined),
+  const ledger: DraftLedger = {
+    queueOut: async (_lease, rows) => queued.push(...rows) > 0,
+    outboxRow: async () => (queued.length > 0 ? { state: "sent", eventId: DRAFT } : undefined),
     showing: async () => true,
-  } as unknown as Ledger;
-  const clock = { now: () => 0, sleep: () => new Promise<void>((resolve) => setTimeout(resolve, 1)) };
+  };
   const delivers = delivery({
     ledger,
-    clock,
+    clock: { now: () => 0, sleep: () => new Promise<void>((resolve) => setTimeout(resolve, 1)) },
     namespace: NAMESPACE,
     log: () => undefined,
     run: async () => ({ idle: true }),
@@ -41,22 +42,22 @@ function world() {
   const intent = {
     put: async (_path: string, body: string) => {
       put.push(JSON.parse(body));
-      return { ok: true, value: { event_id: "$edit" } };
+      return ok({ event_id: "$edit" });
     },
-  } as unknown as Intent;
-  return { delivers, frozen, put, intent };
+  };
+  return { delivers, queued, put, intent };
 }
-const bodies = (rows: readonly { body: string }[]): JsonObject[] => rows.map(({ body }) => JSON.parse(body));
+const contents = (rows: readonly OutboxRow[]): JsonObject[] => rows.map(({ utterance }) => contentOf(utterance));
 const rowsOf = (markdown: string, draft?: EventId, kind: "reply" | "notice" = "reply") =>
-  bodies(world().delivers.rows(turn, { kind, markdown }, draft));
+  contents(world().delivers.rows(turn, textReply(kind, markdown), draft));
 const mentioned = (markdown: string) => rowsOf(markdown).map((content) => content["m.mentions"]);
 
-describe("whom an answer mentions", () => {
+describe("an answer", () => {
   test.for<[markdown: string, ids: string[]]>([
     ["ask @alice:hs.test, or @bob:hs.test:8448.", ["@alice:hs.test", "@bob:hs.test:8448"]],
     ["**@alice:hs.test** and again @alice:hs.test", ["@alice:hs.test"]],
     ["I am @agent_echo:hs.test, and you are @alice:hs.test", ["@alice:hs.test"]],
-  ])("%s", ([markdown, ids]) => expect(mentioned(markdown)).toEqual([{ user_ids: ids }]));
+  ])("mentions the users it names: %s", ([markdown, ids]) => expect(mentioned(markdown)).toEqual([{ user_ids: ids }]));
 
   test.for([
     "alice, @alice, Alice:",
@@ -65,24 +66,24 @@ describe("whom an answer mentions", () => {
     "```\n@alice:hs.test\n```",
     "mail me@example.org",
     "I am @agent_echo:hs.test",
-  ])("nobody: %s", (markdown) => expect(mentioned(markdown)).toEqual([{}]));
+  ])("mentions no user: %s", (markdown) => expect(mentioned(markdown)).toEqual([{}]));
 
-  test("is ten people at most", () => {
+  test("mentions ten users at most", () => {
     const all = Array.from({ length: 30 }, (_, n) => `@user${n}:hs.test`);
     expect(mentioned(all.join(" "))).toEqual([{ user_ids: all.slice(0, 10) }]);
   });
 
-  test("is nobody twice, however many parts there are", () => {
+  test("mentions a user once, however many parts it has", () => {
     const parts = ["@alice:hs.test", "@alice:hs.test @bob:hs.test @agent_echo:hs.test"];
     const self = UserId.parse("@agent_echo:hs.test");
     expect(mentionsOf(parts, self)).toEqual([["@alice:hs.test"], ["@bob:hs.test"]]);
   });
 
-  test("is nobody when it is we who speak", () => {
+  test("that is a notice of ours mentions no user", () => {
     expect(rowsOf("ask @alice:hs.test", undefined, "notice")[0]?.["m.mentions"]).toEqual({});
   });
 
-  test("stands outside and inside of a draft's last edit, where we read it too", () => {
+  test("that ends a draft mentions users outside and inside of the edit, where we read them too", () => {
     const [edit] = rowsOf("ask @alice:hs.test", DRAFT);
     const expected = { user_ids: ["@alice:hs.test"] };
     expect(edit).toMatchObject({ "m.mentions": expected, "m.new_content": { "m.mentions": expected } });
@@ -91,19 +92,19 @@ describe("whom an answer mentions", () => {
   });
 });
 
-test("a draft mentions nobody, at its beginning and while it grows", async () => {
-  const { delivers, frozen, put, intent } = world();
+test("a draft mentions no user, at its beginning and while it grows", async () => {
+  const { delivers, queued, put, intent } = world();
   const draft = delivers.draft(turn, running, intent);
   draft.show("  ");
   await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(frozen).toEqual([]);
+  expect(queued).toEqual([]);
   draft.show("ask @alice:hs.test");
   await new Promise((resolve) => setTimeout(resolve, 20));
   draft.show("ask @alice:hs.test about it");
   await new Promise((resolve) => setTimeout(resolve, 20));
   draft.show("");
   await draft.close();
-  expect(bodies(frozen).map((content) => content["m.mentions"])).toEqual([{}]);
+  expect(contents(queued).map((content) => content["m.mentions"])).toEqual([{}]);
   expect(put).toHaveLength(1);
   expect(put[0]).toMatchObject({ "m.mentions": {}, "m.new_content": { "m.mentions": {} } });
 });
@@ -119,10 +120,13 @@ describe("a sentence of ours", () => {
     const row = delivers.notice({ agent: ECHO, roomId: ROOM, cause: "c" }, "hello");
     expect(row).toMatchObject({ agent: "echo", userId: "@agent_echo:hs.test", lane: "out:@agent_echo:hs.test|!room" });
   });
-  test("is said by the bot where no agent is named", () => {
-    const row = delivers.notice({ agent: undefined, roomId: ROOM, cause: "c" }, "hello");
-    expect(row).toMatchObject({ agent: "", userId: "@troupe:hs.test", lane: "out:@troupe:hs.test|!room" });
-    expect(JSON.parse(row.body)).toMatchObject({ msgtype: "m.notice", [CONTENT_KEY]: { agent: "", kind: "notice" } });
+  test("is said by the bot", () => {
+    const row = delivers.notice({ agent: BOT, roomId: ROOM, cause: "c" }, "hello");
+    expect(row).toMatchObject({ agent: BOT, userId: "@troupe:hs.test", lane: "out:@troupe:hs.test|!room" });
+    expect(contentOf(row.utterance)).toMatchObject({
+      msgtype: "m.notice",
+      [CONTENT_KEY]: { agent: "", kind: "notice" },
+    });
   });
 });
 
@@ -136,7 +140,7 @@ describe("a user id in the text", () => {
     ["foo@alice:hs.test", undefined],
     ["@room and @alice", undefined],
   ])("%s", ([markdown, html]) => expect(toHtml(markdown)).toBe(html));
-  test("means the same user to whoever reads the link", () => {
+  test("means the same user when the link is read", () => {
     const formatted_body = toHtml("@a/b:hs.test") ?? "";
     const content = { msgtype: "m.text", body: "x", format: "org.matrix.custom.html", formatted_body };
     expect(addressedIn(content).users).toEqual([UserId.parse("@a/b:hs.test")]);

@@ -1,97 +1,85 @@
-/** What a reply becomes: frozen requests, byte by byte, in the order in which they are to appear. */
-
-import { deliveryKey } from "#core/message/mark.ts";
-import type { JsonObject } from "#core/protocol/event.ts";
+/** What a reply becomes: plain outbox rows, in the order in which they are to appear. */
+import { deliveryKey, type Mark } from "#core/message/mark.ts";
+import type { Utterance } from "#core/message/utterance.ts";
 import {
-  type AgentId,
+  BOT,
   botUserId,
   type EventId,
   ghostUserId,
   type Namespace,
   type RoomId,
+  type Speaker,
   type UserId,
 } from "#core/protocol/ids.ts";
 import type { LaneId } from "#core/turn/lane.ts";
-import type { Turn } from "#core/turn/turn.ts";
+import { markdownOf, type Reply, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { RunLane } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
-import { editContent, type Message, messageContent } from "./content.ts";
-import { openDraft } from "./draft.ts";
+import { type DraftLedger, openDraft } from "./draft.ts";
 import { mentionsOf } from "./mentions.ts";
-import { draftKeyOf, markOf, partsOf, sendPath } from "./parts.ts";
+import { draftKeyOf, markOf, partsOf } from "./parts.ts";
 
 interface Needs {
-  ledger: Ledger;
+  ledger: DraftLedger;
   clock: Clock;
   log: Log;
   namespace: Namespace;
   run: RunLane;
 }
 
-/** Every one of our users has its one device, named alike. */
-const DEVICE_ID = "TROUPE";
+interface Speaking {
+  agent: Speaker;
+  roomId: RoomId;
+}
 
 export function delivery(needs: Needs): Delivery {
   const { namespace } = needs;
-  const userOf = ({ agent }: Speaking): UserId =>
-    agent === undefined ? botUserId(namespace) : ghostUserId(namespace, agent);
-  const laneOf = (speaking: Speaking): LaneId => `out:${userOf(speaking)}|${speaking.roomId}`;
-
-  const unturned = (speaking: Speaking, key: string, content: JsonObject): OutboxRow => ({
-    key,
+  const userOf = (agent: Speaker): UserId => (agent === BOT ? botUserId(namespace) : ghostUserId(namespace, agent));
+  const laneOf = ({ agent, roomId }: Speaking): LaneId => `out:${userOf(agent)}|${roomId}`;
+  const outOf = (speaking: Speaking): Pick<OutboxRow, "lane" | "agent" | "userId"> => ({
     lane: laneOf(speaking),
-    agent: speaking.agent ?? "",
-    userId: userOf(speaking),
-    deviceId: DEVICE_ID,
-    path: sendPath(speaking, key),
-    body: JSON.stringify(content),
-  });
-  const row = (turn: Turn, key: string, content: JsonObject): OutboxRow => ({
-    ...unturned(turn, key, content),
-    turnId: turn.id,
+    agent: speaking.agent,
+    userId: userOf(speaking.agent),
   });
 
   return {
     lane: laneOf,
     draftKey: draftKeyOf,
-    draft: (turn, running, intent) =>
-      openDraft({ ...needs, turn, running, intent, row: (key, content) => row(turn, key, content) }),
+    draft: (turn, running, intent) => openDraft({ ...needs, turn, running, intent, out: outOf(turn) }),
     notice(where, markdown) {
-      const mark = { agent: where.agent ?? "", turn: where.cause, part: 0, hop: 0, kind: "notice" as const };
-      const content = messageContent({ markdown, mark, threadRoot: where.threadRoot });
-      return unturned(where, deliveryKey(where.cause, 0, "0"), content);
+      const { agent, cause, threadRoot } = where;
+      const mark: Mark = { agent, turn: cause, part: 0, hop: 0, kind: "notice" };
+      return {
+        ...outOf(where),
+        key: deliveryKey(cause, 0, "original"),
+        utterance: { say: "message", part: { type: "text", markdown }, mark, mentions: [], thread: threadRoot },
+      };
     },
-    rows(turn, reply, draft) {
-      const parts = partsOf(turn, reply.markdown, reply.kind);
-      // What we say ourselves notifies nobody.
-      const mentions = reply.kind === "reply" ? mentionsOf(parts, userOf(turn)) : [];
-      const messages = parts.map((markdown, part): Message => {
-        const mark = markOf(turn, part, reply.kind, parts.length);
-        return { markdown, mark, threadRoot: turn.threadRoot, mentions: mentions[part] ?? [] };
-      });
-      return frozen(turn, messages, draft, row);
-    },
+    rows: (turn, reply, draft) =>
+      utterancesOf(turn, reply, userOf(turn.agent), draft).map((utterance, part) => ({
+        ...outOf(turn),
+        turnId: turn.id,
+        // Never the draft's own key: whether there was a draft is read from its row.
+        key: deliveryKey(turn.id, part, utterance.say === "edit" ? "final" : "original"),
+        utterance,
+      })),
   };
 }
 
-/** Who says something, and where; an agent that is undefined is the bot. */
-interface Speaking {
-  agent: AgentId | undefined;
-  roomId: RoomId;
-}
-
-function frozen(
-  turn: Turn,
-  messages: readonly Message[],
-  draft: EventId | undefined,
-  row: (turn: Turn, key: string, content: JsonObject) => OutboxRow,
-): OutboxRow[] {
-  return messages.map((message, part) => {
-    // The draft's own key is another one: whether there was a draft is read off its row, and must stay readable.
-    return part === 0 && draft
-      ? row(turn, deliveryKey(turn.id, part, "final"), editContent(draft, message))
-      : row(turn, deliveryKey(turn.id, part, "0"), messageContent(message));
+/** What each part of a reply says. The first one edits the draft, if there is one. */
+function utterancesOf(turn: Turn, { kind, parts }: Reply, self: UserId, draft: EventId | undefined): Utterance[] {
+  const texts = partsOf(turn, markdownOf(parts), kind);
+  // Notices are ours, and mention nobody.
+  const mentions = kind === "reply" ? mentionsOf(texts, self) : [];
+  return texts.map((markdown, at): Utterance => {
+    const said = {
+      part: { type: "text" as const, markdown },
+      mark: markOf(turn, at, kind, texts.length),
+      mentions: mentions[at] ?? [],
+    };
+    return at === 0 && draft
+      ? { say: "edit", ...said, original: draft }
+      : { say: "message", ...said, thread: turn.threadRoot };
   });
 }

@@ -1,27 +1,26 @@
 /**
- * Whom a reply mentions: users it names in full outside of code, as everybody's messages are read. Each is told once,
- * however many parts the reply has; nobody is by their name alone, and never the whole room.
+ * The users a reply mentions: those whose user id it names outside of code, as in everybody's messages. Each user is
+ * mentioned once, in the first part that names them. A display name mentions nobody, and neither does `@room`.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions
  */
 import { addressedIn } from "#core/message/mention.ts";
 import type { UserId } from "#core/protocol/ids.ts";
 
-/** Of one reply; whoever names more people than these tells nobody anything. */
+/** For one reply. The users it names after these are not mentioned. */
 const MENTIONS_MAX = 10;
 
-/** Everybody a text names, as far as anybody's text is looked at for names. */
+/** The users a text names, as far as `addressedIn` reads it. */
 export const namedIn = (markdown: string): UserId[] =>
   markdown.includes("@") ? addressedIn({ msgtype: "m.text", body: markdown }).users : [];
 
-/** Whom each part mentions. */
+/** The users each part mentions; never `self`. */
 export function mentionsOf(parts: readonly string[], self: UserId): UserId[][] {
-  const known = new Set<UserId>([self]);
+  const mentioned = new Set<UserId>();
   return parts.map((part) => {
-    const fresh = namedIn(part).filter((userId) => !known.has(userId));
-    // The agent itself is known as well.
-    const told = fresh.slice(0, Math.max(MENTIONS_MAX + 1 - known.size, 0));
-    for (const userId of told) known.add(userId);
-    return told;
+    const fresh = namedIn(part).filter((userId) => userId !== self && !mentioned.has(userId));
+    const users = fresh.slice(0, MENTIONS_MAX - mentioned.size);
+    for (const userId of users) mentioned.add(userId);
+    return users;
   });
 }

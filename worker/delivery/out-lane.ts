@@ -1,48 +1,65 @@
 /**
- * The out lane: sends a ghost's frozen requests of one room in order, each until the homeserver took it or refused it
- * for good. A retry repeats path, body, user and device byte for byte, so that it is the homeserver that sees through it.
+ * The out lane: sends the rows of one speaker in one room in order, each until the homeserver accepts it or refuses it for
+ * good.
+ *
+ * ```
+ *  plain ──freeze──▶ frozen ──send──▶ sent
+ *    │                 │  ▲
+ *    │                 └──┘ unreachable or told to wait: the same bytes again
+ *    └────────┬────────┘
+ *             ▼
+ *           dead: refused, too late, or not readable
+ * ```
+ *
+ * A retry repeats path, body, user and device byte for byte, so that the homeserver recognises it as a duplicate.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
  */
 
+import { isFinalEdit } from "#core/message/mark.ts";
 import type { HomeserverError } from "#core/protocol/errcode.ts";
-import { EventId, RoomId } from "#core/protocol/ids.ts";
+import { BOT, EventId, RoomId } from "#core/protocol/ids.ts";
+import { err, ok, type Result } from "#core/result.ts";
 import type { LaneId } from "#core/turn/lane.ts";
-import type { StoredOutboxRow } from "#ports/delivery.ts";
+import type { ConfigurationLedger } from "#ports/configuration.ts";
+import type { FrozenRequest, OpenOutboxRow, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Lease, Work } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
+import { freeze } from "./freeze.ts";
 
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 60_000;
 
-/** Whether a reply comes too late is not asked before: most are there in a moment. */
-const LATE_ASKED_MS = 60_000;
+/** Younger rows are never too late, so most rows need no look at the agent's settings. */
+const LATE_MS_MIN = 60_000;
 
 interface Needs {
-  ledger: Ledger;
-  ghosts: Ghosts;
+  ledger: Pick<OutboxLedger, "nextOut" | "freezeOut" | "ended" | "retryOut"> & Pick<ConfigurationLedger, "agent">;
+  ghosts: Pick<Ghosts, "existing" | "intent" | "bot">;
   clock: Clock;
   log: Log;
-  /** Worth another try (true), or refused for good. */
+  /** True for errors after which another attempt may succeed. */
   isPassing: (error: HomeserverError) => boolean;
-  /** No two sends of a lane begin within this time, in milliseconds. */
+  /** Two sends of a lane are at least this far apart, in milliseconds. */
   sendFloorMs: number;
 }
+
+/** Why a row is not sent now: to be tried again, or never. */
+type Refusal = { again: HomeserverError } | { never: string };
 
 export function outLane(needs: Needs): Work {
   const { clock, sendFloorMs } = needs;
   return async ({ lease, lost }) => {
-    for (let row = await due(needs, lease); row && !lost.aborted; row = await due(needs, lease)) {
-      if (!(await send(needs, lease, row))) break;
+    for (let row = await nextDue(needs, lease); row && !lost.aborted; row = await nextDue(needs, lease)) {
+      if ((await deliver(needs, lease, row)) === "wait") break;
       if (sendFloorMs > 0) await clock.sleep(sendFloorMs, lost);
     }
   };
 }
 
-/** The oldest row, if it is due; what would come too late is buried on the way. */
-async function due(needs: Needs, lease: Lease): Promise<StoredOutboxRow | undefined> {
+/** The oldest row, if it is due. Rows that are too late become dead letters on the way. */
+async function nextDue(needs: Needs, lease: Lease): Promise<OpenOutboxRow | undefined> {
   for (;;) {
     const row = await needs.ledger.nextOut(lease);
     if (!row || row.notBeforeMs > needs.clock.now()) return undefined;
@@ -51,56 +68,97 @@ async function due(needs: Needs, lease: Lease): Promise<StoredOutboxRow | undefi
   }
 }
 
-/** False when the row is to be sent again later; true when it is done with. */
-async function send(needs: Needs, lease: Lease, row: StoredOutboxRow): Promise<boolean> {
-  const { ledger, ghosts, clock, log, isPassing } = needs;
-  const answer = await ghosts.existing(row.userId, row.deviceId).put(row.path, row.body);
-  const eventId = answer.ok ? EventId.safeParse(answer.value["event_id"]).data : undefined;
-  if (eventId) {
-    // After the send: a crash in between repeats it, and the homeserver answers with the first event's id.
-    await ledger.ended(lease, row.seq, { state: "sent", eventId });
-    return true;
+/** `next`: the row has ended. `wait`: it is to be sent again later. */
+async function deliver(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<"next" | "wait"> {
+  const { ledger, clock, log, ghosts } = needs;
+  const request = await requestOf(needs, lease, row);
+  if (request === "lost") return "wait";
+  const sent = request.ok ? await send(needs, ghosts, row, request.value) : request;
+  if (sent.ok) {
+    // A crash before this line repeats the send, and the homeserver answers with the same event id.
+    await ledger.ended(lease, row.seq, { state: "sent", eventId: sent.value }, clock.now());
+    return "next";
   }
-  const error = answer.ok ? NO_EVENT_ID : answer.error;
-  if (isPassing(error)) {
-    const dueAtMs = clock.now() + waitMs(row, error);
-    log("send_retried", { key: row.key, status: error.status, errcode: error.errcode, attempt: row.attempt + 1 });
-    await ledger.retryOut(lease, row.seq, dueAtMs);
-    return false;
+  if ("again" in sent.error) {
+    const { again } = sent.error;
+    log("send_retried", { key: row.key, status: again.status, errcode: again.errcode, attempt: row.attempt + 1 });
+    await ledger.retryOut(lease, row.seq, clock.now() + waitMs(row, again));
+    return "wait";
   }
-  // Refused for good, and never in the way of what is behind it.
-  await bury(
-    needs,
-    lease,
-    row,
-    `The homeserver refused a message of ${row.userId}: ${error.status} ${error.errcode} ${error.message}`,
-  );
-  return true;
+  await bury(needs, lease, row, sent.error.never);
+  return "next";
 }
 
-/** What ends what was begun is never too late: the final edit of something that can be seen. */
-async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }: Asked): Promise<boolean> {
+/** The row's request: as it is stored, or frozen now. `lost`: the lease is, so nothing may be sent. */
+async function requestOf(
+  needs: Needs,
+  lease: Lease,
+  row: OpenOutboxRow,
+): Promise<Result<FrozenRequest, Refusal> | "lost"> {
+  if (row.frozen) return ok(row.frozen);
+  const device = row.deviceId === undefined ? await makeUser(needs, row) : ok(row.deviceId);
+  if (!device.ok) return device;
+  let frozen: FrozenRequest;
+  try {
+    frozen = freeze(row.plain, row.key, roomOf(row.lane), device.value);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return err({ never: `A message of ${row.userId} could not be rendered: ${why}` });
+  }
+  return (await needs.ledger.freezeOut(lease, row.seq, frozen)) ? ok(frozen) : "lost";
+}
+
+/** Makes the row's user on the homeserver, and gives its device. */
+async function makeUser(
+  needs: Needs,
+  { userId, agent: speaker, lane }: OpenOutboxRow,
+): Promise<Result<string, Refusal>> {
+  const { ledger, ghosts } = needs;
+  const agent = speaker === BOT ? undefined : await ledger.agent(speaker, roomOf(lane));
+  if (speaker !== BOT && !agent) return err({ never: `${userId} does not exist, and its agent is retired` });
+  const intent = agent ? await ghosts.intent(agent) : await ghosts.bot();
+  return intent.ok ? ok(intent.value.deviceId) : err(refusalOf(needs, userId, intent.error));
+}
+
+async function send(
+  needs: Needs,
+  ghosts: Pick<Ghosts, "existing">,
+  { userId }: OpenOutboxRow,
+  { deviceId, path, body }: FrozenRequest,
+): Promise<Result<EventId, Refusal>> {
+  const answer = await ghosts.existing(userId, deviceId).put(path, body);
+  const eventId = answer.ok ? EventId.safeParse(answer.value["event_id"]).data : undefined;
+  if (eventId) return ok(eventId);
+  return err(refusalOf(needs, userId, answer.ok ? NO_EVENT_ID : answer.error));
+}
+
+function refusalOf({ isPassing }: Needs, userId: string, error: HomeserverError): Refusal {
+  if (isPassing(error)) return { again: error };
+  const { status, errcode, message } = error;
+  return { never: `The homeserver refused a message of ${userId}: ${status} ${errcode} ${message}` };
+}
+
+/** The final edit of a draft is never too late: people can see the draft, and it must end. */
+async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }: OpenOutboxRow): Promise<boolean> {
   const age = askedAtMs === undefined ? 0 : clock.now() - askedAtMs;
-  if (age < LATE_ASKED_MS || key.endsWith(".final") || agent === "") return false;
+  if (age < LATE_MS_MIN || isFinalEdit(key) || agent === BOT) return false;
   const replyAge = (await ledger.agent(agent, roomOf(lane)))?.turns.replyAge;
   return replyAge !== undefined && age > replyAge * 1_000;
 }
 
-/** The room's id stands behind the first bar: no user id of ours has one. */
+/** The room's id follows the first bar: none of our user ids has one. */
 const roomOf = (lane: LaneId): RoomId => RoomId.parse(lane.slice(lane.indexOf("|") + 1));
 
-type Asked = StoredOutboxRow & { askedAtMs?: number };
-
-async function bury({ ledger, log }: Needs, lease: Lease, row: StoredOutboxRow, reason: string): Promise<void> {
+async function bury({ ledger, log, clock }: Needs, lease: Lease, row: OpenOutboxRow, reason: string): Promise<void> {
   log("dead_letter", { kind: "outbox", key: row.key, reason });
-  const raw = JSON.stringify({ path: row.path, body: row.body });
-  await ledger.ended(lease, row.seq, { state: "dead", deadLetter: { kind: "outbox", reason, raw } });
+  const raw = row.frozen ? JSON.stringify({ path: row.frozen.path, body: row.frozen.body }) : row.plain;
+  await ledger.ended(lease, row.seq, { state: "dead", deadLetter: { kind: "outbox", reason, raw } }, clock.now());
 }
 
 const NO_EVENT_ID: HomeserverError = { status: 502, errcode: "M_UNKNOWN", message: "answer without event_id" };
 
-/** Who says when to come back is believed; it has not failed. */
-const waitMs = (row: StoredOutboxRow, { status, retryAfterMs }: HomeserverError): number =>
+/** A rate limit says when to come back; other errors back off. */
+const waitMs = ({ attempt }: OpenOutboxRow, { status, retryAfterMs }: HomeserverError): number =>
   status === 429 && retryAfterMs !== undefined
     ? retryAfterMs
-    : Math.max(retryAfterMs ?? 0, Math.min(RETRY_MS_MIN * 2 ** row.attempt, RETRY_MS_MAX));
+    : Math.max(retryAfterMs ?? 0, Math.min(RETRY_MS_MIN * 2 ** attempt, RETRY_MS_MAX));

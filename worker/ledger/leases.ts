@@ -2,6 +2,7 @@
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type Database, nameOf, type Sql, sql } from "./sql/database.ts";
+import { IS_UNSENT } from "./sql/unsent.ts";
 
 export function leases({
   all,
@@ -48,7 +49,7 @@ export function leases({
             SELECT session, not_before_ms, min(seq) FROM turns WHERE state <> 'delivered' GROUP BY session)
           UNION ALL
           SELECT lane, not_before_ms FROM (
-            SELECT lane, not_before_ms, min(seq) FROM outbox WHERE state = 'frozen' GROUP BY lane)
+            SELECT lane, not_before_ms, min(seq) FROM outbox WHERE ${IS_UNSENT} GROUP BY lane)
         ) AS open
         LEFT JOIN lanes ON lanes.id = open.lane
         WHERE open.due <= ${nowMs} AND coalesce(lanes.lease_until_ms, 0) < ${nowMs}
@@ -64,9 +65,9 @@ function dueAt(lane: LaneId): Sql {
   if (lane.startsWith("room:"))
     return sql`SELECT 0 AS due FROM events WHERE room_id = ${name} AND verdict IS NULL LIMIT 1`;
   return lane.startsWith("session:")
-    ? // What it was told it is to hear at once, also while it waits.
+    ? // A control (stop, interrupt) makes the session due at once, even while its turn is backing off.
       sql`
         SELECT CASE WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${name}) THEN 0 ELSE not_before_ms END AS due
         FROM turns WHERE session = ${name} AND state <> 'delivered' ORDER BY seq LIMIT 1`
-    : sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${lane} AND state = 'frozen' ORDER BY seq LIMIT 1`;
+    : sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT} ORDER BY seq LIMIT 1`;
 }

@@ -9,14 +9,18 @@ import type { DeadLetter } from "#ports/operator.ts";
 import { anEvent } from "#testing/events.ts";
 import {
   aDecision,
+  anAnswer,
+  aRequest,
   aRow,
   aSpec,
   aTurn,
   CAPS,
+  controlsOf,
   currentTurn,
   decided,
   dueAt,
   ECHO,
+  keyOf,
   leaseOf,
   NOW,
   OUT_LANE,
@@ -24,7 +28,6 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
-  told,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -39,7 +42,6 @@ interface World {
   held: Lanes;
 }
 
-const REPLY = { kind: "reply" as const, markdown: "hi" };
 const LETTER: DeadLetter = { kind: "outbox", reason: "refused", raw: "{}" };
 const LACK = { ending: "timeout" as const, deadLetter: { ...LETTER, kind: "turn" as const } };
 const SENT = { state: "sent" as const, eventId: EventId.parse("$sent") };
@@ -55,7 +57,7 @@ async function world(ledger: Ledger): Promise<World> {
     turns: [aTurn({ id: "answered", session: "mx.echo.2" })],
     controls: [{ session: "mx.echo.1", kind: "stop" as const }],
   });
-  await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), "answered", REPLY, []);
+  await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), "answered", anAnswer());
   const [, event] = await waiting(ledger);
   const claim = async (): Promise<Lanes> => ({
     room: await leaseOf(ledger, ROOM_LANE),
@@ -63,7 +65,7 @@ async function world(ledger: Ledger): Promise<World> {
     out: await leaseOf(ledger, OUT_LANE),
   });
   const stale = await claim();
-  await ledger.freeze(stale.out, [aRow({ key: "row" })]);
+  await ledger.queueOut(stale.out, [aRow({ key: "row" })]);
   const seq = (await ledger.nextOut(stale.out))?.seq ?? -1;
   const held = await claim();
   const first = await currentTurn(ledger, held.session);
@@ -81,12 +83,13 @@ async function seen(ledger: Ledger, { held }: World) {
     turn: await currentTurn(ledger, held.session),
     due: [await dueAt(ledger, SESSION_LANE), await dueAt(ledger, "session:mx.echo.2"), await dueAt(ledger, OUT_LANE)],
     row: await ledger.nextOut(held.out),
-    late: await ledger.outboxRow("late"),
+    late: await ledger.outboxRow(keyOf("late")),
     letters: await ledger.deadLetters(10),
   };
 }
 
 const late = aRow({ key: "late" });
+const broken = aRow({ turnId: "broken", userId: NOTHING as UserId });
 const decision = aDecision({
   reason: "late",
   turns: [aTurn({ session: "mx.echo.9" })],
@@ -105,16 +108,21 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
       (await ledger.startAttempt(session, { id: "open", agent: ECHO }, CAPS)) === "started",
   ],
   ["postpone", (ledger, { session }) => ledger.postpone(session, "open", NOW + 1)],
-  ["takeControls", async (ledger, { session }) => (await told(ledger, session)).length > 0],
-  ["answered", (ledger, { session }) => ledger.answered(session, "open", REPLY, [late])],
-  ["answered for want of an answer", (ledger, { session }) => ledger.answered(session, "open", REPLY, [late], LACK)],
-  ["endTurn", (ledger, { session }) => ledger.endTurn(session, "open", LACK)],
+  ["takeControls", async (ledger, { session }) => (await controlsOf(ledger, session)).length > 0],
+  ["postponeFailed", (ledger, { session }) => ledger.postponeFailed(session, "open", NOW + 1)],
+  ["answered", (ledger, { session }) => ledger.answered(session, "open", anAnswer("hi", { rows: [late] }))],
+  [
+    "answered for want of an answer",
+    (ledger, { session }) => ledger.answered(session, "open", anAnswer("hi", { rows: [late], lack: LACK })),
+  ],
+  ["endTurn", (ledger, { session }) => ledger.endTurn(session, "open", LACK, NOW)],
   ["showing", (ledger, { session }) => ledger.showing(session, "open", "half")],
   ["merge", async (ledger, { session }, { behind }) => (await ledger.merge(session, behind, "all")) === 1],
-  ["delivered", (ledger, { session }) => ledger.delivered(session, "answered")],
-  ["freeze", (ledger, { out }) => ledger.freeze(out, [late])],
-  ["ended as sent", (ledger, { out }, { seq }) => ledger.ended(out, seq, SENT)],
-  ["ended as dead", (ledger, { out }, { seq }) => ledger.ended(out, seq, { state: "dead", deadLetter: LETTER })],
+  ["delivered", (ledger, { session }) => ledger.delivered(session, { id: "answered" }, OUT_LANE)],
+  ["queueOut", (ledger, { out }) => ledger.queueOut(out, [late])],
+  ["freezeOut", (ledger, { out }, { seq }) => ledger.freezeOut(out, seq, aRequest())],
+  ["ended as sent", (ledger, { out }, { seq }) => ledger.ended(out, seq, SENT, NOW)],
+  ["ended as dead", (ledger, { out }, { seq }) => ledger.ended(out, seq, { state: "dead", deadLetter: LETTER }, NOW)],
   ["retryOut", (ledger, { out }, { seq }) => ledger.retryOut(out, seq, NOW + 1)],
 ];
 
@@ -157,12 +165,12 @@ const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<un
         ],
       }),
   ],
-  ["answered", (ledger, { held }) => ledger.answered(held.session, "open", REPLY, [late, aRow({ body: NOTHING })])],
-  ["freeze", (ledger, { held }) => ledger.freeze(held.out, [late, aRow({ body: NOTHING })])],
+  ["answered", (ledger, { held }) => ledger.answered(held.session, "open", anAnswer("hi", { rows: [late, broken] }))],
+  ["queueOut", (ledger, { held }) => ledger.queueOut(held.out, [late, broken])],
   [
     "ended",
     (ledger, { held, seq }) =>
-      ledger.ended(held.out, seq, { state: "dead", deadLetter: { ...LETTER, reason: NOTHING } }),
+      ledger.ended(held.out, seq, { state: "dead", deadLetter: { ...LETTER, reason: NOTHING } }, NOW),
   ],
   [
     "setMembers",

@@ -5,6 +5,7 @@ import { AgentId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import {
+  anAnswer,
   aRow,
   aSpec,
   aTurn,
@@ -200,7 +201,7 @@ function dueContract(make: Make): void {
       const [first, second] = [aTurn(), aTurn()];
       const session = await queued(ledger, first, second);
       await ledger.postpone(session, first.id, NOW + 500);
-      await ledger.freeze(session, [aRow(), aRow()]);
+      await ledger.queueOut(session, [aRow(), aRow()]);
       const out = await leaseOf(ledger, OUT_LANE);
       await ledger.retryOut(out, (await ledger.nextOut(out))?.seq ?? -1, NOW + 900);
       await push(ledger, [anEvent()]);
@@ -227,8 +228,8 @@ function dueContract(make: Make): void {
       const ledger = await make();
       const turn = aTurn();
       const session = await queued(ledger, turn);
-      await ledger.answered(session, turn.id, { kind: "reply", markdown: "hi" }, []);
-      await ledger.delivered(session, turn.id);
+      await ledger.answered(session, turn.id, anAnswer());
+      await ledger.delivered(session, turn, OUT_LANE);
       await ledger.voidLeases();
       expect(await ledger.dueLanes(NOW, 10)).toEqual([]);
     });

@@ -49,7 +49,7 @@ async function asked(ledger: Ledger, event: RoomEvent = anEvent(), over: Partial
   const lease = await leaseOf(ledger, SESSION_LANE);
   let current = await currentTurn(ledger, lease);
   while (current && current.id !== turn.id) {
-    await ledger.endTurn(lease, current.id, { ending: "silent" });
+    await ledger.endTurn(lease, current.id, { ending: "silent" }, NOW);
     current = await currentTurn(ledger, lease);
   }
   if (!current) throw new Error("there is no turn");

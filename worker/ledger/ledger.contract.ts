@@ -1,13 +1,19 @@
 /** What every ledger promises, on whatever database it rests. A new one is finished when this suite is green for it. */
 import { describe } from "vitest";
 import type { Ledger } from "#ports/ledger.ts";
+import { familiesContract } from "./ledger-families.contract.ts";
 import { atomicityContract, fenceContract } from "./ledger-fence.contract.ts";
-import { gateContract } from "./ledger-gate.contract.ts";
 import { agentsContract, intakeContract, laneContract } from "./ledger-intake.contract.ts";
-import { outContract, roomContract, sessionContract } from "./ledger-lanes.contract.ts";
+import { limitContract } from "./ledger-limits.contract.ts";
+import { mergingContract } from "./ledger-merging.contract.ts";
+import { outboxContract } from "./ledger-outbox.contract.ts";
 import { policyContract } from "./ledger-policy.contract.ts";
+import { roomLookContract } from "./ledger-room-look.contract.ts";
 import { roomsContract } from "./ledger-rooms.contract.ts";
-import { surviveContract } from "./ledger-survive.contract.ts";
+import { senderContract } from "./ledger-sender.contract.ts";
+import { turnContract } from "./ledger-turns.contract.ts";
+import { upkeepContract } from "./ledger-upkeep.contract.ts";
+import { verdictContract } from "./ledger-verdicts.contract.ts";
 import { whyContract } from "./ledger-why.contract.ts";
 
 /** `make` gives an empty ledger whose namespace is `NAMESPACE` of `#testing/ledger-rows.ts`. */
@@ -15,14 +21,18 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
   describe(`${name} as a ledger`, () => {
     intakeContract(make);
     laneContract(make);
-    roomContract(make);
-    sessionContract(make);
-    outContract(make);
+    verdictContract(make);
+    turnContract(make);
+    mergingContract(make);
+    limitContract(make);
+    outboxContract(make);
     agentsContract(make);
     fenceContract(make);
     atomicityContract(make);
-    surviveContract(make);
-    gateContract(make);
+    roomLookContract(make);
+    familiesContract(make);
+    senderContract(make);
+    upkeepContract(make);
     roomsContract(make);
     policyContract(make);
     whyContract(make);

@@ -15,7 +15,7 @@ import type { Database } from "./sql/database.ts";
 import { chatter } from "./turns/chatter.ts";
 import { epochs } from "./turns/epochs.ts";
 import { outboxRows } from "./turns/outbox.ts";
-import { sessions } from "./turns/turns.ts";
+import { turns } from "./turns/turns.ts";
 import { deadLetters } from "./upkeep/dead-letters.ts";
 import { figures } from "./upkeep/figures.ts";
 import { forgetting } from "./upkeep/forgetting.ts";
@@ -33,7 +33,7 @@ export function createLedger(database: Database): Ledger {
     ...senders(database),
     ...decisions(database),
     ...members(database),
-    ...sessions(database),
+    ...turns(database),
     ...epochs(database),
     ...chatter(database),
     ...outboxRows(database),

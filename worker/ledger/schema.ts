@@ -1,13 +1,13 @@
 /**
  * The ledger's tables. `migrations/` is generated from here by `npm run migration`; merged files never change.
  *
- * What is open is found through partial indexes with literal conditions, so that looking for it costs what is open and
- * not what was ever stored.
+ * Open rows are found through partial indexes with literal conditions, so that a look costs as much as is open, not as
+ * much as was ever stored.
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
-/** Pushes, for the operator's eyes: nothing is decided on a transaction id, a homeserver may count from 1 again. */
+/** Pushes, for operators only. A homeserver may count transaction ids from 1 again, so no code decides by them. */
 export const transactions = sqliteTable("transactions", {
   id: text("id").primaryKey(),
   acceptedAtMs: integer("accepted_at_ms").notNull(),
@@ -27,18 +27,20 @@ export const events = sqliteTable(
     event: text("event").notNull(),
     /** The agent the verdict is about. */
     about: text("about"),
+    /** Numbers behind the verdict, as JSON. */
+    evidence: text("evidence"),
   },
   (table) => [
     uniqueIndex("events_event_id").on(table.eventId),
     index("events_undecided").on(table.roomId, table.seq).where(sql`verdict IS NULL`),
-    // What is no news of a room's own is left out: it costs a write for each verdict.
+    // Without the verdicts that no one asks about: each entry of the index is one more write.
     index("events_decided")
       .on(table.roomId, table.seq)
       .where(sql`verdict IS NOT NULL AND verdict NOT IN ('own_event', 'membership', 'state')`),
   ],
 );
 
-/** Roll-up of the verdicts, written with each of them. */
+/** How often each verdict was given, written with each of them. */
 export const verdicts = sqliteTable("verdicts", {
   verdict: text("verdict").primaryKey(),
   count: integer("count").notNull(),
@@ -56,22 +58,29 @@ export const turns = sqliteTable(
     direct: integer("direct").notNull(),
     eventId: text("event_id").notNull(),
     sender: text("sender").notNull(),
+    /** The text of the prompt. Parts that are not text will have a column of their own, as JSON. */
     prompt: text("prompt").notNull(),
     sentAtMs: integer("sent_at_ms").notNull(),
     state: text("state", { enum: ["queued", "running", "answered", "delivered"] }).notNull(),
     attempt: integer("attempt").notNull(),
     notBeforeMs: integer("not_before_ms").notNull(),
     replyKind: text("reply_kind", { enum: ["reply", "notice"] }),
+    /** The text of the reply, with which echoes are compared. Parts that are not text will have a column of their own. */
     reply: text("reply"),
     askedAtMs: integer("asked_at_ms").notNull().default(0),
     failures: integer("failures").notNull().default(0),
-    /** What was last shown of an answer that is not whole. */
+    /** The last text that was shown of an unfinished answer. */
     shown: text("shown"),
-    /** Why there is no answer of the agent's. */
+    /** Why the turn ended without the agent's answer. */
     ending: text("ending"),
     /** How many agents have answered each other before this. */
     hop: integer("hop").notNull().default(0),
     answeredAtMs: integer("answered_at_ms").notNull().default(0),
+    /**
+     * The seq of the turn this one was merged into; a seq, because `replay` gives a turn a new id. In rows from before
+     * migration 0004 the text of a merged turn is in the other turn's `prompt`, and this is NULL.
+     */
+    mergedInto: integer("merged_into"),
   },
   (table) => [
     uniqueIndex("turns_id").on(table.id),
@@ -80,6 +89,7 @@ export const turns = sqliteTable(
     index("turns_open").on(table.session, table.seq).where(sql`state <> 'delivered'`),
     index("turns_running").on(table.agent).where(sql`state = 'running'`),
     index("turns_said").on(table.roomId, table.seq).where(sql`reply IS NOT NULL`),
+    index("turns_merged").on(table.mergedInto).where(sql`merged_into IS NOT NULL`),
   ],
 );
 
@@ -97,20 +107,25 @@ export const outbox = sqliteTable(
     key: text("key").notNull(),
     lane: text("lane").notNull(),
     turnId: text("turn_id"),
+    /** An agent's id; empty for the bot. */
     agent: text("agent").notNull(),
     userId: text("user_id").notNull(),
+    /** Device, path and body of a frozen row's request; empty while it is plain. */
     deviceId: text("device_id").notNull(),
     path: text("path").notNull(),
     body: text("body").notNull(),
-    state: text("state", { enum: ["frozen", "sent", "dead"] }).notNull(),
+    /** The version before wrote rows that are frozen from the beginning. */
+    state: text("state", { enum: ["plain", "frozen", "sent", "dead"] }).notNull(),
     eventId: text("event_id"),
     attempt: integer("attempt").notNull(),
     notBeforeMs: integer("not_before_ms").notNull(),
+    /** What a plain row is to say, as JSON (core/message/utterance.ts). */
+    plain: text("plain"),
   },
   (table) => [
     uniqueIndex("outbox_key").on(table.key),
-    index("outbox_open").on(table.lane, table.seq).where(sql`state = 'frozen'`),
-    index("outbox_turn_open").on(table.turnId).where(sql`state = 'frozen'`),
+    // Its condition is `IS_UNSENT` in ledger/sql/unsent.ts.
+    index("outbox_unsent").on(table.lane, table.seq).where(sql`state IN ('plain', 'frozen')`),
     index("outbox_event").on(table.eventId).where(sql`event_id IS NOT NULL`),
   ],
 );
@@ -128,20 +143,20 @@ export const members = sqliteTable(
   ],
 );
 
-/** What a running turn is told. */
+/** Controls (stop, interrupt) for turns that are open. */
 export const controls = sqliteTable(
   "controls",
   {
     id: integer("id").primaryKey({ autoIncrement: true }),
     session: text("session").notNull(),
     kind: text("kind", { enum: ["stop", "interrupt"] }).notNull(),
-    /** The last turn it is meant for: what is asked later is not. */
+    /** The last turn it applies to. Later turns of the session are not affected. */
     uptoSeq: integer("upto_seq").notNull().default(Number.MAX_SAFE_INTEGER),
   },
   (table) => [index("controls_session").on(table.session)],
 );
 
-/** Of our own users: who was invited as to a direct chat, here or in a room that this one replaced, until they leave. */
+/** Our users that were invited as to a direct chat, here or in a room that this one replaced. Deleted when they leave. */
 export const directs = sqliteTable(
   "directs",
   { roomId: text("room_id").notNull(), userId: text("user_id").notNull() },
@@ -154,9 +169,9 @@ export const rooms = sqliteTable(
     roomId: text("room_id").primaryKey(),
     /** The first of the rooms that replaced each other; its own id where it replaced none. */
     origin: text("origin").notNull(),
-    /** A room's state as JSON, as far as anybody looks at it (core/policy/power.ts). */
+    /** `RoomState` as JSON (core/protocol/room-state.ts). */
     state: text("state").notNull(),
-    /** The same as in the state, to be found by. */
+    /** The same as in the state, for the index. */
     replacement: text("replacement"),
     /** The room this one replaced, where both of them say so. */
     predecessor: text("predecessor"),
@@ -168,24 +183,24 @@ export const rooms = sqliteTable(
 export const settings = sqliteTable("settings", {
   name: text("name").primaryKey(),
   value: text("value").notNull(),
-  /** A room's layer by which its agents may want to hear what they are not addressed by; not for what it says of single ones. */
+  /** 1 if the room's own layer makes its agents listen unaddressed. Layers of single agents in the room are not counted. */
   attentive: integer("attentive").notNull().default(0),
 });
 
-/** The rooms that aliases of the configuration meant when they were looked up last. */
+/** The rooms of the configuration's aliases, as of the last look-up. */
 export const aliases = sqliteTable(
   "aliases",
   { alias: text("alias").primaryKey(), roomId: text("room_id"), atMs: integer("at_ms").notNull() },
   (table) => [index("aliases_room").on(table.roomId).where(sql`room_id IS NOT NULL`)],
 );
 
-/** Conversations that were begun anew: by the key before the first time, the seq of the event that did it. */
+/** Sessions that were begun anew: by their first key, the seq of the event that began the current epoch. */
 export const epochs = sqliteTable("epochs", {
   base: text("base").primaryKey(),
   epoch: integer("epoch").notNull(),
 });
 
-/** Threads agents were woken in. Without an agent: more than one was. */
+/** Threads in which agents were woken. `agent` is NULL when there was more than one. */
 export const threads = sqliteTable(
   "threads",
   {
@@ -216,7 +231,7 @@ export const pairs = sqliteTable(
   ],
 );
 
-/** Who asks to be let in, with the code they were given. */
+/** Users who ask for access to an agent, with the code they were given. */
 export const pairings = sqliteTable(
   "pairings",
   {
@@ -224,7 +239,7 @@ export const pairings = sqliteTable(
     userId: text("user_id").notNull(),
     code: text("code").notNull(),
     atMs: integer("at_ms").notNull(),
-    /** They were let in by it: kept for a minute, so that whoever asks again is told the same. */
+    /** When the code was approved. The row stays for a minute, so that a repeated approval gets the same answer. */
     approvedAtMs: integer("approved_at_ms"),
   },
   (table) => [
@@ -233,14 +248,14 @@ export const pairings = sqliteTable(
   ],
 );
 
-/** Who was let in. */
+/** Users with access to an agent. */
 export const grants = sqliteTable(
   "grants",
   { userId: text("user_id").notNull(), agent: text("agent").notNull(), atMs: integer("at_ms").notNull() },
   (table) => [primaryKey({ columns: [table.userId, table.agent] })],
 );
 
-/** Codes that let in the first who says them. Once used they are kept for a minute, with who it was. */
+/** Codes that give access to the first user who says them. A used one stays for a minute, with its user. */
 export const inviteCodes = sqliteTable(
   "invite_codes",
   {
@@ -260,15 +275,15 @@ export const agents = sqliteTable(
     /** The whole agent as it was written, as JSON. */
     agent: text("agent").notNull(),
     retired: integer("retired").notNull(),
-    /** Its id stands for many. */
+    /** The id has a `*`: the row stands for many agents. */
     family: integer("family").notNull().default(0),
-    /** With the defaults below it, it may want to hear what it is not addressed by. */
+    /** 1 if its settings, over the defaults, make it listen unaddressed. */
     attentive: integer("attentive").notNull().default(0),
-    /** The name in lower case; empty in rows of before this was kept. */
+    /** The name in lower case; empty in rows from before this column. */
     nameKey: text("name_key").notNull().default(""),
   },
   (table) => [
-    // Each begins with what it is asked by, or SQLite may take any other of them whose condition holds.
+    // The first column is the one each query filters on; otherwise SQLite may pick another partial index.
     index("agents_families").on(table.family, table.id).where(sql`family = 1 AND retired = 0`),
     index("agents_attentive").on(table.attentive, table.id).where(sql`attentive = 1 AND retired = 0`),
     index("agents_named").on(table.nameKey).where(sql`family = 0 AND retired = 0`),
@@ -289,14 +304,14 @@ export const deadLetters = sqliteTable("dead_letters", {
   createdAtMs: integer("created_at_ms").notNull(),
 });
 
-/** Token buckets: how much of its share of turns somebody has used up. */
+/** Token buckets of senders and rooms. */
 export const buckets = sqliteTable("buckets", {
   key: text("key").primaryKey(),
   tokens: real("tokens").notNull(),
   atMs: integer("at_ms").notNull(),
 });
 
-/** Where a work that goes on for ever has got to, by name: pruning, gap repair; and when the homeserver was last heard of. */
+/** Progress of background work by name (pruning, gap repair), and when the homeserver last answered. */
 export const marks = sqliteTable("marks", {
   name: text("name").primaryKey(),
   value: text("value").notNull(),

@@ -4,8 +4,8 @@ import type { Result } from "#core/result.ts";
 import type { Backend } from "#core/turn/backend.ts";
 
 export interface Backends {
-  /** Checks an agent's settings for a backend; the sentence says what to mend. */
-  check(spec: BackendSpec): Result<Backend, string>;
+  /** The backend of an agent's settings. The error is a sentence that says what to correct in them. */
+  create(spec: BackendSpec): Result<Backend, string>;
 }
 
 /** Encrypts the secrets that are written out in an agent's backend. The ledger keeps them encrypted. */

@@ -1,5 +1,7 @@
 /** Delivery: what is said in a room, and the rows that bring it there. */
-import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { DeliveryKey } from "#core/message/mark.ts";
+import type { Utterance } from "#core/message/utterance.ts";
+import type { EventId, RoomId, Speaker, UserId } from "#core/protocol/ids.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Reply, Turn, TurnId } from "#core/turn/turn.ts";
 import type { Intent } from "./homeserver.ts";
@@ -14,53 +16,86 @@ export interface Draft {
   close(): Promise<void>;
 }
 
+/** Makes outbox rows. Nothing here waits or sends, except a draft. */
 export interface Delivery {
+  /** The out lane of a turn's reply. */
   lane(turn: Pick<Turn, "agent" | "roomId">): LaneId;
-  /** One row that says a sentence of ours as the agent; the key is the cause's own. */
+  /** The row of one sentence of ours. */
   notice(where: NoticePlace, markdown: string): OutboxRow;
-  draft(turn: Turn, running: Running, intent: Intent): Draft;
-  /** The delivery key of the turn's draft, if it ever had one. */
-  draftKey(turn: Turn): string;
-  /** What brings the reply: new messages, or with a draft its final edit and whatever did not fit into it. */
+  draft(turn: Turn, running: Running, intent: Pick<Intent, "put">): Draft;
+  /** The delivery key that the turn's draft has, whether or not there is a draft. */
+  draftKey(turn: Pick<Turn, "id">): DeliveryKey;
+  /** The rows of a reply: new messages, or with a draft its final edit and messages for the text that did not fit. */
   rows(turn: Turn, reply: Reply, draft?: EventId): OutboxRow[];
 }
 
-/** Where one of our own sentences is said. `cause` is unique over all ghosts: the same one is said once. */
+/** Where one of our own sentences is said. */
 export interface NoticePlace {
-  /** Undefined: the bot. */
-  agent: AgentId | undefined;
+  agent: Speaker;
   roomId: RoomId;
   threadRoot?: EventId;
+  /** Unique over all speakers. A second notice of the same cause is a duplicate, and is not sent. */
   cause: string;
 }
 
+/** A plain row: what is to be said, before the out lane freezes it to a request. */
 export interface OutboxRow {
-  /** The delivery key: `<turn>.<part>.<revision>`, also the transaction id at the end of `path`. */
-  key: string;
+  /** Also the transaction id of the request. */
+  key: DeliveryKey;
   lane: LaneId;
   turnId?: TurnId;
-  /** Empty: the bot. */
-  agent: AgentId | "";
+  agent: Speaker;
   userId: UserId;
+  utterance: Utterance;
+}
+
+/** A request as it is sent, and sent again, byte for byte. */
+export interface FrozenRequest {
   deviceId: string;
-  /** Byte-exact, from `/_matrix` on, without the query. */
+  /** From `/_matrix` on, without the query. */
   path: string;
-  /** Byte-exact JSON. */
+  /** JSON. */
   body: string;
 }
 
-export type StoredOutboxRow = OutboxRow & { seq: number; attempt: number };
+/** An open row of an out lane, plain or frozen. */
+export type OpenOutboxRow = Omit<OutboxRow, "utterance"> & {
+  seq: number;
+  /** How often it was sent without success. */
+  attempt: number;
+  /** Milliseconds since the epoch. */
+  notBeforeMs: number;
+  /** When the prompt was sent that the row's turn answers, in milliseconds since the epoch. */
+  askedAtMs?: number;
+} & (PlainContent | { frozen: FrozenRequest });
+
+interface PlainContent {
+  frozen?: undefined;
+  /** The stored utterance (core/message/utterance.ts). */
+  plain: string;
+  /** The device of the row's user; undefined when that user was not made yet. */
+  deviceId?: string;
+}
+
+/** What became of a row. `open`: it is plain or frozen. */
+export interface OutboxState {
+  state: "open" | "sent" | "dead";
+  eventId?: EventId;
+}
 
 export type OutboxEnd = { state: "sent"; eventId: EventId } | { state: "dead"; deadLetter: DeadLetter };
 
-/** Rows of the outbox: what must arrive, and what became of it. */
+/** The outbox. Methods with a lease say whether they wrote. */
 export interface OutboxLedger {
-  /** `showing`: what of its turn's answer can be seen with these rows. */
-  freeze(lease: Lease, rows: readonly OutboxRow[], showing?: { turnId: TurnId; text: string }): Promise<boolean>;
-  /** What became of a row: undefined when there is none, `eventId` when it was sent. */
-  outboxRow(key: string): Promise<{ state: "frozen" | "sent" | "dead"; eventId?: EventId } | undefined>;
-  /** `askedAtMs`: when the question was asked that this is a part of the reply to. */
-  nextOut(lease: Lease): Promise<(StoredOutboxRow & { notBeforeMs: number; askedAtMs?: number }) | undefined>;
-  ended(lease: Lease, seq: number, end: OutboxEnd): Promise<boolean>;
+  /** Stores plain rows; a key that is there already stays as it is. `showing`: the text that people see by these rows. */
+  queueOut(lease: Lease, rows: readonly OutboxRow[], showing?: { turnId: TurnId; text: string }): Promise<boolean>;
+  outboxRow(key: DeliveryKey): Promise<OutboxState | undefined>;
+  /** The oldest open row of the lane. */
+  nextOut(lease: Lease): Promise<OpenOutboxRow | undefined>;
+  /** Makes a plain row a frozen one. Never changes a row that is frozen. */
+  freezeOut(lease: Lease, seq: number, frozen: FrozenRequest): Promise<boolean>;
+  /** Ends an open row. `nowMs` dates its dead letter. */
+  ended(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Promise<boolean>;
+  /** Counts a failed attempt of an open row and puts it off. */
   retryOut(lease: Lease, seq: number, notBeforeMs: number): Promise<boolean>;
 }

@@ -3,6 +3,7 @@ import type { PairCount } from "#core/access/pair-guard.ts";
 import type { Agent } from "#core/configuration/agent.ts";
 import type { Membership as MembershipKind, ThreadNews } from "#core/gate/asks.ts";
 import type { ThreadHold } from "#core/gate/facts.ts";
+import type { DeliveryKey } from "#core/message/mark.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { RoomState } from "#core/protocol/room-state.ts";
@@ -51,7 +52,7 @@ export interface Decision {
 }
 
 export interface Confirmation {
-  key: string;
+  key: DeliveryKey;
   userId: UserId;
   eventId: EventId;
 }

@@ -4,7 +4,7 @@ import { placeOf } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { answerThread, epochScope, sessionKey, sessionScope, type Where } from "#core/turn/session.ts";
-import type { NewTurn, SessionKey } from "#core/turn/turn.ts";
+import { type NewTurn, type SessionKey, textPrompt } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { digest } from "./digest.ts";
 
@@ -47,7 +47,7 @@ export async function newTurn(ledger: Ledger, cause: Cause): Promise<NewTurn> {
   return {
     id: digest(["turn", agent.id, event.event_id]).slice(0, TURN_ID_LENGTH),
     ...{ session, agent: agent.id, roomId: event.room_id, direct, hop, askedAtMs, notBeforeMs },
-    prompt: { eventId: event.event_id, sender: event.sender, text, sentAtMs: sentAtMs(event) },
+    prompt: { eventId: event.event_id, sender: event.sender, parts: textPrompt(text), sentAtMs: sentAtMs(event) },
     ...(thread ? { threadRoot: thread } : {}),
   };
 }

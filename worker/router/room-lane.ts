@@ -73,7 +73,7 @@ async function newsOf(
   if (facts.softFailed) return undefined;
   const key = facts.sender.isOurs ? keyOfOwn(event) : undefined;
   // Our own event came back: that proves a send whose answer was lost. Most answers were not.
-  const isProof = key !== undefined && (await ledger.outboxRow(key))?.state === "frozen";
+  const isProof = key !== undefined && (await ledger.outboxRow(key))?.state === "open";
   const news: News = {
     members: asked.membership ? [asked.membership] : [],
     ...(isProof ? { confirmed: { key, userId: event.sender, eventId: event.event_id } } : {}),

@@ -1,12 +1,15 @@
 /** What is put into a ledger; a test names only what matters to it. */
 import { AgentSpec } from "#core/configuration/agent.ts";
+import { DeliveryKey } from "#core/message/mark.ts";
+import type { Utterance } from "#core/message/utterance.ts";
 import { AgentId, EventId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { LaneId } from "#core/turn/lane.ts";
-import type { NewTurn, Turn, WaitingEvent } from "#core/turn/turn.ts";
-import type { OutboxRow } from "#ports/delivery.ts";
+import { type NewTurn, type Prompt, type Turn, textPrompt, textReply, type WaitingEvent } from "#core/turn/turn.ts";
+import type { FrozenRequest, OutboxRow } from "#ports/delivery.ts";
 import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Decision, Membership } from "#ports/rooms.ts";
+import type { TurnAnswer } from "#ports/turns.ts";
 import { anEvent } from "./events.ts";
 
 export const NAMESPACE: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
@@ -46,29 +49,64 @@ export function aTurn(over: Partial<NewTurn> = {}): NewTurn {
     hop: 0,
     askedAtMs: NOW,
     notBeforeMs: 0,
-    prompt: {
-      eventId: EventId.parse(`$prompt${count}`),
-      sender: UserId.parse("@alice:hs.test"),
-      text: "hello",
-      sentAtMs: 5,
-    },
+    prompt: aPrompt(),
     ...over,
   };
 }
 
-export function aRow(over: Partial<OutboxRow> = {}): OutboxRow {
+export function aPrompt(text = "hello", over: Partial<Prompt> = {}): Prompt {
   count++;
   return {
-    key: `key${count}`,
-    lane: OUT_LANE,
-    agent: ECHO,
-    userId: UserId.parse("@agent_echo:hs.test"),
-    deviceId: "DEVICE",
-    path: `/_matrix/client/v3/rooms/!room/send/m.room.message/key${count}`,
-    body: '{"body":"hello"}',
+    eventId: EventId.parse(`$prompt${count}`),
+    sender: UserId.parse("@alice:hs.test"),
+    parts: textPrompt(text),
+    sentAtMs: 5,
     ...over,
   };
 }
+
+export const anAnswer = (markdown = "hi", over: Partial<TurnAnswer> = {}): TurnAnswer => ({
+  reply: textReply("reply", markdown),
+  rows: [],
+  nowMs: NOW,
+  ...over,
+});
+
+/** Some message, to be said in the room. */
+export const anUtterance = (markdown = "hello"): Utterance => ({
+  say: "message",
+  part: { type: "text", markdown },
+  mark: { agent: ECHO, turn: "turn", part: 0, hop: 0, kind: "reply" },
+  mentions: [],
+});
+
+export const keyOf = (key: string): DeliveryKey => DeliveryKey.parse(key);
+
+export function aRow({ key, ...over }: Partial<Omit<OutboxRow, "key">> & { key?: string } = {}): OutboxRow {
+  count++;
+  return {
+    key: keyOf(key ?? `key${count}`),
+    lane: OUT_LANE,
+    agent: ECHO,
+    userId: UserId.parse("@agent_echo:hs.test"),
+    utterance: anUtterance(),
+    ...over,
+  };
+}
+
+/** The request of a row, as the out lane might freeze it. */
+export const aRequest = (over: Partial<FrozenRequest> = {}): FrozenRequest => ({
+  deviceId: "DEVICE",
+  path: "/_matrix/client/v3/rooms/!room/send/m.room.message/key",
+  body: '{"body":"hello"}',
+  ...over,
+});
+
+/** A turn that is read back, or was never stored. */
+export const aStoredTurn = (over: Partial<Turn> = {}): Turn => {
+  const { ending, ...turn } = aTurn();
+  return { ...turn, seq: 1, merged: [], state: "queued", attempt: 0, failures: 0, ...over };
+};
 
 export const aDecision = (over: Partial<Decision> = {}): Decision => ({
   reason: "wake_mention",
@@ -117,6 +155,6 @@ export const CAPS = { agent: 100, all: 100, out: { lane: OUT_LANE, depth: 100 },
 export const currentTurn = async (ledger: Ledger, lease: Lease): Promise<Turn | undefined> =>
   (await ledger.currentTurn(lease))?.turn;
 
-/** What a turn that was asked at some time is told now. */
-export const told = (ledger: Ledger, lease: Lease, seq = 0) =>
+/** The controls of a turn of this seq. */
+export const controlsOf = (ledger: Ledger, lease: Lease, seq = 0) =>
   ledger.takeControls(lease, { session: lease.lane.slice("session:".length), seq });

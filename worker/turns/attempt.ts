@@ -1,6 +1,6 @@
 /**
- * One attempt at a turn: the backend's stream, the lane's ring and a timer, whichever comes first, until there is an
- * answer, a failure or a stop.
+ * One attempt at a turn: reads the backend's stream, and looks for controls at each ring of the lane and each second, until
+ * there is an answer, a failure or a stop.
  */
 import type { Agent } from "#core/configuration/agent.ts";
 import { isOwnSecret } from "#core/configuration/environment.ts";
@@ -9,32 +9,30 @@ import type { Backend, Fetch, TurnContext, TurnEvent } from "#core/turn/backend.
 import type { Turn } from "#core/turn/turn.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
 import type { Delivery } from "#ports/delivery.ts";
-import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import type { Intent } from "#ports/homeserver.ts";
 import type { Running } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
-import type { ControlKind } from "#ports/turns.ts";
+import type { ControlKind, TurnLedger } from "#ports/turns.ts";
 import { type ContextNeeds, contextFor } from "./context.ts";
 import { requestOf } from "./request.ts";
 import { keepTyping } from "./typing.ts";
 import { type Outcome, Words } from "./words.ts";
 
 export interface AttemptNeeds extends ContextNeeds {
-  ledger: Ledger;
-  delivery: Delivery;
-  ghosts: Ghosts;
+  ledger: ContextNeeds["ledger"] & Pick<TurnLedger, "takeControls">;
+  delivery: Pick<Delivery, "draft">;
   backends: Backends;
-  /** Opens what of a backend's settings is kept under lock. */
-  cipher: SecretCipher;
+  /** Decrypts the secrets in a backend's settings. */
+  cipher: Pick<SecretCipher, "decrypt">;
   fetch: Fetch;
   /** A variable of the operator's environment. */
   env: (name: string) => string | undefined;
-  /** What this host can run a turn for at most. */
+  /** How long this host can run a turn, in milliseconds. */
   turnMsMax: number;
 }
 
-/** Where a ring cannot reach a runner, it looks this often. */
+/** The pause between two looks for controls where a ring cannot reach the runner. */
 const LOOK_MS = 1_000;
-/** A backend that was told to stop is left alone after this. */
+/** How long a backend may take to stop before it is left alone. */
 const STOPPING_MS = 2_000;
 
 export async function attempt(
@@ -42,7 +40,7 @@ export async function attempt(
   running: Running,
   turn: Turn,
   agent: Agent,
-  intent: Intent,
+  intent: Pick<Intent, "userId" | "put" | "event" | "typing">,
 ): Promise<Outcome> {
   const backend = await backendOf(needs, agent);
   if (!backend.ok)
@@ -66,13 +64,13 @@ export async function attempt(
   }
 }
 
-/** The agent's backend, its secrets opened. */
+/** The agent's backend, with its secrets decrypted. The error is for the log. */
 export async function backendOf(
   { cipher, backends }: Pick<AttemptNeeds, "cipher" | "backends">,
   { id, backend }: Agent,
 ): Promise<Result<Backend, string>> {
   const spec = await cipher.decrypt(backend, id);
-  return spec.ok ? backends.check(spec.value) : spec;
+  return spec.ok ? backends.create(spec.value) : spec;
 }
 
 interface Deadlines {
@@ -92,7 +90,7 @@ interface Listening {
   stop: AbortController;
 }
 
-type News = { from: "stream"; result: IteratorResult<TurnEvent> } | { from: "ring" } | { from: "timer" };
+type Arrival = { from: "stream"; result: IteratorResult<TurnEvent> } | { from: "ring" } | { from: "timer" };
 
 async function listen(
   needs: AttemptNeeds,
@@ -102,34 +100,34 @@ async function listen(
 ): Promise<Outcome> {
   const { clock } = needs;
   const startedAtMs = clock.now();
-  const pull = () => stream.next().then((result): News => ({ from: "stream", result }), broken);
-  const look = () => clock.sleep(LOOK_MS, on.stop.signal).then((): News => ({ from: "timer" }));
-  const listenForRing = () => running.rung().then((): News => ({ from: "ring" }));
+  const pull = () => stream.next().then((result): Arrival => ({ from: "stream", result }), broken);
+  const look = () => clock.sleep(LOOK_MS, on.stop.signal).then((): Arrival => ({ from: "timer" }));
+  const listenForRing = () => running.rung().then((): Arrival => ({ from: "ring" }));
   let [next, tick, ring] = [pull(), look(), listenForRing()];
   for (;;) {
-    const news = await Promise.race([next, ring, tick]);
-    if (news.from === "stream") {
-      const outcome = on.words.take(news.result);
+    const arrival = await Promise.race([next, ring, tick]);
+    if (arrival.from === "stream") {
+      const outcome = on.words.take(arrival.result);
       if (outcome) return outcome;
       on.onText(on.words.visible);
       next = pull();
       continue;
     }
-    if (news.from === "ring") ring = listenForRing();
+    if (arrival.from === "ring") ring = listenForRing();
     else tick = look();
     if (running.lost.aborted) return { kind: "interrupted", shown: on.words.visible };
-    const told = await needs.ledger.takeControls(running.lease, on.turn);
-    const ending = endingOf(told, clock.now() - startedAtMs, on);
+    const controls = await needs.ledger.takeControls(running.lease, on.turn);
+    const ending = endingOf(controls, clock.now() - startedAtMs, on);
     if (!ending) continue;
     on.stop.abort();
-    // The backend gets a moment to hang up; what it still says is not awaited.
+    // The backend gets a moment to hang up. Its further events are dropped.
     await Promise.race([next, clock.sleep(STOPPING_MS)]);
     return { ...ending, shown: on.words.visible };
   }
 }
 
-/** A backend never throws; one that does has broken its promise and its connection. */
-const broken = (error: unknown): News => ({
+/** A backend must not throw. One that does has lost its connection. */
+const broken = (error: unknown): Arrival => ({
   from: "stream",
   result: {
     done: false,
@@ -143,9 +141,9 @@ const broken = (error: unknown): News => ({
 });
 
 const LATE = { kind: "failed", code: "timeout", detail: "the turn's time is up", retryable: false } as const;
-function endingOf(told: readonly ControlKind[], ms: number, on: Listening) {
-  if (told.includes("stop")) return { kind: "stopped" } as const;
-  if (told.includes("interrupt")) return { kind: "takenOver" } as const;
+function endingOf(controls: readonly ControlKind[], ms: number, on: Listening) {
+  if (controls.includes("stop")) return { kind: "stopped" } as const;
+  if (controls.includes("interrupt")) return { kind: "takenOver" } as const;
   return isLate(ms, on) ? LATE : undefined;
 }
 
@@ -158,7 +156,7 @@ function contextOf({ clock, fetch, env }: AttemptNeeds, signal: AbortSignal): Tu
     fetch,
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms, signal),
-    // Who writes agents must not be able to read the bridge's own tokens out through them.
+    // Otherwise an author of agents could read the bridge's own tokens through a backend's settings.
     env: (name) => (isOwnSecret(name) ? undefined : env(name)),
   };
 }

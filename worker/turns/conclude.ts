@@ -1,66 +1,66 @@
-/** What becomes of a turn: an outcome turned into the reply that is stored, or an end without one. */
+/** The end of a turn's work: an outcome becomes the reply that is stored, or the turn ends without one. */
 import type { Agent } from "#core/configuration/agent.ts";
 import { APOLOGY, INTERRUPTED, NOTHING_TO_SAY, STOPPED, TAKEN_OVER } from "#core/strings/replies.ts";
-import type { Reply, Turn, TurnEnding } from "#core/turn/turn.ts";
-import type { Delivery } from "#ports/delivery.ts";
-import type { Log } from "#ports/host.ts";
+import { closed } from "#core/turn/parts.ts";
+import { type Reply, type Turn, type TurnEnding, textReply } from "#core/turn/turn.ts";
+import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
+import type { Clock, Log } from "#ports/host.ts";
 import type { Running } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
-import type { Lack } from "#ports/turns.ts";
+import type { Lack, TurnLedger } from "#ports/turns.ts";
 import type { Outcome } from "./words.ts";
 
-interface Needs {
-  ledger: Ledger;
-  delivery: Delivery;
+export interface ConcludeNeeds {
+  ledger: Pick<OutboxLedger, "outboxRow"> & Pick<TurnLedger, "answered" | "endTurn">;
+  delivery: Pick<Delivery, "draftKey" | "rows">;
+  clock: Pick<Clock, "now">;
   log: Log;
 }
 
-/** The answer is stored, with the rows that deliver it where they can be known; or that there is none. The backend is never asked again. */
+type Leased = Pick<Running, "lease">;
+
+/**
+ * Stores the reply; after this the backend is never asked again. `queued`: the rows that deliver it are stored too.
+ * `stored`: there is a draft, and the rows follow when its event id is known. `silent`: the turn has no reply.
+ */
 export async function conclude(
-  { ledger, delivery }: Needs,
-  { lease }: Running,
+  { ledger, delivery, clock }: ConcludeNeeds,
+  { lease }: Leased,
   turn: Turn,
-  agent: Agent,
   outcome: Outcome,
-): Promise<"frozen" | "stored" | "silent"> {
+): Promise<"queued" | "stored" | "silent"> {
   const draft = await ledger.outboxRow(delivery.draftKey(turn));
+  const nowMs = clock.now();
   if (outcome.kind === "silent" && !draft) {
-    await ledger.endTurn(lease, turn.id, { ending: "silent" });
+    await ledger.endTurn(lease, turn.id, { ending: "silent" }, nowMs);
     return "silent";
   }
-  const reply = replyOf(outcome, agent);
-  await ledger.answered(lease, turn.id, reply, draft ? [] : delivery.rows(turn, reply), lackOf(outcome, turn));
-  return draft ? "stored" : "frozen";
+  const reply = replyOf(outcome);
+  const rows = draft ? [] : delivery.rows(turn, reply);
+  await ledger.answered(lease, turn.id, { reply, rows, lack: lackOf(outcome, turn), nowMs });
+  return draft ? "stored" : "queued";
 }
 
-/** A turn that is not asked any more. Whoever asked is told where an answer could still be expected. */
+/** Ends a turn whose backend is not asked again. Only a `poison` turn of an existing agent says so in the room. */
 export async function giveUp(
-  needs: Needs,
-  running: Running,
+  needs: ConcludeNeeds,
+  { lease }: Leased,
   turn: Turn,
   ending: TurnEnding,
   agent?: Agent,
-): Promise<"on"> {
-  needs.log("turn_failed", { turn: turn.id, agent: turn.agent, code: ending });
+): Promise<void> {
+  const { ledger, log, clock } = needs;
+  log("turn_failed", { turn: turn.id, agent: turn.agent, code: ending });
   if (agent && ending === "poison") {
     const detail = `its runner died ${turn.attempt} times`;
-    await conclude(needs, running, turn, agent, {
-      kind: "failed",
-      code: "poison",
-      detail,
-      retryable: false,
-      shown: turn.shown ?? "",
-    });
-  } else {
-    await needs.ledger.endTurn(running.lease, turn.id, {
-      ending,
-      deadLetter: letterOf(turn, ending, SILENT[ending] ?? ""),
-    });
+    const failed = { kind: "failed", code: ending, detail, retryable: false, shown: turn.shown ?? "" } as const;
+    await conclude(needs, { lease }, turn, failed);
+    return;
   }
-  return "on";
+  const deadLetter = letterOf(turn, ending, DETAIL[ending] ?? "");
+  await ledger.endTurn(lease, turn.id, { ending, deadLetter }, clock.now());
 }
 
-const SILENT: Partial<Record<TurnEnding, string>> = {
+const DETAIL: Partial<Record<TurnEnding, string>> = {
   late: "a reply would have come too long after the question",
   retired: "the agent is retired",
 };
@@ -77,34 +77,26 @@ function lackOf(outcome: Outcome, turn: Turn): Lack | undefined {
   return outcome.kind === "stopped" || outcome.kind === "takenOver" ? { ending: "stopped" } : undefined;
 }
 
-function replyOf(outcome: Outcome, { name }: Agent): Reply {
+function replyOf(outcome: Outcome): Reply {
   switch (outcome.kind) {
     case "answered":
-      return outcome.text.trim() === ""
-        ? { kind: "notice", markdown: NOTHING_TO_SAY }
-        : { kind: "reply", markdown: outcome.text };
+      return outcome.text.trim() === "" ? textReply("notice", NOTHING_TO_SAY) : textReply("reply", outcome.text);
     case "silent":
-      // Somebody has seen the beginning of something, so it cannot be left at that.
-      return { kind: "notice", markdown: NOTHING_TO_SAY };
+      // There is a draft: people have seen a beginning, so the turn must end visibly.
+      return textReply("notice", NOTHING_TO_SAY);
     case "stopped":
-      return said(outcome.shown, STOPPED);
+      return brokenOff(outcome.shown, STOPPED);
     case "takenOver":
-      return said(outcome.shown, TAKEN_OVER);
+      return brokenOff(outcome.shown, TAKEN_OVER);
     case "interrupted":
-      return said(outcome.shown, INTERRUPTED);
+      return brokenOff(outcome.shown, INTERRUPTED);
     case "failed":
       return outcome.shown.trim() === ""
-        ? { kind: "notice", markdown: APOLOGY[outcome.code].replaceAll("{agent}", name) }
-        : said(outcome.shown, INTERRUPTED);
+        ? textReply("notice", APOLOGY[outcome.code])
+        : brokenOff(outcome.shown, INTERRUPTED);
   }
 }
 
-/** What was shown stays, and a line says why there is no more of it. */
-const said = (shown: string, line: string): Reply =>
-  shown.trim() === "" ? { kind: "notice", markdown: line } : { kind: "reply", markdown: `${closed(shown)}\n\n${line}` };
-
-/** An answer that broke off inside a code fence: the fence ends before our own line. */
-function closed(text: string): string {
-  const fences = text.match(/^ {0,3}(```+|~~~+)/gm) ?? [];
-  return fences.length % 2 === 1 ? `${text}\n${fences.at(-1)?.trim() ?? "```"}` : text;
-}
+/** The text that was shown, and a line that says why there is no more of it. */
+const brokenOff = (shown: string, line: string): Reply =>
+  shown.trim() === "" ? textReply("notice", line) : textReply("reply", `${closed(shown)}\n\n${line}`);

@@ -10,7 +10,7 @@ import type { Turn } from "#core/turn/turn.ts";
 import type { Answer } from "#ports/homeserver.ts";
 import type { RoomLook } from "#ports/rooms.ts";
 import { aMessage } from "#testing/events.ts";
-import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import { aPrompt, aStoredTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { type ContextNeeds, contextFor } from "./context.ts";
 
 const ME = UserId.parse("@agent_echo:hs.test");
@@ -20,12 +20,8 @@ const agentWith = (layer: Layer = {}): Agent => ({
   ...resolve([layer], {}),
   everywhere: { admins: [], commands: {} },
 });
-const turnWith = (over: Partial<Turn> = {}): Turn => ({
-  ...aTurn(),
-  ...{ hop: 0, seq: 1, state: "running", attempt: 1, failures: 0 },
-  prompt: { eventId: PROMPT, sender: UserId.parse("@alice:hs.test"), text: "hello", sentAtMs: 5 },
-  ...over,
-});
+const turnWith = (over: Partial<Turn> = {}): Turn =>
+  aStoredTurn({ state: "running", attempt: 1, prompt: aPrompt("hello", { eventId: PROMPT }), ...over });
 const ROOM_LOOK: RoomLook = {
   ...{ state: { ...NO_STATE, name: "Kitchen" }, origin: ROOM, aliases: [], direct: false, muted: false },
   ...{ joinedCount: 3, botJoined: false, present: [], crowded: false },
@@ -143,8 +139,10 @@ describe("the message a prompt replies to", () => {
   });
 
   test("is not repeated where the conversation holds it: a question, and an answer", async () => {
-    const before = turnWith({ id: "before", prompt: { ...turnWith().prompt, eventId: EventId.parse("$old") } });
+    const before = turnWith({ id: "before", prompt: aPrompt("before", { eventId: EventId.parse("$old") }) });
     expect((await told({ known, past: [before] })).asked).toEqual([]);
+    const merged = turnWith({ id: "merged", merged: [before.prompt] });
+    expect((await told({ known, past: [merged] })).asked).toEqual([]);
     const mine = aMessage("my answer", { event_id: "$old", sender: ME, content: mark("reply", "before") });
     expect((await told({ known: [...known, mine], past: [before] })).text(REPLIED)).toEqual([]);
     expect((await told({ known: [...known, mine], past: [] })).text(REPLIED)).toEqual(["my answer"]);
@@ -185,7 +183,7 @@ describe("the beginning of a thread", () => {
   test("is told again where the backend keeps nothing", async () =>
     expect((await told({ ...world, first: false, history: "client" })).text(START)).toEqual(["it began"]));
   test("is not told where the conversation itself begins with it", async () => {
-    const before = turnWith({ id: "before", prompt: { ...turnWith().prompt, eventId: EventId.parse("$root") } });
+    const before = turnWith({ id: "before", prompt: aPrompt("root", { eventId: EventId.parse("$root") }) });
     expect((await told({ ...world, history: "client", past: [before] })).text(START)).toEqual([]);
   });
   test("is told once, also where the prompt replies to it", async () => {

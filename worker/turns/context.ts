@@ -1,7 +1,7 @@
 /**
- * What a turn is told beside its prompt, gathered when it is attempted: the room as it is now, the message that is
- * replied to, the beginning of the thread, what was said in between. A turn never waits long for any of it and never fails
- * for want of it.
+ * The context of a turn, gathered at each attempt: the room as it is now, the message the prompt replies to, the first
+ * message of the thread, and the messages in between. Best effort: a turn waits at most a few seconds for it, and never
+ * fails because of it.
  */
 import type { Agent } from "#core/configuration/agent.ts";
 import { isIgnored, isUserOf } from "#core/gate/permits.ts";
@@ -14,25 +14,27 @@ import { type EventId, isLocal, isOurs, type Namespace, type UserId } from "#cor
 import { powerOf } from "#core/protocol/room-state.ts";
 import type { BackendCapabilities } from "#core/turn/backend.ts";
 import { prefaceOf, type Quote, quoteOf } from "#core/turn/prompt.ts";
-import type { Turn } from "#core/turn/turn.ts";
+import { promptsOf, type Turn } from "#core/turn/turn.ts";
 import type { Answer, Intent } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { Ledger } from "#ports/ledger.ts";
-import type { RoomLook } from "#ports/rooms.ts";
+import type { RoomLedger, RoomLook } from "#ports/rooms.ts";
+import type { SessionLedger, TurnLedger } from "#ports/turns.ts";
 import { TRANSCRIPT_TURNS } from "./request.ts";
 
 export interface ContextNeeds {
-  ledger: Pick<Ledger, "room" | "event" | "isFirst" | "chatter" | "transcript" | "sender">;
+  ledger: Pick<RoomLedger, "room" | "sender"> &
+    Pick<SessionLedger, "event" | "isFirst" | "chatter"> &
+    Pick<TurnLedger, "transcript">;
   clock: Clock;
   log: Log;
   namespace: Namespace;
-  /** Worth another try (true), or refused for good. */
+  /** True for errors after which another attempt may succeed. */
   isPassing: (error: HomeserverError) => boolean;
 }
 
-/** Longer nobody waits for a quotation. */
+/** How long a turn waits for a message from the homeserver. */
 const ANSWER_MS_MAX = 5_000;
-/** Some of what was said is not for the agent's eyes, so more is looked at than is told. */
+/** Some messages may not be shown to the agent, so more are read than are wanted. */
 const CHATTER_FACTOR = 3;
 const CHATTER_MAX = 100;
 
@@ -41,7 +43,7 @@ interface Place {
   turn: Turn;
   agent: Agent;
   intent: Pick<Intent, "userId" | "event">;
-  /** Who keeps what the backend was told. */
+  /** Where the backend's transcript is kept. */
   history: BackendCapabilities["history"];
 }
 
@@ -56,57 +58,58 @@ export async function contextFor(
   const { roomId, threadRoot, prompt, direct } = turn;
   const [room, start, replied] = await Promise.all([needs.ledger.room(roomId), threadStart(place), repliedTo(place)]);
   const { name, topic } = room.state;
-  const mayBeTold = permission(place, room);
-  const permitted = async (quote: Quote | undefined) => (quote && (await mayBeTold(quote.sender)) ? quote : undefined);
-  const quotes = {
+  const mayQuote = permission(place, room);
+  const permitted = async (quote: Quote | undefined) => (quote && (await mayQuote(quote.sender)) ? quote : undefined);
+  return prefaceOf({
+    room: { id: roomId, name, topic },
+    direct,
+    scope: direct ? agent.settings.dmScope : agent.settings.scope,
+    threadRoot,
+    prompt,
     threadStart: await permitted(start),
     repliedTo: replied?.eventId === start?.eventId ? undefined : await permitted(replied),
-  };
-  return prefaceOf({
-    ...{ room: { id: roomId, name, topic }, direct, threadRoot, prompt, ...quotes },
-    scope: direct ? agent.settings.dmScope : agent.settings.scope,
-    chatter: await chatter(place, mayBeTold, [start?.eventId, replied?.eventId]),
+    chatter: await chatter(place, mayQuote, [start?.eventId, replied?.eventId]),
   });
 }
 
-/** Once a session where the backend keeps what it was told; our own transcript has questions and answers only. */
+/** Only at the first turn of a session where the backend keeps the transcript: ours has prompts and replies alone. */
 async function threadStart(place: Place): Promise<Quote | undefined> {
   const { turn, needs, history } = place;
   const { threadRoot, prompt } = turn;
   if (threadRoot === undefined || threadRoot === prompt.eventId) return undefined;
   if (history === "server" && !(await needs.ledger.isFirst(turn))) return undefined;
-  return unheard(place, threadRoot);
+  return quoteUnlessKnown(place, threadRoot);
 }
 
 /** The message the prompt replies to. */
 async function repliedTo(place: Place): Promise<Quote | undefined> {
   const prompt = await place.needs.ledger.event(place.turn.prompt.eventId);
   const target = prompt && relationsOf(prompt).repliedTo;
-  return target === undefined ? undefined : unheard(place, target);
+  return target === undefined ? undefined : quoteUnlessKnown(place, target);
 }
 
-/** A message, unless the conversation holds it already: as a question, or as an answer of the agent's. */
-async function unheard(place: Place, eventId: EventId): Promise<Quote | undefined> {
+/** A message, unless the session's transcript has it already: as a prompt, or as a reply of the agent. */
+async function quoteUnlessKnown(place: Place, eventId: EventId): Promise<Quote | undefined> {
   const { needs, turn, intent } = place;
   const past = await needs.ledger.transcript(turn.session, TRANSCRIPT_TURNS);
-  if (past.some(({ prompt }) => prompt.eventId === eventId)) return undefined;
-  const event = await look(place, eventId);
+  if (past.some((one) => promptsOf(one).some((prompt) => prompt.eventId === eventId))) return undefined;
+  const event = await eventOf(place, eventId);
   if (!event) return undefined;
   const answered = event.sender === intent.userId ? markIn(event)?.turn : undefined;
   return answered !== undefined && past.some(({ id }) => id === answered) ? undefined : quoteOf(event);
 }
 
-/** An event of this room, as we remember it or as the homeserver does. */
-async function look(place: Place, eventId: EventId): Promise<RoomEvent | undefined> {
+/** An event of this room, from the ledger or from the homeserver. */
+async function eventOf(place: Place, eventId: EventId): Promise<RoomEvent | undefined> {
   const kept = await place.needs.ledger.event(eventId);
-  // Of an answer that grew only the beginning was kept; the homeserver knows how it ended.
+  // The ledger has only the first text of a draft; the homeserver has the last edit.
   const isWhole = kept !== undefined && markIn(kept)?.kind !== "draft";
-  const event = isWhole ? kept : ((await fetched(place, eventId)) ?? kept);
-  // An id means an event of any room; what was said in another one is nobody's business here.
+  const event = isWhole ? kept : ((await fetchEvent(place, eventId)) ?? kept);
+  // An event id may name an event of another room, which must not be quoted here.
   return event?.room_id === place.turn.roomId ? event : undefined;
 }
 
-async function fetched({ needs, turn, intent }: Place, eventId: EventId): Promise<RoomEvent | undefined> {
+async function fetchEvent({ needs, turn, intent }: Place, eventId: EventId): Promise<RoomEvent | undefined> {
   const answer = await inTime(needs.clock, intent.event(turn.roomId, eventId));
   if (answer.ok) return RoomEvent.safeParse({ room_id: turn.roomId, ...answer.value }).data;
   const { status, errcode, message } = answer.error;
@@ -125,7 +128,7 @@ const TOO_LATE: Answer = { ok: false, error: { status: 0, errcode: "M_UNREACHABL
 
 type Permission = (sender: UserId) => Promise<boolean>;
 
-/** Whose words the agent may be told, by its `contextFrom`. Who asks and who is one of us may always be quoted. */
+/** Whose messages may be quoted to the agent, by its `contextFrom`. The prompt's sender and our own users always may. */
 function permission({ needs, turn, agent }: Place, room: RoomLook): Permission {
   const { settings } = agent;
   const isUserOfIt = async (userId: UserId): Promise<boolean> => {
@@ -143,19 +146,19 @@ function permission({ needs, turn, agent }: Place, room: RoomLook): Permission {
   };
 }
 
-/** What was said to nobody of us since the agent spoke last; what is told elsewhere is left out. */
+/** Messages since the last turn that addressed no agent of ours, without those that are quoted elsewhere. */
 async function chatter(
   { needs, turn, agent }: Place,
-  mayBeTold: Permission,
-  told: readonly (EventId | undefined)[],
+  mayQuote: Permission,
+  quoted: readonly (EventId | undefined)[],
 ): Promise<Quote[]> {
   const { context, prefix } = agent.settings;
   if (context === 0) return [];
   const events = await needs.ledger.chatter(turn, Math.min(context * CHATTER_FACTOR, CHATTER_MAX));
   const said = events
-    .filter(({ event_id, sender }) => !told.includes(event_id) && !isOurs(needs.namespace, sender))
+    .filter(({ event_id, sender }) => !quoted.includes(event_id) && !isOurs(needs.namespace, sender))
     .flatMap((event) => quoteOf(event) ?? [])
     .filter(({ text }) => parseCommand(text, prefix) === undefined);
-  const permitted = await Promise.all(said.map(({ sender }) => mayBeTold(sender)));
+  const permitted = await Promise.all(said.map(({ sender }) => mayQuote(sender)));
   return said.filter((_, at) => permitted[at] === true).slice(-context);
 }

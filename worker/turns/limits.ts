@@ -1,11 +1,10 @@
-/** What stands before every call of a backend: shares of senders and rooms, how many turns run at a time, and how much waits to be sent. */
+/** Limits before every call of a backend: turns of a sender and of a room, turns that run at once, messages that wait. */
 import type { Agent } from "#core/configuration/agent.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Running } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
-import type { Bucket } from "#ports/turns.ts";
+import type { Bucket, TurnLedger } from "#ports/turns.ts";
 
 export interface Limits {
   /** Turns a minute of one sender, and of one room; 0 is without limit. */
@@ -15,21 +14,28 @@ export interface Limits {
   turnsAtOnce: number;
 }
 
-/** A reply has as many parts as it takes; this is many replies that nobody could send. */
+/** Messages that may wait in an out lane. A reply has as many parts as it takes; this many are replies that cannot be sent. */
 const OUT_DEPTH_MAX = 50;
 
-/** How soon a turn that found no place looks again. */
+/** The pause before a turn that found no free place tries again. */
 const FULL_MS = 1_000;
 
-/** Starts the attempt in the ledger: 0 when it may go on, otherwise how long it has to wait, in milliseconds. */
-export async function mayStart(
-  { ledger, clock, limits, delivery }: { ledger: Ledger; clock: Clock; limits: Limits; delivery: Delivery },
-  { lease }: Running,
+export interface LimitNeeds {
+  ledger: Pick<TurnLedger, "takeTokens" | "returnTokens" | "startAttempt">;
+  clock: Clock;
+  limits: Limits;
+  delivery: Pick<Delivery, "lane">;
+}
+
+/** Starts the attempt in the ledger and gives 0, or gives the time to wait in milliseconds. */
+export async function startWithinLimits(
+  { ledger, clock, limits, delivery }: LimitNeeds,
+  { lease }: Pick<Running, "lease">,
   turn: Turn,
   agent: Agent,
 ): Promise<number> {
   const nowMs = clock.now();
-  // A question is paid for once, however often its backend has to be asked.
+  // Each turn takes its tokens once, however often its backend is asked.
   const buckets = turn.attempt === 0 ? bucketsOf(limits, turn) : [];
   const waitMs = await ledger.takeTokens(buckets, nowMs);
   if (waitMs > 0) return waitMs;

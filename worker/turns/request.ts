@@ -1,14 +1,19 @@
-/** What a backend is asked: the turn in the words of the contract. */
+/** A turn as a backend is asked: in the types of the backend contract. */
 import type { Agent } from "#core/configuration/agent.ts";
 import type { InputMessage, SessionRef, TurnRequest } from "#core/turn/backend.ts";
-import type { Turn } from "#core/turn/turn.ts";
-import type { Ledger } from "#ports/ledger.ts";
+import { markdownOf, type Prompt, promptsOf, type Turn } from "#core/turn/turn.ts";
+import type { TurnLedger } from "#ports/turns.ts";
 
-/** How much of a session is looked at for its history. */
+/** How many turns of a session are read for its history. */
 export const TRANSCRIPT_TURNS = 50;
 
-/** `context` is what the backend is told beside the prompt. */
-export function requestOf(ledger: Pick<Ledger, "transcript">, turn: Turn, agent: Agent, context: string): TurnRequest {
+/** `context` is what the backend is told beside the prompts. */
+export function requestOf(
+  ledger: Pick<TurnLedger, "transcript">,
+  turn: Turn,
+  agent: Agent,
+  context: string,
+): TurnRequest {
   const { threadRoot } = turn;
   return {
     turnId: turn.id,
@@ -19,28 +24,28 @@ export function requestOf(ledger: Pick<Ledger, "transcript">, turn: Turn, agent:
     instructions: agent.settings.prompt,
     model: agent.settings.model,
     context,
-    input: [userMessage(turn)],
+    input: promptsOf(turn).map(userMessage),
     history: async () => {
-      const turns = await ledger.transcript(turn.session, TRANSCRIPT_TURNS);
-      return turns.reverse().flatMap((past) => [userMessage(past), ...assistantMessage(past)]);
+      const past = await ledger.transcript(turn.session, TRANSCRIPT_TURNS);
+      return past.reverse().flatMap((one) => [...promptsOf(one).map(userMessage), ...assistantMessages(one)]);
     },
     room: { id: turn.roomId, direct: turn.direct, ...(threadRoot ? { threadRoot } : {}) },
   };
 }
 
-/** A thread of a direct chat is still between two. */
+/** A thread of a direct chat is still a direct chat. */
 const scopeOf = ({ direct, threadRoot }: Turn): SessionRef["scope"] => (direct ? "dm" : threadRoot ? "thread" : "room");
 
-const userMessage = ({ prompt }: Turn): InputMessage => ({
+const userMessage = ({ eventId, sender, parts, sentAtMs }: Prompt): InputMessage => ({
   role: "user",
-  id: prompt.eventId,
-  parts: [{ type: "text", text: prompt.text }],
-  sender: { userId: prompt.sender },
-  ts: prompt.sentAtMs,
+  id: eventId,
+  parts: [...parts],
+  sender: { userId: sender },
+  ts: sentAtMs,
 });
 
-/** Our own apologies are no words of the agent's. */
-const assistantMessage = ({ id, prompt, reply }: Turn): InputMessage[] =>
+/** The agent's own words only: our apologies are not part of its history. */
+const assistantMessages = ({ id, prompt, reply }: Turn): InputMessage[] =>
   reply?.kind === "reply"
-    ? [{ role: "assistant", id, parts: [{ type: "text", text: reply.markdown }], ts: prompt.sentAtMs }]
+    ? [{ role: "assistant", id, parts: [{ type: "text", text: markdownOf(reply.parts) }], ts: prompt.sentAtMs }]
     : [];

@@ -7,16 +7,13 @@ import { NO_STATE } from "#core/protocol/room-state.ts";
 import { err, ok } from "#core/result.ts";
 import { NOTHING_TO_SAY, STOPPED } from "#core/strings/replies.ts";
 import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
-import type { Turn } from "#core/turn/turn.ts";
-import type { Delivery } from "#ports/delivery.ts";
-import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import { textReply } from "#core/turn/turn.ts";
 import type { Running } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
-import type { Lack } from "#ports/turns.ts";
-import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import type { RoomLook } from "#ports/rooms.ts";
+import { aStoredTurn, ECHO, keyOf, NAMESPACE, NOW, ROOM } from "#testing/ledger-rows.ts";
 import { systemClock } from "../clock.ts";
 import { type AttemptNeeds, attempt } from "./attempt.ts";
-import { conclude } from "./conclude.ts";
+import { type ConcludeNeeds, conclude } from "./conclude.ts";
 import { type Outcome, Words } from "./words.ts";
 
 const delta = (text: string): TurnEvent => ({ type: "text-delta", id: "0", delta: text });
@@ -52,7 +49,7 @@ describe("words", () => {
   });
 });
 
-const turn: Turn = { ...aTurn(), ...{ hop: 0, seq: 1, state: "running", attempt: 1, failures: 0 } };
+const turn = aStoredTurn({ state: "running", attempt: 1 });
 const agentWith = (layer: Layer = {}): Agent => ({
   ...{ id: ECHO, name: "Echo", backend: { use: "fake" } },
   ...resolve([layer], {}),
@@ -63,9 +60,6 @@ const running: Running = {
   lost: new AbortController().signal,
   rung: () => new Promise(() => undefined),
 };
-/** Stands where nothing may be asked of what is not given. */
-const only = <T extends object>(given: Partial<T>): T => given as T;
-
 /** An attempt against a backend that says these events; what was shown, what it was asked. */
 async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { layer?: Layer; opens?: boolean } = {}) {
   const shown: string[] = [];
@@ -77,22 +71,30 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
       yield* events;
     },
   };
-  const look = { ...{ state: NO_STATE, origin: ROOM, aliases: [], direct: false, muted: false }, joinedCount: 3 };
+  const look: RoomLook = {
+    state: NO_STATE,
+    origin: ROOM,
+    aliases: [],
+    direct: false,
+    muted: false,
+    joinedCount: 3,
+    botJoined: false,
+    present: [],
+    crowded: false,
+  };
   const needs: AttemptNeeds = {
-    ledger: only<Ledger>({
-      room: async () => ({ ...look, botJoined: false, present: [], crowded: false }),
+    ledger: {
+      room: async () => look,
       event: async () => undefined,
-    }),
-    delivery: only<Delivery>({
-      draft: () => ({ show: (text) => void shown.push(text), close: async () => undefined }),
-    }),
-    ghosts: only<Ghosts>({}),
-    backends: { check: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
-    cipher: {
-      encrypt: async (spec) => ok(spec),
-      decrypt: async (spec) => (opens ? ok({ ...spec, decrypted: true }) : err("no key")),
-      masked: (spec) => spec,
+      isFirst: async () => true,
+      chatter: async () => [],
+      transcript: async () => [],
+      sender: async () => ({ paired: [], askedAgents: [], bearsOurMark: false }),
+      takeControls: async () => [],
     },
+    delivery: { draft: () => ({ show: (text) => void shown.push(text), close: async () => undefined }) },
+    backends: { create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
+    cipher: { decrypt: async (spec) => (opens ? ok({ ...spec, decrypted: true }) : err("no key")) },
     clock: systemClock,
     log: () => undefined,
     namespace: NAMESPACE,
@@ -101,7 +103,8 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
     env: () => undefined,
     turnMsMax: 60_000,
   };
-  const intent = only<Intent>({ userId: UserId.parse("@agent_echo:hs.test"), typing: async () => ok({}) });
+  const answer = async () => ok({});
+  const intent = { userId: UserId.parse("@agent_echo:hs.test"), typing: answer, put: answer, event: answer };
   const outcome = await attempt(needs, running, turn, agentWith(layer), intent);
   return { outcome, asked, visible: shown.filter((text) => text !== "") };
 }
@@ -127,18 +130,21 @@ describe("an attempt", () => {
   });
 });
 
+/** Concludes a turn with this outcome; `done` is what the ledger was told. */
+async function concluded(outcome: Outcome, draft: boolean) {
+  const done: unknown[] = [];
+  const ledger: ConcludeNeeds["ledger"] = {
+    outboxRow: async () => (draft ? { state: "sent" } : undefined),
+    endTurn: async (_lease, _id, lack) => done.push(["ended", lack]) > 0,
+    answered: async (_lease, _id, { reply }) => done.push(["answered", reply]) > 0,
+  };
+  const delivery = { draftKey: () => keyOf("key"), rows: () => [] };
+  const clock = { now: () => NOW };
+  const how = await conclude({ ledger, delivery, clock, log: () => undefined }, running, turn, outcome);
+  return { how, done };
+}
+
 describe("a turn with nothing said", () => {
-  async function concluded(outcome: Outcome, draft: boolean) {
-    const done: unknown[] = [];
-    const ledger = only<Ledger>({
-      outboxRow: async () => (draft ? { state: "sent" as const } : undefined),
-      endTurn: async (_lease, _id, lack: Lack) => done.push(["ended", lack]) > 0,
-      answered: async (_lease, _id, reply) => done.push(["answered", reply]) > 0,
-    });
-    const delivery = only<Delivery>({ draftKey: () => "key", rows: () => [] });
-    const how = await conclude({ ledger, delivery, log: () => undefined }, running, turn, agentWith(), outcome);
-    return { how, done };
-  }
   test("ends, and nobody is told", async () =>
     expect(await concluded({ kind: "silent" }, false)).toEqual({
       how: "silent",
@@ -147,14 +153,28 @@ describe("a turn with nothing said", () => {
   test("says so where somebody has seen the beginning of something", async () =>
     expect(await concluded({ kind: "silent" }, true)).toEqual({
       how: "stored",
-      done: [["answered", { kind: "notice", markdown: NOTHING_TO_SAY }]],
+      done: [["answered", textReply("notice", NOTHING_TO_SAY)]],
     }));
   test("says so where the answer is empty, as ever", async () =>
     expect((await concluded({ kind: "answered", text: " " }, false)).done).toEqual([
-      ["answered", { kind: "notice", markdown: NOTHING_TO_SAY }],
+      ["answered", textReply("notice", NOTHING_TO_SAY)],
     ]));
-  test("says that it was stopped where it was", async () =>
+  test("says that it was stopped", async () =>
     expect((await concluded({ kind: "stopped", shown: "" }, false)).done).toEqual([
-      ["answered", { kind: "notice", markdown: STOPPED }],
+      ["answered", textReply("notice", STOPPED)],
     ]));
+});
+
+describe("an answer that broke off inside of a code fence", () => {
+  test.for<[name: string, shown: string, closing: string]>([
+    ["is closed by its own fence", "```\n1", "```"],
+    ["is closed also where another kind of fence is in it", "```\n~~~\n1", "```"],
+    ["is closed by a fence as long as its own", "````md\n```\n1", "````"],
+    ["needs no closing where the fence is closed", "```\n1\n```", ""],
+  ])("%s", async ([, shown, closing]) => {
+    const whole = closing === "" ? shown : `${shown}\n${closing}`;
+    expect((await concluded({ kind: "stopped", shown }, false)).done).toEqual([
+      ["answered", textReply("reply", `${whole}\n\n${STOPPED}`)],
+    ]);
+  });
 });

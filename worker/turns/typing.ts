@@ -1,6 +1,6 @@
 /**
- * Typing while the agent works. Best effort, and not at once: an answer that is there before anybody could see it typed
- * should not wait behind the notification.
+ * Typing notifications while the agent works. Best effort, and only after a moment: a quick answer should not wait behind
+ * the notification.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#typing-notifications
  */
@@ -13,17 +13,17 @@ const SHOWN_MS = 30_000;
 const RENEW_MS = 20_000;
 
 export interface Typing {
-  /** Takes the notification back if there was one. */
+  /** Ends the notifications, and takes back one that is shown. */
   end(): Promise<void>;
 }
 
-export function keepTyping(clock: Clock, intent: Intent, roomId: RoomId): Typing {
+export function keepTyping(clock: Clock, intent: Pick<Intent, "typing">, roomId: RoomId): Typing {
   const over = new AbortController();
   const loop = (async () => {
     await clock.sleep(FIRST_MS, over.signal);
     let shown = false;
     while (!over.signal.aborted) {
-      // A refusal is of no consequence: there is nobody to tell, and the answer comes all the same.
+      // Best effort: a refusal is ignored.
       await intent.typing(roomId, true, SHOWN_MS);
       shown = true;
       await clock.sleep(RENEW_MS, over.signal);

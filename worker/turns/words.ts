@@ -1,11 +1,11 @@
-/** What an agent has said so far, out of its stream of events, and how the stream ended. */
+/** Reads a backend's stream: the text so far, and the outcome at its end. */
 import type { ErrorCode, TurnEvent } from "#core/turn/backend.ts";
 
 export type Outcome =
   | { kind: "answered"; text: string }
-  /** The agent has chosen to say nothing. */
+  /** The agent declined to answer. */
   | { kind: "silent" }
-  /** Somebody said stop; a newer message took over; the attempt before this one did not come to its end. */
+  /** A user said stop; a newer message took over; an earlier attempt did not end. */
   | { kind: "stopped" | "takenOver" | "interrupted"; shown: string }
   | {
       kind: "failed";
@@ -16,30 +16,30 @@ export type Outcome =
       shown: string;
     };
 
-/** An answer that is nothing but one of these is none. */
+/** An agent declines by one of these words as its whole answer. */
 const DECLINES = ["NO_REPLY", "[SILENT]"];
 const isDecline = (text: string): boolean => DECLINES.includes(text.trim());
-/** So long as it may become one, nobody is shown any of it. */
+/** While a text may still become a decline, none of it is shown. */
 const mayBeDecline = (text: string): boolean =>
   isDecline(text) || DECLINES.some((word) => word.startsWith(text.trimStart()));
 
 export class Words {
-  /** Everything that counts as said. */
+  /** The whole text so far. */
   text = "";
   #stepStart = 0;
   #error: Extract<TurnEvent, { type: "error" }> | undefined;
 
-  /** What of it people may see. */
+  /** The text that may be shown. */
   get visible(): string {
     return mayBeDecline(this.text) ? "" : this.text;
   }
 
-  /** Takes one event in; the outcome once the stream has ended. */
+  /** Reads one event. Gives the outcome once the stream has ended. */
   take({ done, value }: IteratorResult<TurnEvent>): Outcome | undefined {
     if (done) return this.#ended("the stream ended without an ending");
     switch (value.type) {
       case "text-start":
-        // A further block of text is a further paragraph.
+        // Each block of text is a paragraph of its own.
         if (this.text !== "" && !this.text.endsWith("\n\n")) this.text += "\n\n";
         return undefined;
       case "text-delta":
@@ -53,7 +53,7 @@ export class Words {
         return undefined;
       case "error":
         this.#error = value;
-        // What follows an error is only its `finish`; a stream that broke has none.
+        // After an error only `finish` follows, and after a lost connection not even that.
         return value.code === "disconnected" ? this.#ended(value.errorText) : undefined;
       case "abort":
         return this.#ended(value.reason ?? "the backend stopped");

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { CONTENT_KEY, type ContentMark } from "#core/message/mark.ts";
+import { type Mark, withMark } from "#core/message/mark.ts";
 import { Printer } from "./printer.ts";
 
-const mark = (over: Partial<ContentMark>): ContentMark => ({
+const mark = (over: Partial<Mark>): Mark => ({
   agent: "guide",
   turn: "t1",
   part: 0,
@@ -10,18 +10,20 @@ const mark = (over: Partial<ContentMark>): ContentMark => ({
   kind: "draft",
   ...over,
 });
-const said = (event_id: string, body: string, over: Partial<ContentMark> = {}) => ({
+const said = (event_id: string, body: string, over: Partial<Mark> = {}) => ({
   event_id,
-  content: { body, [CONTENT_KEY]: mark(over) },
+  content: withMark({ body }, mark(over)),
 });
-const edited = (original: string, body: string, over: Partial<ContentMark> = {}) => ({
+const edited = (original: string, body: string, over: Partial<Mark> = {}) => ({
   event_id: `${original}-edit-${body.length}`,
-  content: {
-    body: `* ${body}`,
-    [CONTENT_KEY]: mark(over),
-    "m.new_content": { body, [CONTENT_KEY]: mark(over) },
-    "m.relates_to": { rel_type: "m.replace", event_id: original },
-  },
+  content: withMark(
+    {
+      body: `* ${body}`,
+      "m.new_content": withMark({ body }, mark(over)),
+      "m.relates_to": { rel_type: "m.replace", event_id: original },
+    },
+    mark(over),
+  ),
 });
 
 function printed(events: unknown[]): { text: string; whole: boolean[] } {

@@ -3,14 +3,8 @@
  * so an edit prints what it adds, and one that changes its mind starts on a new line.
  */
 import * as z from "zod/v4";
-import { CONTENT_KEY } from "#core/message/mark.ts";
+import { CONTENT_KEY, Mark } from "#core/message/mark.ts";
 
-const Mark = z.object({
-  turn: z.string(),
-  kind: z.enum(["draft", "reply", "notice"]),
-  part: z.number(),
-  parts: z.number().optional(),
-});
 const Content = z.looseObject({ body: z.string(), [CONTENT_KEY]: Mark });
 const Event = z.object({
   event_id: z.string(),

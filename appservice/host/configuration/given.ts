@@ -26,7 +26,7 @@ export function configurationOf(env: Record<string, string | undefined>): Config
   const { configuration, locate } = read.value;
   const known = backends();
   const complaints = configuration.agents.flatMap(({ id, backend }) => {
-    const checked = known.check(backend);
+    const checked = known.create(backend);
     return checked.ok ? [] : [locate(`agents.${id}.${checked.error}`)];
   });
   if (complaints.length > 0) throw new EnvironmentError(complaints.join("\n"));

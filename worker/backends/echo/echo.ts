@@ -1,4 +1,4 @@
-/** The smallest backend: says "echo " and what it was told, at once and whole. */
+/** The smallest backend: says "echo " and the text of its input, at once and whole. */
 import * as z from "zod/v4";
 import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 
@@ -9,7 +9,7 @@ export const echo = (): Backend => ({
   async *startTurn({ input }: TurnRequest, { signal }): AsyncGenerator<TurnEvent> {
     yield { type: "start" };
     if (signal.aborted) return yield { type: "abort" };
-    const text = input.flatMap(({ parts }) => parts.map((part) => part.text)).join("\n");
+    const text = input.map(({ parts }) => parts.map((part) => part.text).join("\n")).join("\n\n");
     yield { type: "text-start", id: "0" };
     yield { type: "text-delta", id: "0", delta: `echo ${text}` };
     yield { type: "text-end", id: "0" };

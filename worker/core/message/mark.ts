@@ -1,52 +1,72 @@
 /**
- * Our mark: the content key on everything we send, and the delivery key that names a send. Both are how we know our own
- * event when it comes back.
+ * Our mark: the content key on everything we send, and the delivery key that names a send. By them we know our own event
+ * when it comes back.
  */
 import * as z from "zod/v4";
-import type { RoomEvent } from "../protocol/event.ts";
-import { EventId } from "../protocol/ids.ts";
+import type { JsonObject, RoomEvent } from "../protocol/event.ts";
+import { BOT, EventId } from "../protocol/ids.ts";
 
-/**
- * Our content key, on everything we send: how we know our own when it comes back.
- * `hop` counts agent-to-agent steps since a person spoke; `kind` says what the event is.
- */
+/** The content key of our mark. */
 export const CONTENT_KEY = "chat.troupe";
-export interface ContentMark {
-  agent: string;
-  /** The turn this belongs to; an event or tool call where there is no turn. */
-  turn: string;
-  part: number;
-  /** On the parts of a finished reply: how many there are. */
-  parts?: number;
-  hop: number;
-  kind: "reply" | "draft" | "notice";
-  /** The thread it is said in: an edit does not say it otherwise. */
-  thread?: string;
-}
 
-const Mark = z.object({
-  thread: EventId.optional().catch(undefined),
-  agent: z.string(),
+export const Mark = z.object({
+  /** Who speaks: an agent's id or `BOT`. The bot is the empty string in an event. */
+  agent: z.string().transform((agent) => (agent === "" ? BOT : agent)),
+  /** The turn the event belongs to, or the event or tool call that caused it. */
   turn: z.string(),
   part: z.number(),
+  /** Agent-to-agent steps since a person spoke. */
   hop: z.number().int().min(0).catch(0),
   kind: z.enum(["reply", "draft", "notice"]),
+  /** The thread of the message. An edit carries it too, because the relation of an edit names no thread. */
+  thread: EventId.optional().catch(undefined),
+  /** How many parts the finished reply has. */
+  parts: z.number().optional().catch(undefined),
 });
-export type ReadMark = z.infer<typeof Mark>;
+export type Mark = z.infer<typeof Mark>;
 
-/** The mark that everything bears that was sent by this or by another Troupe. */
-export const markIn = ({ content }: Pick<RoomEvent, "content">): ReadMark | undefined =>
+/** The mark of a content; undefined when neither this nor another Troupe sent it. */
+export const markIn = ({ content }: Pick<RoomEvent, "content">): Mark | undefined =>
   Mark.safeParse(content[CONTENT_KEY]).data;
 
-/** The delivery key of an event of ours that came back; undefined when it bears no mark of ours. */
-export function keyOfOwn({ content }: RoomEvent): string | undefined {
-  const mark = Mark.safeParse(content[CONTENT_KEY]).data;
-  if (!mark) return undefined;
-  const isEdit = content["m.new_content"] !== undefined;
-  // The edits of a draft are best effort: nobody waits for them.
-  if (mark.kind === "draft") return isEdit ? undefined : deliveryKey(mark.turn, mark.part, "draft");
-  return deliveryKey(mark.turn, mark.part, isEdit ? "final" : "0");
+/** The content with the mark in it. */
+export function withMark(content: JsonObject, { agent, thread, parts, ...mark }: Mark): JsonObject {
+  return {
+    ...content,
+    [CONTENT_KEY]: {
+      agent: agent === BOT ? "" : agent,
+      ...mark,
+      ...(thread === undefined ? {} : { thread }),
+      ...(parts === undefined ? {} : { parts }),
+    },
+  };
 }
 
-/** `<cause>.<part>.<revision>`: the transaction id of a send, the same however often it is made up. */
-export const deliveryKey = (cause: string, part: number, revision: string): string => `${cause}.${part}.${revision}`;
+/** `<cause>.<part>.<revision>`: names a send, and is its transaction id. The same send always gets the same key. */
+export const DeliveryKey = z.string().brand<"DeliveryKey">();
+export type DeliveryKey = z.infer<typeof DeliveryKey>;
+
+/** `original`: a new message. `draft`: the first text of a growing reply. `final`: the last edit of a draft. */
+type Revision = "original" | "draft" | "final" | `edit${number}-${number}`;
+
+/** An original is `0` in the key: keys of stored rows and of events in rooms hold it. */
+const ORIGINAL = "0";
+
+export function deliveryKey(cause: string, part: number, revision: Revision): DeliveryKey {
+  return DeliveryKey.parse(`${cause}.${part}.${revision === "original" ? ORIGINAL : revision}`);
+}
+
+/** True for the last edit of a draft. */
+export const isFinalEdit = (key: DeliveryKey): boolean => key.endsWith(".final");
+
+/**
+ * The delivery key of an event of ours that came back. Undefined when the event has no mark, and for edits of a draft:
+ * they are best effort, so no row waits for them.
+ */
+export function keyOfOwn(event: Pick<RoomEvent, "content">): DeliveryKey | undefined {
+  const mark = markIn(event);
+  if (!mark) return undefined;
+  const isEdit = event.content["m.new_content"] !== undefined;
+  if (mark.kind === "draft") return isEdit ? undefined : deliveryKey(mark.turn, mark.part, "draft");
+  return deliveryKey(mark.turn, mark.part, isEdit ? "final" : "original");
+}

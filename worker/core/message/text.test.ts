@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import { repliesTo } from "#testing/gate-facts.ts";
-import { markIn } from "./mark.ts";
 import { promptText, readContent, withoutCode } from "./text.ts";
 
 describe("the text", () => {
@@ -50,16 +49,4 @@ describe("without code", () => {
     expect(withoutCode(`x ${"`".repeat(8_000)}`)).toBe(`x ${"`".repeat(8_000)}`);
     expect(withoutCode("` ".repeat(4_000)).trim()).toBe("");
   });
-});
-
-describe("our mark", () => {
-  const mark = { agent: "echo", turn: "t", part: 0, hop: 1, kind: "reply" };
-  test.for<[name: string, mark: unknown, read: object | undefined]>([
-    ["whole", mark, mark],
-    ["with more in it", { ...mark, parts: 3 }, mark],
-    ["without a hop", { ...mark, hop: undefined }, { ...mark, hop: 0 }],
-    ["without a kind", { ...mark, kind: undefined }, undefined],
-    ["of another kind", { ...mark, kind: "answer" }, undefined],
-    ["that is a word", "reply", undefined],
-  ])("%s", ([, given, read]) => expect(markIn({ content: { "chat.troupe": given } })).toEqual(read));
 });

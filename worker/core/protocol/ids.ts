@@ -45,6 +45,10 @@ export const AgentKey = z
   .brand<"AgentKey">();
 export type AgentKey = z.infer<typeof AgentKey>;
 
+/** Who speaks: an agent, or the bot. An agent's id cannot hold an "@", so an agent named "bot" is not taken for the bot. */
+export const BOT = "@bot";
+export type Speaker = AgentId | typeof BOT;
+
 /** `@alice:example.org:8448` → `["alice", "example.org:8448"]`. */
 export function splitUserId(userId: UserId): [localpart: string, serverName: string] {
   const colon = userId.indexOf(":");

@@ -1,14 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { aTurn } from "#testing/ledger-rows.ts";
+import { aStoredTurn } from "#testing/ledger-rows.ts";
 import { TurnSettings } from "../configuration/turn-settings.ts";
 import { retryAt, type StepFacts, step, type Turn } from "./turn.ts";
 
 const NOW = 10_000_000;
 const turns = TurnSettings.parse({ replyAge: 60 });
-const turn = (over: Partial<Turn> = {}): Turn => ({
-  ...{ ...aTurn(), seq: 1, state: "queued", attempt: 0, failures: 0, askedAtMs: NOW - 1_000, notBeforeMs: 0 },
-  ...over,
-});
+const turn = (over: Partial<Turn> = {}): Turn => aStoredTurn({ askedAtMs: NOW - 1_000, ...over });
 
 describe("step", () => {
   test.for<[name: string, turn: Partial<Turn>, facts: Partial<StepFacts>, expected: object]>([

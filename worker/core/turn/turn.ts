@@ -2,25 +2,31 @@
  * A turn: one prompt taken to one reply.
  *
  * ```
- *  queued ──started──▶ running ──answered──▶ answered ──delivered──▶ delivered
- *    │                   │  ▲
- *    │                   └──┘ failed and worth another attempt, or its runner died
- *    │                   └───▶ answered, with an apology as its reply, when it is not
- *    └──▶ delivered without an answer: its prompt was redacted, joined to another turn's, or stopped before it began,
- *         or it was too old to be answered at all and is only context
+ *  queued ──startAttempt──▶ running ──answered──▶ answered ──delivered──▶ delivered
+ *    ▲                        │  ▲                                            │
+ *    │                        └──┘ failed and worth another attempt, or its   │
+ *    │                        │    runner died                                │
+ *    │                        └───▶ answered with an apology, when no further │
+ *    │                              attempt is worth it                       │
+ *    └───────────────────────────── replay, for a turn that was given up ─────┘
+ *
+ *  queued ──▶ delivered without a reply: its prompt was redacted, it was merged into an earlier turn, it was stopped
+ *             before it began, or it was too old to be answered and is kept as context
+ *  merged ──▶ queued again, when the prompt of the turn it was merged into is redacted before that turn begins
  * ```
  *
- * Once `answered` is stored no crash asks the backend again: what is left is delivery. What is due next is decided by
- * `step`, from the turn's row alone.
+ * Once `answered` is stored no crash asks the backend again: only delivery is left. `step` says what is due next, from
+ * the turn's row alone.
  */
 
 import type { TurnSettings } from "../configuration/turn-settings.ts";
+import type { ReplyPart } from "../message/utterance.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
 import type { ErrorCode } from "./backend.ts";
 
 export type TurnState = "queued" | "running" | "answered" | "delivered";
-/** Why a turn has no answer of its agent's: it was given up for a failure, or one of ours. */
+/** Why a turn ended without the agent's answer: the backend's error, or a reason of ours. */
 export type TurnEnding =
   | ErrorCode
   | "poison"
@@ -37,18 +43,22 @@ export type TurnId = string;
 /** `mx.<agent>.<hash of room and thread>`, see session.ts. */
 export type SessionKey = string;
 
+/** A part of a prompt. Files will be further members of this union. */
+export type PromptPart = { type: "text"; text: string };
+
+/** One message that asks an agent. */
 export interface Prompt {
   eventId: EventId;
   sender: UserId;
-  text: string;
+  parts: readonly PromptPart[];
   /** Milliseconds since the epoch, on the homeserver's clock: for people and transcripts, never for a decision. */
   sentAtMs: number;
 }
 
-/** What is to be delivered, frozen with the answer. `kind: notice` is us speaking (an apology), `reply` the agent. */
+/** What is to be said. `reply`: the agent speaks. `notice`: we speak in its name (an apology). */
 export interface Reply {
   kind: "reply" | "notice";
-  markdown: string;
+  parts: readonly ReplyPart[];
 }
 
 export interface Turn {
@@ -58,12 +68,15 @@ export interface Turn {
   agent: AgentId;
   roomId: RoomId;
   threadRoot?: EventId;
-  /** Asked in a direct chat. */
+  /** The prompt came from a direct chat. */
   direct: boolean;
   /** How many agents have answered each other before this; 0 for a person's question. */
   hop: number;
+  /** The message that made this turn. */
   prompt: Prompt;
-  /** On our clock when it was said: when we received it, less the age the homeserver measured. */
+  /** Later messages that were merged into this turn, oldest first. */
+  merged: readonly Prompt[];
+  /** When the prompt was sent, on our clock: when we received it, less the age the homeserver measured. */
   askedAtMs: number;
   /** Not due before. */
   notBeforeMs: number;
@@ -72,16 +85,34 @@ export interface Turn {
   attempt: number;
   /** How often a backend failed. */
   failures: number;
-  /** What was last shown of an answer that is not whole. */
+  /** The last text that was shown of an unfinished answer. */
   shown?: string;
   reply?: Reply;
   ending?: TurnEnding;
 }
 
-/** `context`: it is over before it begins; its prompt is remembered, for the turns after it. */
-export type NewTurn = Omit<Turn, "seq" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending"> & {
+/** `ending: context`: the turn is never begun, its prompt is only history for later turns. */
+export type NewTurn = Omit<Turn, "seq" | "merged" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending"> & {
   ending?: "context";
 };
+
+/** Everything the turn asks, oldest first. */
+export const promptsOf = ({ prompt, merged }: Pick<Turn, "prompt" | "merged">): Prompt[] => [prompt, ...merged];
+
+/** A text as the only part of a prompt. */
+export const textPrompt = (text: string): PromptPart[] => [{ type: "text", text }];
+
+/** A Markdown text as the only part of a reply. */
+export const textReply = (kind: Reply["kind"], markdown: string): Reply => ({
+  kind,
+  parts: [{ type: "text", markdown }],
+});
+
+/** The text of a prompt's parts. */
+export const textOf = (parts: readonly PromptPart[]): string => parts.map(({ text }) => text).join("\n\n");
+
+/** The Markdown of a reply's parts. */
+export const markdownOf = (parts: readonly ReplyPart[]): string => parts.map(({ markdown }) => markdown).join("\n\n");
 
 /** A stored event on its way through the room lane. */
 export interface WaitingEvent {
@@ -91,22 +122,22 @@ export interface WaitingEvent {
   receivedAtMs: number;
 }
 
-/** A backend that failed this often is not asked again. */
+/** After this many failures the backend is not asked again. */
 const FAILURES_MAX = 3;
-/** A turn whose runner died this often is taken for the cause. */
+/** After this many attempts without an outcome the turn itself is taken for the cause of its runners' deaths. */
 const ATTEMPTS_MAX = 20;
 const RETRY_MS_MIN = 1_500;
 const RETRY_MS_MAX = 60_000;
-/** Retries that failed together do not come back together. */
+/** Spreads out the retries of turns that failed at the same time. */
 const JITTER = 0.25;
 
-/** What is to be done with the oldest open turn of a session. */
+/** What to do next with the oldest open turn of a session. */
 export type Step =
   | { do: "wait"; dueAtMs: number }
   | { do: "deliver" }
   /** Ask the backend. */
   | { do: "attempt" }
-  /** What an earlier attempt showed stands, and a line says that there is no more of it. */
+  /** Keep the text that an earlier attempt showed, and add a line that says that the answer was interrupted. */
   | { do: "complete"; shown: string }
   | { do: "giveUp"; ending: TurnEnding };
 
@@ -122,9 +153,9 @@ export function step(turn: Turn, { nowMs, turns, idempotent }: StepFacts): Step 
   if (turn.notBeforeMs > nowMs) return { do: "wait", dueAtMs: turn.notBeforeMs };
   if (turn.state === "answered") return { do: "deliver" };
   if (!turns) return { do: "giveUp", ending: "retired" };
-  // Turns of before this was kept know no such time.
+  // Rows from before migration 0001 have `askedAtMs` 0.
   if (turn.askedAtMs > 0 && nowMs - turn.askedAtMs > turns.replyAge * 1_000) return { do: "giveUp", ending: "late" };
-  // Somebody has read the beginning of an answer: another attempt would be another answer.
+  // People have read the beginning of an answer, and another attempt would give another answer.
   if (turn.shown !== undefined && !idempotent) return { do: "complete", shown: turn.shown };
   return turn.attempt >= ATTEMPTS_MAX ? { do: "giveUp", ending: "poison" } : { do: "attempt" };
 }
@@ -132,13 +163,13 @@ export function step(turn: Turn, { nowMs, turns, idempotent }: StepFacts): Step 
 interface Failed {
   retryable: boolean;
   retryAfterMs?: number;
-  /** What was shown of the answer by then. */
+  /** The text that was shown of the answer. */
   shown: string;
 }
 
 /**
- * When a backend that failed is asked again; undefined when it is not. `failures` counts this one; `random` is between
- * 0 and 1.
+ * When to ask a backend again that failed, in milliseconds since the epoch; undefined for never. `failures` includes this
+ * failure; `random` is between 0 and 1.
  */
 export function retryAt(failed: Failed, failures: number, nowMs: number, random: number): number | undefined {
   if (!failed.retryable || failed.shown.trim() !== "" || failures >= FAILURES_MAX) return undefined;

@@ -2,13 +2,13 @@
 
 import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
 import type { RoomState } from "#core/protocol/room-state.ts";
-import type { WaitingEvent } from "#core/turn/turn.ts";
+import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Decision } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
-import { insertFrozen } from "../turns/outbox.ts";
+import { endOpen, insertPlain } from "../turns/outbox.ts";
 
 export function decisions({ atomic, namespace }: Database): Pick<Ledger, "decide" | "ignore"> {
   return {
@@ -60,14 +60,10 @@ function consequences(namespace: Namespace, lease: Lease, waiting: WaitingEvent,
     ...newState(waiting, decision, guard),
     ...newPairs(waiting, decision, guard),
     ...newThread(waiting, decision, guard),
-    ...insertFrozen(decision.notices, guard),
+    ...insertPlain(decision.notices, guard),
     ...(redacted ? takenBack(redacted, waiting.event.room_id, guard) : []),
     ...(confirmed
-      ? [
-          sql`
-            UPDATE outbox SET state = 'sent', event_id = ${confirmed.eventId}, body = ''
-            WHERE key = ${confirmed.key} AND user_id = ${confirmed.userId} AND state = 'frozen' AND ${guard}`,
-        ]
+      ? [endOpen("sent", confirmed.eventId, sql`key = ${confirmed.key} AND user_id = ${confirmed.userId} AND ${guard}`)]
       : []),
   ];
 }
@@ -76,7 +72,7 @@ function newTurns({ turns }: Decision, guard: Sql): Sql[] {
   const rows = turns.map(
     ({ id, session, agent, roomId, threadRoot, direct, hop, prompt, askedAtMs, notBeforeMs, ending }) => [
       ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
-      ...[prompt.eventId, prompt.sender, prompt.text, prompt.sentAtMs, askedAtMs, notBeforeMs],
+      ...[prompt.eventId, prompt.sender, textOf(prompt.parts), prompt.sentAtMs, askedAtMs, notBeforeMs],
       ...[ending === undefined ? "queued" : "delivered", ending ?? null, hop],
     ],
   );
@@ -92,20 +88,22 @@ function newTurns({ turns }: Decision, guard: Sql): Sql[] {
 }
 
 /**
- * What was taken back is asked of nobody, and nobody is told of it any more: not as history, not as context. Nothing of
- * another room is: who may take back something there was not asked.
+ * A redacted message asks no agent any more, and is neither history nor context. Only in the event's own room: the
+ * homeserver checked the right to redact for this room and no other.
  */
-const takenBack = (eventId: EventId, roomId: RoomId, guard: Sql): Sql[] => [
-  sql`
-    UPDATE turns SET state = 'delivered', ending = 'redacted'
-    WHERE event_id = ${eventId} AND room_id = ${roomId} AND state = 'queued' AND ${guard}`,
-  sql`
-    UPDATE turns SET prompt = ${REDACTED}
-    WHERE event_id = ${eventId} AND room_id = ${roomId} AND state = 'delivered' AND ${guard}`,
-  sql`
-    UPDATE events SET event = ''
-    WHERE event_id = ${eventId} AND room_id = ${roomId} AND verdict IS NOT NULL AND ${guard}`,
-];
+const takenBack = (eventId: EventId, roomId: RoomId, guard: Sql): Sql[] => {
+  const isIt = sql`event_id = ${eventId} AND room_id = ${roomId} AND ${guard}`;
+  return [
+    // Messages that were merged into its turn wait for themselves again.
+    sql`
+      UPDATE turns SET state = 'queued', ending = NULL, merged_into = NULL
+      WHERE merged_into IN (SELECT seq FROM turns WHERE state = 'queued' AND ${isIt})`,
+    sql`UPDATE turns SET state = 'delivered', ending = 'redacted' WHERE state = 'queued' AND ${isIt}`,
+    sql`UPDATE turns SET ending = 'redacted', merged_into = NULL WHERE merged_into IS NOT NULL AND ${isIt}`,
+    sql`UPDATE turns SET prompt = ${REDACTED} WHERE state = 'delivered' AND ${isIt}`,
+    sql`UPDATE events SET event = '' WHERE verdict IS NOT NULL AND ${isIt}`,
+  ];
+};
 const REDACTED = "(redacted)";
 
 /** How one of ours was invited is kept beside the membership, until it has left. */

@@ -1,20 +1,33 @@
-/** The out lane's rows: frozen requests and what became of them. */
-import { AgentId, EventId, UserId } from "#core/protocol/ids.ts";
-import type { OutboxRow } from "#ports/delivery.ts";
-import type { Ledger } from "#ports/ledger.ts";
+/** The out lane's rows: plain, then frozen, and what became of them. */
+import { DeliveryKey } from "#core/message/mark.ts";
+import { storedUtterance } from "#core/message/utterance.ts";
+import { AgentId, BOT, EventId, type Speaker, UserId } from "#core/protocol/ids.ts";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { OpenOutboxRow, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
 import { storable } from "../sql/bulk.ts";
 import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
+import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
-/** One statement a row: a body may have 60 kB, and a list of them more than a parameter may. */
-export const insertFrozen = (rows: readonly OutboxRow[], guard: Sql): Sql[] =>
+/** The bot is the empty string in the column `agent`. */
+const columnOf = (speaker: Speaker): string => (speaker === BOT ? "" : speaker);
+const speakerOf = (column: string): Speaker => (column === "" ? BOT : AgentId.parse(column));
+
+/** One statement a row: an utterance may have 30 kB, and all of them together more than a parameter may. */
+export const insertPlain = (rows: readonly OutboxRow[], guard: Sql): Sql[] =>
   rows.map(
-    ({ key, lane, turnId, agent, userId, deviceId, path, body }) => sql`
-      INSERT INTO outbox (key, lane, turn_id, agent, user_id, device_id, path, body, state, attempt, not_before_ms)
-      SELECT ${key}, ${lane}, ${turnId ?? null}, ${agent}, ${userId}, ${deviceId}, ${path}, ${body}, 'frozen', 0, 0
+    ({ key, lane, turnId, agent, userId, utterance }) => sql`
+      INSERT INTO outbox (key, lane, turn_id, agent, user_id, device_id, path, body, plain, state, attempt, not_before_ms)
+      SELECT ${key}, ${lane}, ${turnId ?? null}, ${columnOf(agent)}, ${userId}, '', '', '',
+        ${storedUtterance(utterance)}, 'plain', 0, 0
       WHERE ${guard}
       ON CONFLICT DO NOTHING`,
   );
+
+/** What ends an open row. A row that was sent is never sent again, so its content is dropped. */
+export const endOpen = (state: "sent" | "dead", eventId: EventId | null, which: Sql): Sql => sql`
+  UPDATE outbox SET state = ${state}, event_id = ${eventId}, body = '', plain = NULL
+  WHERE ${IS_UNSENT} AND ${which} RETURNING seq`;
 
 interface Row {
   seq: number;
@@ -22,7 +35,9 @@ interface Row {
   turnId: string | null;
   agent: string;
   userId: string;
-  deviceId: string;
+  state: "plain" | "frozen";
+  plain: string | null;
+  deviceId: string | null;
   path: string;
   body: string;
   attempt: number;
@@ -30,49 +45,50 @@ interface Row {
   askedAtMs: number | null;
 }
 
-export function outboxRows({
-  all,
-  atomic,
-}: Database): Pick<Ledger, "freeze" | "outboxRow" | "nextOut" | "ended" | "retryOut"> {
+export function outboxRows({ all, atomic }: Database): OutboxLedger {
   return {
-    async freeze(lease, rows, showing) {
+    async queueOut(lease, rows, showing) {
       const shown = showing
         ? [sql`UPDATE turns SET shown = ${storable(showing.text)} WHERE id = ${showing.turnId} AND ${held(lease)}`]
         : [];
-      const results = await atomic([...insertFrozen(rows, held(lease)), ...shown, sql`SELECT 1 WHERE ${held(lease)}`]);
+      const results = await atomic([...insertPlain(rows, held(lease)), ...shown, sql`SELECT 1 WHERE ${held(lease)}`]);
       return countOfLast(results) === 1;
     },
 
     async outboxRow(key) {
-      const [row] = await all<{ state: "frozen" | "sent" | "dead"; eventId: string | null }>(sql`
-        SELECT state, event_id AS eventId FROM outbox WHERE key = ${key}`);
+      const [row] = await all<{ state: "open" | "sent" | "dead"; eventId: string | null }>(sql`
+        SELECT CASE WHEN ${IS_UNSENT} THEN 'open' ELSE state END AS state, event_id AS eventId
+        FROM outbox WHERE key = ${key}`);
       if (!row) return undefined;
       return row.eventId === null ? { state: row.state } : { state: row.state, eventId: EventId.parse(row.eventId) };
     },
 
     async nextOut(lease) {
-      const { lane } = lease;
       const [row] = await all<Row>(sql`
-        SELECT seq, key, turn_id AS turnId, agent, user_id AS userId, device_id AS deviceId, path, body, attempt,
-          not_before_ms AS notBeforeMs, (SELECT asked_at_ms FROM turns WHERE turns.id = turn_id) AS askedAtMs
-        FROM outbox WHERE lane = ${lane} AND state = 'frozen' AND ${held(lease)} ORDER BY seq LIMIT 1`);
-      if (!row) return undefined;
-      const { turnId, agent, userId, askedAtMs, ...rest } = row;
-      // What the bot says is no agent's.
-      const ids = { agent: agent === "" ? ("" as const) : AgentId.parse(agent), userId: UserId.parse(userId) };
-      return { ...rest, ...ids, lane, ...(turnId === null ? {} : { turnId }), ...(askedAtMs ? { askedAtMs } : {}) };
+        SELECT seq, key, turn_id AS turnId, agent, user_id AS userId, state, plain,
+          CASE state
+            WHEN 'plain' THEN (SELECT ghosts.device_id FROM ghosts WHERE ghosts.user_id = outbox.user_id)
+            ELSE device_id
+          END AS deviceId,
+          path, body, attempt, not_before_ms AS notBeforeMs,
+          (SELECT asked_at_ms FROM turns WHERE turns.id = turn_id) AS askedAtMs
+        FROM outbox WHERE lane = ${lease.lane} AND ${IS_UNSENT} AND ${held(lease)} ORDER BY seq LIMIT 1`);
+      return row && openRowOf(row, lease.lane);
     },
 
-    async ended(lease, seq, end) {
-      const mine = sql`seq = ${seq} AND state = 'frozen' AND ${held(lease)}`;
-      const eventId = end.state === "sent" ? end.eventId : null;
-      // What was sent is never sent again, so nobody needs its body any more.
-      const ending = sql`
-        UPDATE outbox SET state = ${end.state}, event_id = ${eventId}, body = '' WHERE ${mine} RETURNING seq`;
-      if (end.state === "sent") return (await all(ending)).length === 1;
+    async freezeOut(lease, seq, { deviceId, path, body }) {
+      const rows = await all(sql`
+        UPDATE outbox SET state = 'frozen', device_id = ${deviceId}, path = ${path}, body = ${body}, plain = NULL
+        WHERE seq = ${seq} AND state = 'plain' AND ${held(lease)} RETURNING seq`);
+      return rows.length === 1;
+    },
+
+    async ended(lease, seq, end, nowMs) {
+      const mine = sql`seq = ${seq} AND ${held(lease)}`;
+      if (end.state === "sent") return (await all(endOpen("sent", end.eventId, mine))).length === 1;
       const results = await atomic([
-        insertDeadLetter(end.deadLetter, sql`EXISTS (SELECT 1 FROM outbox WHERE ${mine})`),
-        ending,
+        insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${mine})`),
+        endOpen("dead", null, mine),
       ]);
       return countOfLast(results) === 1;
     },
@@ -80,8 +96,25 @@ export function outboxRows({
     async retryOut(lease, seq, notBeforeMs) {
       const rows = await all(sql`
         UPDATE outbox SET not_before_ms = ${notBeforeMs}, attempt = attempt + 1
-        WHERE seq = ${seq} AND state = 'frozen' AND ${held(lease)} RETURNING seq`);
+        WHERE seq = ${seq} AND ${IS_UNSENT} AND ${held(lease)} RETURNING seq`);
       return rows.length === 1;
     },
   };
+}
+
+function openRowOf(row: Row, lane: LaneId): OpenOutboxRow {
+  const { turnId, askedAtMs, deviceId, path, body } = row;
+  const shared = {
+    seq: row.seq,
+    key: DeliveryKey.parse(row.key),
+    lane,
+    agent: speakerOf(row.agent),
+    userId: UserId.parse(row.userId),
+    attempt: row.attempt,
+    notBeforeMs: row.notBeforeMs,
+    ...(turnId === null ? {} : { turnId }),
+    ...(askedAtMs ? { askedAtMs } : {}),
+  };
+  if (row.state === "frozen") return { ...shared, frozen: { deviceId: deviceId ?? "", path, body } };
+  return { ...shared, plain: row.plain ?? "", ...(deviceId === null ? {} : { deviceId }) };
 }

@@ -1,4 +1,4 @@
-/** What was given up, kept for an operator. */
+/** Dead letters: what was given up, kept for an operator. */
 
 import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter, StoredDeadLetter } from "#ports/operator.ts";
@@ -18,7 +18,7 @@ export function deadLetters({ all }: Database): Pick<Ledger, "addDeadLetter" | "
   };
 }
 
-/** What is given up with something else, and only if that is. */
-export const insertDeadLetter = ({ kind, reason, raw }: DeadLetter, guard: Sql): Sql => sql`
+/** A dead letter that is written only if `guard` holds. */
+export const insertDeadLetter = ({ kind, reason, raw }: DeadLetter, nowMs: number, guard: Sql): Sql => sql`
   INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
-  SELECT ${kind}, ${reason}, ${cutRaw(raw)}, ${Date.now()} WHERE ${guard}`;
+  SELECT ${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs} WHERE ${guard}`;

@@ -1,6 +1,7 @@
 /** The figures an operator looks at. */
 import type { Figures, OperatorLedger } from "#ports/operator.ts";
 import { type Database, sql } from "../sql/database.ts";
+import { IS_UNSENT } from "../sql/unsent.ts";
 
 export function figures({ all }: Database): Pick<OperatorLedger, "figures"> {
   return { figures: (nowMs) => counted(all, nowMs) };
@@ -13,11 +14,11 @@ async function counted(all: Database["all"], nowMs: number): Promise<Figures> {
       (SELECT count(*) FROM events WHERE verdict IS NULL) AS undecidedEvents,
       (SELECT count(*) FROM turns WHERE state <> 'delivered') AS openTurns,
       (SELECT count(*) FROM turns WHERE state = 'running') AS runningTurns,
-      (SELECT count(*) FROM outbox WHERE state = 'frozen') AS outboxRows,
+      (SELECT count(*) FROM outbox WHERE ${IS_UNSENT}) AS outboxRows,
       (SELECT coalesce(max(depth), 0) FROM (
-        SELECT count(*) AS depth FROM outbox WHERE state = 'frozen' GROUP BY lane)) AS outboxDepth,
-      (SELECT min(turns.asked_at_ms) FROM outbox JOIN turns ON turns.id = outbox.turn_id
-        WHERE outbox.state = 'frozen') AS oldestAtMs,
+        SELECT count(*) AS depth FROM outbox WHERE ${IS_UNSENT} GROUP BY lane)) AS outboxDepth,
+      (SELECT min(turns.asked_at_ms) FROM (SELECT turn_id FROM outbox WHERE ${IS_UNSENT}) AS unsent
+        JOIN turns ON turns.id = unsent.turn_id) AS oldestAtMs,
       (SELECT count(*) FROM dead_letters) AS deadLetters`);
   if (!row) throw new Error("the database counts nothing");
   const { oldestAtMs, lastAtMs, ...counts } = row;

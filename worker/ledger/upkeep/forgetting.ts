@@ -2,6 +2,7 @@
 import type { OperatorLedger, Retention } from "#ports/operator.ts";
 import { INVITE_CODE_MS, isVoid, PAIRING_MS } from "../configuration/people.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
+import { IS_UNSENT } from "../sql/unsent.ts";
 
 /** Rows of a kind that one step of forgetting looks at. */
 const PRUNED_MAX = 500;
@@ -29,12 +30,15 @@ async function prune(database: Database, nowMs: number, keep: Retention): Promis
       WHERE ${oldest(sql`events`)} AND received_at_ms < ${forgottenMs} AND verdict IS NOT NULL RETURNING seq`,
     sql`
       DELETE FROM outbox
-      WHERE ${oldest(sql`outbox`)} AND state <> 'frozen'
+      WHERE ${oldest(sql`outbox`)} AND NOT ${IS_UNSENT}
         AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = outbox.turn_id AND turns.asked_at_ms >= ${forgottenMs})
       RETURNING seq`,
     sql`
       DELETE FROM turns
-      WHERE ${oldest(sql`turns`)} AND state = 'delivered' AND asked_at_ms < ${nowMs - keep.turnsMs} RETURNING seq`,
+      WHERE ${oldest(sql`turns`)} AND state = 'delivered' AND asked_at_ms < ${nowMs - keep.turnsMs}
+        AND NOT EXISTS (
+          SELECT 1 FROM turns AS into_turn WHERE into_turn.seq = turns.merged_into AND into_turn.state <> 'delivered')
+      RETURNING seq`,
     sql`
       DELETE FROM transactions
       WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${forgottenMs} RETURNING id`,

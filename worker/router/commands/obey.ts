@@ -2,7 +2,9 @@
 import type { Ordered } from "#core/gate/facts.ts";
 import type { CommandName } from "#core/message/command.ts";
 import { relationsOf } from "#core/message/text.ts";
+import { BOT } from "#core/protocol/ids.ts";
 import { NAME_ONE } from "#core/strings/replies.ts";
+import type { NoticePlace } from "#ports/delivery.ts";
 import type { RoomLook } from "#ports/rooms.ts";
 import { digest } from "../digest.ts";
 import { type Asked, type Brought, wake } from "../wake.ts";
@@ -33,7 +35,12 @@ export async function obey(needs: CommandNeeds, asked: Asked, room: RoomLook, or
   const obeyed = agents.length > 0 ? await COMMAND[command.name](order) : { say: NAME_ONE };
   const then = ordered.then ? await wake(needs, asked, ordered.then) : undefined;
   const cause = `cmd-${digest([event.event_id]).slice(0, 20)}`;
-  const place = { agent: speaker, roomId: event.room_id, cause, ...(thread ? { threadRoot: thread } : {}) };
+  const place: NoticePlace = {
+    agent: speaker ?? BOT,
+    roomId: event.room_id,
+    cause,
+    ...(thread ? { threadRoot: thread } : {}),
+  };
   const said = obeyed.say === undefined ? [] : [needs.delivery.notice(place, obeyed.say)];
   return {
     reason: `command_${command.name}`,

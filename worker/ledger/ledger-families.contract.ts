@@ -1,0 +1,72 @@
+/** The part of the ledger's contract about families: one row that stands for many agents. */
+import { describe, expect, test } from "vitest";
+import { AgentId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { aSpec, ghost, member, ROOM } from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const ids = (present: readonly { agent: { id: string } }[]) => present.map(({ agent }) => agent.id);
+
+export function familiesContract(make: Make): void {
+  describe("a family", () => familyContract(make));
+}
+
+function familyContract(make: Make): void {
+  const agentAs = async (ledger: Ledger, id: string) => ledger.agent(AgentId.parse(id), ROOM);
+
+  test("has a member for every id that is like it, each under its own name", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("ticket_*", { name: "Ticket *", prompt: "family" })]);
+    await ledger.setMembers(ROOM, [ghost("ticket_17"), ghost("other_17"), member("@agent_ticket_1:evil:hs.test")]);
+    expect((await ledger.room(ROOM)).present).toMatchObject([
+      {
+        userId: "@agent_ticket_17:hs.test",
+        agent: { id: "ticket_17", name: "Ticket 17", settings: { prompt: "family" } },
+      },
+    ]);
+    expect(await agentAs(ledger, "other_17")).toBeUndefined();
+    await ledger.removeAgent(aSpec("ticket_*").id);
+    expect(await agentAs(ledger, "ticket_17")).toBeUndefined();
+  });
+
+  test("stands behind an agent with that very id, and behind a family with a longer one", async () => {
+    const ledger = await make();
+    const specs = ["*", "ticket_*", "ticket_vip_*", "ticket_1"].map((id) => aSpec(id, { prompt: id }));
+    await ledger.setAgents(specs);
+    const promptOf = async (id: string) => (await agentAs(ledger, id))?.settings.prompt;
+    expect(await promptOf("ticket_1")).toBe("ticket_1");
+    expect(await promptOf("ticket_2")).toBe("ticket_*");
+    expect(await promptOf("ticket_vip_2")).toBe("ticket_vip_*");
+    expect(await promptOf("anybody")).toBe("*");
+    await ledger.removeAgent(aSpec("ticket_1").id);
+    expect(await promptOf("ticket_1")).toBe("ticket_*");
+  });
+
+  test("is found in a crowd by what its member is called, and by listening", async () => {
+    const ledger = await make();
+    await ledger.setAgents([
+      aSpec("t_*", { name: "The * of *" }),
+      aSpec("ear_*", { mention: false }),
+      aSpec("ear_*_b", { mention: true }),
+      aSpec("a_*_ear", { mention: false }),
+      aSpec("a_*"),
+      aSpec("u_*", { name: "Same" }),
+    ]);
+    const here = ["t_1", "t_22", "ear_1", "a_1", "u_1", "u_2"].map((id) => ghost(id));
+    await ledger.setMembers(ROOM, here);
+    expect(ids(await ledger.presentIn(ROOM, [], "the 22 of 22"))).toEqual(["ear_1", "t_22"]);
+    expect(ids(await ledger.presentIn(ROOM, [], "the 22 of 1"))).toEqual(["ear_1"]);
+    expect(ids(await ledger.presentIn(ROOM, [], "the 3 of 3"))).toEqual(["ear_1"]);
+    expect(ids(await ledger.presentIn(ROOM, [], "same"))).toEqual(["ear_1", "u_1", "u_2"]);
+  });
+
+  test("members are set in a room under the family's key, and each under its own above it", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("ticket_*")]);
+    const agents = { "ticket_*": { prompt: "all", model: "big" }, ticket_1: { prompt: "one" } };
+    await ledger.setRoomLayer(ROOM, { agents });
+    expect((await agentAs(ledger, "ticket_1"))?.settings).toMatchObject({ prompt: "one", model: "big" });
+    expect((await agentAs(ledger, "ticket_2"))?.settings).toMatchObject({ prompt: "all", model: "big" });
+  });
+}

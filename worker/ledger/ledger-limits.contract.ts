@@ -1,0 +1,58 @@
+/** The part of the ledger's contract about limits: how many turns run, how many messages wait, and token buckets. */
+import { describe, expect, test } from "vitest";
+import type { Ledger } from "#ports/ledger.ts";
+import { aRow, aTurn, CAPS, leaseOf, NOW, OUT_LANE, queued } from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const HOUR_MS = 3_600_000;
+
+export function limitContract(make: Make): void {
+  describe("limits", () => limitsContract(make));
+}
+
+function limitsContract(make: Make): void {
+  test("no more turns run than may, of an agent and of all; those of the dead are not counted", async () => {
+    const ledger = await make();
+    const turns = [aTurn(), aTurn({ session: "mx.echo.2" })];
+    const first = await queued(ledger, ...turns);
+    const second = await leaseOf(ledger, "session:mx.echo.2");
+    const [one, two] = turns;
+    if (!one || !two) throw new Error("no turns");
+    expect(await ledger.startAttempt(first, one, CAPS)).toBe("started");
+    expect(await ledger.startAttempt(second, two, { ...CAPS, agent: 1 })).toBe("full");
+    expect(await ledger.startAttempt(second, two, { ...CAPS, all: 1 })).toBe("full");
+    expect(await ledger.startAttempt(second, two, { ...CAPS, agent: 1, nowMs: NOW + HOUR_MS })).toBe("started");
+    expect(await ledger.startAttempt({ ...second, fence: -1 }, two, CAPS)).toBe("lost");
+  });
+
+  test("nothing is begun where too much waits to be sent already", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    await ledger.queueOut(lease, [aRow(), aRow(), aRow({ lane: "out:another" })]);
+    const out = { lane: OUT_LANE, depth: 2 };
+    expect(await ledger.startAttempt(lease, turn, { ...CAPS, out })).toBe("full");
+    expect(await ledger.startAttempt(lease, turn, { ...CAPS, out: { ...out, depth: 3 } })).toBe("started");
+    expect((await ledger.figures(NOW)).outboxDepth).toBe(2);
+  });
+
+  test("tokens are taken of all buckets or of none, and flow back", async () => {
+    const ledger = await make();
+    const [sender, room] = [
+      { key: "sender", perMinute: 2 },
+      { key: "room", perMinute: 60 },
+    ];
+    expect(await ledger.takeTokens([], NOW)).toBe(0);
+    expect(await ledger.takeTokens([sender, room], NOW)).toBe(0);
+    expect(await ledger.takeTokens([sender, room], NOW)).toBe(0);
+    expect(await ledger.takeTokens([sender, room], NOW)).toBe(30_000);
+    expect(await ledger.takeTokens([sender, room], NOW + 29_000)).toBe(1_000);
+    expect(await ledger.takeTokens([sender, room], NOW + 30_000)).toBe(0);
+    await ledger.returnTokens([sender]);
+    expect(await ledger.takeTokens([sender], NOW + 30_000)).toBe(0);
+    // What could not be taken of one was not taken of the other.
+    for (let taken = 0; taken < 60; taken++) expect(await ledger.takeTokens([room], NOW + 60_000)).toBe(0);
+    expect(await ledger.takeTokens([room], NOW + 60_000)).toBe(1_000);
+  });
+}

@@ -1,0 +1,221 @@
+/** The part of the ledger's contract about a look at a room: its agents, members and layers, also in a crowd. */
+import { describe, expect, test } from "vitest";
+import { EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import {
+  aRow,
+  aSpec,
+  aTurn,
+  decided,
+  ECHO,
+  ghost,
+  leaseOf,
+  member,
+  NOW,
+  OUT_LANE,
+  presentIds,
+  ROOM,
+} from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const [THREAD, OTHER_ROOM] = [EventId.parse("$thread"), RoomId.parse("!other")];
+const setAgents = (ledger: Ledger, ...names: string[]) => ledger.setAgents(names.map((id) => aSpec(id)));
+const ids = (present: readonly { agent: { id: string } }[]) => present.map(({ agent }) => agent.id);
+const numbered = (length: number, make: (n: string) => string) =>
+  Array.from({ length }, (_, n) => make(String(n).padStart(5, "0")));
+
+export function roomLookContract(make: Make): void {
+  describe("facts about a room", () => factsContract(make));
+  describe("a look at a room", () => lookContract(make));
+  describe("a room with more agents than a look shows", () => crowdContract(make));
+}
+
+function factsContract(make: Make): void {
+  test("only joined agents of ours are present, in the order of their ids, and no retired one", async () => {
+    const ledger = await make();
+    await setAgents(ledger, "a", "a-b", "left", "retired");
+    await setAgents(ledger, "a", "a-b", "left");
+    await ledger.setMembers(ROOM, [
+      ...["a", "retired", "nobody", "a-b"].map((id) => ghost(id)),
+      ...[member("@agent_a:elsewhere.test"), ghost("left", "leave"), member("@agent_:hs.test")],
+      ...[member("@agent_a:evil:hs.test"), member("@a:hs.test")],
+    ]);
+    expect(await presentIds(ledger)).toEqual(["a", "a-b"]);
+    const [first] = (await ledger.room(ROOM)).present;
+    expect(first).toMatchObject({ userId: "@agent_a:hs.test", invitedDirectly: false, agent: aSpec("a") });
+    expect(await presentIds(ledger, RoomId.parse("!other"))).toEqual([]);
+  });
+
+  test("joined members are counted up to three, in this room only", async () => {
+    const ledger = await make();
+    const people = ["a", "b", "c", "d"].map((name) => member(`@${name}:hs.test`));
+    expect((await ledger.room(ROOM)).joinedCount).toBe(0);
+    await ledger.setMembers(ROOM, [...people.slice(0, 2), member("@invited:hs.test", "invite")]);
+    expect((await ledger.room(ROOM)).joinedCount).toBe(2);
+    await decided(ledger, { members: people }, { room_id: "!other" });
+    expect((await ledger.room(ROOM)).joinedCount).toBe(2);
+    await ledger.setMembers(ROOM, people);
+    expect((await ledger.room(ROOM)).joinedCount).toBe(3);
+  });
+
+  test("a membership read anew replaces what was known, however large the room", async () => {
+    const ledger = await make();
+    await setAgents(ledger, "echo", "guide");
+    await ledger.setMembers(ROOM, [member("@agent_echo:hs.test")]);
+    const crowd = Array.from({ length: 20_000 }, (_, index) => member(`@person${index}:${"x".repeat(60)}.test`));
+    await ledger.setMembers(ROOM, [...crowd, member("@agent_guide:hs.test")]);
+    expect(await presentIds(ledger)).toEqual(["guide"]);
+  });
+
+  test("the agent who wrote an event is known by the event, while it is not retired", async () => {
+    const ledger = await make();
+    await setAgents(ledger, "echo");
+    const eventId = EventId.parse("$sent");
+    const lease = await leaseOf(ledger, OUT_LANE);
+    await ledger.queueOut(lease, [aRow()]);
+    await ledger.ended(lease, (await ledger.nextOut(lease))?.seq ?? -1, { state: "sent", eventId }, NOW);
+    const target = (of: EventId) => ledger.sender(ROOM, { sender: aTurn().prompt.sender, target: of });
+    expect((await target(eventId)).repliedAgent).toBe(ECHO);
+    expect(await target(THREAD)).not.toHaveProperty("repliedAgent");
+    await setAgents(ledger);
+    expect(await target(eventId)).not.toHaveProperty("repliedAgent");
+  });
+}
+
+function lookContract(make: Make): void {
+  test("of an unknown room knows nothing, and its origin is itself", async () => {
+    expect(await (await make()).room(ROOM)).toEqual({
+      ...{ origin: ROOM, aliases: [], muted: false, joinedCount: 0, botJoined: false },
+      ...{ present: [], crowded: false },
+      state: { name: "", topic: "", encrypted: false, creators: [], creatorsRule: false },
+    });
+  });
+
+  test("says whether the bot is joined, and the bot is no agent", async () => {
+    const ledger = await make();
+    await ledger.setMembers(ROOM, [member("@troupe:hs.test", "invite"), member("@alice:hs.test")]);
+    expect(await ledger.room(ROOM)).toMatchObject({ botJoined: false, joinedCount: 1 });
+    await ledger.setMembers(ROOM, [member("@troupe:hs.test"), member("@alice:hs.test")]);
+    expect(await ledger.room(ROOM)).toMatchObject({ botJoined: true, joinedCount: 2, present: [] });
+  });
+
+  test("shows twenty agents, and of more the first", async () => {
+    const ledger = await make();
+    const names = numbered(21, (n) => `a${n}`);
+    await ledger.setAgents(names.map((id) => aSpec(id)));
+    await ledger.setMembers(
+      ROOM,
+      names.slice(0, 20).map((id) => ghost(id)),
+    );
+    expect(await ledger.room(ROOM)).toMatchObject({ crowded: false });
+    expect(await presentIds(ledger)).toEqual(names.slice(0, 20));
+    await ledger.setMembers(
+      ROOM,
+      names.map((id) => ghost(id)),
+    );
+    expect(await ledger.room(ROOM)).toMatchObject({ crowded: true });
+    expect(await presentIds(ledger)).toEqual(names.slice(0, 1));
+  });
+
+  test("shows agents without their avatars, which only an agent asked for alone has", async () => {
+    const ledger = await make();
+    const avatar = { mediaType: "image/png", base64: "AAAA" };
+    await ledger.setAgents([aSpec("echo", { avatar })]);
+    await ledger.setMembers(ROOM, [ghost("echo")]);
+    expect((await ledger.room(ROOM)).present[0]?.agent).not.toHaveProperty("avatar");
+    expect(await ledger.agent(ECHO, ROOM)).toMatchObject({ avatar });
+  });
+}
+
+function crowdContract(make: Make): void {
+  const crowd = numbered(10_000, (n) => `crowd${n}`);
+  async function crowded(ledger: Ledger, ...specs: ReturnType<typeof aSpec>[]) {
+    await ledger.setAgents([...crowd.map((id) => aSpec(id)), ...specs]);
+    await ledger.setMembers(
+      ROOM,
+      [...crowd, ...specs.map(({ id }) => id)].map((id) => ghost(id)),
+    );
+  }
+
+  test("names those that are named, by user id or by name, and those that listen", async () => {
+    const ledger = await make();
+    const specs = [aSpec("helper", { name: "Größe" }), aSpec("ear", { mention: false }), aSpec("off", { name: "Off" })];
+    await crowded(ledger, ...specs);
+    await ledger.removeAgent(aSpec("off").id);
+    expect(await ledger.room(ROOM)).toMatchObject({ crowded: true });
+    const named = ["@agent_crowd00007:hs.test", "@alice:hs.test", "@agent_off:hs.test", "@agent_nobody:hs.test"];
+    const users = named.map((id) => UserId.parse(id));
+    expect(ids(await ledger.presentIn(ROOM, users, undefined))).toEqual(["crowd00007", "ear"]);
+    expect(ids(await ledger.presentIn(ROOM, [], "größe"))).toEqual(["ear", "helper"]);
+    expect(ids(await ledger.presentIn(ROOM, [], "off"))).toEqual(["ear"]);
+    expect(await ledger.presentIn(OTHER_ROOM, users, "größe")).toEqual([]);
+  });
+
+  test("of those that listen, or have one name, it names twenty", async () => {
+    const ledger = await make();
+    const ears = numbered(30, (n) => `ear${n}`);
+    const same = numbered(30, (n) => `same${n}`);
+    await crowded(
+      ledger,
+      ...ears.map((id) => aSpec(id, { patterns: ["hey"] })),
+      ...same.map((id) => aSpec(id, { name: "Same" })),
+    );
+    expect(await ledger.presentIn(ROOM, [], undefined)).toHaveLength(20);
+    expect(await ledger.presentIn(ROOM, [], "same")).toHaveLength(40);
+  });
+
+  test("where the room makes agents listen it names the first twenty too", async () => {
+    const ledger = await make();
+    await crowded(ledger);
+    expect(await ledger.presentIn(ROOM, [], undefined)).toEqual([]);
+    await ledger.setRoomLayer(ROOM, { mention: false });
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(crowd.slice(0, 20));
+    await ledger.setRoomLayer(ROOM, {});
+    await ledger.setRoomLayer("#a:hs.test", { atRoom: true });
+    expect(await ledger.presentIn(ROOM, [], undefined)).toEqual([]);
+    await ledger.setAlias("#a:hs.test", ROOM, NOW);
+    const present = await ledger.presentIn(ROOM, [], undefined);
+    expect(present).toHaveLength(20);
+    expect(present[0]?.agent.settings.atRoom).toBe(true);
+  });
+
+  test("whom the room's layers name it names too, first those that they make listen, and a family's", async () => {
+    const ledger = await make();
+    await crowded(ledger, aSpec("ear_*"), aSpec("ear_1"), aSpec("off"));
+    await ledger.setMembers(
+      ROOM,
+      [...crowd, "ear_1", "ear_2", "off"].map((id) => ghost(id)),
+    );
+    await ledger.removeAgent(aSpec("off").id);
+    const named = crowd.slice(100, 130);
+    const agents: Record<string, object> = Object.fromEntries(named.map((id) => [id, { prompt: "x" }]));
+    const last = { [named.at(-1) ?? ""]: { mention: false }, off: { mention: false }, gone: { mention: false } };
+    await ledger.setRoomLayer(ROOM, { agents: { ...agents, ...last } });
+    const expected = [...named.slice(0, 19), named.at(-1)];
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(expected);
+    await ledger.setRoomLayer("#a:hs.test", { agents: { crowd00001: { atRoom: true }, "ear_*": { patterns: ["x"] } } });
+    await ledger.setAlias("#a:hs.test", ROOM, NOW);
+    const both = ["crowd00001", ...named.slice(0, 18), named.at(-1), "ear_1", "ear_2"];
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(both);
+    await ledger.setRoomLayer(ROOM, {});
+    await ledger.setRoomLayer("#a:hs.test", { mention: false, agents: { crowd00050: { prompt: "x" } } });
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual([...crowd.slice(0, 20), "crowd00050"]);
+  });
+
+  test("who listens by the defaults is known as soon as they change", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("deaf", { mention: true }), aSpec("ear")]);
+    await ledger.setMembers(ROOM, [ghost("deaf"), ghost("ear")]);
+    expect(await ledger.presentIn(ROOM, [], undefined)).toEqual([]);
+    const configuration = await ledger.configuration();
+    await ledger.setConfiguration({ ...configuration, defaults: { mention: false } });
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(["ear"]);
+    await ledger.putAgent(aSpec("new"));
+    await ledger.putAgent(aSpec("ear", { mention: true }));
+    await ledger.setMembers(ROOM, [ghost("deaf"), ghost("ear"), ghost("new")]);
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(["new"]);
+    await ledger.setAgents([aSpec("deaf")]);
+    expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(["deaf"]);
+  });
+}

@@ -1,0 +1,181 @@
+/** The part of the ledger's contract about a look at a sender, at echoes, and at the people of a room. */
+import { describe, expect, test } from "vitest";
+import { AgentId, BOT, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import {
+  anAnswer,
+  aRow,
+  aSpec,
+  aTurn,
+  decided,
+  ECHO,
+  ghost,
+  keyOf,
+  leaseOf,
+  member,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+} from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const ALICE = UserId.parse("@alice:hs.test");
+const [ROOT, OTHER_ROOM] = [EventId.parse("$root"), RoomId.parse("!other")];
+
+export function senderContract(make: Make): void {
+  describe("a look at a sender", () => lookContract(make));
+  describe("what a room has heard", () => heardContract(make));
+  describe("people", () => peopleContract(make));
+}
+
+function lookContract(make: Make): void {
+  test("knows nothing of whom nothing is known", async () => {
+    const nothing = { paired: [], askedAgents: [], bearsOurMark: false };
+    const asked = { sender: ALICE, target: ROOT, threadRoot: ROOT, ownKey: keyOf("key") };
+    const ledger = await make();
+    expect(await ledger.sender(ROOM, { sender: ALICE })).toEqual(nothing);
+    expect(await ledger.sender(ROOM, asked)).toEqual(nothing);
+  });
+
+  test("names the agents somebody was let in to, and those that a message asked", async () => {
+    const ledger = await make();
+    await ledger.allow(AgentId.parse("a"), ALICE, NOW);
+    await ledger.allow(AgentId.parse("b"), ALICE, NOW);
+    await ledger.allow(AgentId.parse("c"), UserId.parse("@bob:hs.test"), NOW);
+    const turn = aTurn();
+    await queued(ledger, turn, { ...aTurn(), agent: AgentId.parse("guide"), prompt: turn.prompt }, aTurn());
+    const look = await ledger.sender(ROOM, { sender: ALICE, target: turn.prompt.eventId });
+    expect([...look.paired].sort()).toEqual(["a", "b"]);
+    expect([...look.askedAgents].sort()).toEqual(["echo", "guide"]);
+  });
+
+  test("names a family's member who wrote a message; what the bot wrote no agent did", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("ticket_*"), aSpec("*")]);
+    const lease = await leaseOf(ledger, OUT_LANE);
+    await ledger.queueOut(lease, [aRow({ agent: AgentId.parse("ticket_1") }), aRow({ agent: BOT })]);
+    const sent: (string | undefined)[] = [];
+    for (const eventId of [EventId.parse("$one"), EventId.parse("$two")]) {
+      const row = await ledger.nextOut(lease);
+      await ledger.ended(lease, row?.seq ?? -1, { state: "sent", eventId }, NOW);
+      sent.push(row?.agent, (await ledger.sender(ROOM, { sender: ALICE, target: eventId })).repliedAgent);
+    }
+    expect(sent).toEqual(["ticket_1", "ticket_1", BOT, undefined]);
+  });
+
+  test("knows a mark of ours by the delivery key of its row", async () => {
+    const ledger = await make();
+    await ledger.queueOut(await leaseOf(ledger, OUT_LANE), [aRow({ key: "turn.0.0" })]);
+    expect(await ledger.sender(ROOM, { sender: ALICE, ownKey: keyOf("turn.0.0") })).toMatchObject({
+      bearsOurMark: true,
+    });
+    expect(await ledger.sender(ROOM, { sender: ALICE, ownKey: keyOf("turn.1.0") })).toMatchObject({
+      bearsOurMark: false,
+    });
+  });
+}
+
+function heardContract(make: Make): void {
+  async function say(ledger: Ledger, text: string, over: Partial<ReturnType<typeof aTurn>> = {}) {
+    const turn = aTurn(over);
+    await decided(ledger, { turns: [turn] }, { room_id: turn.roomId });
+    const lease = await leaseOf(ledger, `session:${turn.session}`);
+    await ledger.answered(lease, turn.id, anAnswer(text));
+  }
+
+  test("what an agent said in a room a moment ago was said there, to the letter", async () => {
+    const ledger = await make();
+    const since = NOW - 60_000;
+    await say(ledger, " An answer.\n");
+    await say(ledger, "elsewhere", { roomId: OTHER_ROOM });
+    expect(await ledger.wasSaid(ROOM, "An answer. ", since)).toBe(true);
+    expect(await ledger.wasSaid(ROOM, "An answer", since)).toBe(false);
+    expect(await ledger.wasSaid(ROOM, "elsewhere", since)).toBe(false);
+    expect(await ledger.wasSaid(ROOM, "An answer.", NOW + 60_000)).toBe(false);
+  });
+
+  test("an echo is looked for among the latest twenty answers", async () => {
+    const ledger = await make();
+    await say(ledger, "first");
+    for (let n = 0; n < 19; n++) await say(ledger, "next", { session: `mx.echo.${n}` });
+    expect(await ledger.wasSaid(ROOM, "first", 0)).toBe(true);
+    await say(ledger, "last", { session: "mx.echo.last" });
+    expect(await ledger.wasSaid(ROOM, "first", 0)).toBe(false);
+    expect(await ledger.wasSaid(ROOM, "last", 0)).toBe(true);
+  });
+
+  test("pairs are counted for a room, a sender and an agent", async () => {
+    const ledger = await make();
+    const [first, second] = [
+      { sinceMs: 1, count: 2, restUntilMs: 3 },
+      { sinceMs: 4, count: 5, restUntilMs: 6 },
+    ];
+    const guide = AgentId.parse("guide");
+    await decided(ledger, {
+      pairs: [
+        { agent: ECHO, count: first },
+        { agent: guide, count: first },
+      ],
+    });
+    await decided(ledger, { pairs: [{ agent: ECHO, count: second }] });
+    await decided(ledger, { pairs: [{ agent: ECHO, count: first }] }, { sender: "@bob:hs.test" });
+    await decided(ledger, { pairs: [{ agent: ECHO, count: first }] }, { room_id: "!other" });
+    expect([...(await ledger.pairs(ROOM, ALICE))].sort()).toEqual([
+      ["echo", second],
+      ["guide", first],
+    ]);
+    expect(await ledger.pairs(OTHER_ROOM, UserId.parse("@bob:hs.test"))).toEqual(new Map());
+  });
+}
+
+function peopleContract(make: Make): void {
+  test.for<[name: string, members: [string, "join" | "invite" | "leave"][], has: boolean]>([
+    ["nobody", [], false],
+    ["whoever is asked about", [["@alice:hs.test", "join"]], false],
+    [
+      "only ours",
+      [
+        ["@agent_a:hs.test", "join"],
+        ["@troupe:hs.test", "join"],
+        ["@agent_:hs.test", "join"],
+      ],
+      false,
+    ],
+    ["whoever has left", [["@bob:hs.test", "leave"]], false],
+    ["somebody invited", [["@bob:hs.test", "invite"]], true],
+    ["somebody who comes before the agents", [["@a:hs.test", "join"]], true],
+    [
+      "another server's of the same name",
+      [
+        ["@agent_a:hs.test", "join"],
+        ["@agent_a:else.test", "join"],
+      ],
+      true,
+    ],
+    ["a server that only ends like ours", [["@agent_a:evil:hs.test", "join"]], true],
+    ["another server's bot", [["@troupe:else.test", "join"]], true],
+  ])("%s", async ([, list, has]) => {
+    const ledger = await make();
+    await ledger.setMembers(
+      ROOM,
+      list.map(([id, membership]) => member(id, membership)),
+    );
+    await ledger.setMembers(OTHER_ROOM, [member("@bob:hs.test")]);
+    expect(await ledger.hasPeople(ROOM, ALICE)).toBe(has);
+  });
+
+  test("our users are named page by page, the bot, retired ones and a family's too, and nobody else", async () => {
+    const ledger = await make();
+    const others = [ghost("left", "leave"), member("@agent_a:else.test"), member("@troupe:else.test")];
+    const ours = [ghost("a"), ghost("b"), ghost("c"), member("@troupe:hs.test")];
+    await ledger.setMembers(ROOM, [...ours, ...others, member("@alice:hs.test")]);
+    const first = await ledger.ghostsIn(ROOM, "", 2);
+    expect(first).toEqual(["@agent_a:hs.test", "@agent_b:hs.test"]);
+    expect(await ledger.ghostsIn(ROOM, first[1] ?? "", 2)).toEqual(["@agent_c:hs.test", "@troupe:hs.test"]);
+    expect(await ledger.ghostsIn(ROOM, "@troupe:hs.test", 2)).toEqual([]);
+    await ledger.setMembers(ROOM, [member("@troupe:hs.test", "invite"), ghost("UPPER")]);
+    expect(await ledger.ghostsIn(ROOM, "", 2)).toEqual(["@agent_UPPER:hs.test"]);
+  });
+}

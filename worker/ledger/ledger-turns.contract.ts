@@ -1,0 +1,257 @@
+/** The part of the ledger's contract about turns: attempts, controls, replies, and how many may run. */
+import { describe, expect, test } from "vitest";
+import { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
+import { textPrompt, textReply } from "#core/turn/turn.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { anEvent } from "#testing/events.ts";
+import {
+  anAnswer,
+  aPrompt,
+  aRequest,
+  aRow,
+  aTurn,
+  CAPS,
+  controlsOf,
+  currentTurn,
+  decided,
+  dueAt,
+  ECHO,
+  keyOf,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  SESSION_LANE,
+} from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+export function turnContract(make: Make): void {
+  describe("the session lane", () => laneContract(make));
+  describe("a turn that waits", () => waitingContract(make));
+  describe("a redaction", () => redactionContract(make));
+  describe("a turn that was given up", () => replayContract(make));
+}
+
+function laneContract(make: Make): void {
+  test("takes its turns one at a time, the oldest first", async () => {
+    const ledger = await make();
+    const [first, second] = [aTurn(), aTurn()];
+    const lease = await queued(ledger, first, aTurn({ session: "mx.echo.2" }), second);
+    await ledger.answered(lease, first.id, anAnswer());
+    expect(await currentTurn(ledger, lease)).toMatchObject({ id: first.id, state: "answered" });
+    expect(await ledger.delivered(lease, first, OUT_LANE)).toBe(true);
+    expect(await currentTurn(ledger, lease)).toMatchObject({ id: second.id, state: "queued" });
+  });
+
+  test("attempts are counted until there is an answer", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("started");
+    expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("started");
+    expect(await currentTurn(ledger, lease)).toMatchObject({ state: "running", attempt: 2 });
+    await ledger.answered(lease, turn.id, anAnswer("sorry"));
+    expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("lost");
+  });
+
+  test("a stored reply is kept: the next owner delivers it and asks no backend again", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    await ledger.postpone(lease, turn.id, NOW + 1_000);
+    expect(await ledger.answered(lease, turn.id, anAnswer("hi", { rows: [aRow()] }))).toBe(true);
+    await ledger.voidLeases();
+    const next = await leaseOf(ledger, SESSION_LANE, "next");
+    const reply = textReply("reply", "hi");
+    const stored = { ...turn, merged: [], notBeforeMs: 0, state: "answered", attempt: 0, reply };
+    expect(await currentTurn(ledger, next)).toMatchObject(stored);
+    expect(await dueAt(ledger, SESSION_LANE)).toBe(0);
+    expect(await ledger.answered(next, turn.id, anAnswer("other", { rows: [aRow({ key: "later" })] }))).toBe(false);
+    expect(await currentTurn(ledger, next)).toMatchObject({ reply });
+    expect(await ledger.outboxRow(keyOf("later"))).toBeUndefined();
+  });
+
+  test("a turn is delivered when none of its own rows is open", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    expect(await ledger.delivered(lease, turn, OUT_LANE)).toBe(false);
+    const rows = [aRow({ turnId: turn.id }), aRow({ turnId: "another" })];
+    await ledger.answered(lease, turn.id, anAnswer("hi", { rows }));
+    expect(await ledger.delivered(lease, turn, OUT_LANE)).toBe(false);
+    const out = await leaseOf(ledger, OUT_LANE);
+    const seq = (await ledger.nextOut(out))?.seq ?? -1;
+    await ledger.freezeOut(out, seq, aRequest());
+    expect(await ledger.delivered(lease, turn, OUT_LANE)).toBe(false);
+    await ledger.ended(out, seq, { state: "sent", eventId: EventId.parse("$sent") }, NOW);
+    expect(await ledger.delivered(lease, turn, OUT_LANE)).toBe(true);
+  });
+
+  test("a stop is taken once, and by its own session only", async () => {
+    const ledger = await make();
+    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" as const }] });
+    await decided(ledger, {
+      controls: [
+        { session: "mx.echo.1", kind: "stop" as const },
+        { session: "mx.echo.2", kind: "stop" as const },
+      ],
+    });
+    const lease = await leaseOf(ledger, SESSION_LANE);
+    expect([await controlsOf(ledger, lease), await controlsOf(ledger, lease)]).toEqual([["stop", "stop"], []]);
+    expect(await controlsOf(ledger, await leaseOf(ledger, "session:mx.echo.2"))).toEqual(["stop"]);
+  });
+
+  test("the transcript has the answered turns, newest first", async () => {
+    const ledger = await make();
+    const turns = [aTurn(), aTurn(), aTurn(), aTurn()];
+    const lease = await queued(ledger, ...turns, aTurn({ session: "mx.echo.2" }));
+    for (const turn of turns.slice(0, 3)) {
+      await ledger.answered(lease, turn.id, anAnswer(`to ${turn.id}`));
+    }
+    await ledger.delivered(lease, { id: turns[0]?.id ?? "" }, OUT_LANE);
+    const expected = [turns[2]?.id, turns[1]?.id, turns[0]?.id];
+    expect((await ledger.transcript("mx.echo.1", 10)).map(({ id }) => id)).toEqual(expected);
+    expect(await ledger.transcript("mx.echo.1", 1)).toMatchObject([
+      { reply: textReply("reply", `to ${turns[2]?.id}`) },
+    ]);
+  });
+}
+
+function waitingContract(make: Make): void {
+  test("is counted, and the oldest one is named", async () => {
+    const ledger = await make();
+    const [first, second] = [aTurn(), aTurn()];
+    await queued(ledger, first, second, aTurn({ session: "mx.echo.2" }));
+    expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 2, oldest: first.id });
+    expect(await ledger.waitingIn("mx.echo.9")).toEqual({ count: 0 });
+  });
+
+  test("is ended by a stop if it waited when the stop was said, and not if it came later", async () => {
+    const ledger = await make();
+    const [running, waits, later] = [aTurn(), aTurn(), aTurn()];
+    const lease = await queued(ledger, running, waits);
+    await ledger.startAttempt(lease, running, CAPS);
+    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" }] });
+    await decided(ledger, { turns: [later] });
+    const current = await ledger.currentTurn(lease);
+    expect(current).toMatchObject({ hasControls: true, turn: { id: running.id } });
+    expect(await controlsOf(ledger, lease, current?.turn.seq)).toEqual(["stop"]);
+    await ledger.endTurn(lease, running.id, { ending: "stopped" }, NOW);
+    expect(await ledger.currentTurn(lease)).toMatchObject({
+      hasControls: false,
+      turn: { id: later.id, state: "queued" },
+    });
+  });
+
+  test("gets no control that was meant for an earlier turn", async () => {
+    const ledger = await make();
+    const [first, second] = [aTurn(), aTurn()];
+    const lease = await queued(ledger, first);
+    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "interrupt" }], turns: [second] });
+    await ledger.endTurn(lease, first.id, { ending: "late" }, NOW);
+    const current = await currentTurn(ledger, lease);
+    expect(current?.id).toBe(second.id);
+    expect(await controlsOf(ledger, lease, current?.seq)).toEqual([]);
+  });
+
+  test("is due at once when it gets a control", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    await ledger.postponeFailed(lease, turn.id, NOW + 1_000);
+    expect(await currentTurn(ledger, lease)).toMatchObject({ failures: 1, notBeforeMs: NOW + 1_000 });
+    expect(await ledger.release({ ...lease, fence: -1 })).toBe(NOW + 1_000);
+    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" }] });
+    expect(await ledger.release({ ...lease, fence: -1 })).toBe(0);
+  });
+
+  test("is found by the event of its prompt and by the event of its draft", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    const at = (eventId: EventId, roomId = ROOM, agents = [ECHO]) => ledger.openSessionsAt(eventId, roomId, agents);
+    expect(await at(turn.prompt.eventId)).toEqual(["mx.echo.1"]);
+    expect(await at(turn.prompt.eventId, ROOM, [AgentId.parse("guide"), ECHO])).toEqual(["mx.echo.1"]);
+    expect(await at(turn.prompt.eventId, RoomId.parse("!other"))).toEqual([]);
+    expect(await at(turn.prompt.eventId, ROOM, [AgentId.parse("guide")])).toEqual([]);
+    await ledger.queueOut(lease, [aRow({ turnId: turn.id })], { turnId: turn.id, text: "half" });
+    expect((await currentTurn(ledger, lease))?.shown).toBe("half");
+    const out = await leaseOf(ledger, OUT_LANE);
+    const eventId = EventId.parse("$draft");
+    await ledger.ended(out, (await ledger.nextOut(out))?.seq ?? -1, { state: "sent", eventId }, NOW);
+    expect(await at(eventId)).toEqual(["mx.echo.1"]);
+    expect(await at(eventId, RoomId.parse("!other"))).toEqual([]);
+    expect(await at(eventId, ROOM, [])).toEqual([]);
+    await ledger.answered(lease, turn.id, anAnswer("x"));
+    expect(await at(eventId)).toEqual([]);
+  });
+}
+
+function redactionContract(make: Make): void {
+  test("ends the turn of its prompt if that has not begun", async () => {
+    const ledger = await make();
+    const [running, waits] = [aTurn(), aTurn()];
+    const lease = await queued(ledger, running, waits);
+    await ledger.startAttempt(lease, running, CAPS);
+    for (const { prompt } of [running, waits]) await decided(ledger, { redacted: prompt.eventId });
+    expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 1, oldest: running.id });
+  });
+
+  test("takes the text of an answered prompt out of history and context", async () => {
+    const ledger = await make();
+    const event = anEvent();
+    const turn = aTurn({ prompt: aPrompt("my secret", { eventId: event.event_id }) });
+    await decided(ledger, { turns: [turn] }, event);
+    const lease = await leaseOf(ledger, SESSION_LANE);
+    await ledger.answered(lease, turn.id, anAnswer("I keep it"));
+    await ledger.delivered(lease, turn, OUT_LANE);
+    expect(await ledger.event(event.event_id)).toBeDefined();
+    await decided(ledger, { redacted: event.event_id });
+    expect(await ledger.event(event.event_id)).toBeUndefined();
+    const [past] = await ledger.transcript("mx.echo.1", 5);
+    expect(past).toMatchObject({ prompt: { parts: textPrompt("(redacted)") }, reply: textReply("reply", "I keep it") });
+  });
+
+  test("takes effect in its own room only", async () => {
+    const ledger = await make();
+    const event = anEvent();
+    const { event_id: eventId } = event;
+    const waits = aTurn({ session: "waits", prompt: aPrompt("hello", { eventId }) });
+    const done = aTurn({ session: "done", agent: AgentId.parse("guide"), prompt: aPrompt("hello", { eventId }) });
+    await decided(ledger, { turns: [waits, { ...done, ending: "context" }] }, event);
+    await decided(ledger, { redacted: eventId }, { room_id: "!other" });
+    expect(await ledger.event(eventId)).toEqual(event);
+    expect(await ledger.waitingIn("waits")).toMatchObject({ count: 1 });
+    expect(await ledger.transcript("done", 5)).toMatchObject([{ prompt: { parts: textPrompt("hello") } }]);
+    await decided(ledger, { redacted: eventId });
+    expect(await ledger.event(eventId)).toBeUndefined();
+    expect(await ledger.waitingIn("waits")).toEqual({ count: 0 });
+  });
+}
+
+function replayContract(make: Make): void {
+  test("leaves a dead letter, and can be queued again under another id", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    const deadLetter = { kind: "turn" as const, reason: "its time was up", raw: turn.id };
+    await ledger.answered(
+      lease,
+      turn.id,
+      anAnswer("sorry", { lack: { ending: "timeout", deadLetter }, nowMs: NOW + 7 }),
+    );
+    expect(await ledger.deadLetters(5)).toMatchObject([{ ...deadLetter, createdAtMs: NOW + 7 }]);
+    expect(await ledger.replay(turn.id, "again", NOW)).toBeUndefined();
+    await ledger.delivered(lease, turn, OUT_LANE);
+    expect(await ledger.replay(turn.id, "again", NOW + 5)).toBe("mx.echo.1");
+    expect(await currentTurn(ledger, lease)).toMatchObject({
+      id: "again",
+      state: "queued",
+      attempt: 0,
+      askedAtMs: NOW + 5,
+    });
+    expect(await ledger.replay(turn.id, "third", NOW)).toBeUndefined();
+  });
+}

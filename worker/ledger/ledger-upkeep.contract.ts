@@ -1,0 +1,88 @@
+/** The part of the ledger's contract about upkeep: forgetting, marks, and the figures of an operator. */
+import { describe, expect, test } from "vitest";
+import { UserId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { anEvent } from "#testing/events.ts";
+import { anAnswer, aRow, aTurn, currentTurn, decided, leaseOf, NOW, queued, ROOM } from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const BOB = UserId.parse("@bob:hs.test");
+const HOUR_MS = 3_600_000;
+
+export function upkeepContract(make: Make): void {
+  describe("upkeep", () => pruneContract(make));
+}
+
+function pruneContract(make: Make): void {
+  const keep = { contentsMs: HOUR_MS, eventIdsMs: 2 * HOUR_MS, turnsMs: 3 * HOUR_MS };
+  const at = (hours: number) => NOW + hours * HOUR_MS + 1;
+
+  test("forgets contents first, then event ids, then turns; never open rows", async () => {
+    const ledger = await make();
+    const [done, open] = [aTurn(), aTurn()];
+    const lease = await queued(ledger, done, open);
+    await ledger.endTurn(lease, done.id, { ending: "late" }, NOW);
+    const event = anEvent();
+    await ledger.accept({ events: [event], deadLetters: [], nowMs: NOW });
+    expect(await ledger.prune(NOW, keep)).toBe(0);
+    expect(await ledger.prune(at(1), keep)).toBeGreaterThan(0);
+    expect((await ledger.known([event.event_id])).size).toBe(1);
+    const room = await leaseOf(ledger, `room:${ROOM}`);
+    expect(await ledger.nextEvents(room, 10)).toMatchObject([{ event: { event_id: event.event_id } }]);
+    await ledger.prune(at(2), keep);
+    expect((await ledger.known([event.event_id])).size).toBe(1);
+    await ledger.prune(at(3), keep);
+    expect(await currentTurn(ledger, lease)).toMatchObject({ id: open.id });
+    expect(await ledger.replay(done.id, "again", NOW)).toBeUndefined();
+  });
+
+  test("forgets a bounded number of rows at a time, and gets to the end", async () => {
+    const ledger = await make();
+    const events = Array.from({ length: 1_200 }, () => anEvent());
+    await ledger.accept({ events, deadLetters: [], nowMs: NOW });
+    const lease = await leaseOf(ledger, `room:${ROOM}`);
+    const found = await ledger.nextEvents(lease, 2_000);
+    await ledger.ignore(
+      lease,
+      found.map(({ seq }) => ({ seq, reason: "notice" })),
+    );
+    const steps: number[] = [];
+    for (let touched = -1; touched !== 0 && steps.length < 20; steps.push(touched))
+      touched = await ledger.prune(at(3), keep);
+    expect(Math.max(...steps)).toBeLessThanOrEqual(1_001);
+    expect(steps.length).toBeLessThan(10);
+    expect((await ledger.known(events.map((event) => event.event_id))).size).toBe(0);
+  });
+
+  test("lists the rooms with the latest events, and the rooms with members", async () => {
+    const ledger = await make();
+    await decided(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!a" });
+    await decided(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!b" });
+    await decided(ledger, {}, { room_id: "!a" });
+    expect(await ledger.activeRooms(5)).toEqual(["!a", "!b"]);
+    expect(await ledger.roomsAfter("", 5)).toEqual(["!a", "!b"]);
+    expect(await ledger.roomsAfter("!a", 5)).toEqual(["!b"]);
+  });
+
+  test("keeps marks, and counts open rows", async () => {
+    const ledger = await make();
+    expect(await ledger.mark("here")).toBeUndefined();
+    await ledger.setMark("here", "1");
+    await ledger.setMark("here", "2");
+    expect(await ledger.mark("here")).toBe("2");
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    await ledger.answered(lease, turn.id, anAnswer("x", { rows: [aRow({ turnId: turn.id })] }));
+    expect(await ledger.figures(NOW + 500)).toEqual({
+      lastTransactionAtMs: NOW,
+      undecidedEvents: 0,
+      openTurns: 1,
+      runningTurns: 0,
+      outboxRows: 1,
+      outboxDepth: 1,
+      outboxAgeMs: 500,
+      deadLetters: 0,
+    });
+  });
+}

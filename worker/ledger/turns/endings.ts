@@ -1,0 +1,54 @@
+/** How a turn gets its reply, or ends without one. */
+import { markdownOf, type TurnId } from "#core/turn/turn.ts";
+import type { Lease } from "#ports/lanes.ts";
+import type { Lack, TurnLedger } from "#ports/turns.ts";
+import { storable } from "../sql/bulk.ts";
+import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
+import { IS_UNSENT } from "../sql/unsent.ts";
+import { insertDeadLetter } from "../upkeep/dead-letters.ts";
+import { insertPlain } from "./outbox.ts";
+import { IS_OPEN } from "./turn-row.ts";
+
+export function endings({ all, atomic }: Database): Pick<TurnLedger, "answered" | "endTurn" | "delivered"> {
+  return {
+    async answered(lease, turnId, { reply, rows, lack, nowMs }) {
+      const isMine = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND ${IS_OPEN}) AND ${held(lease)}`;
+      const results = await atomic([
+        // Before the turn is answered: rows and letters are written only if the turn is still open.
+        ...insertPlain(rows, isMine),
+        ...letters(lack, nowMs, isMine),
+        sql`
+          UPDATE turns
+          SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storable(markdownOf(reply.parts))},
+            ending = ${lack?.ending ?? null}, not_before_ms = 0, answered_at_ms = ${nowMs}
+          WHERE id = ${turnId} AND ${IS_OPEN} AND ${held(lease)} RETURNING id`,
+      ]);
+      return countOfLast(results) === 1;
+    },
+
+    async endTurn(lease, turnId, lack, nowMs) {
+      const results = await atomic([
+        ...letters(lack, nowMs, endable(lease, turnId)),
+        sql`
+          UPDATE turns SET state = 'delivered', ending = ${lack.ending}
+          WHERE id = ${turnId} AND state <> 'delivered' AND ${held(lease)} RETURNING id`,
+      ]);
+      return countOfLast(results) === 1;
+    },
+
+    async delivered(lease, { id }, out) {
+      const rows = await all(sql`
+        UPDATE turns SET state = 'delivered'
+        WHERE id = ${id} AND state = 'answered' AND ${held(lease)}
+          AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = ${out} AND turn_id = ${id} AND ${IS_UNSENT})
+        RETURNING id`);
+      return rows.length === 1;
+    },
+  };
+}
+
+const endable = (lease: Lease, turnId: TurnId): Sql =>
+  sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND state <> 'delivered') AND ${held(lease)}`;
+
+const letters = (lack: Lack | undefined, nowMs: number, guard: Sql): Sql[] =>
+  lack?.deadLetter ? [insertDeadLetter(lack.deadLetter, nowMs, guard)] : [];

@@ -1,0 +1,75 @@
+/** A turn as its row holds it, and as the session lane reads it. */
+import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import { type Prompt, type Turn, type TurnEnding, textPrompt, textReply } from "#core/turn/turn.ts";
+import { sql } from "../sql/database.ts";
+
+/** The turn has no answer yet. */
+export const IS_OPEN = sql`state IN ('queued', 'running')`;
+
+/** For queries `FROM turns`: a turn's columns, with the prompts that were merged into it. */
+export const COLUMNS = sql`
+  id, seq, session, agent, room_id AS roomId, thread_root AS threadRoot, direct, event_id AS eventId, sender, prompt,
+  sent_at_ms AS sentAtMs, asked_at_ms AS askedAtMs, state, attempt, failures, not_before_ms AS notBeforeMs, shown,
+  reply_kind AS replyKind, reply, ending, hop,
+  (SELECT json_group_array(json_object('eventId', eventId, 'sender', sender, 'prompt', prompt, 'sentAtMs', sentAtMs))
+    FROM (SELECT event_id AS eventId, sender, prompt, sent_at_ms AS sentAtMs FROM turns AS part
+      WHERE part.merged_into = turns.seq ORDER BY part.seq)) AS merged`;
+
+interface PromptRow {
+  eventId: string;
+  sender: string;
+  prompt: string;
+  sentAtMs: number;
+}
+
+export interface TurnRow extends PromptRow {
+  id: string;
+  seq: number;
+  session: string;
+  agent: string;
+  roomId: string;
+  threadRoot: string | null;
+  direct: number;
+  askedAtMs: number;
+  state: Turn["state"];
+  attempt: number;
+  failures: number;
+  notBeforeMs: number;
+  shown: string | null;
+  replyKind: "reply" | "notice" | null;
+  reply: string | null;
+  ending: TurnEnding | null;
+  hop: number;
+  /** A JSON list of `PromptRow`, oldest first. */
+  merged: string;
+}
+
+export function turnOf(row: TurnRow): Turn {
+  return {
+    id: row.id,
+    seq: row.seq,
+    session: row.session,
+    agent: AgentId.parse(row.agent),
+    roomId: RoomId.parse(row.roomId),
+    direct: row.direct === 1,
+    hop: row.hop,
+    prompt: promptOf(row),
+    merged: (JSON.parse(row.merged) as PromptRow[]).map(promptOf),
+    askedAtMs: row.askedAtMs,
+    notBeforeMs: row.notBeforeMs,
+    state: row.state,
+    attempt: row.attempt,
+    failures: row.failures,
+    ...(row.threadRoot === null ? {} : { threadRoot: EventId.parse(row.threadRoot) }),
+    ...(row.shown === null ? {} : { shown: row.shown }),
+    ...(row.reply === null ? {} : { reply: textReply(row.replyKind ?? "reply", row.reply) }),
+    ...(row.ending === null ? {} : { ending: row.ending }),
+  };
+}
+
+const promptOf = ({ eventId, sender, prompt, sentAtMs }: PromptRow): Prompt => ({
+  eventId: EventId.parse(eventId),
+  sender: UserId.parse(sender),
+  parts: textPrompt(prompt),
+  sentAtMs,
+});
