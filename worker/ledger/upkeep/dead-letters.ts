@@ -1,11 +1,9 @@
-/** What was given up, kept for an operator. */
-
-import type { Ledger } from "#ports/ledger.ts";
-import type { DeadLetter, StoredDeadLetter } from "#ports/operator.ts";
+/** Dead letters: events, turns and deliveries that were given up, kept for an operator. */
+import type { DeadLetter, OperatorLedger, StoredDeadLetter } from "#ports/operator.ts";
 import { cutRaw } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 
-export function deadLetters({ all }: Database): Pick<Ledger, "addDeadLetter" | "deadLetters"> {
+export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLetter" | "deadLetters"> {
   return {
     async addDeadLetter({ kind, reason, raw }, nowMs) {
       await all(sql`
@@ -18,7 +16,7 @@ export function deadLetters({ all }: Database): Pick<Ledger, "addDeadLetter" | "
   };
 }
 
-/** What is given up with something else, and only if that is. */
+/** A dead letter that is written in the batch that gives up, under the same guard. */
 export const insertDeadLetter = ({ kind, reason, raw }: DeadLetter, guard: Sql): Sql => sql`
   INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
   SELECT ${kind}, ${reason}, ${cutRaw(raw)}, ${Date.now()} WHERE ${guard}`;
