@@ -9,7 +9,7 @@ import {
   type Configuration,
   changes,
   complaintsAbout,
-  keepingMuted,
+  keepMuted,
 } from "#core/configuration/configuration.ts";
 import type { AgentKey } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
@@ -52,7 +52,7 @@ export async function plan(
   const agents = await encrypted(needs, wanted.agents, before.agents);
   if (!agents.ok) return err([...complaints, ...agents.error]);
   if (complaints.length > 0) return err(complaints);
-  const after = keepingMuted({ ...wanted, agents: agents.value }, before);
+  const after = keepMuted({ ...wanted, agents: agents.value }, before);
   return ok({ after, changes: changes(before, after).map((change) => shownChange(needs.cipher, change)) });
 }
 
