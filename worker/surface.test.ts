@@ -35,7 +35,8 @@ describe("environment variables", () => {
     await expect(environmentTable()).toMatchFileSnapshot("./surface/environment.md");
     expect(README).toContain(environmentTable());
   });
-  test("of a Worker are listed in .dev.vars.example", () => expect(devVars()).toMatchFileSnapshot("../.dev.vars.example"));
+  test("of a Worker are listed in .dev.vars.example", () =>
+    expect(devVars()).toMatchFileSnapshot("../.dev.vars.example"));
 
   const GIVEN = { HOMESERVER_URL: "https://hs.test/", SERVER_NAME: "hs.test", AS_TOKEN: "as", HS_TOKEN: "hs" };
   test("are read with their presets", () => {
@@ -53,13 +54,17 @@ describe("environment variables", () => {
   test.for(["A".repeat(43), `${"-_".repeat(21)}A=`, `${"+/".repeat(21)}A=`])("accept the secret key %s", (key) => {
     expect(readEnvironment({ ...GIVEN, SECRET_KEY: key })).toMatchObject({ ok: true });
   });
-  test.for(["short", "A".repeat(44), "A".repeat(64), `${"A".repeat(42)} `])("reject the secret key %s without repeating it", (key) => {
-    const read = readEnvironment({ ...GIVEN, SECRET_KEY: key });
-    expect(read).toMatchObject({ ok: false, error: expect.stringContaining("openssl rand -base64 32") });
-    expect(JSON.stringify(read)).not.toContain(key);
-  });
-  test.for(["AS_TOKEN", "HS_TOKEN", "ADMIN_TOKEN", "SECRET_KEY", "LIBSQL_AUTH_TOKEN"])("include the secret %s, which no agent may read", (name) =>
-    expect(isOwnSecret(name)).toBe(true),
+  test.for(["short", "A".repeat(44), "A".repeat(64), `${"A".repeat(42)} `])(
+    "reject the secret key %s without repeating it",
+    (key) => {
+      const read = readEnvironment({ ...GIVEN, SECRET_KEY: key });
+      expect(read).toMatchObject({ ok: false, error: expect.stringContaining("openssl rand -base64 32") });
+      expect(JSON.stringify(read)).not.toContain(key);
+    },
+  );
+  test.for(["AS_TOKEN", "HS_TOKEN", "ADMIN_TOKEN", "SECRET_KEY", "LIBSQL_AUTH_TOKEN"])(
+    "include the secret %s, which no agent may read",
+    (name) => expect(isOwnSecret(name)).toBe(true),
   );
   test.for(Object.keys(GIVEN).filter((name) => name !== "HOMESERVER_URL"))(
     "are rejected without %s, with its name",
@@ -83,7 +88,13 @@ const asCode = (text: string): string => (text === "–" ? text : text.replace(/
 
 function keysTable(): string {
   const keys = keyRows().map(({ name, preset, sentence, unit, peers }) =>
-    cells(`\`${name}\``, `\`${preset}\``, sentence, unit, ...[peers.openclaw, peers.hermes, peers.zeroclaw].map(asCode)),
+    cells(
+      `\`${name}\``,
+      `\`${preset}\``,
+      sentence,
+      unit,
+      ...[peers.openclaw, peers.hermes, peers.zeroclaw].map(asCode),
+    ),
   );
   const turns = Object.entries(TurnSettings.shape).map(([name, schema]) =>
     cells(`\`turns.${name}\``, `\`${JSON.stringify(schema.parse(undefined))}\``, schema.description ?? "?"),
