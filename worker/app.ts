@@ -29,7 +29,7 @@ import { homeserverState, REPAIR_MARK, tend } from "./lanes/tend.ts";
 import { asking, clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
 import { homeserverUrl } from "./matrix/well-known.ts";
-import { secretCheck } from "./observe/secrets.ts";
+import { matchesSecret } from "./observe/secrets.ts";
 import { roomLane } from "./router/room-lane.ts";
 import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
 import { repair } from "./router/rooms/gaps.ts";
@@ -103,7 +103,7 @@ export function compose(host: Host): App {
   const configuring = { ledger, clock, log, cipher, refreshAliases, backends: known };
   const http = new Hono();
   http.notFound(unknownPath);
-  const isOperator = environment.ADMIN_TOKEN === undefined ? undefined : secretCheck(environment.ADMIN_TOKEN);
+  const isOperator = environment.ADMIN_TOKEN === undefined ? undefined : matchesSecret(environment.ADMIN_TOKEN);
   const homeserver = () => homeserverState(ledger);
   http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: host.metrics }));
   http.route("/", admin({ ...configuring, ring, isOperator }));
@@ -115,7 +115,7 @@ export function compose(host: Host): App {
       log,
       clock,
       namespace,
-      isHomeserver: secretCheck(environment.HS_TOKEN),
+      isHomeserver: matchesSecret(environment.HS_TOKEN),
       onDoubt,
       onUserQuery: async (id) => {
         const agent = await ledger.agent(id);

@@ -1,4 +1,4 @@
-/** The little of a Matrix client that a chat in a terminal needs. @see https://spec.matrix.org/v1.19/client-server-api/ */
+/** A minimal Matrix client for a chat in a terminal. @see https://spec.matrix.org/v1.19/client-server-api/ */
 import { randomUUID } from "node:crypto";
 import * as z from "zod/v4";
 import { EnvironmentError } from "../host/environment.ts";
@@ -27,24 +27,24 @@ const Sync = z.object({
 });
 
 export interface Client {
-  /** The room with just the two of us, made if there is none. */
+  /** The direct chat with this user; created if there is none. */
   directRoom(other: string): Promise<string>;
-  /** Leaves behind what was said so far: what comes from here on is news. */
+  /** Skips everything sent so far: `events` yields only later events. */
   catchUp(): Promise<void>;
   send(room: string, text: string): Promise<void>;
-  /** The news somebody has in a room, until there was nothing for so long. */
+  /** New events of a sender in a room, until there are none for `patienceMs`. */
   events(room: string, sender: string, patienceMs: number): AsyncGenerator<unknown>;
   logout(): Promise<void>;
 }
 
-/** One message at a time is printed, and a reply in many parts must not be cut to the newest ten. */
+/** A reply in many parts needs a timeline longer than the default of ten events. */
 const FILTER = JSON.stringify({
   presence: { types: [] },
   account_data: { types: [] },
   room: { timeline: { limit: 100 }, state: { lazy_load_members: true }, ephemeral: { types: [] } },
 });
 
-/** `leaving` ends what waits, save for the logout. */
+/** `leaving` aborts all requests except the logout. */
 export async function login(homeserver: string, user: string, password: string, leaving: AbortSignal): Promise<Client> {
   const call = caller(homeserver, leaving);
   const { access_token: token, user_id: me } = Login.parse(
@@ -56,10 +56,10 @@ export async function login(homeserver: string, user: string, password: string, 
     }),
   );
   const direct = `/v3/user/${encodeURIComponent(me)}/account_data/m.direct`;
-  // Where we are in the stream of events. Kept, because Synapse answers a second sync without a place from its cache.
-  let place: string | undefined;
+  // Kept between calls: Synapse answers a second sync without `since` from its cache.
+  let position: string | undefined;
   const sync = async (waitMs: number) => {
-    const since = place === undefined ? {} : { since: place };
+    const since = position === undefined ? {} : { since: position };
     const query = new URLSearchParams({
       ...since,
       filter: FILTER,
@@ -67,7 +67,7 @@ export async function login(homeserver: string, user: string, password: string, 
       set_presence: "offline",
     });
     const answer = Sync.parse(await call("GET", `/v3/sync?${query}`, token));
-    place = answer.next_batch;
+    position = answer.next_batch;
     return answer;
   };
   return {
@@ -92,10 +92,10 @@ export async function login(homeserver: string, user: string, password: string, 
     async *events(room, sender, patienceMs) {
       let until = Date.now() + patienceMs;
       while (Date.now() < until) {
-        const news = await sync(Math.max(Math.min(SYNC_MS, until - Date.now()), 0));
-        const said = news.rooms?.join?.[room]?.timeline.events.filter((event) => event.sender === sender) ?? [];
-        if (said.length > 0) until = Date.now() + patienceMs;
-        yield* said;
+        const answer = await sync(Math.max(Math.min(SYNC_MS, until - Date.now()), 0));
+        const sent = answer.rooms?.join?.[room]?.timeline.events.filter((event) => event.sender === sender) ?? [];
+        if (sent.length > 0) until = Date.now() + patienceMs;
+        yield* sent;
       }
     },
     async logout() {
@@ -122,7 +122,7 @@ function caller(homeserver: string, leaving?: AbortSignal): Call {
   };
 }
 
-/** An agent that was invited but is not there yet counts: it is on its way. */
+/** Whether the room is still a chat of the two. An invited agent counts, because it is about to join. */
 async function hasBoth(call: Call, token: string, room: string, other: string): Promise<boolean> {
   const path = `/v3/rooms/${encodeURIComponent(room)}/members`;
   const members = Members.parse(await call("GET", path, token));

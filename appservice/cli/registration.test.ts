@@ -7,7 +7,7 @@ import { complaints, Registration } from "#core/protocol/registration.ts";
 import { registration } from "./registration.ts";
 
 const NAMESPACE = { serverName: "example.org", ghostPrefix: "agent_", botLocalpart: "troupe" };
-const WISHES = { url: "http://127.0.0.1:9993", ...NAMESPACE };
+const OPTIONS = { url: "http://127.0.0.1:9993", ...NAMESPACE };
 
 let folder = "";
 beforeAll(() => {
@@ -15,11 +15,11 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("a fresh registration", () => {
-  test("fits the settings it was made for, and has tokens of its own", async () => {
+describe("a new registration", () => {
+  test("matches the options it was made with, and has its own tokens", async () => {
     const made = await Promise.all(
       ["a.yaml", "b.yaml"].map(async (name) => {
-        await registration({ ...WISHES, url: "http://127.0.0.1:9993/", out: join(folder, name) });
+        await registration({ ...OPTIONS, url: "http://127.0.0.1:9993/", out: join(folder, name) });
         return Registration.parse(parse(readFileSync(join(folder, name), "utf8")));
       }),
     );
@@ -32,22 +32,22 @@ describe("a fresh registration", () => {
     for (const token of tokens) expect(token).toMatch(/^[\x21-\x7e]{32,}$/);
   });
 
-  test("is written for its owner only, and never over one that is there", async () => {
+  test("is readable by the file's owner only and does not overwrite an existing file", async () => {
     const out = join(folder, "new", "registration.yaml");
-    await registration({ ...WISHES, out });
+    await registration({ ...OPTIONS, out });
     expect(statSync(out).mode & 0o777).toBe(0o600);
     const before = readFileSync(out, "utf8");
 
-    await expect(registration({ ...WISHES, out })).rejects.toThrow("is there already and stays as it is");
+    await expect(registration({ ...OPTIONS, out })).rejects.toThrow("exists already and was not changed");
     expect(readFileSync(out, "utf8")).toBe(before);
   });
 
-  test.for<[option: string, over: Partial<typeof WISHES>]>([
+  test.for<[option: string, over: Partial<typeof OPTIONS>]>([
     ["--url", { url: "ftp://127.0.0.1" }],
     ["--server-name", { serverName: "" }],
     ["--ghost-prefix", { ghostPrefix: "Agent " }],
     ["--bot-localpart", { botLocalpart: "" }],
-  ])("is refused with a sentence about %s when that is wrong", async ([option, over]) => {
-    await expect(registration({ ...WISHES, ...over, out: join(folder, "never.yaml") })).rejects.toThrow(option);
+  ])("is not written when %s is invalid, and the error names the option", async ([option, over]) => {
+    await expect(registration({ ...OPTIONS, ...over, out: join(folder, "never.yaml") })).rejects.toThrow(option);
   });
 });

@@ -1,4 +1,4 @@
-/** `troupe registration`: a registration file with fresh tokens, readable by its owner only, never over an existing one. */
+/** `troupe registration`: a new registration file with new tokens, with mode 600. An existing file is never overwritten. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { stringify } from "yaml";
@@ -12,34 +12,34 @@ interface Options extends Namespace {
   out: string;
 }
 
-/** The bridge reads the same words from its settings, and by the same rules. */
-const Wishes = z.object({
-  "--url": z.url({ protocol: /^https?$/, error: "is no http(s) URL; it is where the homeserver reaches the bridge" }),
+/** Validated by the same rules as the bridge's environment variables. */
+const OptionValues = z.object({
+  "--url": z.url({ protocol: /^https?$/, error: "must be an http(s) URL, at which the homeserver reaches the bridge" }),
   "--server-name": Environment.shape.SERVER_NAME,
   "--ghost-prefix": Environment.shape.GHOST_PREFIX,
   "--bot-localpart": Environment.shape.BOT_LOCALPART,
 });
 
 export async function registration({ url, serverName, out, ghostPrefix, botLocalpart }: Options): Promise<void> {
-  const wishes = Wishes.safeParse({
+  const values = OptionValues.safeParse({
     "--url": url,
     "--server-name": serverName,
     "--ghost-prefix": ghostPrefix,
     "--bot-localpart": botLocalpart,
   });
-  if (!wishes.success) {
+  if (!values.success) {
     throw new EnvironmentError(
-      wishes.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("\n"),
+      values.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("\n"),
     );
   }
-  const made = await freshRegistration(url, { serverName, ghostPrefix, botLocalpart });
+  const made = await newRegistration(url, { serverName, ghostPrefix, botLocalpart });
   mkdirSync(dirname(resolve(out)), { recursive: true, mode: 0o700 });
   try {
     writeFileSync(out, stringify(made), { mode: 0o600, flag: "wx" });
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     throw new EnvironmentError(
-      `${out} is there already and stays as it is; remove it, or name another file with --out.`,
+      `${out} exists already and was not changed; remove it, or name another file with --out.`,
     );
   }
   process.stdout.write(`Written to ${out}.
@@ -55,10 +55,11 @@ For the bridge (in its environment or .env):
   SERVER_NAME=${serverName}
   AS_TOKEN=<as_token of that file>
   HS_TOKEN=<hs_token of that file>
-${otherThanPreset(ghostPrefix, botLocalpart)}`);
+${changedVariables(ghostPrefix, botLocalpart)}`);
 }
 
-function otherThanPreset(ghostPrefix: string, botLocalpart: string): string {
+/** Lines for the variables that differ from their presets. */
+function changedVariables(ghostPrefix: string, botLocalpart: string): string {
   const prefix =
     ghostPrefix === Environment.shape.GHOST_PREFIX.parse(undefined) ? "" : `  GHOST_PREFIX=${ghostPrefix}\n`;
   const bot =
@@ -68,18 +69,18 @@ function otherThanPreset(ghostPrefix: string, botLocalpart: string): string {
 
 type Namespace = Parameters<typeof usersRegex>[0];
 
-/** matrix-appservice-bridge makes the tokens and the known keys; the shape adds those it does not know. */
-async function freshRegistration(url: string, namespace: Namespace): Promise<Registration> {
-  // The library's import prints a deprecation that is not ours to mend.
+/** matrix-appservice-bridge makes the tokens and most keys; the shape adds the keys it does not know. */
+async function newRegistration(url: string, namespace: Namespace): Promise<Registration> {
+  // Importing the library prints a deprecation warning of its own.
   Object.assign(process, { noDeprecation: true });
   const { AppServiceRegistration } = await import("matrix-appservice-bridge");
-  const theirs = new AppServiceRegistration(url);
-  theirs.setId("troupe");
-  theirs.setSenderLocalpart(namespace.botLocalpart);
-  theirs.setHomeserverToken(AppServiceRegistration.generateToken());
-  theirs.setAppServiceToken(AppServiceRegistration.generateToken());
-  theirs.addRegexPattern("users", usersRegex(namespace), true);
-  const known = theirs.getOutput();
+  const output = new AppServiceRegistration(url);
+  output.setId("troupe");
+  output.setSenderLocalpart(namespace.botLocalpart);
+  output.setHomeserverToken(AppServiceRegistration.generateToken());
+  output.setAppServiceToken(AppServiceRegistration.generateToken());
+  output.addRegexPattern("users", usersRegex(namespace), true);
+  const known = output.getOutput();
   const shape = registrationShape({ id: known.id, url, asToken: known.as_token, hsToken: known.hs_token, namespace });
   return { ...known, ...shape };
 }

@@ -1,4 +1,4 @@
-/** The self-hosted bridge, from the environment. */
+/** `troupe serve`: the Node host, configured by environment variables. */
 import { configurationOf } from "../host/configuration/given.ts";
 import { environmentOrThrow } from "../host/environment.ts";
 import { untilStopped } from "../host/run.ts";

@@ -1,6 +1,6 @@
 /**
- * After an outage of ours a homeserver pushes what it kept one event a transaction, in order. Ten thousand of them, of
- * which some are for an agent: each of those is answered once, in order, and the chatter between them by nobody.
+ * After an outage of the bridge a homeserver pushes its backlog in order, one event in each transaction. Here the backlog
+ * has ten thousand events. The agent answers those that address it, once and in order, and no others.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { applyAgents, freePort, type HostSettings, type RunningHost, startHost }
 
 const EVENTS = 10_000;
 const ROOMS = 40;
-/** Every so many is for the agent. */
+/** One in this many messages of a room addresses the agent. */
 const ADDRESSED = 20;
 const ALICE = "@alice:hs.test";
 const GHOST = "@agent_echo:hs.test";
@@ -42,11 +42,11 @@ async function start(): Promise<RunningHost> {
   return started;
 }
 
-test("ten thousand single events are taken in, and who was asked answers once, in order", {
+test("ten thousand single events are taken in, and each question is answered once and in order", {
   timeout: 280_000,
 }, async () => {
   host = await start();
-  // Rooms of three, where only who is mentioned answers.
+  // Rooms with two users and the agent, which answers only when it is mentioned.
   const rooms = Array.from({ length: ROOMS }, () => {
     const room = homeserver.createRoom(ALICE, "@bob:hs.test");
     homeserver.invite(room, ALICE, GHOST);
@@ -62,7 +62,7 @@ test("ten thousand single events are taken in, and who was asked answers once, i
     const isAddressed = Math.floor(n / ROOMS) % ADDRESSED === 0;
     homeserver.say(room, ALICE, `m${n}`, isAddressed ? mentioned : {});
     if (isAddressed) asked.get(room)?.push(`echo m${n}`);
-    // The first push fails, and from then on what is handed out makes a transaction of its own.
+    // The first push fails. From then on each event becomes a transaction of its own.
     await new Promise((resolve) => setTimeout(resolve, n < 2 ? 500 : 0));
   }
   const before = homeserver.counts.pushes;

@@ -1,4 +1,4 @@
-/** The bounded run of `npm run chaos`. */
+/** A short run of `npm run chaos`. */
 import { expect, test } from "vitest";
 import { chaos } from "./chaos.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Chaos: sessions talk, and the bridge is killed again and again without a word, on the Node host the homeserver too. In
- * the end every message must have been answered once, in its session's order. The report names every exception.
+ * Chaos: many conversations, while the bridge is killed again and again (and the homeserver too, on the Node host). In the
+ * end every message must have been answered once, in the order of its conversation. The report names every exception.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ export interface ChaosOptions {
   messages: number;
   kills: number;
   seed: number;
-  /** One line at times, for whoever watches. */
+  /** Called now and then with a line about the progress. */
   progress: (line: string) => void;
 }
 
@@ -25,26 +25,26 @@ export interface ChaosReport {
   kills: number;
   homeserverKills: number;
   messages: number;
-  /** Visible answers; those that a kill broke off in the middle and that say so are among them. */
+  /** Visible answers, including those that a kill interrupted and that say so. */
   answers: number;
   interrupted: number;
-  /** Backend calls; above the number of messages are those that kills cut off. */
+  /** Backend calls. There are more calls than messages, because kills interrupt some. */
   asked: number;
-  /** What the homeserver forgot at its kills, to be found by the bridge. */
+  /** Events that the homeserver forgot when it was killed, and that the bridge had to find. */
   forgotten: number;
-  /** Answered behind a later one, because a killed homeserver brought them late. */
+  /** Messages answered after a later one, because a killed homeserver pushed them late. */
   late: number;
   repeatedSends: number;
   drainMs: number;
-  /** Anything else: a message not answered, or twice, or out of order, or with an apology. */
+  /** Everything else: a message without an answer, with two, with one out of order, or with an apology. */
   exceptions: string[];
 }
 
 const GHOST = "@agent_echo:hs.test";
 const TOKENS = { asToken: "as-token-of-chaos", hsToken: "hs-token-of-chaos", adminToken: "admin-token-of-chaos" };
-/** A homeserver kill for so many of the bridge's. */
+/** Kills of the bridge for each kill of the homeserver. */
 const KILLS_A_HOMESERVER_KILL = 8;
-/** Nothing new for so long is the end. */
+/** The run ends after this long without a new answer. */
 const DRAIN_MS = 150_000;
 
 interface Stage {
@@ -54,9 +54,9 @@ interface Stage {
   settings: HostSettings;
   random: () => number;
   rooms: string[];
-  /** What was asked in each room, in order. */
+  /** The questions in each room, in order. */
   asked: Map<string, string[]>;
-  /** What was on its way when the homeserver was killed: it may have been pushed at any later time. */
+  /** Questions that were open when the homeserver was killed. They may have been pushed at any later time. */
   shaken: Set<string>;
   host: RunningHost;
 }
@@ -65,7 +65,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-chaos-"));
   const random = mulberry32(options.seed);
   const homeserver = await startUnkindHomeserver({
-    ...{ asToken: TOKENS.asToken, hsToken: TOKENS.hsToken, seed: options.seed, timeoutMs: 2_000, recoveryMs: 200 },
+    asToken: TOKENS.asToken,
+    hsToken: TOKENS.hsToken,
+    seed: options.seed,
+    timeoutMs: 2_000,
+    recoveryMs: 200,
     unkindness: {
       lostAnswers: 0.02,
       lostRequests: 0.01,
@@ -77,7 +81,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   });
   const model = await startModel({ slow: 0.1, broken: 0.01, random });
   const settings: HostSettings = {
-    ...{ homeserver: homeserver.url, serverName: "hs.test", ...TOKENS, port: await freePort(), folder },
+    homeserver: homeserver.url,
+    serverName: "hs.test",
+    ...TOKENS,
+    port: await freePort(),
+    folder,
     env: { SENDER_TURNS_PER_MINUTE: "0", ROOM_TURNS_PER_MINUTE: "0", TURNS_AT_ONCE: "500", TEND_SECONDS: "2" },
   };
   const rooms = Array.from({ length: options.sessions }, (_, n) => homeserver.createRoom(`@u${n}:hs.test`, GHOST));
@@ -110,11 +118,13 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
 }
 
 const agentOf = (modelUrl: string) => ({
-  ...{ id: "echo", name: "Echo", backend: { use: "openai", baseUrl: modelUrl, model: "m" } },
+  id: "echo",
+  name: "Echo",
+  backend: { use: "openai", baseUrl: modelUrl, model: "m" },
   turns: { eventAge: 86_400, replyAge: 86_400, queue: 1_000, turnsAtOnce: 500 },
 });
 
-/** Each ghost is in its room by an invitation of the bridge's own following, so that the bridge knows who is where. */
+/** The ghost joins each room by an invitation that the bridge accepts, so that the bridge knows the members. */
 async function enterRooms({ homeserver, rooms, asked }: Stage): Promise<void> {
   for (const [n, room] of rooms.entries()) {
     homeserver.leave(room, GHOST);
@@ -124,7 +134,7 @@ async function enterRooms({ homeserver, rooms, asked }: Stage): Promise<void> {
   await homeserver.settle({ quietMs: 1_500, withinMs: 120_000 });
 }
 
-/** Messages and kills, until there have been enough of both; how often the homeserver was killed. */
+/** Sends messages and kills processes until there were enough of both. Returns how often the homeserver was killed. */
 async function storm(stage: Stage): Promise<number> {
   const { options, homeserver, random } = stage;
   let [said, kills, homeserverKills] = [0, 0, 0];
@@ -186,15 +196,24 @@ async function reckon(stage: Stage, homeserverKills: number): Promise<ChaosRepor
     const outOfOrder = behind.filter((question) => !stage.shaken.has(question));
     exceptions.push(...wrong, ...outOfOrder.map((question) => `${room}: ${question} was answered after a later one`));
   }
-  exceptions.push(...homeserver.violations.map((violation) => `the bridge had no right to: ${violation}`));
+  exceptions.push(...homeserver.violations.map((violation) => `the bridge was not allowed to: ${violation}`));
   const { fromMemory, fromStore } = homeserver.counts;
   return {
-    ...{ kills: options.kills, homeserverKills, messages: options.messages, answers, interrupted, drainMs, exceptions },
-    ...{ asked: model.asked(), forgotten: homeserver.lost.length, late, repeatedSends: fromMemory + fromStore },
+    kills: options.kills,
+    homeserverKills,
+    messages: options.messages,
+    answers,
+    interrupted,
+    drainMs,
+    exceptions,
+    asked: model.asked(),
+    forgotten: homeserver.lost.length,
+    late,
+    repeatedSends: fromMemory + fromStore,
   };
 }
 
-/** What is not as it must be, and what was answered behind a later one. */
+/** The errors in a room, and the questions that were answered after a later one. */
 function compare(room: string, questions: readonly string[], answers: readonly string[]) {
   const missing = questions.filter((question) => !answers.includes(question));
   const twice = answers.filter((answer, at) => answers.indexOf(answer) !== at);
@@ -213,7 +232,7 @@ function compare(room: string, questions: readonly string[], answers: readonly s
   };
 }
 
-/** Until everything is answered, or nothing comes any more. */
+/** Waits until everything is answered or no more answers arrive. */
 async function drained({ homeserver, asked, options }: Stage): Promise<void> {
   const total = [...asked.values()].flat().length;
   const count = () =>
@@ -228,6 +247,6 @@ async function drained({ homeserver, asked, options }: Stage): Promise<void> {
     if (now !== last) [last, lastAt] = [now, Date.now()];
     options.progress(`${now} of ${total} answered`);
   }
-  // A second answer would come now.
+  // Time for a second answer, which would be an error.
   await sleep(3_000);
 }

@@ -1,4 +1,4 @@
-/** A client with everything it has seen in hand, for tests that wait for something to be seen. */
+/** A minimal Matrix client for tests that wait until an event is visible. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -18,9 +18,9 @@ export interface LiveClient {
   say(room: string, body: string, more?: object): Promise<string>;
   /** All events of a room by one sender, oldest first, read from the homeserver. */
   by(room: string, sender: string): Promise<Seen[]>;
-  /** Where the stream of events is now. */
+  /** The current position in the stream of events. */
   now(): Promise<string>;
-  /** The first users who are shown as typing in a room from there on. */
+  /** The first users shown as typing in a room after this position. */
   typing(room: string, since: string): Promise<string[]>;
 }
 
@@ -84,7 +84,7 @@ export async function liveClient(homeserver: string, user: string, password: str
   };
 }
 
-/** Looks again until it is as it should be; then the last complaint is the test's. */
+/** Repeats `look` until it does not fail. After the time limit its last error is thrown. */
 export async function eventually<T>(look: () => Promise<T> | T, withinMs = 20_000): Promise<T> {
   for (const until = Date.now() + withinMs; ; await sleep(150)) {
     try {

@@ -1,4 +1,4 @@
-/** What a person in a room gets, on a real Synapse. The same suite for both hosts. */
+/** Conversations from a user's view, on a real Synapse. The same suite for both hosts. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LLMock } from "@copilotkit/aimock";
@@ -14,7 +14,7 @@ const ghost = (agent: string) => `@agent_${agent}:${SERVER_NAME}`;
 const MODEL_KEY = "sk-the-key-that-nobody-may-see";
 
 const nothing = () => undefined;
-/** The SDK tells its life otherwise. */
+/** The SDK logs every step by default. */
 const QUIET: Logger = {
   trace: nothing,
   debug: nothing,
@@ -25,7 +25,7 @@ const QUIET: Logger = {
 };
 
 type Content = Record<string, unknown>;
-/** What a client would show: originals, each with the last edit of it. */
+/** The messages as a client shows them: each original with its last edit applied. */
 function shown(events: Seen[]): string[] {
   const relation = ({ content }: Seen) =>
     content["m.relates_to"] as { rel_type?: string; event_id?: string } | undefined;
@@ -72,7 +72,7 @@ export function conversationSuite(kind: HostKind): void {
     const told = async (room: string, agent: string) => shown(await world.alice.by(room, ghost(agent)));
     const direct = (agent: string) => world.alice.createRoom([ghost(agent)], { is_direct: true });
 
-    test("what is written at once after the invitation is answered once, in order", async () => {
+    test("messages sent right after the invitation are answered once and in order", async () => {
       failing();
       const room = await direct("echo");
       await world.alice.say(room, "one");
@@ -84,7 +84,7 @@ export function conversationSuite(kind: HostKind): void {
       expect(profile).toEqual({ displayname: "Echo" });
     });
 
-    test("a client off the shelf gets the same", async () => {
+    test("a standard client receives the answers", async () => {
       failing();
       const baseUrl = world.settings.homeserver;
       const { access_token, user_id, device_id } = await createClient({ baseUrl, logger: QUIET }).loginRequest({
@@ -109,7 +109,7 @@ export function conversationSuite(kind: HostKind): void {
       client.stopClient();
     });
 
-    test("in a room of several only the one who is mentioned answers", async () => {
+    test("in a room with several agents only the mentioned one answers", async () => {
       failing();
       const room = await world.alice.createRoom([ghost("echo"), ghost("guide")]);
       const joined = async () => {
@@ -131,7 +131,7 @@ export function conversationSuite(kind: HostKind): void {
       expect(await told(room, "guide")).toEqual([]);
     });
 
-    test("a growing answer is one message, edited at most forty times, whole at the end", async () => {
+    test("a streamed answer is one message, edited at most forty times, and complete at the end", async () => {
       failing();
       const room = await direct("guide");
       await world.alice.say(room, "stream 12");
@@ -144,11 +144,11 @@ export function conversationSuite(kind: HostKind): void {
         true,
       );
       const times = edits.slice(0, -1).map((event) => event.origin_server_ts);
-      // Best effort by the clock of another process; the floor itself is one second.
+      // The edits are at least one second apart; the timestamps are of another process, so some tolerance is allowed.
       expect(times.slice(1).filter((time, n) => time - (times[n] ?? 0) < 900)).toEqual([]);
     });
 
-    test("a long answer arrives whole, in order, and no part ends inside a code fence", async () => {
+    test("a long answer arrives completely and in order, and no part ends inside a code fence", async () => {
       failing();
       const room = await direct("guide");
       await world.alice.say(room, "long 200");
@@ -163,7 +163,7 @@ export function conversationSuite(kind: HostKind): void {
       expect(chapters).toEqual(chapters.map((_, index) => index + 1));
     });
 
-    test("an agent that works is shown as typing, and one that fails says so in one sentence", async () => {
+    test("a working agent is shown as typing, and a failing one sends one sentence", async () => {
       failing();
       const room = await direct("guide");
       const since = await world.alice.now();
@@ -178,7 +178,7 @@ export function conversationSuite(kind: HostKind): void {
       await eventually(() => expect(world.host.log()).toContain("the script was asked to fail"));
     });
 
-    test("!stop ends an answer", async () => {
+    test("!stop ends a running answer", async () => {
       failing();
       const room = await direct("guide");
       await world.alice.say(room, "stream 400");
@@ -187,7 +187,7 @@ export function conversationSuite(kind: HostKind): void {
       await eventually(async () => expect((await told(room, "guide"))[0]).toMatch(/\*\(Stopped\.\)\*$/), 10_000);
     });
 
-    test("🛑 on the question or on the answer ends it too", async () => {
+    test("a reaction with 🛑 to the question or the answer ends it too", async () => {
       failing();
       const room = await direct("guide");
       const react = (eventId: string) =>
@@ -211,7 +211,7 @@ export function conversationSuite(kind: HostKind): void {
       await stopped(2);
     });
 
-    test("a model answers, knows what was said before, and its key is seen nowhere", async () => {
+    test("a model answers with the history of the conversation, and its API key never appears in the log", async () => {
       failing();
       model.reset();
       model.onMessage("first", { content: "The **first** answer." });
@@ -235,7 +235,7 @@ export function conversationSuite(kind: HostKind): void {
       expect(world.host.log()).not.toContain(MODEL_KEY);
     });
 
-    test("the same transaction five times at once is answered once, and an id that starts again loses nothing", async () => {
+    test("a transaction pushed five times at once is answered once, and transaction ids that start again lose no event", async () => {
       failing();
       const room = await direct("echo");
       await world.alice.say(room, "hello");
@@ -261,7 +261,7 @@ export function conversationSuite(kind: HostKind): void {
       expect(letters.deadLetters.some(({ raw }) => raw.includes("$mangled"))).toBe(true);
     });
 
-    test("the door is shut to everybody but the homeserver", async () => {
+    test("requests without the homeserver's token are rejected", async () => {
       const url = `${world.host.url}/_matrix/app/v1`;
       const status = async (path: string, method: string, token?: string) => {
         const answer = await fetch(`${url}${path}`, {
@@ -281,7 +281,7 @@ export function conversationSuite(kind: HostKind): void {
       expect(await status(`/users/${encodeURIComponent(ghost("echo"))}`, "GET", hsToken)).toBe("200");
     });
 
-    test("a host that is killed in the middle of an answer gives one answer, and the conversation goes on", async () => {
+    test("a host that is killed in the middle of an answer completes that answer, and the conversation continues", async () => {
       failing();
       const room = await direct("guide");
       await world.alice.say(room, "stream 30");

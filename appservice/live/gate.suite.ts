@@ -1,4 +1,4 @@
-/** Who may wake whom, seen from rooms of a real Synapse. The same suite for both hosts. */
+/** Which messages wake which agent, tested in rooms of a real Synapse. The same suite for both hosts. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { eventually, type LiveClient } from "./client.ts";
@@ -9,7 +9,7 @@ const ghost = (agent: string) => `@agent_${agent}:${SERVER_NAME}`;
 const inRoom = (room: string) => `/rooms/${encodeURIComponent(room)}`;
 const mentioning = (...agents: string[]) => ({ "m.mentions": { user_ids: agents.map(ghost) } });
 
-/** As long as anything that should not happen would have taken to happen, and some. */
+/** How long the tests wait for an event that must not happen. */
 const QUIET_MS = 4_000;
 
 const AGENTS = [
@@ -21,7 +21,7 @@ const AGENTS = [
   { id: "ticket_*", name: "Ticket *", backend: { use: "echo" } },
 ];
 
-/** As bridges do: the words and nothing else of it, every second time with a name before them. */
+/** Repeats a sender's messages as bridges do: the text only, every second time with a name before it. */
 async function repeatEverything(parrot: LiveClient, room: string, sender: string, forMs: number): Promise<void> {
   const repeated = new Set<string>();
   for (const until = Date.now() + forMs; Date.now() < until; await sleep(200)) {
@@ -66,7 +66,7 @@ export function gateSuite(kind: HostKind): void {
       return (await answer.json()) as { verdict?: string; sentence?: string };
     };
 
-    test("a room of two is no direct chat unless somebody said so", async () => {
+    test("a room of two members is not a direct chat unless it was marked as one", async () => {
       failing();
       const room = await roomWith(["echo"]);
       const unheard = await world.alice.say(room, "hello there");
@@ -79,7 +79,7 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => expect(await said(room, "echo")).toEqual(["echo and you", "echo now it is"]));
     });
 
-    test("an agent of a family is there as soon as somebody invites it, with a conversation of its own", async () => {
+    test("an agent of a family joins as soon as it is invited, with a conversation of its own", async () => {
       failing();
       const [one, two] = [await direct("ticket_4711"), await direct("ticket_4712")];
       await world.alice.say(one, "my printer burns");
@@ -90,7 +90,7 @@ export function gateSuite(kind: HostKind): void {
       expect(profile).toEqual({ displayname: "Ticket 4711" });
     });
 
-    test("a new agent and a changed one are heard of with the next event", async () => {
+    test("adding and removing an agent takes effect with the next event", async () => {
       failing();
       const room = await roomWith(["echo"]);
       await world.alice.say(room, "not yet");
@@ -104,12 +104,12 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => expect(await why(unheard)).toMatchObject({ verdict: "not_addressed" }));
     });
 
-    test("two agents that answer everything stop by themselves", async () => {
+    test("two agents that answer everything stop after a limited number of answers", async () => {
       failing();
       const room = await roomWith(["ping", "pong"]);
       await world.alice.say(room, "begin");
       const both = async () => [...(await said(room, "ping")), ...(await said(room, "pong"))];
-      // Each answers the person, then each other's answers, three steps deep.
+      // Each answers the user, then the other agent's answers, up to three hops.
       await eventually(async () => expect((await both()).length).toBeGreaterThanOrEqual(8));
       await sleep(QUIET_MS);
       const settled = (await both()).length;
@@ -118,7 +118,7 @@ export function gateSuite(kind: HostKind): void {
       expect((await both()).length).toBe(settled);
     });
 
-    test("another bridge's ghost that repeats what an agent says starts no loop", async () => {
+    test("a ghost of another bridge that repeats an agent's messages starts no loop", async () => {
       failing();
       const parrot = await world.user("parrot_bridge");
       const room = await roomWith(["echo"]);
@@ -132,7 +132,7 @@ export function gateSuite(kind: HostKind): void {
       expect(await said(room, "echo")).toEqual(["echo who is a good bird?", "echo and who is another?"]);
     });
 
-    test("somebody unknown gets a code, an admin lets them in, and the words they say then are answered", async () => {
+    test("an unknown user gets a code, an admin approves it, and the user's next message is answered", async () => {
       failing();
       const carol = await world.user("carol");
       const room = await carol.createRoom([ghost("shy")], { is_direct: true });
@@ -152,12 +152,12 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => {
         const heard = (await carol.by(room, ghost("shy"))).map(({ content }) => content["body"]);
         expect(heard.at(-1)).toBe("echo and now?");
-        // Nobody approves their own code.
+        // Users cannot approve their own code.
         expect(heard).toContain("That code opens nothing here.");
       });
     });
 
-    test("who is not permitted wakes nobody, and why can be asked", async () => {
+    test("a user without permission wakes no agent, and !why explains it", async () => {
       failing();
       const room = await roomWith(["shy"]);
       await world.alice.call("POST", `${inRoom(room)}/invite`, { user_id: world.bob.userId });
@@ -169,7 +169,7 @@ export function gateSuite(kind: HostKind): void {
       expect((await why(unheard)).sentence).toContain("users");
     });
 
-    test("an invitation of somebody who may not invite is turned down with a reason", async () => {
+    test("an invitation from a user who may not invite is declined with a reason", async () => {
       failing();
       const room = await world.bob.createRoom([ghost("shy")]);
       await eventually(async () => {
@@ -182,7 +182,7 @@ export function gateSuite(kind: HostKind): void {
       });
     });
 
-    test("!mute holds for everybody in the room, !unmute ends it", async () => {
+    test("!mute silences all agents of the room, and !unmute ends it", async () => {
       failing();
       const room = await roomWith(["echo", "guide"]);
       await world.alice.say(room, "!mute");
@@ -195,7 +195,7 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => expect((await said(room, "echo")).at(-1)).toBe("echo hello again"));
     });
 
-    test("a thread an agent was asked in needs no further mention, until somebody else speaks in it", async () => {
+    test("a thread in which an agent was asked needs no further mention until another user writes in it", async () => {
       failing();
       const room = await roomWith(["echo"]);
       await world.alice.call("POST", `${inRoom(room)}/invite`, { user_id: world.bob.userId });
@@ -211,7 +211,7 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => expect(await why(unheard)).toMatchObject({ verdict: "not_addressed" }));
     });
 
-    test("a room that is replaced in the middle of a conversation is followed, with what was set and said", async () => {
+    test("an agent follows a room upgrade in the middle of a conversation, with its settings and history", async () => {
       failing();
       const room = await roomWith(["echo"], { is_direct: true });
       rooms = { [room]: { prefix: "+" } };
@@ -220,7 +220,7 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => expect(await said(room, "echo")).toEqual(["echo before"]));
       const { replacement_room } = await world.alice.call("POST", `${inRoom(room)}/upgrade`, { new_version: "12" });
       const next = String(replacement_room);
-      // What clients do in a room that takes an invitation.
+      // Clients invite the members of the old room to the new one.
       await world.alice.call("POST", `${inRoom(next)}/invite`, { user_id: ghost("echo") }).catch(() => undefined);
       await eventually(async () => expect(await members(next)).toContain(ghost("echo")));
       await world.alice.say(next, "after");
@@ -230,7 +230,7 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => expect((await said(next, "echo")).at(-1)).toContain("You are"));
     });
 
-    test("a public room that is replaced is followed without an invitation", async () => {
+    test("an agent follows the upgrade of a public room without an invitation", async () => {
       failing();
       const room = await roomWith(["echo"], { preset: "public_chat" });
       const { replacement_room } = await world.alice.call("POST", `${inRoom(room)}/upgrade`, { new_version: "12" });
@@ -240,7 +240,7 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => expect(await said(next, "echo")).toContain("echo here"));
     });
 
-    test("a room nobody else is left in is left", async () => {
+    test("an agent leaves a room that all other users have left", async () => {
       failing();
       const room = await direct("echo");
       await world.alice.call("POST", `${inRoom(room)}/leave`, {});

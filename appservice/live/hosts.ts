@@ -1,4 +1,4 @@
-/** The two hosts as processes, started the way an operator starts them; each can be killed without a word. */
+/** The two hosts as processes, started as an operator starts them. Each can be killed without warning. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -14,14 +14,14 @@ export interface HostSettings {
   adminToken: string;
   port: number;
   folder: string;
-  /** Further variables, for agents' `$NAME`s. */
+  /** Further environment variables, such as those that agents name as `$NAME`. */
   env: Record<string, string>;
 }
 
 export interface RunningHost {
   url: string;
   log(): string;
-  /** SIGKILL to all of it. */
+  /** Sends SIGKILL to the process and its children. */
   kill(): Promise<void>;
 }
 
@@ -84,7 +84,7 @@ async function startWorker(settings: HostSettings): Promise<RunningHost> {
   ];
   const host = await start([...command, ...where, ...given], {}, settings.port);
   const over = new AbortController();
-  // Outside Cloudflare nobody rings the cron.
+  // Outside Cloudflare the cron trigger has to be called.
   const ringing = ringCron(host.url, over.signal);
   return {
     ...host,
@@ -108,7 +108,7 @@ async function ringCron(url: string, over: AbortSignal): Promise<void> {
 async function start(command: string[], env: Record<string, string>, port: number): Promise<RunningHost> {
   const [program = "node", ...args] = command;
   const child = spawn(program, args, {
-    // A group of its own: wrangler's children outlive it otherwise.
+    // A process group of its own, because wrangler's children would survive it.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, TROUPE_FILE: "none", ...env, NO_COLOR: "1" },
@@ -146,6 +146,6 @@ function groupSignal(child: ChildProcess): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
   } catch {
-    // The group is gone already, which is what was wanted.
+    // The group has ended already.
   }
 }

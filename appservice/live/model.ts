@@ -1,30 +1,30 @@
-/** A model's server for crash tests: slow at times, broken at times, and every answer says what it answers. */
+/** A model server for crash tests. It is sometimes slow or broken, and each answer repeats its question. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Model {
   url: string;
-  /** How often it was asked. */
+  /** The number of requests so far. */
   asked(): number;
   close(): void;
 }
 
 export interface ModelManners {
-  /** Chances from 0 to 1. */
+  /** Probabilities from 0 to 1. */
   slow: number;
   broken: number;
   random: () => number;
 }
 
 const QUICK_MS = 80;
-/** Longer than a draft takes to appear. */
+/** Longer than it takes until a draft is visible. */
 const SLOW_MS = 700;
 
 const chunk = (content: string, finish: string | null) =>
   `data: ${JSON.stringify({ id: "c", choices: [{ index: 0, delta: { content }, finish_reason: finish }] })}\n\n`;
 
-/** Answers `re <text>` to a text, in the dialect of OpenAI. */
+/** Answers `re <text>` to a text, in OpenAI's format. */
 export async function startModel({ slow, broken, random }: ModelManners): Promise<Model> {
   let asked = 0;
   const server = createServer(async (request, response) => {
@@ -32,7 +32,7 @@ export async function startModel({ slow, broken, random }: ModelManners): Promis
     for await (const one of request) chunks.push(one as Buffer);
     asked++;
     const { messages } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { messages: { content: unknown }[] };
-    // What stands before the words themselves is about the room.
+    // The user's text comes after the data about the room.
     const text = textOf(messages.at(-1)?.content).split("</room-data>").at(-1)?.trim() ?? "";
     if (random() < broken) {
       response.writeHead(500).end("broken");
@@ -44,7 +44,7 @@ export async function startModel({ slow, broken, random }: ModelManners): Promis
     if (random() < slow) await sleep(SLOW_MS);
     response.end(`${chunk(", that is all", "stop")}data: [DONE]\n\n`);
   });
-  // A killed bridge hangs up in the middle.
+  // A killed bridge closes its connections in the middle of a request.
   server.on("clientError", (_error, socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

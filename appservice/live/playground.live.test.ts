@@ -1,4 +1,4 @@
-/** What a newcomer does: start, talk, stop, start again. In a folder of its own, with the shared virtual environment. */
+/** A new user's first steps: start, chat, stop, start again. In a folder of its own, with the shared virtual environment. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -69,14 +69,14 @@ describe("the playground", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test("says what to start when it is not running", async () => {
+  test("tells how to start it when it is not running", async () => {
     await expect(chat("guide", "hello")).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringContaining("npm start"),
     });
   });
 
-  test("opens, tells its file what it tells the person, answers, closes, and is the same again", async () => {
+  test("starts, prints and writes how to reach it, answers, stops, and starts again with the same rooms", async () => {
     const world = await start();
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(world).toMatchObject({

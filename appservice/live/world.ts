@@ -1,4 +1,4 @@
-/** A homeserver, a host, users: everything real. */
+/** A real homeserver, a real host and users. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { applyAgents, freePort, type HostKind, type HostSettings, type RunningHo
 
 export const SERVER_NAME = "live.localhost";
 const NAMESPACE = { serverName: SERVER_NAME, ghostPrefix: "agent_", botLocalpart: "troupe" };
-/** Shared with the playground, so that it is made once. */
+/** Shared with the playground, so that Synapse is installed once. */
 const VENV = "data/synapse-venv";
 
 export interface World {
@@ -19,13 +19,13 @@ export interface World {
   settings: HostSettings;
   alice: LiveClient;
   bob: LiveClient;
-  /** One more person. */
+  /** Registers one more user. */
   user(name: string): Promise<LiveClient>;
-  /** The rooms one of our own users is in. */
+  /** The rooms that one of our own users has joined. */
   roomsOf(userId: string): Promise<string[]>;
   restartHost(): Promise<void>;
   restartSynapse(): Promise<void>;
-  /** Pushes as the homeserver would. */
+  /** Pushes a transaction as the homeserver would. */
   push(transactionId: string, events: unknown[]): Promise<Response>;
   admin(path: string, init?: RequestInit): Promise<Response>;
   close(): Promise<void>;

@@ -1,10 +1,10 @@
-/** Where a running playground is written down. Apart from all that runs it, so that a command starts at once. */
+/** The file that describes a running playground. A module of its own, so that commands need not load the playground. */
 import { existsSync, readFileSync } from "node:fs";
 
-/** Relative to the working directory, as the commands look for it. */
+/** Relative to the working directory. */
 export const PLAYGROUND_FILE = "data/playground.json";
 
-/** Whether a playground runs in the working directory, and how to reach it. */
+/** The description of the playground that runs in the working directory; undefined when none does. */
 export function readPlayground(): unknown {
   return existsSync(PLAYGROUND_FILE) ? JSON.parse(readFileSync(PLAYGROUND_FILE, "utf8")) : undefined;
 }

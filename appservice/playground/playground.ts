@@ -1,6 +1,6 @@
 /**
- * The playground: a whole world on one machine. A real Synapse, the bridge, two users, two agents; Ctrl-C ends all of it,
- * and the next start finds rooms and history as they were.
+ * The playground: a real Synapse, the bridge, two users and two agents on one machine. Ctrl-C stops everything. Rooms and
+ * history are kept for the next start.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -14,13 +14,13 @@ import { environmentOrThrow } from "../host/environment.ts";
 import { type Stoppable, untilStopped } from "../host/run.ts";
 import { type Served, serve } from "../host/serve.ts";
 import { PLAYGROUND_FILE } from "./place.ts";
-import { settled } from "./sample.ts";
+import { withSample } from "./sample.ts";
 import { installSynapse, registerUser, type Synapse, startSynapse, stopLeftover, UserError } from "./synapse.ts";
-import { type Kept, NAMESPACE, readWorld, SERVER_NAME, writeRegistration } from "./world.ts";
+import { NAMESPACE, readWorld, SERVER_NAME, type World, writeRegistration } from "./world.ts";
 
 const FOLDER = "data/playground";
 const VENV = "data/synapse-venv";
-const MODEL_SETTINGS = ["OPENAI_BASE_URL", "TROUPE_MODEL"];
+const MODEL_VARIABLES = ["OPENAI_BASE_URL", "TROUPE_MODEL"];
 
 const coloured = (): boolean => process.stdout.isTTY === true && !process.env["NO_COLOR"];
 const bold = (text: string): string => (coloured() ? styleText("bold", text) : text);
@@ -28,17 +28,17 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 export const startPlayground = (): Promise<void> => untilStopped(start);
 
-async function start(asked: AbortSignal): Promise<Stoppable> {
+async function start(stopping: AbortSignal): Promise<Stoppable> {
   mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
   const alone = await aloneIn(FOLDER);
   if (!alone) throw new UserError("A playground is running here already; talk to it with `npx troupe chat guide`.");
-  // Left behind by one that was killed: nothing of it answers.
+  // A killed playground leaves its file behind.
   rmSync(PLAYGROUND_FILE, { force: true });
-  const written = configurationOf(process.env);
+  const configuration = configurationOf(process.env);
 
-  const python = await installSynapse({ venv: VENV, progress: say, signal: asked });
+  const python = await installSynapse({ venv: VENV, progress: say, signal: stopping });
   const dir = resolve(FOLDER, "synapse");
-  // Before the ports are looked at: it would hold the one we had.
+  // Before the ports are chosen, because a leftover Synapse occupies the port of the last run.
   await stopLeftover(dir);
   const world = await readWorld(FOLDER);
   const registration = join(FOLDER, "registration.yaml");
@@ -57,14 +57,14 @@ async function start(asked: AbortSignal): Promise<Stoppable> {
     rmSync(PLAYGROUND_FILE, { force: true });
     for (const part of started.reverse()) await part.stop();
     alone.leave();
-    say("The playground is closed; the next start finds everything as it was.");
+    say("The playground is closed. The next start continues with the same rooms and history.");
   };
   try {
-    const { bridge, agents } = await startBridge(world, synapse, written);
+    const { bridge, agents } = await startBridge(world, synapse, configuration);
     started.push(bridge);
     for (const { user, password } of world.users) await registerUser(synapse, dir, user, password);
     await allAnswer(synapse, bridge);
-    if (!asked.aborted) {
+    if (!stopping.aborted) {
       publish(description(world, synapse, bridge, agents));
       welcome(world, synapse, agents);
     }
@@ -73,14 +73,14 @@ async function start(asked: AbortSignal): Promise<Stoppable> {
     throw error;
   }
   const ended = synapse.exited.then(() => {
-    if (asked.aborted) return;
-    process.stderr.write(`Synapse ended by itself; its log is ${join(dir, "synapse.log")}\n`);
+    if (stopping.aborted) return;
+    process.stderr.write(`Synapse ended unexpectedly; its log is ${join(dir, "synapse.log")}\n`);
     process.exitCode = 1;
   });
   return { stop, ended };
 }
 
-/** Whoever waits for the file must never read half of it. */
+/** Written under another name first, so that a program waiting for the file never reads half of it. */
 function publish(world: object): void {
   const draft = `${PLAYGROUND_FILE}.new`;
   rmSync(draft, { force: true });
@@ -88,10 +88,10 @@ function publish(world: object): void {
   renameSync(draft, PLAYGROUND_FILE);
 }
 
-/** An agent somebody can talk to; a family is many. */
+/** A single agent, not a family. */
 type Member = AgentSpec & { userId: string };
 
-async function startBridge(world: Kept, synapse: Synapse, written: Configuration | undefined) {
+async function startBridge(world: World, synapse: Synapse, configuration: Configuration | undefined) {
   const environment = environmentOrThrow({
     HOMESERVER_URL: synapse.url,
     SERVER_NAME,
@@ -106,8 +106,8 @@ async function startBridge(world: Kept, synapse: Synapse, written: Configuration
   const bridge = await serve({
     environment,
     env: process.env,
-    configuration(held) {
-      const wanted = written ?? settled(held, process.env);
+    configuration(stored) {
+      const wanted = configuration ?? withSample(stored, process.env);
       agents = wanted.agents.flatMap((agent) => {
         const id = AgentId.safeParse(agent.id);
         return id.success ? [{ ...agent, userId: ghostUserId(NAMESPACE, id.data) }] : [];
@@ -126,7 +126,7 @@ async function allAnswer(synapse: Synapse, bridge: Served): Promise<void> {
   }
 }
 
-const description = (world: Kept, synapse: Synapse, bridge: Served, agents: readonly Member[]) => ({
+const description = (world: World, synapse: Synapse, bridge: Served, agents: readonly Member[]) => ({
   homeserver: synapse.url,
   serverName: SERVER_NAME,
   bridge: bridge.url,
@@ -135,8 +135,8 @@ const description = (world: Kept, synapse: Synapse, bridge: Served, agents: read
   agents: agents.map(({ id, userId, name }) => ({ id, userId, name })),
 });
 
-function welcome({ users }: Kept, { url }: Synapse, agents: readonly Member[]): void {
-  const unset = MODEL_SETTINGS.filter((name) => !process.env[name]);
+function welcome({ users }: World, { url }: Synapse, agents: readonly Member[]): void {
+  const unset = MODEL_VARIABLES.filter((name) => !process.env[name]);
   const isSleeping = ({ backend }: Member) => unset.length > 0 && Object.values(backend).includes("$OPENAI_BASE_URL");
   say(`
 ${bold("The playground is open.")}
@@ -145,10 +145,10 @@ ${bold("The playground is open.")}
 ${users.map(({ user, password }) => `    as ${bold(user)} with the password ${bold(password)}`).join("\n")}
 
   and start a chat (without encryption) with
-${agents.map((agent) => `    ${bold(agent.userId)}  ${agent.name}${isSleeping(agent) ? `, who wakes up when ${unset.join(" and ")} are set` : ""}`).join("\n")}
+${agents.map((agent) => `    ${bold(agent.userId)}  ${agent.name}${isSleeping(agent) ? `, which answers once ${unset.join(" and ")} are set` : ""}`).join("\n")}
 
   or, in another terminal:  ${bold(`npx troupe chat ${agents[0]?.id ?? "guide"} "hello"`)}
 
-  Ctrl-C ends it.
+  Ctrl-C stops it.
 `);
 }

@@ -1,33 +1,33 @@
-/** Other programs: run to their end, or looked at from outside. */
+/** Runs other programs, and reads their command lines. */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
-export interface Ran {
+interface Finished {
   code: number;
   output: string;
 }
 
-/** Runs a program to its end. When `signal` asks, it ends with all its children and the signal's reason is thrown. */
-export async function run(command: string, args: string[], signal?: AbortSignal): Promise<Ran> {
+/** Runs a program to its end. When `signal` aborts, the program is stopped with its children, and this rejects. */
+export async function run(command: string, args: string[], signal?: AbortSignal): Promise<Finished> {
   signal?.throwIfAborted();
-  const ran = await new Promise<Ran>((done) => {
-    // A group of its own, so that what it starts in turn ends with it.
+  const finished = await new Promise<Finished>((resolve) => {
+    // A process group of its own, so that its children can be stopped with it.
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
     const end = () => endGroup(child.pid);
     signal?.addEventListener("abort", end);
     process.once("exit", end);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
-    const settle = (ran: Ran) => {
+    const settle = (result: Finished) => {
       signal?.removeEventListener("abort", end);
       process.off("exit", end);
-      done(ran);
+      resolve(result);
     };
     child.on("error", (error) => settle({ code: 1, output: error.message }));
     child.on("close", (code) => settle({ code: code ?? 1, output }));
   });
   signal?.throwIfAborted();
-  return ran;
+  return finished;
 }
 
 function endGroup(pid: number | undefined): void {
@@ -35,12 +35,12 @@ function endGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, "SIGTERM");
   } catch (error) {
-    // It ended by itself in the meantime.
+    // The process has ended in the meantime.
     if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
 
-/** The command line of a process; empty when there is none. Where there is no /proc, `ps` knows. */
+/** The command line of a process, or "". Read from /proc, or with `ps` on systems without /proc. */
 export async function commandOf(pid: number): Promise<string> {
   if (existsSync("/proc/self/cmdline")) {
     const file = `/proc/${pid}/cmdline`;

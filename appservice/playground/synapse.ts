@@ -1,6 +1,6 @@
 /**
- * A real Synapse in a virtual environment: made once, started on loopback, stopped by its own process id. No federation,
- * SQLite, everything it keeps in one folder.
+ * A real Synapse: installed once into a virtual environment, started on loopback, stopped by its process id. It uses
+ * SQLite, does not federate, and keeps everything in one folder.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac, randomBytes } from "node:crypto";
@@ -17,7 +17,7 @@ const HEALTHY_MS_MAX = 60_000;
 const STOPPING_MS_MAX = 10_000;
 const INSTALLING_MS_MAX = 600_000;
 
-/** A sentence for the person at the terminal: nothing is wrong with the program. */
+/** An error the user can fix. Its message is printed without a stack. */
 export class UserError extends Error {}
 
 interface Install {
@@ -26,7 +26,7 @@ interface Install {
   signal?: AbortSignal;
 }
 
-/** Makes the virtual environment unless it is there, and returns its python. An interrupted one is made anew. */
+/** Installs Synapse unless it is installed, and returns its python. An interrupted installation starts again. */
 export async function installSynapse({ venv, progress, signal }: Install): Promise<string> {
   const python = resolve(venv, "bin", "python");
   const marker = join(venv, `synapse-${SYNAPSE_VERSION}.installed`);
@@ -44,7 +44,7 @@ export async function installSynapse({ venv, progress, signal }: Install): Promi
     alone = await aloneIn(lock);
   }
   try {
-    // Again, now that nobody else is at it: whoever we waited for may have finished it.
+    // Looked for again under the lock: the process we waited for may have installed it.
     if (!existsSync(marker)) await install({ venv, progress, ...(signal ? { signal } : {}) }, python);
     writeFileSync(marker, "");
   } finally {
@@ -55,11 +55,13 @@ export async function installSynapse({ venv, progress, signal }: Install): Promi
 
 async function install({ venv, progress, signal }: Install, python: string): Promise<void> {
   rmSync(venv, { recursive: true, force: true });
-  progress("Making a virtual environment for Synapse (only the first time) …");
+  progress("Creating a virtual environment for Synapse (only the first time) …");
   const made = await run("python3", ["-m", "venv", venv], signal);
   if (made.code !== 0)
-    throw new UserError(`Python could not make a virtual environment in ${venv}:\n${lastLines(made.output)}`);
-  progress(`Installing matrix-synapse ${SYNAPSE_VERSION} from PyPI (some 250 MB, half a minute on a good line) …`);
+    throw new UserError(`Python could not create a virtual environment in ${venv}:\n${lastLines(made.output)}`);
+  progress(
+    `Installing matrix-synapse ${SYNAPSE_VERSION} from PyPI (about 250 MB, half a minute on a fast connection) …`,
+  );
   const requirement = `matrix-synapse==${SYNAPSE_VERSION}`;
   const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement];
   const installed = await run(python, pip, signal);
@@ -73,11 +75,11 @@ async function checkPython(): Promise<void> {
       "The playground runs a real Synapse and needs Python 3.10 or newer: install it (Debian: `apt-get install python3 python3-venv`) and start again.",
     );
   }
-  // Debian ships `venv` without the module it cannot work without.
-  const able = await run("python3", ["-c", "import venv, ensurepip"]);
-  if (able.code === 0) return;
+  // Debian ships `venv` without the module `ensurepip`, which it needs.
+  const canMakeVenv = await run("python3", ["-c", "import venv, ensurepip"]);
+  if (canMakeVenv.code === 0) return;
   throw new UserError(
-    "Python cannot make virtual environments here: install its venv module (Debian: `apt-get install python3-venv`) and start again.",
+    "Python cannot create virtual environments here: install its venv module (Debian: `apt-get install python3-venv`) and start again.",
   );
 }
 
@@ -86,27 +88,27 @@ export interface Synapse {
   port: number;
   pid: number;
   stop(): Promise<void>;
-  /** Resolves when the process is gone, for whatever reason. */
+  /** Resolves when the process has ended for any reason. */
   exited: Promise<void>;
 }
 
 interface Start {
   python: string;
-  /** Everything it keeps, and its log. */
+  /** The folder for its data and its log. */
   dir: string;
   port: number;
   serverName: string;
   registrationFiles: string[];
 }
 
-/** Starts it and waits until it is healthy. What a killed predecessor left running in the same folder is stopped first. */
+/** Starts Synapse and waits until it is healthy. A Synapse left running in the same folder is stopped first. */
 export async function startSynapse({ python, dir, port, serverName, registrationFiles }: Start): Promise<Synapse> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   await stopLeftover(dir);
   const config = join(dir, "homeserver.yaml");
   writeFileSync(config, stringify(settings({ dir, port, serverName, registrationFiles })), { mode: 0o600 });
   writeFileSync(join(dir, "log.yaml"), stringify(LOGGING));
-  // Only the first time: it takes a second.
+  // Once only, because it takes a second.
   if (!existsSync(join(dir, "signing.key"))) {
     const generated = await run(python, ["-m", "synapse.app.homeserver", "-c", config, "--generate-keys"]);
     if (generated.code !== 0) throw new UserError(`Synapse could not be set up:\n${lastLines(generated.output)}`);
@@ -114,19 +116,19 @@ export async function startSynapse({ python, dir, port, serverName, registration
 
   const logFile = join(dir, "synapse.log");
   const log = openSync(logFile, "w");
-  // A group of its own: Ctrl-C in the terminal is ours to pass on, in our order.
+  // A process group of its own: Ctrl-C must not reach Synapse before the bridge has stopped.
   const child = spawn(python, ["-m", "synapse.app.homeserver", "-c", config], {
     stdio: ["ignore", log, log],
     detached: true,
     cwd: dir,
   });
-  // Synapse writes one itself only when it daemonizes.
+  // Synapse writes a pid file only when it daemonizes.
   if (child.pid !== undefined) writeFileSync(join(dir, PID_FILE), `${child.pid}\n`);
   const exited = new Promise<void>((done) => child.on("exit", () => done()).on("error", () => done()));
-  // Whoever is in too much of a hurry to stop it must not leave it behind.
-  const hurried = () => child.kill("SIGKILL");
-  process.once("exit", hurried);
-  void exited.then(() => process.off("exit", hurried));
+  // If the process exits without `stop`, Synapse is killed.
+  const killAtExit = () => child.kill("SIGKILL");
+  process.once("exit", killAtExit);
+  void exited.then(() => process.off("exit", killAtExit));
   const url = `http://127.0.0.1:${port}`;
   if (!(await healthy(url, child))) {
     await stop(child, exited);
@@ -156,12 +158,12 @@ async function stop(child: ChildProcess, exited: Promise<void>): Promise<void> {
 
 const PID_FILE = "homeserver.pid";
 
-/** Stops the Synapse a killed predecessor left in this folder. Two of them on one database would spoil it. */
+/** Stops a Synapse that a killed playground left running in this folder. Two on one database would corrupt it. */
 export async function stopLeftover(dir: string): Promise<void> {
   const file = join(dir, PID_FILE);
   const pid = existsSync(file) ? Number.parseInt(readFileSync(file, "utf8"), 10) : Number.NaN;
   if (!(pid > 1)) return;
-  // A pid alone proves nothing, it may be somebody else's by now: the process must be a Synapse of this folder.
+  // The pid may belong to another program by now, so the command line must be a Synapse of this folder.
   const isOurs = async () => (await commandOf(pid)).includes(`-c ${join(dir, "homeserver.yaml")}`);
   if (!(await isOurs())) return;
   send(pid, "SIGTERM");
@@ -176,7 +178,7 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // It ended by itself in the meantime.
+    // The process has ended in the meantime.
     if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
@@ -199,7 +201,7 @@ function settings({ dir, port, serverName, registrationFiles }: Omit<Start, "pyt
     signing_key_path: join(dir, "signing.key"),
     trusted_key_servers: [],
     suppress_key_server_warning: true,
-    // Nobody: this server talks to no other.
+    // Federates with no other server.
     federation_domain_whitelist: [],
     listeners: [
       {
@@ -231,7 +233,7 @@ function settings({ dir, port, serverName, registrationFiles }: Omit<Start, "pyt
   };
 }
 
-/** Made once and kept, or everybody would be logged out by a restart. */
+/** Created once and kept: new secrets would log out all users. */
 function secrets(dir: string): Record<string, string> {
   const file = join(dir, "secrets.json");
   if (!existsSync(file)) {
@@ -245,7 +247,7 @@ function secrets(dir: string): Record<string, string> {
 const Nonce = z.object({ nonce: z.string() });
 const Refusal = z.object({ errcode: z.string().optional() });
 
-/** An ordinary user; one that exists already is as good. */
+/** Registers an ordinary user; succeeds if the user exists already. */
 export async function registerUser(
   synapse: { url: string },
   dir: string,

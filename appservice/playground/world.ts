@@ -1,4 +1,4 @@
-/** What the playground keeps between runs: ports, tokens, users. All of it under `data/playground`, for its owner only. */
+/** The playground's state between runs: ports, tokens, users. Stored in `data/playground`, readable by its owner only. */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -10,7 +10,7 @@ import { registrationShape } from "#core/protocol/registration.ts";
 export const SERVER_NAME = "troupe.localhost";
 export const NAMESPACE = { serverName: SERVER_NAME, ghostPrefix: "agent_", botLocalpart: "troupe" };
 
-const Kept = z.object({
+const World = z.object({
   homeserverPort: z.number(),
   bridgePort: z.number(),
   asToken: z.string(),
@@ -18,22 +18,22 @@ const Kept = z.object({
   adminToken: z.string(),
   users: z.array(z.object({ user: z.string(), password: z.string() })),
 });
-export type Kept = z.infer<typeof Kept>;
+export type World = z.infer<typeof World>;
 
-/** What was kept, made when there is nothing yet; ports that somebody else has by now are exchanged. */
-export async function readWorld(folder: string): Promise<Kept> {
+/** Reads the state, or creates it. Ports that another program uses by now are replaced. */
+export async function readWorld(folder: string): Promise<World> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, "world.json");
-  const kept = existsSync(file) ? Kept.parse(JSON.parse(readFileSync(file, "utf8"))) : fresh();
-  const homeserverPort = await freePort(kept.homeserverPort);
-  const world = { ...kept, homeserverPort, bridgePort: await freePort(kept.bridgePort, homeserverPort) };
+  const stored = existsSync(file) ? World.parse(JSON.parse(readFileSync(file, "utf8"))) : newWorld();
+  const homeserverPort = await freePort(stored.homeserverPort);
+  const world = { ...stored, homeserverPort, bridgePort: await freePort(stored.bridgePort, homeserverPort) };
   writeFileSync(file, JSON.stringify(world, null, 2), { mode: 0o600 });
   return world;
 }
 
 const secret = () => randomBytes(24).toString("base64url");
 
-const fresh = (): Kept => ({
+const newWorld = (): World => ({
   homeserverPort: 8008,
   bridgePort: 9993,
   asToken: secret(),
@@ -42,13 +42,14 @@ const fresh = (): Kept => ({
   users: ["demo", "friend"].map((user) => ({ user, password: `${user}-${secret().slice(0, 8)}` })),
 });
 
-/** The wished port if nobody has it, else any. */
-async function freePort(wished: number, taken?: number): Promise<number> {
-  const port = wished === taken ? undefined : await listens(wished);
-  return port ?? (await listens(0)) ?? wished;
+/** The preferred port if it is free, else any free port. */
+async function freePort(preferred: number, taken?: number): Promise<number> {
+  const port = preferred === taken ? undefined : await tryPort(preferred);
+  return port ?? (await tryPort(0)) ?? preferred;
 }
 
-const listens = (port: number): Promise<number | undefined> =>
+/** The port, once it was listened on; undefined when it is in use. 0 stands for any. */
+const tryPort = (port: number): Promise<number | undefined> =>
   new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(undefined));
@@ -58,8 +59,8 @@ const listens = (port: number): Promise<number | undefined> =>
     });
   });
 
-/** The homeserver reads it at its start only, so it is written anew before each: the port may be another one. */
-export function writeRegistration(file: string, { asToken, hsToken, bridgePort }: Kept): void {
+/** Written before each start of the homeserver, because the port may have changed. */
+export function writeRegistration(file: string, { asToken, hsToken, bridgePort }: World): void {
   const url = `http://127.0.0.1:${bridgePort}`;
   const shape = registrationShape({ id: "troupe", url, asToken, hsToken, namespace: NAMESPACE });
   writeFileSync(file, stringify(shape), { mode: 0o600 });

@@ -1,8 +1,9 @@
-/** The operator API, on both hosts: the configuration in and out, and what an operator may ask. Closed unless `ADMIN_TOKEN` is set. */
+/** The operator API, the same on both hosts: configuration, people, verdicts, dead letters. Closed without `ADMIN_TOKEN`. */
 import { Hono } from "hono";
 import type { LaneId } from "#core/turn/lane.ts";
+import type { ConfigurationLedger, PeopleLedger } from "#ports/configuration.ts";
 import type { Clock } from "#ports/host.ts";
-import type { Ledger } from "#ports/ledger.ts";
+import type { OperatorLedger } from "#ports/operator.ts";
 import { configurationRoutes } from "./configuration-routes.ts";
 import type { Configuring } from "./configure.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";
@@ -11,6 +12,7 @@ import { refuse } from "./refuse.ts";
 import { whyRoutes } from "./why-routes.ts";
 
 interface Needs extends Configuring {
+  ledger: ConfigurationLedger & PeopleLedger & OperatorLedger;
   ring: (lanes: readonly LaneId[]) => Promise<void>;
   isOperator: IsOperator;
 }
@@ -28,23 +30,25 @@ export function admin({ ring, isOperator, ...needs }: Needs): Hono {
   app.route("/", configurationRoutes(needs));
   app.route("/", peopleRoutes(needs));
   app.route("/", whyRoutes(needs));
-  app.route("/", givenUp(needs, ring));
+  app.route("/", deadLetterRoutes(needs, ring));
   app.onError((error, c) => {
     log("request_failed", { path: c.req.path, error: error.message });
-    return refuse(c, 500, ["Something went wrong here; the log has it."]);
+    return refuse(c, 500, ["Something went wrong; the log says what."]);
   });
   return app;
 }
 
-/** What was given up, and another try. */
-function givenUp({ ledger, clock }: { ledger: Ledger; clock: Clock }, ring: Needs["ring"]): Hono {
+function deadLetterRoutes(
+  { ledger, clock }: { ledger: Pick<OperatorLedger, "deadLetters" | "replay">; clock: Clock },
+  ring: Needs["ring"],
+): Hono {
   const app = new Hono();
   app.get("/admin/dead-letters", async (c) => c.json({ deadLetters: await ledger.deadLetters(DEAD_LETTERS_SHOWN) }));
-  // Another id, or the homeserver would take the answer for the apology it has had.
+  // A new id: under the old one the homeserver would take the answer for a repeated send of the apology.
   app.post("/admin/turns/:id/replay", async (c) => {
     const id = `${c.req.param("id").slice(0, TURN_ID_LENGTH)}r${clock.now().toString(36)}`;
     const session = await ledger.replay(c.req.param("id"), id, clock.now());
-    if (session === undefined) return refuse(c, 404, ["No turn with this id was given up."]);
+    if (session === undefined) return refuse(c, 404, ["There is no turn with this id that was given up."]);
     await ring([`session:${session}`]);
     return c.json({ turn: id });
   });

@@ -1,4 +1,4 @@
-/** `/admin/configuration` and `/admin/agents`: what holds, and how it is changed. */
+/** `/admin/configuration` and `/admin/agents`: reading and changing the configuration. */
 import { type Context, Hono } from "hono";
 import { readAgent, readAgents, readConfiguration } from "#core/configuration/read.ts";
 import { AgentKey } from "#core/protocol/ids.ts";
@@ -42,9 +42,10 @@ export function configurationRoutes(needs: Configuring): Hono {
 async function putAgent(needs: Configuring, c: Context, id: string) {
   const body = await bodyOf(c);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    return refuse(c, 400, ["The body: expected an agent, without its id."]);
+    return refuse(c, 400, ["The body must be an agent without its id."]);
   }
-  if ("id" in body && body.id !== id) return refuse(c, 400, ["The agent's id stands in the path; leave it out here."]);
+  if ("id" in body && body.id !== id)
+    return refuse(c, 400, ["The agent's id is in the path; leave it out of the body."]);
   const read = readAgent({ name: id, ...body, id });
   const planned = read.ok ? await planAgent(needs, read.value) : read;
   if (!planned.ok) return refuse(c, 400, planned.error);

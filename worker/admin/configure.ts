@@ -1,6 +1,6 @@
 /**
- * How a configuration gets into force: read, checked as a whole, its secrets encrypted, compared with what holds, written
- * in one batch. What is wrong with it is said at once and changes nothing.
+ * Applies a configuration: validates it as a whole, encrypts its secrets, compares it with the stored one, writes it in
+ * one batch. An invalid configuration is rejected with all its errors, and nothing changes.
  */
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import {
@@ -9,54 +9,57 @@ import {
   type Configuration,
   changes,
   complaintsAbout,
-  keepingMuted,
+  keepMuted,
 } from "#core/configuration/configuration.ts";
 import type { AgentKey } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
+import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { Ledger } from "#ports/ledger.ts";
 import { shownChange } from "./shown.ts";
 
 export interface Configuring {
-  ledger: Ledger;
+  ledger: Pick<
+    ConfigurationLedger,
+    "configuration" | "setConfiguration" | "agents" | "setAgents" | "putAgent" | "removeAgent" | "aliases"
+  >;
   backends: Backends;
   cipher: SecretCipher;
   clock: Clock;
   log: Log;
-  /** Looks up the rooms that the configuration's aliases mean, and keeps them in the ledger. */
+  /** Resolves the configuration's aliases and stores the rooms they mean in the ledger. */
   refreshAliases: () => Promise<void>;
 }
 
-/** What would be written, and what it changes; secrets in `changes` are masked. */
+/** A configuration that is ready to be written, and its changes. Secrets in `changes` are masked. */
 export interface Plan {
   after: Configuration;
   changes: Change[];
 }
 export interface Applied {
   changes: Change[];
-  /** Aliases that mean no room, as far as the homeserver could be asked. */
+  /** Aliases for which no room is known: they do not exist, or the homeserver did not answer in time. */
   unresolved: string[];
 }
 
-/** What the homeserver does not answer by then is looked up later. */
+/** How long applying waits for aliases. The rest are resolved later. */
 const ALIASES_MS = 10_000;
 
-/** What would come of a configuration, if it is sound. */
+/** Validates a configuration and compares it with the stored one, without writing anything. */
 export async function plan(
   needs: Pick<Configuring, "ledger" | "backends" | "cipher">,
   wanted: Configuration,
 ): Promise<Result<Plan, string[]>> {
   const before = await needs.ledger.configuration();
   const complaints = complaintsAbout(wanted);
-  const agents = await encrypted(needs, wanted.agents, before.agents);
+  const agents = await encryptAgents(needs, wanted.agents, before.agents);
   if (!agents.ok) return err([...complaints, ...agents.error]);
   if (complaints.length > 0) return err(complaints);
-  const after = keepingMuted({ ...wanted, agents: agents.value }, before);
+  const after = keepMuted({ ...wanted, agents: agents.value }, before);
   return ok({ after, changes: changes(before, after).map((change) => shownChange(needs.cipher, change)) });
 }
 
-/** The same for one agent; what is wrong elsewhere is no matter of its own. */
+/** The same for one agent. Errors elsewhere in the stored configuration do not count. */
 export async function planAgent(
   needs: Pick<Configuring, "ledger" | "backends" | "cipher">,
   wanted: AgentSpec,
@@ -65,7 +68,7 @@ export async function planAgent(
   const known = complaintsAbout(before);
   const others = before.agents.filter(({ id }) => id !== wanted.id);
   const complaints = complaintsAbout({ ...before, agents: [...others, wanted] }).filter((one) => !known.includes(one));
-  const agents = await encrypted(needs, [wanted], before.agents);
+  const agents = await encryptAgents(needs, [wanted], before.agents);
   if (!agents.ok) return err([...complaints, ...agents.error]);
   const [agent] = agents.value;
   if (complaints.length > 0 || !agent) return err(complaints);
@@ -74,8 +77,8 @@ export async function planAgent(
   return ok({ agent, after, changes: changes(before, after).map((change) => shownChange(needs.cipher, change)) });
 }
 
-/** Agents as the ledger may keep them; each was also decrypted again and shown to its backend. */
-async function encrypted(
+/** Encrypts the agents' secrets for the ledger. Each is also decrypted again, so that its backend can validate it. */
+async function encryptAgents(
   { cipher, backends }: Pick<Configuring, "backends" | "cipher">,
   wanted: readonly AgentSpec[],
   stored: readonly AgentSpec[],
@@ -86,57 +89,57 @@ async function encrypted(
   for (const agent of wanted) {
     const backend = await cipher.encrypt(agent.backend, agent.id, before.get(agent.id));
     const plain = backend.ok ? await cipher.decrypt(backend.value, agent.id) : backend;
-    const checked = plain.ok ? backends.create(plain.value) : plain;
-    if (backend.ok && checked.ok) agents.push({ ...agent, backend: backend.value });
-    else if (!checked.ok) complaints.push(`agents.${agent.id}.${checked.error}`);
+    const validated = plain.ok ? backends.create(plain.value) : plain;
+    if (backend.ok && validated.ok) agents.push({ ...agent, backend: backend.value });
+    else if (!validated.ok) complaints.push(`agents.${agent.id}.${validated.error}`);
   }
   return complaints.length > 0 ? err(complaints) : ok(agents);
 }
 
-export async function apply(needs: Configuring, { after, changes: made }: Plan): Promise<Applied> {
-  await needs.ledger.setConfiguration(after);
-  return inForce(needs, after, made);
+export async function apply(needs: Configuring, planned: Plan): Promise<Applied> {
+  await needs.ledger.setConfiguration(planned.after);
+  return report(needs, planned);
 }
 
-/** For a host that has a file: rejects with every complaint, a line each. */
+/** For a host with a configuration file. Rejects with every complaint, one a line. */
 export async function applyOrThrow(needs: Configuring, wanted: Configuration): Promise<void> {
   const planned = await plan(needs, wanted);
   if (!planned.ok) throw new Error(planned.error.join("\n"));
   await apply(needs, planned.value);
 }
 
-export async function applyAgents(needs: Configuring, { after, changes: made }: Plan): Promise<Applied> {
-  await needs.ledger.setAgents(after.agents);
-  return inForce(needs, after, made);
+export async function applyAgents(needs: Configuring, planned: Plan): Promise<Applied> {
+  await needs.ledger.setAgents(planned.after.agents);
+  return report(needs, planned);
 }
 
 export async function applyAgent(needs: Configuring, planned: Plan & { agent: AgentSpec }): Promise<Applied> {
   await needs.ledger.putAgent(planned.agent);
-  return inForce(needs, planned.after, planned.changes);
+  return report(needs, planned);
 }
 
-/** False when there is none such. */
+/** False when there is no such agent. */
 export async function removeAgent({ ledger, log }: Configuring, id: AgentKey): Promise<boolean> {
   const wasThere = await ledger.removeAgent(id);
   if (wasThere) log("agents_applied", { removed: id });
   return wasThere;
 }
 
-async function inForce(needs: Configuring, after: Configuration, made: Change[]): Promise<Applied> {
-  needs.log("agents_applied", { agents: after.agents.length, changes: made.length });
-  return { changes: made, unresolved: await unresolvedOf(needs, after) };
+async function report(needs: Configuring, planned: Plan): Promise<Applied> {
+  needs.log("agents_applied", { agents: planned.after.agents.length, changes: planned.changes.length });
+  return { changes: planned.changes, unresolved: await unresolvedAliases(needs, planned.after) };
 }
 
-/** It is in force by now, so a homeserver that is away is no reason to fail. */
-async function unresolvedOf(needs: Configuring, configuration: Configuration): Promise<string[]> {
+/** Resolves the aliases of a configuration that is already written, so an unreachable homeserver is not an error. */
+async function unresolvedAliases(needs: Configuring, configuration: Configuration): Promise<string[]> {
   const aliases = aliasesIn(configuration);
   if (aliases.length === 0) return [];
-  const looking = needs.refreshAliases().catch((error: unknown) => {
+  const refresh = needs.refreshAliases().catch((error: unknown) => {
     needs.log("request_failed", { path: "aliases", error: error instanceof Error ? error.message : String(error) });
   });
-  const over = new AbortController();
-  await Promise.race([looking, needs.clock.sleep(ALIASES_MS, over.signal)]);
-  over.abort();
+  const timeout = new AbortController();
+  await Promise.race([refresh, needs.clock.sleep(ALIASES_MS, timeout.signal)]);
+  timeout.abort();
   const known = await needs.ledger.aliases();
   const resolved = new Set(known.flatMap(({ alias, roomId }) => (roomId === undefined ? [] : [alias])));
   return aliases.filter((alias) => !resolved.has(alias));

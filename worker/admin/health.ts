@@ -1,22 +1,21 @@
-/** Whether all is well (`/health`, open), and in figures (`/metrics`, for the operator). */
+/** `/health`, open to everyone, and `/metrics`, for the operator. */
 import { Hono } from "hono";
 import type { Clock, Log } from "#ports/host.ts";
-import type { Ledger } from "#ports/ledger.ts";
-import type { Figures } from "#ports/operator.ts";
+import type { Figures, OperatorLedger } from "#ports/operator.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";
 
 interface Needs {
-  ledger: Ledger;
+  ledger: Pick<OperatorLedger, "figures" | "verdicts">;
   clock: Clock;
   log: Log;
-  /** What the homeserver was like when it was last asked; undefined before the first time. */
+  /** Whether the homeserver answered the last ping; undefined before the first one. */
   homeserver: () => Promise<{ reachable: boolean; atMs: number } | undefined>;
   isOperator: IsOperator;
-  /** Prometheus' text, or the same as JSON where no scraper comes by. */
+  /** Prometheus text, or JSON on hosts that no scraper reaches. */
   format: "prometheus" | "json";
 }
 
-/** A reply that has waited this long for the homeserver is a problem somebody should know of. */
+/** A reply that waits longer than this to be sent is reported as a problem. */
 const OUTBOX_AGE_MS_MAX = 60_000;
 
 export function health({ ledger, clock, log, homeserver, isOperator, format }: Needs): Hono {
@@ -24,7 +23,7 @@ export function health({ ledger, clock, log, homeserver, isOperator, format }: N
   app.get("/health", async (c) => {
     try {
       const [figures, state] = await Promise.all([ledger.figures(clock.now()), homeserver()]);
-      // Taking transactions is what 200 promises; the rest is told beside it.
+      // 200 means that transactions are taken. Other trouble is listed in `problems`.
       return c.json({ ok: true, problems: problemsOf(figures, state), homeserver: state ?? null, ...figures });
     } catch (error) {
       log("request_failed", { path: "/health", error: error instanceof Error ? error.message : String(error) });
@@ -48,11 +47,11 @@ export function health({ ledger, clock, log, homeserver, isOperator, format }: N
 const PROMETHEUS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
 function problemsOf(figures: Figures, state: { reachable: boolean } | undefined): string[] {
-  return [
-    ...(state?.reachable === false ? ["the homeserver cannot be reached, or cannot reach us"] : []),
-    ...(figures.outboxAgeMs > OUTBOX_AGE_MS_MAX ? ["replies wait to be sent"] : []),
-    ...(figures.deadLetters > 0 ? ["there are dead letters"] : []),
-  ];
+  const problems: string[] = [];
+  if (state?.reachable === false) problems.push("the homeserver cannot be reached, or cannot reach the bridge");
+  if (figures.outboxAgeMs > OUTBOX_AGE_MS_MAX) problems.push("replies are waiting to be sent");
+  if (figures.deadLetters > 0) problems.push("there are dead letters");
+  return problems;
 }
 
 interface Metric {
@@ -64,38 +63,43 @@ interface Metric {
 
 function metricsOf(figures: Figures, verdicts: Record<string, number>, reachable: boolean | undefined): Metric[] {
   const gauge = (name: string, help: string, value: number): Metric => ({
-    ...{ name: `troupe_${name}`, help, type: "gauge" },
+    name: `troupe_${name}`,
+    help,
+    type: "gauge",
     samples: [{ value }],
   });
-  return [
+  const metrics: Metric[] = [
     {
-      ...{
-        name: "troupe_verdicts_total",
-        type: "counter",
-        help: "Events by what the gate decided, or why they were dropped.",
-      },
+      name: "troupe_verdicts_total",
+      type: "counter",
+      help: "Events by verdict.",
       samples: Object.entries(verdicts).map(([verdict, value]) => ({ value, label: ["verdict", verdict] })),
     },
     gauge(
       "last_transaction_seconds",
-      "When events were last stored, in seconds since the epoch.",
+      "When an event was last stored, in seconds since the epoch.",
       (figures.lastTransactionAtMs ?? 0) / 1_000,
     ),
-    gauge("undecided_events", "Stored events the gate has not decided.", figures.undecidedEvents),
-    gauge("open_turns", "Turns that are not delivered.", figures.openTurns),
-    gauge("running_turns", "Turns whose backend is at work.", figures.runningTurns),
-    gauge("outbox_rows", "Messages that wait to be sent.", figures.outboxRows),
-    gauge("outbox_depth", "The most messages of one agent in one room that wait to be sent.", figures.outboxDepth),
+    gauge("undecided_events", "Stored events without a verdict.", figures.undecidedEvents),
+    gauge("open_turns", "Turns that are not delivered yet.", figures.openTurns),
+    gauge("running_turns", "Turns whose backend is working.", figures.runningTurns),
+    gauge("outbox_rows", "Messages waiting to be sent.", figures.outboxRows),
+    gauge(
+      "outbox_depth",
+      "The largest number of messages of one agent in one room waiting to be sent.",
+      figures.outboxDepth,
+    ),
     gauge(
       "outbox_age_seconds",
-      "How long the oldest question waits for the sending of its reply.",
+      "Age of the oldest question whose reply is waiting to be sent.",
       figures.outboxAgeMs / 1_000,
     ),
-    gauge("dead_letters", "What was given up and is kept for a person.", figures.deadLetters),
-    ...(reachable === undefined
-      ? []
-      : [gauge("homeserver_reachable", "1 when the homeserver answered last time.", reachable ? 1 : 0)]),
+    gauge("dead_letters", "Dead letters: events, turns and messages that were given up.", figures.deadLetters),
   ];
+  if (reachable !== undefined) {
+    metrics.push(gauge("homeserver_reachable", "1 if the homeserver answered the last ping.", reachable ? 1 : 0));
+  }
+  return metrics;
 }
 
 /** @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
@@ -103,11 +107,12 @@ function asPrometheus(metrics: readonly Metric[]): string {
   const lines = metrics.flatMap(({ name, help, type, samples }) => [
     `# HELP ${name} ${help}`,
     `# TYPE ${name} ${type}`,
-    ...samples.map(({ value, label }) => `${name}${label ? `{${label[0]}="${escaped(label[1])}"}` : ""} ${value}`),
+    ...samples.map(({ value, label }) => `${name}${label ? `{${label[0]}="${escapeLabel(label[1])}"}` : ""} ${value}`),
   ]);
   return `${lines.join("\n")}\n`;
 }
-const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+const escapeLabel = (text: string): string =>
+  text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
 const asJson = (metrics: readonly Metric[]) =>
   Object.fromEntries(

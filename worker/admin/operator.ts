@@ -1,10 +1,10 @@
-/** Who may ask the operator's questions: whoever shows the `ADMIN_TOKEN`, and nobody where there is none. */
+/** Authentication of the operator by the `ADMIN_TOKEN`. */
 import type { Context } from "hono";
 
-/** Undefined when no token is configured. */
+/** Compares a token with the `ADMIN_TOKEN`; undefined when none is set. */
 export type IsOperator = ((given: string | undefined) => Promise<boolean>) | undefined;
 
-/** Why a request is refused, in a sentence; undefined when it is the operator's. */
+/** Why a request is refused; undefined when it is the operator's. */
 export async function refusalOf(
   isOperator: IsOperator,
   c: Context,

@@ -1,21 +1,21 @@
-/** `/admin/pairings` and what lets single people in: codes, and an operator's word. */
+/** Routes that let single users in: pairings, grants and invite codes. */
 import { type Context, Hono } from "hono";
 import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
+import type { ConfigurationLedger, PeopleLedger } from "#ports/configuration.ts";
 import type { Clock } from "#ports/host.ts";
-import type { Ledger } from "#ports/ledger.ts";
 import { bodyOf, refuse } from "./refuse.ts";
 
 interface Needs {
-  ledger: Ledger;
+  ledger: PeopleLedger & Pick<ConfigurationLedger, "agent">;
   clock: Clock;
 }
 
-const NO_AGENT = "There is no agent with this id; a family's members are named one by one.";
+const NO_AGENT = "There is no agent with this id. For a family, name one of its members.";
 
 export function peopleRoutes({ ledger, clock }: Needs): Hono {
   const app = new Hono();
-  /** The agent of the path, one that is there. */
+  /** The agent in the path; undefined when it does not exist. */
   const agentOf = async (c: Context): Promise<AgentId | undefined> => {
     const id = AgentId.safeParse(c.req.param("id"));
     return id.success && (await ledger.agent(id.data)) ? id.data : undefined;
@@ -27,7 +27,7 @@ export function peopleRoutes({ ledger, clock }: Needs): Hono {
   });
   app.post("/admin/pairings/:code/approve", async (c) => {
     const pairing = await ledger.approve(c.req.param("code").trim().toUpperCase(), clock.now());
-    if (!pairing) return refuse(c, 404, ["Nobody waits with this code; a code is good for an hour."]);
+    if (!pairing) return refuse(c, 404, ["No user is waiting with this code. A code is valid for an hour."]);
     return c.json({ agent: pairing.agent, userId: pairing.userId });
   });
   app.post("/admin/agents/:id/allow", async (c) => {
@@ -42,10 +42,10 @@ export function peopleRoutes({ ledger, clock }: Needs): Hono {
     const agent = AgentId.safeParse(c.req.param("id"));
     const userOrCode = textAt(await bodyOf(c), "userOrCode")?.trim();
     if (!userOrCode) return refuse(c, 400, ["userOrCode: expected a user id or a code"]);
-    // Also of an agent that is gone: what it granted may be taken back.
+    // The agent may be retired already: its grants can still be removed.
     const given = userOrCode.startsWith("@") ? userOrCode : userOrCode.toUpperCase();
     if (agent.success && (await ledger.deny(agent.data, given))) return c.json({ agent: agent.data });
-    return refuse(c, 404, ["Nobody of this name was let in, and no such code waits; whoever is in `users` stays."]);
+    return refuse(c, 404, ["No such user was let in, and no such code is waiting. Users in `users` stay permitted."]);
   });
   app.post("/admin/agents/:id/invite-codes", async (c) => {
     const agent = await agentOf(c);

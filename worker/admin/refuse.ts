@@ -1,10 +1,10 @@
-/** How the operator API refuses: a status, and sentences that say what to mend. */
+/** Error answers of the operator API: a status, and sentences that say what to correct. */
 import type { Context } from "hono";
 
 export const refuse = (c: Context, status: 400 | 401 | 403 | 404 | 500, errors: readonly string[]) =>
   c.json({ errors }, status);
 
-/** The body's JSON; undefined when it is none, which no schema takes. */
+/** The body's JSON; undefined, which no schema accepts, when the body is not JSON. */
 export async function bodyOf(c: Context): Promise<unknown> {
   const text = await c.req.text();
   try {

@@ -1,4 +1,4 @@
-/** Why an event was answered or not, asked of a whole bridge. */
+/** Explanations of verdicts, from a whole bridge. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage } from "#testing/events.ts";
@@ -9,17 +9,17 @@ beforeEach(async () => {
 });
 afterEach(() => bridge.close());
 
-const asked = async (path: string) => {
+const get = async (path: string) => {
   const answer = await bridge.operator("GET", `/admin/${path}`);
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 };
 
-test("an event, and the latest ones of a room, are explained", async () => {
+test("an event and the latest events of a room are explained", async () => {
   await bridge.joined("@alice:hs.test", "@agent_echo:hs.test");
   const [stranger, question] = [aMessage("hi", { sender: "@eve:evil.test" }), aMessage("hello")];
   await bridge.push(stranger, question);
   await vi.waitFor(() => expect(bridge.bodies()).toEqual(["echo hello"]));
-  const why = await asked(`events/${encodeURIComponent(stranger.event_id)}/why`);
+  const why = await get(`events/${encodeURIComponent(stranger.event_id)}/why`);
   expect(why).toMatchObject({
     status: 200,
     body: { eventId: stranger.event_id, roomId: "!room", verdict: "not_permitted", about: "echo" },
@@ -27,20 +27,20 @@ test("an event, and the latest ones of a room, are explained", async () => {
   expect(why.body["sentence"]).toBe(
     "The sender is not among those echo may talk to. Add them to `users`, or say `!allow`.",
   );
-  const all = await asked(`rooms/${encodeURIComponent("!room")}/decisions`);
+  const all = await get(`rooms/${encodeURIComponent("!room")}/decisions`);
   expect(all.body["decisions"]).toMatchObject([
     { eventId: question.event_id, verdict: "wake_direct", sentence: expect.stringContaining("has been asked") },
     { eventId: stranger.event_id, verdict: "not_permitted" },
   ]);
-  const latest = await asked(`rooms/${encodeURIComponent("!room")}/decisions?limit=1`);
+  const latest = await get(`rooms/${encodeURIComponent("!room")}/decisions?limit=1`);
   expect(latest.body["decisions"]).toHaveLength(1);
 });
 
-test("an event that waits is said to wait", async () => {
+test("an event without a verdict is explained as waiting", async () => {
   const event = aMessage("later");
   await bridge.ledger.accept({ transactionId: "1", events: [event], deadLetters: [], nowMs: Date.now() });
-  const why = await asked(`events/${encodeURIComponent(event.event_id)}/why`);
-  expect(why.body).toMatchObject({ eventId: event.event_id, sentence: "It waits to be decided." });
+  const why = await get(`events/${encodeURIComponent(event.event_id)}/why`);
+  expect(why.body).toMatchObject({ eventId: event.event_id, sentence: "It has not been decided yet." });
   expect(why.body).not.toHaveProperty("verdict");
 });
 
@@ -50,7 +50,7 @@ test.for([
   ["rooms/nonsense/decisions", 400],
   ["rooms/!room/decisions?limit=0", 400],
   ["rooms/!room/decisions?limit=x", 400],
-] as const)("%s is refused in a sentence: %i", async ([path, status]) => {
-  const told = await asked(path);
-  expect([told.status, told.body["errors"]]).toEqual([status, [expect.stringMatching(/.+/)]]);
+] as const)("%s is rejected with a sentence: %i", async ([path, status]) => {
+  const answer = await get(path);
+  expect([answer.status, answer.body["errors"]]).toEqual([status, [expect.stringMatching(/.+/)]]);
 });

@@ -1,9 +1,9 @@
 /**
- * The door under mangled transactions, on real ledgers: every answer is the one that is specified, every event that can
- * be read is stored once and as it came, every other one is a dead letter, and all that was stored is decided.
+ * Ingress under mangled transactions, on real ledgers. Every answer is the specified one, every readable event is stored
+ * once and unchanged, every other one becomes a dead letter, and every stored event gets a verdict.
  *
- * `FUZZ_COUNT` says how many (100,000 is a long run), `FUZZ_SEED` with which seed they begin: with the seed of a failure
- * and a count of 1 that transaction alone is pushed again.
+ * `FUZZ_COUNT` is the number of transactions (100,000 is a long run) and `FUZZ_SEED` the first seed. The seed of a failure
+ * with a count of 1 repeats that transaction alone.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,12 +26,12 @@ import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 
 const COUNT = Number(process.env["FUZZ_COUNT"] ?? 2_000);
 const SEED = Number(process.env["FUZZ_SEED"] ?? 1);
-/** Fewer than these need not have met everything, and are not worth a line. */
-const SAYS_SOMETHING = 1_000;
+/** Shorter runs need not reach every kind of answer and verdict. */
+const COVERS_EVERYTHING = 1_000;
 const LONG_RUN = 10_000;
-/** So many transactions come in before what they brought is waited for. */
+/** Transactions that are pushed before the test waits for their events to be handled. */
 const STRETCH = 200;
-/** A transaction is seldom more than a few milliseconds' work. */
+/** The time limit for each transaction; most take a few milliseconds. */
 const MS_EACH_MAX = 60;
 
 const environment = readEnvironment({
@@ -40,7 +40,7 @@ const environment = readEnvironment({
   AS_TOKEN: "as-token-of-the-tests",
   HS_TOKEN: "hs-token-of-the-tests",
   ADMIN_TOKEN: "admin-token-of-the-tests",
-  // Nobody's share and no pause between messages: what comes in is to be answered at once.
+  // No limits and no pauses, so that everything is answered at once.
   SENDER_TURNS_PER_MINUTE: "0",
   ROOM_TURNS_PER_MINUTE: "0",
   SEND_FLOOR_MS: "0",
@@ -54,19 +54,19 @@ afterEach(() => {
   for (const close of closing.splice(0).reverse()) close();
 });
 
-/** What a run must never log. */
+/** Log events that must not occur. */
 const TROUBLE = new Set(["lane_failed", "lease_lost", "request_failed", "turn_failed", "ghost_failed", "join_failed"]);
 
 interface World {
   app: App;
   ledger: Ledger;
   server: FakeHomeserver;
-  /** The ledger's file, looked at from outside. */
+  /** Queries the ledger's file directly. */
   rowsOf: <Row>(sql: string) => Row[];
   trouble: string[];
-  /** The last row of each kind that was looked at. */
+  /** The last rows that were compared so far. */
   last: { seq: number; letter: number };
-  /** Ids of all events that were stored. */
+  /** The ids of all stored events. */
   known: Set<string>;
 }
 
@@ -102,28 +102,29 @@ async function world(open: (path: string) => { ledger: Ledger; close(): void }):
   return { app, ledger, server, trouble, rowsOf, last: { seq: 0, letter: 0 }, known: new Set() };
 }
 
-/** The agents are put back where mangled memberships may have taken them from. */
+/** Restores the members of the rooms, because mangled membership events may have removed them. */
 async function populate({ ledger, server }: World): Promise<void> {
   const people = ["@alice:hs.test", "@agent_echo:hs.test", "@bob:hs.test", "@agent_second:hs.test"];
   for (const [room, count] of [[ROOMS[0], 2] as const, [ROOMS[1], 4] as const]) {
     const members = people.slice(0, count);
     server.members.set(room, members);
     const joined = members.map((userId) => ({
-      ...{ userId: UserId.parse(userId), membership: "join" as const },
+      userId: UserId.parse(userId),
+      membership: "join" as const,
       direct: count === 2,
     }));
     await ledger.setMembers(RoomId.parse(room), joined);
   }
 }
 
-/** Pushes it, now and then twice at once as a homeserver does that lost an answer, and looks at what became of it. */
-async function pushed(
+/** Pushes a transaction and compares what was stored. Some are pushed twice at once, as after a lost answer. */
+async function push(
   { app, rowsOf, last, known }: World,
   { seed, path, headers, body, expected }: Mangled,
 ): Promise<void> {
   const times = seed % 20 === 0 ? 2 : 1;
-  const push = () => app.http.request(path, { method: "PUT", headers, body });
-  for (const response of await Promise.all(Array.from({ length: times }, push))) {
+  const send = () => app.http.request(path, { method: "PUT", headers, body });
+  for (const response of await Promise.all(Array.from({ length: times }, send))) {
     const answer = JSON.parse(await response.text()) as { errcode?: string };
     expect([response.status, answer.errcode]).toEqual([expected.status, expected.errcode]);
   }
@@ -133,8 +134,8 @@ async function pushed(
   const letters = rowsOf<Letter>(`SELECT id, reason, raw FROM dead_letters WHERE id > ${last.letter} ORDER BY id`);
   last.seq = stored.at(-1)?.seq ?? last.seq;
   last.letter = letters.at(-1)?.id ?? last.letter;
-  storedAsTheyCame(stored, unknownOf(expected.intact, known));
-  givenUp(letters, Array.from({ length: times }, () => expected.unreadable).flat());
+  expectStored(stored, newEventsOf(expected.intact, known));
+  expectDeadLetters(letters, Array.from({ length: times }, () => expected.unreadable).flat());
 }
 
 interface Stored {
@@ -144,19 +145,19 @@ interface Stored {
   event: string;
 }
 
-/** Of events with one id the first that came is the one that is stored, in this batch or in one before. */
-const unknownOf = (intact: readonly IntactEvent[], known: Set<string>): IntactEvent[] =>
+/** The events that are new. When several have the same id only the first one is stored, in any transaction. */
+const newEventsOf = (intact: readonly IntactEvent[], known: Set<string>): IntactEvent[] =>
   intact.filter(({ event_id: id }) => !known.has(id) && known.add(id));
 
-const KEPT = ["event_id", "room_id", "sender", "type", "content", "state_key", "redacts", "origin_server_ts"];
+const COMPARED = ["event_id", "room_id", "sender", "type", "content", "state_key", "redacts", "origin_server_ts"];
 
-function storedAsTheyCame(stored: readonly Stored[], intact: readonly IntactEvent[]): void {
+function expectStored(stored: readonly Stored[], intact: readonly IntactEvent[]): void {
   expect(stored.map(({ id, room }) => [id, room])).toEqual(intact.map((event) => [event.event_id, event.room_id]));
   for (const [index, row] of stored.entries()) {
     const [was, is] = [intact[index] ?? {}, JSON.parse(row.event) as Record<string, unknown>];
-    const changed = KEPT.filter((key) => text(key, is) !== text(key, was));
-    // Not compared by `expect`, which would print all of both.
-    if (changed.length > 0) throw new Error(`${changed} of ${row.event.slice(0, 200)} came differently`);
+    const changed = COMPARED.filter((key) => text(key, is) !== text(key, was));
+    // Without `expect`, which would print both events in full.
+    if (changed.length > 0) throw new Error(`${changed} of ${row.event.slice(0, 200)} was stored differently`);
     const age = ageOf(was);
     if (Number.isFinite(age)) expect(JSON.stringify(ageOf(is))).toBe(JSON.stringify(age));
   }
@@ -165,7 +166,7 @@ function storedAsTheyCame(stored: readonly Stored[], intact: readonly IntactEven
 const ageOf = (event: Record<string, unknown>): unknown =>
   (event["unsigned"] as { age?: unknown } | null | undefined)?.age;
 
-/** As it is written, since it may be of any shape. A `__proto__` in the content is left out on purpose. */
+/** A field as JSON, because it may have any type. `__proto__` in the content is dropped on purpose. */
 function text(key: string, event: Record<string, unknown>): string | undefined {
   const value = event[key];
   if (key !== "content" || typeof value !== "object") return JSON.stringify(value);
@@ -178,10 +179,10 @@ interface Letter {
   raw: string;
 }
 
-/** What is given up is kept up to 64 KiB, in whole characters. */
+/** A dead letter keeps up to 64 KiB of the event, in whole characters. */
 const RAW_BYTES_MIN = 64 * 1024 - 3;
 
-function givenUp(letters: readonly Letter[], unreadable: Expected["unreadable"]): void {
+function expectDeadLetters(letters: readonly Letter[], unreadable: Expected["unreadable"]): void {
   const indexes = letters.map(({ reason }) => Number(reason.match(/^Event (\d+) /)?.[1]));
   expect(indexes).toEqual(unreadable.map(({ index }) => index));
   for (const [at, { raw }] of letters.entries()) {
@@ -195,8 +196,8 @@ function givenUp(letters: readonly Letter[], unreadable: Expected["unreadable"])
 const ROUNDS_MAX = 5_000;
 const LATER_MS = 600_000;
 
-/** Runs what is due until nothing is, as the sweep would. */
-async function drained({ app, ledger, trouble }: World): Promise<void> {
+/** Sweeps until no lane is due any more. */
+async function drain({ app, ledger, trouble }: World): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX && trouble.length === 0; round++) {
     if ((await ledger.dueLanes(Date.now() + LATER_MS, 1)).length === 0) break;
     await app.sweep();
@@ -213,7 +214,7 @@ interface Tally {
   sent: number;
 }
 
-/** One transaction after the other; what an error says begins with the seed. */
+/** Pushes one transaction after another. The message of an error begins with the seed. */
 async function pushAll(at: World, count: number): Promise<Tally> {
   const tally: Tally = { statuses: {}, intact: 0, unreadable: 0, sent: 0 };
   for (let seed = SEED; seed < SEED + count; seed++) {
@@ -221,8 +222,8 @@ async function pushAll(at: World, count: number): Promise<Tally> {
     const isLast = seed === SEED + count - 1;
     try {
       if ((seed - SEED) % STRETCH === 0) await populate(at);
-      await pushed(at, mangled);
-      if (isLast || (seed - SEED) % STRETCH === STRETCH - 1) await drained(at);
+      await push(at, mangled);
+      if (isLast || (seed - SEED) % STRETCH === STRETCH - 1) await drain(at);
     } catch (error) {
       throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     }
@@ -230,21 +231,21 @@ async function pushAll(at: World, count: number): Promise<Tally> {
     tally.statuses[`${status} ${errcode}`] = (tally.statuses[`${status} ${errcode}`] ?? 0) + 1;
     tally.intact += intact.length;
     tally.unreadable += unreadable.length;
-    tally.sent += forgotten(at);
+    tally.sent += takeSent(at);
   }
   return tally;
 }
 
-/** How many messages the homeserver showed since, which it then forgets. */
-function forgotten({ server: { sent, requests } }: World): number {
+/** Counts the messages sent since the last call, and removes them from the fake homeserver. */
+function takeSent({ server: { sent, requests } }: World): number {
   requests.length = 0;
   return sent.splice(0).length;
 }
 
-/** Nothing is left undone, and the operator is shown what was given up. */
-async function allDone({ app, rowsOf, last }: World): Promise<void> {
+/** No work is left, and the operator API shows the last dead letter. */
+async function expectAllDone({ app, rowsOf, last }: World): Promise<void> {
   const open = rowsOf(`
-    SELECT 'event' AS what, event_id AS id FROM events WHERE verdict IS NULL
+    SELECT 'event' AS kind, event_id AS id FROM events WHERE verdict IS NULL
     UNION ALL SELECT 'turn', id FROM turns WHERE state <> 'delivered'
     UNION ALL SELECT 'outbox', key FROM outbox WHERE state <> 'sent'`);
   expect(open).toEqual([]);
@@ -255,8 +256,8 @@ async function allDone({ app, rowsOf, last }: World): Promise<void> {
   expect(shown.deadLetters[0]?.id ?? 0).toBe(last.letter);
 }
 
-/** That it was a fuzz at all: every kind of answer was given, and much was stored, given up and answered. */
-function saysSomething(count: number, tally: Tally, verdicts: Record<string, number>): void {
+/** The run was a real fuzz: it reached every kind of answer, and much was stored, given up and answered. */
+function expectCoverage(count: number, tally: Tally, verdicts: Record<string, number>): void {
   expect(Object.keys(tally.statuses).sort()).toEqual([
     "200 stored",
     "400 M_BAD_JSON",
@@ -266,8 +267,7 @@ function saysSomething(count: number, tally: Tally, verdicts: Record<string, num
     "404 M_UNRECOGNIZED",
   ]);
   for (const number of [tally.intact, tally.unreadable, tally.sent]) expect(number).toBeGreaterThan(count / 20);
-  const met = Object.keys(verdicts);
-  expect(met).toEqual(
+  expect(Object.keys(verdicts)).toEqual(
     expect.arrayContaining(["wake_direct", "wake_mention", "join", "command_stop", "too_old", "edit"]),
   );
 }
@@ -283,15 +283,19 @@ test.for<[name: string, count: number, open: (path: string) => { ledger: Ledger;
       return { ledger: createLedger(libsqlDatabase(client, namespace)), close: () => client.close() };
     },
   ],
-])("mangled transactions on %s: %i", { timeout: 60_000 + COUNT * MS_EACH_MAX }, async ([name, count, open]) => {
-  const startedAtMs = performance.now();
-  const at = await world(open);
-  const tally = await pushAll(at, count);
-  const verdicts = await at.ledger.verdicts();
-  if (count >= LONG_RUN) {
-    const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
-    console.log(`${count} on ${name} in ${seconds} s: ${JSON.stringify({ ...tally, verdicts }, undefined, 1)}`);
-  }
-  await allDone(at);
-  if (count >= SAYS_SOMETHING) saysSomething(count, tally, verdicts);
-});
+])(
+  "mangled transactions are handled on %s: %i of them",
+  { timeout: 60_000 + COUNT * MS_EACH_MAX },
+  async ([name, count, open]) => {
+    const startedAtMs = performance.now();
+    const at = await world(open);
+    const tally = await pushAll(at, count);
+    const verdicts = await at.ledger.verdicts();
+    if (count >= LONG_RUN) {
+      const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
+      console.log(`${count} on ${name} in ${seconds} s: ${JSON.stringify({ ...tally, verdicts }, undefined, 1)}`);
+    }
+    await expectAllDone(at);
+    if (count >= COVERS_EVERYTHING) expectCoverage(count, tally, verdicts);
+  },
+);

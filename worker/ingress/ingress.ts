@@ -1,6 +1,6 @@
 /**
- * The homeserver's door. It proves who is there, reads what is brought, has it remembered and answers; it decides nothing.
- * 200 means *remembered*.
+ * The endpoints that the homeserver calls. They authenticate it, parse the request, store it and answer. They decide
+ * nothing: 200 means *stored*, not *handled*.
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#homeserver---application-service-api
  */
@@ -9,19 +9,19 @@ import { type Errcode, matrixError, unrecognized } from "#core/protocol/errcode.
 import { type AgentId, agentOfGhost, type Namespace, UserId } from "#core/protocol/ids.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
+import type { RoomLedger } from "#ports/rooms.ts";
 import { transactions } from "./transactions.ts";
 
 export interface Needs {
-  ledger: Ledger;
+  ledger: Pick<RoomLedger, "accept">;
   doorbell: Doorbell;
   clock: Clock;
   log: Log;
   namespace: Namespace;
   isHomeserver: (given: string | undefined) => Promise<boolean>;
-  /** The homeserver may have forgotten something: it pings us, or counts its transactions from the beginning again. */
+  /** Called when the homeserver may have lost events: it pings us, or its transaction ids start again. */
   onDoubt: () => Promise<void>;
-  /** Makes the agent's ghost; false when there is no such agent. */
+  /** Creates the agent's ghost; false when there is no such agent. */
   onUserQuery: (agent: AgentId) => Promise<boolean>;
 }
 
@@ -36,14 +36,14 @@ export function ingress(needs: Needs): Hono {
   });
 
   app.put(`${ROOT}/transactions/:txnId`, transactions(needs));
-  // A user id may hold a slash, which a homeserver does not escape: everything after the prefix is the id.
+  // A user id may contain a slash, which homeservers do not escape: everything after the prefix is the id.
   app.get(`${ROOT}/users/*`, (c) => userQuery(needs, c));
-  app.get(`${ROOT}/rooms/*`, (c) => answer(c, "M_NOT_FOUND", "No rooms are made on demand"));
+  app.get(`${ROOT}/rooms/*`, (c) => answer(c, "M_NOT_FOUND", "No rooms are created on demand"));
   app.post(`${ROOT}/ping`, async (c) => {
     await needs.onDoubt();
     return c.json({});
   });
-  app.get(`${ROOT}/thirdparty/*`, (c) => answer(c, "M_NOT_FOUND", "No third-party networks here"));
+  app.get(`${ROOT}/thirdparty/*`, (c) => answer(c, "M_NOT_FOUND", "There are no third-party networks here"));
 
   for (const known of ["transactions/:txnId", "users/*", "rooms/*", "ping", "thirdparty/*"]) {
     app.all(`${ROOT}/${known}`, (c) => plain(c, unrecognized(405)));
@@ -51,7 +51,7 @@ export function ingress(needs: Needs): Hono {
   app.all(`${ROOT}/*`, unknownPath);
   app.onError((error, c) => {
     needs.log("request_failed", { path: c.req.path, error: error.message });
-    return answer(c, "M_UNKNOWN", "Something went wrong here; the log has it");
+    return answer(c, "M_UNKNOWN", "Something went wrong; the log says what");
   });
   return app;
 }
@@ -65,7 +65,7 @@ const answer = (c: Context, errcode: Errcode, sentence: string) => plain(c, matr
 
 const BEARER = /^Bearer (.+)$/i;
 
-/** The token may stand in the header, or in the query as older homeservers have it; where it stands in both it is one. */
+/** The token is in the header, or in the query for older homeservers. If it is in both, both must be right. */
 async function refuse({ isHomeserver }: Needs, c: Context): Promise<Response | undefined> {
   const inHeader = c.req.header("authorization")?.match(BEARER)?.[1];
   const inQuery = c.req.query("access_token");
@@ -85,7 +85,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A stray percent sign: then it is no user id, and is answered as one that nobody has.
+    // A stray percent sign: this is not a user id, and is answered like an unknown one.
     return text;
   }
 }

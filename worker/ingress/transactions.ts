@@ -1,5 +1,5 @@
 /**
- * `PUT /_matrix/app/v1/transactions/{txnId}`: one atomic batch, then `200 {}`.
+ * `PUT /_matrix/app/v1/transactions/{txnId}`: stores the events in one atomic batch, then answers `200 {}`.
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#put_matrixappv1transactionstxnid
  */
@@ -10,18 +10,18 @@ import { parseTransaction } from "#core/protocol/transaction.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
-import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter } from "#ports/operator.ts";
+import type { RoomLedger } from "#ports/rooms.ts";
 
 interface Needs {
-  ledger: Ledger;
+  ledger: Pick<RoomLedger, "accept">;
   doorbell: Doorbell;
   clock: Clock;
   log: Log;
   onDoubt: () => Promise<void>;
 }
 
-/** The homeserver waits for the ring no longer than this: a lost ring costs a sweep, a slow answer costs events. */
+/** The answer waits for the ring at most this long. A lost ring only delays work; a slow answer can lose events. */
 const RING_MS_MAX = 250;
 
 export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
@@ -40,11 +40,11 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
     });
     const transactionId = c.req.param("txnId") ?? "";
     const rooms = await ledger.accept({ transactionId, events, deadLetters, nowMs: clock.now() });
-    // Synapse on SQLite counts from 1 again after a restart, in which it may have lost what was queued.
+    // Synapse on SQLite counts from 1 again after a restart, and a restart may have lost its queue.
     if (Number(transactionId) < latest) await onDoubt();
     latest = Number(transactionId) || latest;
     log("transaction", { id: transactionId, events: events.length, unreadable: unreadable.length });
-    // After the write: if the ring is lost the sweep makes it good. Before it, a crash would lose the events.
+    // After the write: the sweep replaces a lost ring. A ring before the write could find nothing to do.
     await ring(rooms);
     return c.json({});
   };
@@ -52,12 +52,12 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
   async function ring(rooms: readonly RoomId[]): Promise<void> {
     if (rooms.length === 0) return;
     const lanes = rooms.map((room): LaneId => `room:${room}`);
-    const over = new AbortController();
+    const timeout = new AbortController();
     const rung = doorbell.ring(lanes).catch((error: unknown) => {
       log("lane_failed", { lanes, error: error instanceof Error ? error.message : String(error) });
     });
-    await Promise.race([rung, clock.sleep(RING_MS_MAX, over.signal)]);
-    over.abort("over");
+    await Promise.race([rung, clock.sleep(RING_MS_MAX, timeout.signal)]);
+    timeout.abort();
   }
 }
 
@@ -70,7 +70,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // No JSON value is undefined, so this says just that.
+    // JSON has no undefined, so it can stand for a syntax error.
     return undefined;
   }
 }

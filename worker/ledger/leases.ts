@@ -1,15 +1,12 @@
-/** Who may run a lane, and which lanes have something due. */
+/** Leases: which runner may run a lane, and which lanes are due. */
 import type { LaneId } from "#core/turn/lane.ts";
-import type { Ledger } from "#ports/ledger.ts";
+import type { LaneLedger } from "#ports/lanes.ts";
 import { type Database, nameOf, type Sql, sql } from "./sql/database.ts";
 import { IS_UNSENT } from "./sql/unsent.ts";
 
-export function leases({
-  all,
-  atomic,
-}: Database): Pick<Ledger, "claim" | "renew" | "release" | "voidLeases" | "dueLanes"> {
+export function leases({ all, atomic }: Database): LaneLedger {
   return {
-    /** Compare-and-swap. The same owner takes its own lease back, with a new fence. */
+    /** Compare-and-swap. The same runner may take its own lease again, and gets a new fence. */
     async claim(lane, owner, nowMs, ttlMs) {
       const [row] = await all<{ fence: number }>(sql`
         INSERT INTO lanes (id, owner, lease_until_ms, fence) VALUES (${lane}, ${owner}, ${nowMs + ttlMs}, 1)
@@ -35,12 +32,12 @@ export function leases({
     },
 
     async voidLeases() {
-      // The fence goes up too: should a former owner live after all, it writes nothing more.
+      // The fence is raised too, so that a former runner that is still alive cannot write any more.
       await all(sql`UPDATE lanes SET owner = NULL, lease_until_ms = 0, fence = fence + 1 WHERE lease_until_ms > 0`);
     },
 
     async dueLanes(nowMs, limit) {
-      // The oldest open row of each lane says when the lane is due; SQLite takes the other columns from the row of min().
+      // A lane is due when its oldest open row is. SQLite takes the other columns from the row that min() found.
       const rows = await all<{ lane: LaneId }>(sql`
         SELECT open.lane AS lane FROM (
           SELECT 'room:' || room_id AS lane, 0 AS due FROM events WHERE verdict IS NULL GROUP BY room_id
@@ -59,7 +56,7 @@ export function leases({
   };
 }
 
-/** When the oldest open row of a lane is due; no row when nothing is open. */
+/** When the oldest open row of a lane is due. Selects no row when nothing is open. */
 function dueAt(lane: LaneId): Sql {
   const name = nameOf({ lane });
   if (lane.startsWith("room:"))

@@ -1,9 +1,9 @@
 /** The ledger, put together: the same SQL on D1 and on libSQL. */
 import type { Ledger } from "#ports/ledger.ts";
 import { agentRows } from "./configuration/agents.ts";
-import { configurations } from "./configuration/configuration.ts";
-import { access } from "./configuration/people.ts";
-import { policies } from "./configuration/resolve.ts";
+import { configurationRows } from "./configuration/configuration.ts";
+import { people } from "./configuration/people.ts";
+import { createResolvePlace } from "./configuration/resolve.ts";
 import { leases } from "./leases.ts";
 import { decisions } from "./rooms/decide.ts";
 import { intake } from "./rooms/intake.ts";
@@ -24,12 +24,12 @@ import { limits } from "./upkeep/limits.ts";
 import { marks } from "./upkeep/marks.ts";
 
 export function createLedger(database: Database): Ledger {
-  const policyOf = policies();
+  const resolvePlace = createResolvePlace();
   return {
     ...intake(database),
     ...leases(database),
     ...waiting(database),
-    ...looks(database, policyOf),
+    ...looks(database, resolvePlace),
     ...senders(database),
     ...decisions(database),
     ...members(database),
@@ -37,9 +37,9 @@ export function createLedger(database: Database): Ledger {
     ...epochs(database),
     ...chatter(database),
     ...outboxRows(database),
-    ...configurations(database),
-    ...agentRows(database, policyOf),
-    ...access(database),
+    ...configurationRows(database),
+    ...agentRows(database, resolvePlace),
+    ...people(database),
     ...deadLetters(database),
     ...limits(database),
     ...marks(database),

@@ -1,7 +1,6 @@
 /**
- * The log: one line an event, from a closed list, with the secrets taken out.
- *
- * A host says where lines go. Secrets never reach a line, not even inside an error text of somebody else's library.
+ * The log: one line for each event of a closed list. A host says where lines go. Secrets are removed from every field,
+ * because an error text of a library may contain one.
  */
 import type { Json } from "#core/protocol/event.ts";
 import type { Log, LogEvent } from "#ports/host.ts";
@@ -41,13 +40,13 @@ export interface Line {
   fields: Record<string, Json>;
 }
 
-/** A secret shorter than this would blot out ordinary words; none of ours is. */
+/** A shorter secret would also match parts of ordinary words. No token of the bridge is that short. */
 const SECRET_LENGTH_MIN = 6;
 
 export function createLog(write: (line: Line) => void, secrets: readonly (string | undefined)[]): Log {
-  const hidden = secrets.filter((secret) => secret !== undefined && secret.length >= SECRET_LENGTH_MIN);
+  const redactable = secrets.filter((secret) => secret !== undefined && secret.length >= SECRET_LENGTH_MIN);
   const redact = (text: string) =>
-    hidden.reduce<string>((clean, secret) => clean.replaceAll(secret ?? "", "[…]"), text);
+    redactable.reduce<string>((clean, secret) => clean.replaceAll(secret ?? "", "[…]"), text);
   return (event, fields = {}) => {
     const clean: Record<string, Json> = {};
     for (const [name, value] of Object.entries(fields)) {

@@ -1,31 +1,31 @@
 import { describe, expect, test } from "vitest";
 import { createLog, type Line } from "./log.ts";
-import { secretCheck } from "./secrets.ts";
+import { matchesSecret } from "./secrets.ts";
 
-describe("a secret", () => {
-  test.for<[given: string | undefined, right: boolean]>([
+describe("the secret the-token", () => {
+  test.for<[given: string | undefined, isEqual: boolean]>([
     ["the-token", true],
     ["the-tokem", false],
     ["the-toke", false],
     ["the-token-and-more", false],
     ["", false],
     [undefined, false],
-  ])("shown as %s: %s", async ([given, right]) => expect(await secretCheck("the-token")(given)).toBe(right));
+  ])("equals %s: %s", async ([given, isEqual]) => expect(await matchesSecret("the-token")(given)).toBe(isEqual));
 });
 
 describe("the log", () => {
-  const written = (secrets: Array<string | undefined>, fields: Record<string, string | number | undefined>) => {
+  const linesOf = (secrets: Array<string | undefined>, fields: Record<string, string | number | undefined>) => {
     const lines: Line[] = [];
     createLog((line) => lines.push(line), secrets)("turn_failed", fields);
     return lines;
   };
-  test("has a level for its event, and leaves out what is not there", () => {
-    expect(written([], { code: "auth", detail: undefined, attempt: 2 })).toEqual([
+  test("has the level of the event and leaves out undefined fields", () => {
+    expect(linesOf([], { code: "auth", detail: undefined, attempt: 2 })).toEqual([
       { level: "warn", event: "turn_failed", fields: { code: "auth", attempt: 2 } },
     ]);
   });
-  test("never holds a secret, wherever it stands", () => {
-    const [line] = written(["hs-token-1", undefined], { detail: "Bearer hs-token-1 was refused: hs-token-1" });
+  test("contains no secret, not even within a text", () => {
+    const [line] = linesOf(["hs-token-1", undefined], { detail: "Bearer hs-token-1 was refused: hs-token-1" });
     expect(line?.fields).toEqual({ detail: "Bearer […] was refused: […]" });
   });
 });

@@ -1,11 +1,11 @@
-/** The operator API of a running bridge, on either host. */
+/** Client of the operator API of a running bridge, on either host. */
 import * as z from "zod/v4";
 import { EnvironmentError } from "../../host/environment.ts";
 import type { Where } from "./where.ts";
 
 const Refusal = z.object({ errors: z.array(z.string()) });
 
-/** The bridge said no; each of its sentences says what to mend. */
+/** The bridge rejected the request. Each of its sentences says what to correct. */
 export class Refused extends EnvironmentError {
   readonly sentences: readonly string[];
   constructor(sentences: readonly string[]) {
@@ -14,7 +14,7 @@ export class Refused extends EnvironmentError {
   }
 }
 
-/** Resolves to the answer's JSON; throws with one sentence that says what to mend. */
+/** Resolves to the JSON of the answer. Rejects with sentences that say what to correct. */
 export async function askBridge(
   { url, token }: Where,
   method: "GET" | "PUT" | "POST" | "DELETE",

@@ -1,4 +1,4 @@
-/** Where the bridge is and what it knows its operator by: as set, or as the playground that runs here wrote it down. */
+/** The bridge's URL and the operator's token: from the environment, or from the playground that runs in this folder. */
 import * as z from "zod/v4";
 import { EnvironmentError } from "../../host/environment.ts";
 import { readPlayground } from "../../playground/place.ts";
@@ -11,20 +11,18 @@ export interface Where {
 const Playground = z.object({ bridge: z.string(), adminToken: z.string() });
 const PRESET = "http://127.0.0.1:9993";
 
-/** The playground's token is shown to the playground's bridge only. */
+/** The playground's token is sent to the playground's own bridge only. */
 export function whereIs(url: string | undefined, env: Record<string, string | undefined>, playground: unknown): Where {
   const token = env["ADMIN_TOKEN"];
-  if (token) return { url: trimmed(url ?? PRESET), token };
+  if (token) return { url: withoutSlash(url ?? PRESET), token };
   const { data } = Playground.safeParse(playground);
-  if (data && (url === undefined || trimmed(url) === trimmed(data.bridge))) {
-    return { url: trimmed(data.bridge), token: data.adminToken };
+  if (data && (url === undefined || withoutSlash(url) === withoutSlash(data.bridge))) {
+    return { url: withoutSlash(data.bridge), token: data.adminToken };
   }
-  const playgrounds = data
-    ? `; the playground's own is for ${data.bridge} only`
-    : ", and no playground is running here";
-  throw new EnvironmentError(`ADMIN_TOKEN is not set: it is what the bridge knows its operator by${playgrounds}.`);
+  const hint = data ? `the playground's token is for ${data.bridge} only` : "no playground is running in this folder";
+  throw new EnvironmentError(`ADMIN_TOKEN is not set. The bridge authenticates its operator with it; ${hint}.`);
 }
 
 export const whereIsBridge = (url: string | undefined): Where => whereIs(url, process.env, readPlayground());
 
-const trimmed = (url: string): string => url.replace(/\/+$/, "");
+const withoutSlash = (url: string): string => url.replace(/\/+$/, "");

@@ -1,4 +1,4 @@
-/** `troupe agent`: one agent at a time. */
+/** `troupe agent`: lists, adds and removes single agents. */
 import * as z from "zod/v4";
 import { EnvironmentError } from "../../host/environment.ts";
 import { askBridge, Refused } from "../api/ask.ts";
@@ -20,24 +20,24 @@ interface Addition {
   replace?: boolean;
 }
 
-export const agentsThere = async (where: Where) => Listed.parse(await askBridge(where, "GET", "agents")).agents;
+export const readAgents = async (where: Where) => Listed.parse(await askBridge(where, "GET", "agents")).agents;
 
 export async function listAgents({ url }: { url?: string }): Promise<void> {
-  const agents = await agentsThere(whereIsBridge(url));
-  if (agents.length === 0) say("There are no agents; `troupe agent add` makes one.");
+  const agents = await readAgents(whereIsBridge(url));
+  if (agents.length === 0) say("There are no agents; add one with `troupe agent add`.");
   for (const line of columns(agents.map(({ id, name, backend }) => [id, backend.use, name]))) say(line);
 }
 
 export async function addAgent(id: string, given: Addition): Promise<void> {
   const where = whereIsBridge(given.url);
-  const agents = await agentsThere(where);
+  const agents = await readAgents(where);
   if (agents.some((agent) => agent.id === id) && !given.replace) {
-    throw new EnvironmentError(`There is an agent ${id} already; say --replace to write it anew.`);
+    throw new EnvironmentError(`The agent ${id} exists already; use --replace to replace it.`);
   }
   const path = `agents/${encodeURIComponent(id)}`;
   const { changes, unresolved } = Changed.parse(await askBridge(where, "PUT", path, agentOf(given)));
   for (const line of changeLines(changes, isColoured())) say(line);
-  say(changes.length === 0 ? "Nothing to change." : `${plain(id)} is there; invite it to a room.`);
+  say(changes.length === 0 ? "Nothing to change." : `${plain(id)} is ready; invite it to a room.`);
   for (const line of unresolvedLines(unresolved)) say(line);
 }
 
@@ -54,5 +54,5 @@ export async function removeAgent(id: string, { url }: { url?: string }): Promis
     if (!(error instanceof Refused)) throw error;
     throw new EnvironmentError(`${id}: ${error.message}`);
   }
-  say(`${plain(id)} is retired: it answers nobody any more.`);
+  say(`${plain(id)} is retired and does not answer any more.`);
 }

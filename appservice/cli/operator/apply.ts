@@ -1,4 +1,4 @@
-/** `troupe apply`: a file to a running bridge, after a look at what it changes. */
+/** `troupe apply`: shows what a file changes on a running bridge, asks, and applies it. */
 import { type ReadFile, readConfigurationFile } from "../../host/configuration/read.ts";
 import { EnvironmentError } from "../../host/environment.ts";
 import { askBridge, Refused } from "../api/ask.ts";
@@ -19,22 +19,25 @@ export async function apply(path: string, { url, yes, dryRun }: Options): Promis
   const where = whereIsBridge(url);
   const { changes } = await put(where, file.value, "?dry=true");
   if (changes.length === 0) {
-    say("Nothing to change: the bridge has what the file says.");
+    say("Nothing to change: the bridge already has this configuration.");
     return;
   }
   for (const line of changeLines(changes, isColoured())) say(line);
   if (dryRun) return;
-  const isWanted = yes || (await confirm(`Apply ${changes.length === 1 ? "this change" : `these ${count(changes)}`}?`));
-  if (isWanted === undefined) {
-    throw new UsageError("Nothing was changed: nobody can be asked here, so say --yes (or --dry-run to look only).");
+  const isConfirmed =
+    yes || (await confirm(`Apply ${changes.length === 1 ? "this change" : `these ${count(changes)}`}?`));
+  if (isConfirmed === undefined) {
+    throw new UsageError(
+      "Nothing was changed. Without a terminal, confirm with --yes, or use --dry-run to see the changes only.",
+    );
   }
-  if (!isWanted) throw new EnvironmentError("Nothing was changed.");
+  if (!isConfirmed) throw new EnvironmentError("Nothing was changed.");
   const applied = await put(where, file.value, "");
   say(`Applied ${count(applied.changes)}.`);
   for (const line of unresolvedLines(applied.unresolved)) say(line);
 }
 
-/** What the bridge complains about stands somewhere in the file. */
+/** Sends the file. Complaints of the bridge get their line in the file. */
 async function put(where: Where, { configuration, locate }: ReadFile, query: string) {
   try {
     return Changed.parse(await askBridge(where, "PUT", `configuration${query}`, configuration));

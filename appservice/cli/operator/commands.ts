@@ -1,4 +1,4 @@
-/** The commands for an operator of a running bridge. */
+/** The commands for the operator of a running bridge. */
 import type { Command } from "commander";
 import { addAgent, listAgents, removeAgent } from "./agents.ts";
 import { apply } from "./apply.ts";
@@ -8,94 +8,107 @@ import { allow, approve, deny, inviteCode, listPairings } from "./people.ts";
 import { why } from "./why.ts";
 
 const NEEDS =
-  "The bridge knows its operator by ADMIN_TOKEN. In the folder of a running playground neither it nor --url is needed.";
+  "The bridge authenticates its operator with ADMIN_TOKEN. In the folder of a running playground neither ADMIN_TOKEN nor --url is needed.";
 
-/** A command that asks a bridge. */
-const asking = (parent: Command, name: string, description: string, example: string): Command =>
+/** Adds a command that calls the operator API. */
+const addCommand = (parent: Command, name: string, description: string, example: string): Command =>
   parent
     .command(name)
     .description(description)
-    .option("--url <url>", "where the bridge is (default: http://127.0.0.1:9993, or the playground)")
+    .option("--url <url>", "URL of the bridge (default: http://127.0.0.1:9993, or the playground's)")
     .addHelpText("after", `\nExample:\n${example.replace(/^/gm, "  ")}\n\n${NEEDS}`);
 
-const collected = (value: string, before: string[] = []): string[] => [...before, value];
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 export function operatorCommands(program: Command): void {
-  asking(
+  addCommand(
     program,
     "apply",
-    "Make a file the configuration of a running bridge, after a look at what it changes.",
+    "Show what a file changes on a running bridge, ask, and apply it.",
     "npx troupe apply troupe.yaml\nADMIN_TOKEN=… npx troupe apply troupe.yaml --yes --url https://troupe.example.workers.dev",
   )
     .argument("<file>", "a troupe.yaml")
     .option("-y, --yes", "apply without asking")
-    .option("--dry-run", "show the changes and leave it at that")
+    .option("--dry-run", "show the changes only")
     .action(apply);
-  asking(
+  addCommand(
     program,
     "export",
-    "Write what a running bridge holds as a troupe.yaml; secrets are masked, and stay when it is applied again.",
+    "Write the configuration of a running bridge as a troupe.yaml. Secrets are masked, and kept when it is applied again.",
     "npx troupe export --out troupe.yaml",
   )
-    .option("--out <file>", "where to write it; an existing file is kept")
+    .option("--out <file>", "where to write it; an existing file is never overwritten")
     .action(exportConfiguration);
-  asking(
+  addCommand(
     program,
     "why",
-    "Why an event was answered or not, or the latest ones of a room.",
+    "Explain why an event was answered or not, or the latest events of a room.",
     "npx troupe why '$Rqnc-F-dvnEYJTyHq_iKxU2bZ1CI92-kuZq3a5lr5Zg'\nnpx troupe why --room '!OGEhHVWSdvArJzumhm:example.org'",
   )
-    .argument("[event]", "its id; a shell wants quotes around it")
-    .option("--room <room>", "a room's id: its latest decisions, the latest first")
-    .option("--limit <number>", "how many of them")
+    .argument("[event]", "an event id, in quotes")
+    .option("--room <room>", "a room id: explain its latest events, newest first")
+    .option("--limit <number>", "how many events of the room")
     .action(why);
-  asking(program, "dead-letters", "What could not be read, answered or sent.", "npx troupe dead-letters").action(
-    deadLetters,
-  );
-  asking(program, "replay", "Put a turn that was given up in line again.", "npx troupe replay 5f3a…")
-    .argument("<turn>", "its id, as `troupe dead-letters` shows it")
+  addCommand(
+    program,
+    "dead-letters",
+    "List what could not be read, answered or sent.",
+    "npx troupe dead-letters",
+  ).action(deadLetters);
+  addCommand(program, "replay", "Queue a turn again that was given up.", "npx troupe replay 5f3a…")
+    .argument("<turn>", "its id, as shown by `troupe dead-letters`")
     .action(replay);
-  agentCommands(program.command("agent").description("Agents one at a time: list, add, remove."));
-  pairCommands(program.command("pair").description("Who is let in: list, approve, allow, deny, code."));
+  agentCommands(program.command("agent").description("List, add and remove single agents."));
+  pairCommands(program.command("pair").description("Let single users in and out: list, approve, allow, deny, code."));
 }
 
 function agentCommands(agent: Command): void {
-  asking(agent, "list", "The agents there are.", "npx troupe agent list").action(listAgents);
-  asking(
+  addCommand(agent, "list", "List the agents.", "npx troupe agent list").action(listAgents);
+  addCommand(
     agent,
     "add",
-    "Make an agent. Values are YAML or JSON; keys may go deeper with dots.",
+    "Add an agent. Values are YAML or JSON; dots in a key go deeper.",
     `npx troupe agent add echo2 --backend echo
 npx troupe agent add helper --name Helper --backend openai \\
   --backend-set 'baseUrl=$OPENAI_BASE_URL' --backend-set model=gpt-5 \\
   --set mention=false --set turns.queue=5 --set 'users=["@alice:example.org"]'`,
   )
-    .argument("<id>", "made of a-z 0-9 _ . = -; with a * it is a family")
-    .requiredOption("--backend <use>", "which backend, such as echo or openai")
-    .option("--name <name>", "what people see; without it the id")
-    .option("--set <key=value>", "a setting, any number of times", collected)
-    .option("--backend-set <key=value>", "a setting of the backend, any number of times", collected)
-    .option("--replace", "write an agent anew that is there already")
+    .argument("<id>", "made of a-z 0-9 _ . = -; an id with a * is a family")
+    .requiredOption("--backend <use>", "the backend, such as echo or openai")
+    .option("--name <name>", "the display name (default: the id)")
+    .option("--set <key=value>", "a setting; may be repeated", collect)
+    .option("--backend-set <key=value>", "a setting of the backend; may be repeated", collect)
+    .option("--replace", "replace an agent that exists")
     .action(addAgent);
-  asking(agent, "remove", "Retire an agent; its conversations stay in the rooms.", "npx troupe agent remove echo2")
+  addCommand(agent, "remove", "Retire an agent. Its messages stay in the rooms.", "npx troupe agent remove echo2")
     .argument("<id>")
     .action(removeAgent);
 }
 
 function pairCommands(pair: Command): void {
-  asking(pair, "list", "Who waits with a code, and who was let in.", "npx troupe pair list").action(listPairings);
-  asking(pair, "approve", "Let in whoever was given a code.", "npx troupe pair approve K7M2XQ4T")
+  addCommand(
+    pair,
+    "list",
+    "List the users who wait with a code, and those who were let in.",
+    "npx troupe pair list",
+  ).action(listPairings);
+  addCommand(pair, "approve", "Let the user in who was given this code.", "npx troupe pair approve K7M2XQ4T")
     .argument("<code>")
     .action(approve);
-  asking(pair, "allow", "Let somebody talk to an agent.", "npx troupe pair allow helper @alice:example.org")
+  addCommand(pair, "allow", "Let a user talk to an agent.", "npx troupe pair allow helper @alice:example.org")
     .argument("<agent>")
     .argument("<user>", "a whole user id")
     .action(allow);
-  asking(pair, "deny", "Take that back, or void a code.", "npx troupe pair deny helper @alice:example.org")
+  addCommand(pair, "deny", "Undo allow or approve, or void a code.", "npx troupe pair deny helper @alice:example.org")
     .argument("<agent>")
     .argument("<user-or-code>")
     .action(deny);
-  asking(pair, "code", "Make a code that lets in the first who says it within a week.", "npx troupe pair code helper")
+  addCommand(
+    pair,
+    "code",
+    "Make a code that lets in the first user who sends it within a week.",
+    "npx troupe pair code helper",
+  )
     .argument("<agent>")
     .action(inviteCode);
 }

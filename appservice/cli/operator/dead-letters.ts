@@ -1,4 +1,4 @@
-/** `troupe dead-letters` and `troupe replay`: what was given up, and another try. */
+/** `troupe dead-letters` lists what was given up; `troupe replay` queues a turn again. */
 import * as z from "zod/v4";
 import { askBridge } from "../api/ask.ts";
 import { whereIsBridge } from "../api/where.ts";
@@ -21,5 +21,5 @@ export async function deadLetters({ url }: { url?: string }): Promise<void> {
 export async function replay(turn: string, { url }: { url?: string }): Promise<void> {
   const path = `turns/${encodeURIComponent(turn)}/replay`;
   const { turn: again } = Replayed.parse(await askBridge(whereIsBridge(url), "POST", path));
-  say(`It is in line again, as ${again}.`);
+  say(`The turn is queued again, as ${again}.`);
 }

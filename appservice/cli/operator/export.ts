@@ -1,4 +1,4 @@
-/** `troupe export`: what a bridge holds, as a file that can be applied again. Secrets are masked, and stay what they are. */
+/** `troupe export`: the configuration of a bridge as a file. Applying it again changes nothing, not even masked secrets. */
 import { writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { stringify } from "yaml";
@@ -13,7 +13,7 @@ const SCHEMA = resolve(import.meta.dirname, "../../../worker/surface/troupe.sche
 
 export async function exportConfiguration({ url, out }: { url?: string; out?: string }): Promise<void> {
   const configuration = Configuration.parse(await askBridge(whereIsBridge(url), "GET", "configuration"));
-  const text = exported(configuration, relative(out === undefined ? process.cwd() : dirname(resolve(out)), SCHEMA));
+  const text = fileText(configuration, relative(out === undefined ? process.cwd() : dirname(resolve(out)), SCHEMA));
   if (out === undefined) {
     process.stdout.write(text);
     return;
@@ -22,18 +22,18 @@ export async function exportConfiguration({ url, out }: { url?: string; out?: st
   say(`Written to ${out}.`);
 }
 
-/** Editors find the schema by the first line. */
-const exported = (configuration: Configuration, schema: string): string =>
+/** The first line tells editors where the schema is. */
+const fileText = (configuration: Configuration, schema: string): string =>
   `# yaml-language-server: $schema=${schema.startsWith(".") ? schema : `./${schema}`}\n${stringify(toFile(configuration), { lineWidth: 0 })}`;
 
-/** Never over an existing file. */
+/** Writes a new file; an existing one is never overwritten. */
 export function writeNew(path: string, text: string): void {
   try {
     writeFileSync(path, text, { flag: "wx" });
   } catch (error) {
     if (!(error instanceof Error && "code" in error)) throw error;
     if (error.code === "EEXIST") {
-      throw new EnvironmentError(`${path} is there already and stays as it is; remove it, or name another file.`);
+      throw new EnvironmentError(`${path} exists already and was not changed; remove it, or name another file.`);
     }
     throw new EnvironmentError(`${path} cannot be written (${error.code}).`);
   }

@@ -1,4 +1,4 @@
-/** The operator's commands as somebody types them, without a terminal, against a real bridge. */
+/** The operator's commands as processes without a terminal, against a real bridge. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,13 +15,14 @@ let bridge: Served;
 
 beforeAll(async () => {
   const environment = Environment.parse({
-    ...{
-      HOMESERVER_URL: "http://127.0.0.1:9",
-      SERVER_NAME: "hs.test",
-      AS_TOKEN: "as-of-tests",
-      HS_TOKEN: "hs-of-tests",
-    },
-    ...{ ADMIN_TOKEN, SECRET_KEY: "A".repeat(43), PORT: 0, DATA_DIR: join(folder, "bridge") },
+    HOMESERVER_URL: "http://127.0.0.1:9",
+    SERVER_NAME: "hs.test",
+    AS_TOKEN: "as-of-tests",
+    HS_TOKEN: "hs-of-tests",
+    ADMIN_TOKEN,
+    SECRET_KEY: "A".repeat(43),
+    PORT: 0,
+    DATA_DIR: join(folder, "bridge"),
   });
   bridge = await serve({ environment, env: {}, write: () => undefined });
   mkdirSync(join(folder, "data"));
@@ -33,13 +34,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Ran {
+interface Finished {
   code: number;
   out: string;
   err: string;
 }
-/** In the folder of a playground, so neither a token nor a URL is named. */
-const troupe = (...args: string[]): Promise<Ran> =>
+/** Runs in the folder of a playground, so that neither a token nor a URL is needed. */
+const troupe = (...args: string[]): Promise<Finished> =>
   new Promise((done) => {
     const env = { ...process.env, ADMIN_TOKEN: "", FORCE_COLOR: "" };
     execFile("node", [resolve("appservice/cli/troupe.js"), ...args], { cwd: folder, env }, (error, out, err) =>
@@ -49,7 +50,7 @@ const troupe = (...args: string[]): Promise<Ran> =>
 const write = (text: string) => writeFileSync(join(folder, "troupe.yaml"), text);
 
 describe("troupe", () => {
-  test("apply shows what changes, asks where somebody can be asked, and changes nothing else", async () => {
+  test("apply shows the changes, applies them only with --yes or an answer, and then finds nothing to change", async () => {
     write("agents:\n  helper:\n    name: Helper\n    mention: true\n    backend: { use: echo }\n");
     const refused = await troupe("apply", "troupe.yaml");
     expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("--yes") });
@@ -61,14 +62,15 @@ describe("troupe", () => {
       out: expect.stringContaining("Applied 1 change."),
     });
     expect(await troupe("apply", "troupe.yaml")).toEqual({
-      ...{ code: 0, err: "" },
-      out: "Nothing to change: the bridge has what the file says.\n",
+      code: 0,
+      err: "",
+      out: "Nothing to change: the bridge already has this configuration.\n",
     });
     write("agents:\n  helper:\n    name: Helper\n    mention: false\n    backend: { use: echo }\n");
     expect((await troupe("apply", "troupe.yaml", "--dry-run")).out).toBe("~ agents.helper.mention: true → false\n");
   }, 30_000);
 
-  test("apply says where the file is wrong, also of what only the bridge knows", async () => {
+  test("apply names the line of an error, also of one that the bridge finds", async () => {
     write("agents:\n  a: { backend: { use: echo }, mentoin: 1 }\n");
     const own = 'troupe.yaml:2: agents.a has no setting "mentoin"; did you mean "mention"?\n';
     expect(await troupe("apply", "troupe.yaml", "--yes")).toEqual({ code: 1, out: "", err: own });
@@ -78,7 +80,7 @@ describe("troupe", () => {
     expect(await troupe("apply", "none.yaml")).toMatchObject({ code: 1, err: "none.yaml cannot be read\n" });
   }, 30_000);
 
-  test("export writes what can be applied again and changes nothing, and no secret", async () => {
+  test("export writes a file without secrets, and applying it changes nothing", async () => {
     write(`
 defaults: { users: ["group:staff"] }
 groups: { staff: ["@alice:hs.test"] }
@@ -90,7 +92,7 @@ agents:
 rooms: { "#a:hs.test": { muted: true } }
 `);
     const applied = await troupe("apply", "troupe.yaml", "--yes");
-    expect(applied).toMatchObject({ code: 0, out: expect.stringContaining("#a:hs.test means no room") });
+    expect(applied).toMatchObject({ code: 0, out: expect.stringContaining("#a:hs.test could not be resolved") });
     expect((await troupe("export", "--out", "out.yaml")).code).toBe(0);
     const text = readFileSync(join(folder, "out.yaml"), "utf8");
     expect(text).toMatch(/^# yaml-language-server: \$schema=\..*troupe\.schema\.json\n/);
@@ -100,16 +102,16 @@ rooms: { "#a:hs.test": { muted: true } }
     expect((await troupe("apply", "out.yaml")).out).toContain("Nothing to change");
     expect(await troupe("export", "--out", "out.yaml")).toMatchObject({
       code: 1,
-      err: expect.stringContaining("there already"),
+      err: expect.stringContaining("exists already"),
     });
     expect((await troupe("export")).out).toContain("group:staff");
   }, 30_000);
 
-  test("agent adds, lists and removes one", async () => {
+  test("agent adds, lists and removes an agent", async () => {
     write("agents: {}\n");
     await troupe("apply", "troupe.yaml", "--yes");
     const add = ["agent", "add", "echo2", "--backend", "echo", "--set", "turns.queue=5", "--set", 'users=["@a:b"]'];
-    expect(await troupe(...add)).toMatchObject({ code: 0, out: expect.stringContaining("echo2 is there") });
+    expect(await troupe(...add)).toMatchObject({ code: 0, out: expect.stringContaining("echo2 is ready") });
     expect(await troupe(...add)).toMatchObject({ code: 1, err: expect.stringContaining("--replace") });
     expect((await troupe(...add, "--replace", "--name", "Two")).out).toContain(
       '~ agents.echo2.name: "echo2" → "Two"\n',
@@ -121,11 +123,11 @@ rooms: { "#a:hs.test": { muted: true } }
     expect((await troupe("agent", "remove", "echo2")).code).toBe(1);
   }, 30_000);
 
-  test("pair lets in and out; why answers in sentences", async () => {
+  test("pair lets users in and out, and why explains in sentences", async () => {
     await troupe("agent", "add", "echo2", "--backend", "echo");
-    expect((await troupe("pair", "list")).out).toBe("Nobody waits, and nobody was let in.\n");
+    expect((await troupe("pair", "list")).out).toBe("No user is waiting, and none was let in.\n");
     expect((await troupe("pair", "allow", "echo2", "@a:b")).out).toBe("@a:b may talk to echo2 now.\n");
-    expect((await troupe("pair", "list")).out).toMatch(/^is in {2}echo2 {2}@a:b/);
+    expect((await troupe("pair", "list")).out).toMatch(/^let in {2}echo2 {2}@a:b/);
     expect((await troupe("pair", "deny", "echo2", "@a:b")).code).toBe(0);
     expect((await troupe("pair", "deny", "echo2", "@a:b")).code).toBe(1);
     expect((await troupe("pair", "code", "echo2")).out).toMatch(/^[A-Z2-9]{8}\n/);
@@ -134,7 +136,7 @@ rooms: { "#a:hs.test": { muted: true } }
       err: expect.stringContaining("hour"),
     });
     expect(await troupe("why", "$none")).toMatchObject({ code: 1, err: expect.stringContaining("No event") });
-    expect((await troupe("why", "--room", "!none")).out).toBe("Nothing that was said in this room is known.\n");
+    expect((await troupe("why", "--room", "!none")).out).toBe("No messages of this room are known.\n");
     expect((await troupe("why")).code).toBe(2);
   }, 30_000);
 
@@ -144,13 +146,13 @@ rooms: { "#a:hs.test": { muted: true } }
     ["agent", "add", "--help"],
     ["pair", "approve", "--help"],
     ["why", "--help"],
-  ])("%j helps", async (args) => {
+  ])("%j prints help", async (args) => {
     const { code, out } = await troupe(...args);
     expect([code, out.includes("Usage: troupe")]).toEqual([0, true]);
     if (args.length > 1) expect(out).toContain("Example:\n  npx troupe");
   });
 
-  test("says in a sentence what is missing, and takes the playground's token nowhere else", async () => {
+  test("a missing token is an error with a sentence, and the playground's token is sent to no other bridge", async () => {
     expect(await troupe("agent", "list", "--url", "http://127.0.0.1:9")).toMatchObject({
       code: 1,
       err: expect.stringContaining(`ADMIN_TOKEN is not set`),

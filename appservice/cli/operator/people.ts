@@ -1,4 +1,4 @@
-/** `troupe pair`: who is let in. */
+/** `troupe pair`: lets users in and out. */
 import * as z from "zod/v4";
 import { askBridge } from "../api/ask.ts";
 import { whereIsBridge } from "../api/where.ts";
@@ -16,10 +16,10 @@ interface Options {
 export async function listPairings({ url }: Options): Promise<void> {
   const { pending, grants } = Pairings.parse(await askBridge(whereIsBridge(url), "GET", "pairings"));
   const when = (ms: number) => new Date(ms).toISOString();
-  if (pending.length + grants.length === 0) say("Nobody waits, and nobody was let in.");
+  if (pending.length + grants.length === 0) say("No user is waiting, and none was let in.");
   const rows = [
     ...pending.map(({ agent, userId, code, atMs }) => ["waits", agent, userId, code, when(atMs)]),
-    ...grants.map(({ agent, userId, atMs }) => ["is in", agent, userId, "", when(atMs)]),
+    ...grants.map(({ agent, userId, atMs }) => ["let in", agent, userId, "", when(atMs)]),
   ];
   for (const line of columns(rows)) say(line);
 }
@@ -37,11 +37,11 @@ export async function allow(agent: string, userId: string, { url }: Options): Pr
 
 export async function deny(agent: string, userOrCode: string, { url }: Options): Promise<void> {
   await askBridge(whereIsBridge(url), "POST", `agents/${encodeURIComponent(agent)}/deny`, { userOrCode });
-  say("Done.");
+  say(`${plain(userOrCode)}: removed.`);
 }
 
 export async function inviteCode(agent: string, { url }: Options): Promise<void> {
   const path = `agents/${encodeURIComponent(agent)}/invite-codes`;
   const { code } = Code.parse(await askBridge(whereIsBridge(url), "POST", path));
-  say(`${code}\nThe first who says \`!pair ${code}\` to ${plain(agent)} within a week is let in.`);
+  say(`${code}\nThe first user who sends \`!pair ${code}\` to ${plain(agent)} within a week is let in.`);
 }

@@ -1,4 +1,4 @@
-/** `key=value` of a command line as settings: values are YAML or JSON, keys may go deeper with dots. */
+/** Reads `key=value` arguments as settings. Values are YAML or JSON; dots in a key go deeper. */
 import { parseDocument } from "yaml";
 import { UsageError } from "./complain.ts";
 
@@ -7,14 +7,14 @@ export function settingsOf(assignments: readonly string[]): Record<string, unkno
   for (const assignment of assignments) {
     const [, key, value] = assignment.match(/^([\w.-]+)=(.*)$/s) ?? [];
     if (key === undefined || value === undefined) {
-      throw new UsageError(`"${assignment}" is no setting; it is written key=value.`);
+      throw new UsageError(`"${assignment}" is not a setting; settings are written key=value.`);
     }
     put(settings, key.split("."), read(value));
   }
   return settings;
 }
 
-/** A list or an object in JSON or YAML; else a number, a truth value or nothing; else the very text. */
+/** A list or object in JSON or YAML, else a number, boolean or null, else the text itself. */
 function read(text: string): unknown {
   const isNested = /^[[{]/.test(text);
   const isQuoted = /^(["']).*\1$/s.test(text);
@@ -22,9 +22,11 @@ function read(text: string): unknown {
   const document = parseDocument(text);
   if (document.errors.length > 0) {
     if (!isNested) return text;
-    throw new UsageError(`A list or an object is written as JSON, such as '["@alice:example.org"]'.`);
+    throw new UsageError(
+      `"${text}" is not valid; a list or an object is written as JSON, such as '["@alice:example.org"]'.`,
+    );
   }
-  // What begins like a user, a room or an alias is that, though YAML would read it otherwise.
+  // User ids, room ids and aliases are texts, though some of their first characters mean something in YAML.
   if (!isNested && /^[@#!&*%]/.test(text)) return text;
   const value: unknown = document.toJS();
   return isNested || isQuoted || (typeof value !== "string" && typeof value !== "object") || text === "null"
@@ -37,8 +39,8 @@ function put(settings: Record<string, unknown>, [name = "", ...rest]: string[], 
     Object.defineProperty(settings, name, { value, enumerable: true, configurable: true, writable: true });
     return;
   }
-  const held = Object.hasOwn(settings, name) ? settings[name] : undefined;
-  const below: Record<string, unknown> = typeof held === "object" && held !== null ? { ...held } : {};
+  const before = Object.hasOwn(settings, name) ? settings[name] : undefined;
+  const below: Record<string, unknown> = typeof before === "object" && before !== null ? { ...before } : {};
   put(below, rest, value);
   put(settings, [name], below);
 }

@@ -1,8 +1,8 @@
-/** How a command fails: one sentence for the person at the terminal. TROUPE_DEBUG adds where it came from. */
+/** Ends a command with a sentence about its error. With TROUPE_DEBUG the stack is printed too. */
 import { styleText } from "node:util";
 import { EnvironmentError } from "../../host/environment.ts";
 
-/** The command was written wrongly. */
+/** The command line is invalid: exit code 2. */
 export class UsageError extends EnvironmentError {}
 
 export function complain(error: unknown): never {

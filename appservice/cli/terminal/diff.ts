@@ -1,4 +1,4 @@
-/** A change of configuration as lines: what comes, what goes, what becomes something else. */
+/** Changes of a configuration as lines: added, removed, changed. */
 import { styleText } from "node:util";
 import * as z from "zod/v4";
 import { plain } from "./terminal.ts";
@@ -19,12 +19,12 @@ export const changeLines = (changes: readonly Change[], coloured: boolean): stri
   });
 
 function lineOf({ before, after }: Change) {
-  if (before === undefined) return { sign: "+", colour: "green", text: written(after) } as const;
-  if (after === undefined) return { sign: "-", colour: "red", text: written(before) } as const;
-  return { sign: "~", colour: "yellow", text: `${written(before)} → ${written(after)}` } as const;
+  if (before === undefined) return { sign: "+", colour: "green", text: shortJson(after) } as const;
+  if (after === undefined) return { sign: "-", colour: "red", text: shortJson(before) } as const;
+  return { sign: "~", colour: "yellow", text: `${shortJson(before)} → ${shortJson(after)}` } as const;
 }
 
-function written(value: unknown): string {
+function shortJson(value: unknown): string {
   const text = plain(JSON.stringify(value) ?? "nothing");
   return text.length > VALUE_SHOWN ? `${text.slice(0, VALUE_SHOWN)}…` : text;
 }
@@ -32,6 +32,6 @@ function written(value: unknown): string {
 export const count = (changes: readonly Change[]): string =>
   changes.length === 1 ? "1 change" : `${changes.length} changes`;
 
-/** What could not be looked up; it will be tried again. */
+/** Aliases that could not be resolved. The bridge will try again. */
 export const unresolvedLines = (unresolved: readonly string[]): string[] =>
-  unresolved.map((alias) => `${plain(alias)} means no room, as far as the homeserver says.`);
+  unresolved.map((alias) => `${plain(alias)} could not be resolved to a room yet; the bridge tries again.`);

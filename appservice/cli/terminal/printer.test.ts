@@ -10,11 +10,11 @@ const mark = (over: Partial<Mark>): Mark => ({
   kind: "draft",
   ...over,
 });
-const said = (event_id: string, body: string, over: Partial<Mark> = {}) => ({
+const message = (event_id: string, body: string, over: Partial<Mark> = {}) => ({
   event_id,
   content: withMark({ body }, mark(over)),
 });
-const edited = (original: string, body: string, over: Partial<Mark> = {}) => ({
+const edit = (original: string, body: string, over: Partial<Mark> = {}) => ({
   event_id: `${original}-edit-${body.length}`,
   content: withMark(
     {
@@ -26,7 +26,7 @@ const edited = (original: string, body: string, over: Partial<Mark> = {}) => ({
   ),
 });
 
-function printed(events: unknown[]): { text: string; whole: boolean[] } {
+function print(events: unknown[]): { text: string; whole: boolean[] } {
   let text = "";
   const printer = new Printer((piece) => {
     text += piece;
@@ -36,37 +36,37 @@ function printed(events: unknown[]): { text: string; whole: boolean[] } {
 }
 
 describe("printing an answer", () => {
-  test("an edit prints what it adds, and the final one ends it", () => {
+  test("an edit prints only the text it adds, and the final edit completes the answer", () => {
     expect(
-      printed([said("$1", "Hel"), edited("$1", "Hello"), edited("$1", "Hello!", { kind: "reply", parts: 1 })]),
+      print([message("$1", "Hel"), edit("$1", "Hello"), edit("$1", "Hello!", { kind: "reply", parts: 1 })]),
     ).toEqual({ text: "Hello!", whole: [false, false, true] });
   });
 
-  test("an edit that changes what was printed starts on a new line", () => {
-    expect(printed([said("$1", "Hel"), edited("$1", "Bye", { kind: "reply" })]).text).toBe("Hel\nBye");
+  test("an edit that changes printed text is printed as a whole on a new line", () => {
+    expect(print([message("$1", "Hel"), edit("$1", "Bye", { kind: "reply" })]).text).toBe("Hel\nBye");
   });
 
-  test("an answer in parts is whole when every part is there", () => {
+  test("an answer in parts is complete when every part is final", () => {
     expect(
-      printed([
-        said("$1", "one"),
-        edited("$1", "one", { kind: "reply", parts: 3 }),
-        said("$2", "two", { kind: "reply", part: 1, parts: 3 }),
-        said("$3", "three", { kind: "reply", part: 2, parts: 3 }),
+      print([
+        message("$1", "one"),
+        edit("$1", "one", { kind: "reply", parts: 3 }),
+        message("$2", "two", { kind: "reply", part: 1, parts: 3 }),
+        message("$3", "three", { kind: "reply", part: 2, parts: 3 }),
       ]),
     ).toEqual({ text: "one\ntwo\nthree", whole: [false, false, false, true] });
   });
 
-  test("a notice is an ending too", () => {
-    expect(printed([said("$1", "Something went wrong.", { kind: "notice" })]).whole).toEqual([true]);
+  test("a notice completes an answer", () => {
+    expect(print([message("$1", "Something went wrong.", { kind: "notice" })]).whole).toEqual([true]);
   });
 
-  test("what is left of an earlier answer is not printed", () => {
+  test("the rest of an earlier answer is not printed", () => {
     expect(
-      printed([
-        edited("$0", "an old story", { kind: "reply", parts: 2, turn: "t0" }),
-        said("$0b", "its end", { kind: "reply", part: 1, parts: 2, turn: "t0" }),
-        said("$1", "news", { kind: "reply", parts: 1 }),
+      print([
+        edit("$0", "an old story", { kind: "reply", parts: 2, turn: "t0" }),
+        message("$0b", "its end", { kind: "reply", part: 1, parts: 2, turn: "t0" }),
+        message("$1", "news", { kind: "reply", parts: 1 }),
       ]),
     ).toEqual({ text: "news", whole: [false, false, true] });
   });
@@ -74,6 +74,6 @@ describe("printing an answer", () => {
   test.for([
     ["an event without our mark", { event_id: "$9", content: { body: "hi" } }],
     ["a state event", { event_id: "$9", type: "m.room.member", content: { membership: "join" } }],
-    ["something else", "?"],
-  ])("%s prints nothing", ([, event]) => expect(printed([event])).toEqual({ text: "", whole: [false] }));
+    ["a value that is not an event", "?"],
+  ])("%s prints nothing", ([, event]) => expect(print([event])).toEqual({ text: "", whole: [false] }));
 });

@@ -1,6 +1,6 @@
 /**
- * Prints an agent's answer as it grows: a draft, its edits, the parts of the whole. What was printed cannot be taken back,
- * so an edit prints what it adds, and one that changes its mind starts on a new line.
+ * Prints an agent's answer as it grows: the draft, its edits and all parts. Printed text cannot be changed, so an edit
+ * prints only the text it adds; an edit that changes printed text is printed as a whole on a new line.
  */
 import * as z from "zod/v4";
 import { CONTENT_KEY, Mark } from "#core/message/mark.ts";
@@ -26,13 +26,13 @@ export class Printer {
     this.#write = write;
   }
 
-  /** Takes the next event of the agent in; true once its answer is whole. */
+  /** Prints the next event of the agent. Returns true when the answer is complete. */
   take(raw: unknown): boolean {
     const event = Event.safeParse(raw);
     if (!event.success) return this.isWhole;
     const relation = event.data.content["m.relates_to"];
     const isEdit = relation?.rel_type === "m.replace";
-    // An edit of what we have not seen belongs to an earlier answer that is still being finished.
+    // An edit of an unknown message belongs to an earlier answer that is still being completed.
     if (isEdit && !this.#seen.has(relation?.event_id ?? "")) return this.isWhole;
     const content = Content.safeParse(isEdit ? event.data.content["m.new_content"] : event.data.content);
     if (!content.success) return this.isWhole;

@@ -1,15 +1,15 @@
-/** What a terminal is for: colours, questions, columns. Without one everything is plain text. */
+/** Output and questions for a terminal. Without a terminal the output is plain text. */
 import { createInterface } from "node:readline/promises";
 
 export const isColoured = (): boolean => process.stdout.isTTY === true && !process.env["NO_COLOR"];
 
 export const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Undefined where nobody can be asked. */
+/** Asks for a yes; undefined when there is no terminal to ask at. */
 export async function confirm(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return undefined;
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  // Ctrl-D and Ctrl-C are answers too.
+  // Ctrl-D and Ctrl-C count as no.
   const closed = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
   terminal.on("SIGINT", () => terminal.close());
   const answer = await Promise.race([terminal.question(`${question} [y/N] `).catch(() => ""), closed]);
@@ -17,10 +17,10 @@ export async function confirm(question: string): Promise<boolean | undefined> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-/** Whoever wrote it, it moves no cursor and hides nothing. */
+/** A text from others, made safe to print: without control and format characters, which could move the cursor. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, "\u{fffd}");
 
-/** Rows in columns, two spaces between them. */
+/** Aligns rows in columns with two spaces between them. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const clean = rows.map((row) => row.map(plain));
   const widths = clean.reduce<number[]>((all, row) => {

@@ -157,7 +157,7 @@ describe("a complaint", () => {
     [
       "a room that is none",
       `agents: {}\nrooms:\n  lobby: { muted: true }\n`,
-      "troupe.yaml:3: rooms.lobby: is no room id (!…) and no alias (#name:server)",
+      "troupe.yaml:3: rooms.lobby: is neither a room id (!…) nor an alias (#name:server)",
     ],
     [
       "a group that is not there",

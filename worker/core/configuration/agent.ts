@@ -1,9 +1,9 @@
-/** Agents are data: what an operator writes, what the ledger keeps. Both hosts take the same form through `PUT /admin/agents`. */
+/** Agents as data: as an operator writes them, and with the settings that hold for them at a place. */
 import * as z from "zod/v4";
 import { type AgentId, AgentKey } from "../protocol/ids.ts";
 import { Layer, type Resolved, type Settings } from "./settings.ts";
 
-/** A base64 string of this many characters still fits a D1 row, whose strings end at 2 MB. */
+/** Fits a D1 row, whose strings are limited to 2 MB. */
 const AVATAR_BASE64_MAX = 1_000_000;
 
 const Avatar = z.strictObject({
@@ -12,15 +12,15 @@ const Avatar = z.strictObject({
 });
 
 /**
- * A `$NAME` in a string is looked up in the bridge's own environment when a turn starts, never stored in clear.
- * The backends' own settings are checked by the backend (`backends/registry.ts`), which alone knows their names.
+ * `use` names the backend; the other keys are the backend's own and are validated by it (`backends/registry.ts`). A
+ * `$NAME` in a value is looked up in the bridge's environment when a turn starts, so that the value is never stored.
  */
 export const BackendSpec = z.looseObject({ use: z.string().min(1) });
 export type BackendSpec = z.infer<typeof BackendSpec>;
 
 /**
- * An agent as an operator writes it. What it leaves out it inherits; an id with a `*` stands for every agent whose id is
- * like it, each with conversations of its own.
+ * An agent as an operator writes it. Keys that are left out are inherited. An id with a `*` is a family: it stands for
+ * every agent whose id matches, each with conversations of its own.
  */
 export const AgentSpec = z.strictObject({
   id: AgentKey,
@@ -31,18 +31,18 @@ export const AgentSpec = z.strictObject({
 });
 export type AgentSpec = z.infer<typeof AgentSpec>;
 
-/** An agent at some place, with everything that holds for it there. */
+/** An agent with its settings at a place. */
 export interface Agent extends Resolved {
   id: AgentId;
   name: string;
   avatar?: z.infer<typeof Avatar>;
   backend: BackendSpec;
-  /** What holds for it wherever it is: no room has added to it. */
+  /** Settings that no room's layer can change: they come from the defaults and the agent alone. */
   everywhere: Pick<Settings, "admins" | "commands">;
 }
 
-/** The body of `PUT /admin/agents`: all agents there are. Who is missing from the list is retired. */
+/** The body of `PUT /admin/agents`: all agents. An agent that is not in the list is retired. */
 export const AgentList = z.strictObject({ agents: z.array(AgentSpec).max(10_000) });
 
-/** What the bot is called: by whoever calls it at the start of a message, and on its device. */
+/** The bot's name: users can address it so at the start of a message, and its device is called so. */
 export const BOT_NAME = "Troupe";

@@ -1,4 +1,4 @@
-/** What is wrong with a configuration somebody wrote, as sentences that say where. Never a value: it may be a secret. */
+/** Validation errors of a configuration as sentences with a place. They never repeat a value, which may be a secret. */
 import { AgentSpec } from "./agent.ts";
 import { Configuration } from "./configuration.ts";
 import { keyRows, Layer, RoomLayer } from "./settings.ts";
@@ -13,7 +13,7 @@ export interface Complaint {
   sentence: string;
 }
 
-/** One complaint an issue, and of unknown keys one each. `nameOf` is how people call a place. */
+/** One complaint for each issue, and one for each unknown key. `nameOf` names a place as operators know it. */
 export function complaintsOf(issue: Issue, nameOf: (path: Path) => string): Complaint[] {
   const where = nameOf(issue.path);
   if (issue.code !== "unrecognized_keys") return [{ path: issue.path, sentence: sentence(issue, where) }];
@@ -38,7 +38,7 @@ function expectation(issue: Issue): string {
 }
 const bare = (message: string): string => message.replace(/^Invalid (?:input|option|string): /, "");
 
-/** The settings there are at a place. */
+/** The keys that are allowed at a place. */
 function keysAt(path: Path): string[] {
   const last = path.at(-1);
   if (path.length === 0) return Object.keys(Configuration.shape);
@@ -53,7 +53,7 @@ function suggestion(key: string, keys: readonly string[]): string {
   return near === undefined ? "" : `; did you mean "${near}"?`;
 }
 
-/** The word that is meant, if one is near enough. */
+/** The most similar word, if one is similar enough. */
 function nearest(word: string, words: readonly string[]): string | undefined {
   const enough = Math.max(1, Math.floor(word.length / 2.5));
   const [best] = words
@@ -62,15 +62,16 @@ function nearest(word: string, words: readonly string[]): string | undefined {
   return best && best.distance <= enough ? best.other : undefined;
 }
 
-/** What the same setting is called elsewhere. */
+/** Our name for a key of a similar project. */
 function foreign(key: string, keys: readonly string[]): string | undefined {
   const isCalled = (names: string) => names.split(", ").some((name) => name.split(".").at(-1) === key);
   return keyRows().find(({ name, peers }) => keys.includes(name) && Object.values(peers).some(isCalled))?.name;
 }
 
-/** How many letters have to be added, left out, changed or swapped with their neighbour. */
+/** Damerau–Levenshtein distance: letters added, removed, changed, or swapped with their neighbour. */
 function distance(one: string, two: string): number {
-  let [before, last] = [[] as number[], Array.from({ length: two.length + 1 }, (_, at) => at)];
+  let before: number[] = [];
+  let last = Array.from({ length: two.length + 1 }, (_, at) => at);
   for (let i = 1; i <= one.length; i++) {
     const row = [i];
     for (let j = 1; j <= two.length; j++) {

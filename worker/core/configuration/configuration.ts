@@ -1,6 +1,6 @@
 /**
- * The whole configuration as data: what `troupe.yaml` holds, what the operator API takes, what the ledger keeps. A change
- * is in force with the next event.
+ * The whole configuration as data: `troupe.yaml` holds it, the operator API takes it, the ledger stores it. A change takes
+ * effect with the next event.
  */
 import * as z from "zod/v4";
 import { type AgentId, AgentKey } from "../protocol/ids.ts";
@@ -17,29 +17,29 @@ export type Configuration = z.infer<typeof Configuration>;
 
 export const NO_CONFIGURATION: Configuration = { defaults: {}, groups: {}, agents: [], rooms: {} };
 
-/** A muted room stays so until somebody says otherwise: not to mention it is not to say so. */
-export function keepingMuted(wanted: Configuration, before: Configuration): Configuration {
+/** The wanted configuration, in which muted rooms stay muted unless it says otherwise. */
+export function keepMuted(wanted: Configuration, before: Configuration): Configuration {
   const muted = Object.entries(before.rooms).filter(
     ([room, layer]) => layer.muted === true && wanted.rooms[room]?.muted === undefined,
   );
-  const kept = muted.map(([room]) => [room, { ...wanted.rooms[room], muted: true }] as const);
-  return kept.length === 0 ? wanted : { ...wanted, rooms: { ...wanted.rooms, ...Object.fromEntries(kept) } };
+  const layers = muted.map(([room]) => [room, { ...wanted.rooms[room], muted: true }] as const);
+  return layers.length === 0 ? wanted : { ...wanted, rooms: { ...wanted.rooms, ...Object.fromEntries(layers) } };
 }
 
-/** One thing that is different: where, what it was, what it will be; undefined where it was not, or will not be. */
+/** One difference. `before` is missing for an addition, `after` for a removal. */
 export interface Change {
   path: string;
   before?: unknown;
   after?: unknown;
 }
 
-/** What an operator would want to see before anything changes, in the order of the file. */
+/** The differences for an operator to review before they are applied, in the order of the file. */
 export function changes(before: Configuration, after: Configuration): Change[] {
-  return differences("", flat(before), flat(after));
+  return differences("", byAgentId(before), byAgentId(after));
 }
 
-/** Agents by their ids, as the file has them. */
-const flat = ({ agents, ...rest }: Configuration): Record<string, unknown> => ({
+/** The configuration with its agents by id, as in the file. */
+const byAgentId = ({ agents, ...rest }: Configuration): Record<string, unknown> => ({
   ...rest,
   agents: Object.fromEntries(agents.map(({ id, ...agent }) => [id, agent])),
 });
@@ -47,7 +47,10 @@ const flat = ({ agents, ...rest }: Configuration): Record<string, unknown> => ({
 function differences(path: string, before: unknown, after: unknown): Change[] {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   if (!isObject(before) || !isObject(after)) {
-    return [{ path, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }];
+    const change: Change = { path };
+    if (before !== undefined) change.before = before;
+    if (after !== undefined) change.after = after;
+    return [change];
   }
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].flatMap((name) => differences(path ? `${path}.${name}` : name, before[name], after[name]));
@@ -56,10 +59,10 @@ function differences(path: string, before: unknown, after: unknown): Change[] {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What no schema can see: agents that are there twice, groups that are not there. */
+/** Errors that a schema cannot find: duplicate agents and unknown groups. */
 export function complaintsAbout({ agents, groups, defaults, rooms }: Configuration): string[] {
   const ids = agents.map(({ id }) => id);
-  const twice = ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => `agents.${id} is there twice`);
+  const duplicates = ids.filter((id, at) => ids.indexOf(id) !== at).map((id) => `agents.${id} is defined twice`);
   const layers: [string, object][] = [
     ["defaults", defaults],
     ...agents.map((agent): [string, object] => [`agents.${agent.id}`, agent]),
@@ -70,13 +73,13 @@ export function complaintsAbout({ agents, groups, defaults, rooms }: Configurati
       .filter((name) => !Object.hasOwn(groups, name))
       .map((name) => `${path}: there is no group "${name}"`),
   );
-  return [...twice, ...new Set(unknown)];
+  return [...duplicates, ...new Set(unknown)];
 }
 
 const groupsNamedIn = (layer: object): string[] =>
   [...JSON.stringify(layer).matchAll(/"group:([\w-]+)"/g)].map((match) => match[1] ?? "");
 
-/** Aliases somebody has to look up for the configuration to hold; what merely looks like one in a prompt is none. */
+/** The aliases that have to be resolved for the configuration. Texts such as prompts are not searched for aliases. */
 export function aliasesIn({ defaults, agents, rooms }: Configuration): string[] {
   const ofRooms = Object.values(rooms).flatMap((room) => [room, ...Object.values(room.agents ?? {})]);
   const names = [defaults, ...agents, ...ofRooms].flatMap(({ allowedRooms = [], inviteFrom = [], home = "" }) => [
@@ -87,7 +90,7 @@ export function aliasesIn({ defaults, agents, rooms }: Configuration): string[] 
   return [...new Set([...Object.keys(rooms), ...names].filter((name) => name.startsWith("#")))];
 }
 
-/** Whether agents that are not addressed may want to hear an event, as far as one layer on another says. */
+/** Whether these layers, merged, make an agent listen to messages that do not address it. */
 export const isAttentive = (...layers: (Layer | undefined)[]): boolean => {
   const merged = Object.assign({}, ...layers) as Layer;
   return merged.mention === false || merged.atRoom === true || (merged.patterns ?? []).length > 0;
@@ -95,10 +98,10 @@ export const isAttentive = (...layers: (Layer | undefined)[]): boolean => {
 
 const KEY_STAR = "*";
 
-/** Whether an agent's id stands for many: `ticket_*`. */
+/** Whether an agent's id is a pattern for many agents: `ticket_*`. */
 export const isFamily = (key: string): boolean => key.includes(KEY_STAR);
 
-/** The agent of a family that bears this very id: a `*` in the family's name is what the id has in its place. */
+/** The member of a family with this id. A `*` in the family's name becomes the part of the id that its `*` stands for. */
 export function memberOf(family: AgentSpec, id: AgentId): AgentSpec {
   const at = family.id.indexOf(KEY_STAR);
   const own = id.slice(at, id.length - (family.id.length - at - 1));

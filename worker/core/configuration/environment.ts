@@ -1,36 +1,37 @@
 /**
- * Every setting, once. Both hosts read this; the README's table, `.dev.vars.example` and the checks are made from it.
+ * All environment variables, each once. Both hosts read them here; the README's table and `.dev.vars.example` are made
+ * from here.
  *
- * `zod/v4` and not `zod`, here and everywhere: of the latter the bundler drops the initialisation as soon as a lazily
- * imported package shares it, and the Worker dies at its first schema.
+ * Everywhere `zod/v4` is imported and not `zod`: the bundler drops the initialisation of `zod` when a lazily imported
+ * package shares it, and the Worker then crashes at its first schema.
  */
 import * as z from "zod/v4";
 import type { Namespace } from "../protocol/ids.ts";
 
-interface Meta {
+interface VariableDoc {
   sentence: string;
   secret: boolean;
-  /** The Node host alone reads it. */
+  /** Only the Node host reads it. */
   nodeOnly: boolean;
 }
-const about = new Map<z.ZodType, Meta>();
+const docs = new Map<z.ZodType, VariableDoc>();
 
-/** Two settings may be of one schema, so what is known of each hangs on a schema of its own. */
-function described<T extends z.ZodType>(schema: T, meta: Meta): T {
-  const own = schema.describe(meta.sentence);
-  about.set(own, meta);
+/** The result is a schema of its own, because two variables may share one. */
+function addDoc<T extends z.ZodType>(schema: T, doc: VariableDoc): T {
+  const own = schema.describe(doc.sentence);
+  docs.set(own, doc);
   return own;
 }
-function setting<T extends z.ZodType>(schema: T, sentence: string, nodeOnly = false): T {
-  return described(schema, { sentence, secret: false, nodeOnly });
+function variable<T extends z.ZodType>(schema: T, sentence: string, nodeOnly = false): T {
+  return addDoc(schema, { sentence, secret: false, nodeOnly });
 }
 function secret<T extends z.ZodType>(schema: T, sentence: string): T {
-  return described(schema, { sentence, secret: true, nodeOnly: false });
+  return addDoc(schema, { sentence, secret: true, nodeOnly: false });
 }
 
-const localpart = z.string().regex(/^[a-z0-9_.=-]+$/, "may hold a-z, 0-9, _, ., = and - only");
+const localpart = z.string().regex(/^[a-z0-9_.=-]+$/, "may contain only a-z, 0-9, _, ., = and -");
 
-/** What `registration.yaml` at the top level holds in place of tokens. */
+/** The tokens in the `registration.yaml` of this repository. */
 export const PLACEHOLDER_TOKENS = ["replace-me-as-token", "replace-me-hs-token"] as const;
 const token = z
   .string()
@@ -40,92 +41,90 @@ const token = z
     "is the placeholder from registration.yaml; `npx troupe registration` makes a real one",
   );
 
-/** 43 letters are 32 bytes, in base64 and in base64url. */
+/** 32 bytes are 43 characters, in base64 and in base64url. */
 const secretKey = z
   .string()
   .regex(/^[A-Za-z0-9+/_-]{43}=?$/, "must be 32 bytes in base64; `openssl rand -base64 32` makes them");
 
-const share = (preset: number) => z.coerce.number().int().min(0).default(preset);
+const limit = (preset: number) => z.coerce.number().int().min(0).default(preset);
 const url = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ""));
 
 export const Environment = z.object({
-  HOMESERVER_URL: setting(
+  HOMESERVER_URL: variable(
     url.optional(),
-    "Client–server API of the homeserver. Default is what `https://<SERVER_NAME>/.well-known/matrix/client` names.",
+    "Client–server API of the homeserver. The default is read from `https://<SERVER_NAME>/.well-known/matrix/client`.",
   ),
-  SERVER_NAME: setting(
-    z.string().min(1),
-    "The homeserver's `server_name`: what stands after the colon in its user ids.",
-  ),
-  AS_TOKEN: secret(token, "We show it to the homeserver."),
-  HS_TOKEN: secret(token, "The homeserver shows it to us."),
-  ADMIN_TOKEN: secret(token.optional(), "Opens the operator API (`/admin`). Without it the API is closed."),
+  SERVER_NAME: variable(z.string().min(1), "The homeserver's `server_name`: the part of its user ids after the colon."),
+  AS_TOKEN: secret(token, "The bridge authenticates to the homeserver with it."),
+  HS_TOKEN: secret(token, "The homeserver authenticates to the bridge with it."),
+  ADMIN_TOKEN: secret(token.optional(), "Token for the operator API (`/admin`). Without it the API is closed."),
   SECRET_KEY: secret(
     secretKey.optional(),
-    "Encrypts secrets that are written out in an agent's backend: 32 bytes in base64, as `openssl rand -base64 32` makes them.",
+    "Key to encrypt secrets in the configuration of backends: 32 bytes in base64, as `openssl rand -base64 32` makes them.",
   ),
-  GHOST_PREFIX: setting(localpart.default("agent_"), "What an agent's user id begins with, before the agent's id."),
-  BOT_LOCALPART: setting(localpart.default("troupe"), "`sender_localpart` of the registration."),
-  LIBSQL_URL: setting(
+  GHOST_PREFIX: variable(localpart.default("agent_"), "Prefix of the agents' localparts, before the agent's id."),
+  BOT_LOCALPART: variable(localpart.default("troupe"), "`sender_localpart` of the registration."),
+  LIBSQL_URL: variable(
     z.string().min(1).optional(),
-    "A libSQL database. Node: default is a file in `DATA_DIR`. Worker: default is the D1 binding.",
+    "URL of a libSQL database. The default is a file in `DATA_DIR` (Node) or the D1 binding (Worker).",
   ),
-  LIBSQL_AUTH_TOKEN: secret(z.string().min(1).optional(), "Token of that database."),
-  APPSERVICE_ID: setting(z.string().min(1).default("troupe"), "`id` of the registration."),
-  SENDER_TURNS_PER_MINUTE: setting(share(60), "Turns one sender may ask for in a minute; 0 is without limit."),
-  ROOM_TURNS_PER_MINUTE: setting(share(120), "Turns one room may ask for in a minute; 0 is without limit."),
-  TURNS_AT_ONCE: setting(z.coerce.number().int().min(1).default(200), "Turns of all agents that run at the same time."),
-  SEND_FLOOR_MS: setting(
-    share(0),
-    "Milliseconds between two messages of one agent in one room; set it where the homeserver limits rates.",
+  LIBSQL_AUTH_TOKEN: secret(z.string().min(1).optional(), "Token for that database."),
+  APPSERVICE_ID: variable(z.string().min(1).default("troupe"), "`id` of the registration."),
+  SENDER_TURNS_PER_MINUTE: variable(limit(60), "Turns one sender may ask for in a minute; 0 means no limit."),
+  ROOM_TURNS_PER_MINUTE: variable(limit(120), "Turns one room may ask for in a minute; 0 means no limit."),
+  TURNS_AT_ONCE: variable(
+    z.coerce.number().int().min(1).default(200),
+    "Turns of all agents that run at the same time.",
   ),
-  KEEP_CONTENTS_HOURS: setting(
-    share(24),
-    "How long the content of an event is kept after it was decided; nothing needs it any more.",
+  SEND_FLOOR_MS: variable(
+    limit(0),
+    "Minimum time between two messages of one agent in one room, in milliseconds; for homeservers with a rate limit.",
   ),
-  KEEP_EVENT_IDS_DAYS: setting(
+  KEEP_CONTENTS_HOURS: variable(limit(24), "How long the content of a decided event is kept, in hours."),
+  KEEP_EVENT_IDS_DAYS: variable(
     z.coerce.number().int().min(1).default(30),
-    "How long event ids are kept, so that an event that comes again is known.",
+    "How long event ids are kept, in days, so that repeated events are recognised.",
   ),
-  KEEP_TURNS_DAYS: setting(
+  KEEP_TURNS_DAYS: variable(
     z.coerce.number().int().min(1).default(90),
-    "How long questions and answers are kept: they are the history of a conversation.",
+    "How long questions and answers are kept, in days. They are the history of a conversation.",
   ),
-  TEND_SECONDS: setting(
+  TEND_SECONDS: variable(
     z.coerce.number().min(1).default(60),
-    "How often the homeserver is looked after, gaps are looked for and old rows are forgotten.",
+    "How often the homeserver is pinged, missed events are fetched and old rows are deleted, in seconds.",
     true,
   ),
-  HOST: setting(z.string().min(1).default("127.0.0.1"), "Address to listen on.", true),
-  PORT: setting(z.coerce.number().int().min(0).max(65_535).default(9993), "Port to listen on.", true),
-  DATA_DIR: setting(z.string().min(1).default("./data"), "Where the Node host keeps its files.", true),
-  TROUPE_FILE: setting(
+  HOST: variable(z.string().min(1).default("127.0.0.1"), "Address to listen on.", true),
+  PORT: variable(z.coerce.number().int().min(0).max(65_535).default(9993), "Port to listen on.", true),
+  DATA_DIR: variable(z.string().min(1).default("./data"), "Where the Node host keeps its files.", true),
+  TROUPE_FILE: variable(
     z.string().min(1).default("./troupe.yaml"),
-    "Configuration applied at start when the file exists. A file that is named here has to exist; `none` is no file.",
+    "Configuration file, applied at start if it exists. A file that is named here must exist; `none` means no file.",
     true,
   ),
 });
 export type Environment = z.infer<typeof Environment>;
 
-export interface SettingRow extends Meta {
+export interface VariableRow extends VariableDoc {
   name: string;
-  /** As it would be written; undefined when there is none. */
+  /** The default, as it would be written. */
   preset?: string;
   required: boolean;
 }
 
-/** The rows of the settings table, in order. */
-export function settingRows(): SettingRow[] {
+/** The rows of the table of environment variables, in order. */
+export function variableRows(): VariableRow[] {
   return Object.entries(Environment.shape).map(([name, schema]) => {
-    const meta = about.get(schema);
-    if (!meta) throw new Error(`${name} has no sentence`);
-    const empty = schema.safeParse(undefined);
-    const preset = empty.success && empty.data !== undefined ? { preset: String(empty.data) } : {};
-    return { name, ...meta, required: !empty.success, ...preset };
+    const doc = docs.get(schema);
+    if (!doc) throw new Error(`the variable ${name} has no documentation`);
+    const unset = schema.safeParse(undefined);
+    const row: VariableRow = { name, ...doc, required: !unset.success };
+    if (unset.data !== undefined) row.preset = String(unset.data);
+    return row;
   });
 }
 
-/** Reads settings; an empty string counts as not set. The error is one sentence a setting, and never holds a value. */
+/** Reads environment variables; an empty one counts as not set. The error has a line for each, without its value. */
 export function readEnvironment(
   env: Record<string, unknown>,
 ): { ok: true; value: Environment } | { ok: false; error: string } {
@@ -149,6 +148,6 @@ export const namespaceOf = (environment: Environment): Namespace => ({
   botLocalpart: environment.BOT_LOCALPART,
 });
 
-/** Settings a `$NAME` of an agent may never reach: who writes agents must not be able to read these out. */
+/** Variables that an agent's `$NAME` must not reach, or whoever can write agents could read the bridge's secrets. */
 export const isOwnSecret = (name: string): boolean =>
-  Object.entries(Environment.shape).some(([key, schema]) => key === name && about.get(schema)?.secret === true);
+  Object.entries(Environment.shape).some(([key, schema]) => key === name && docs.get(schema)?.secret === true);

@@ -1,5 +1,4 @@
-/** Bodies of requests as what they should be, or every complaint about them. */
-
+/** Reads the body of a request as a configuration or as agents; else every complaint about it. */
 import { err, ok, type Result } from "../result.ts";
 import { AgentList, AgentSpec } from "./agent.ts";
 import { complaintsOf, type Issue, type Path } from "./complaints.ts";
@@ -22,9 +21,9 @@ export function readAgent(body: object): Result<AgentSpec, string[]> {
   return err(sentences(among, { agents: [body] }));
 }
 
-/** Agents are called by their ids, as people know them. */
+/** Agents are named by their ids, not by their places in the list. */
 function sentences(issues: readonly Issue[], body: unknown): string[] {
-  if (body === undefined) return ["The body is no JSON."];
+  if (body === undefined) return ["The body is not JSON."];
   const nameOf = ([first, at, ...rest]: Path): string => {
     if (first !== "agents" || typeof at !== "number")
       return [first, at, ...rest].filter(isThere).join(".") || "The body";

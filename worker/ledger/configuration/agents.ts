@@ -1,38 +1,41 @@
-/** Agents as they hold somewhere, and the ghosts they have on the homeserver. */
+/** Agents with the settings that hold for them somewhere, and their ghosts on the homeserver. */
 import type { Agent } from "#core/configuration/agent.ts";
 import { UserId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports/ledger.ts";
+import type { ConfigurationLedger } from "#ports/configuration.ts";
+import type { Ghost, GhostLedger } from "#ports/homeserver.ts";
 import { type Database, sql } from "../sql/database.ts";
 import { specOf } from "../sql/ghosts.ts";
-import { type PolicyOf, type Written, written } from "./resolve.ts";
+import { type LayerTexts, layerColumns, type ResolvePlace } from "./resolve.ts";
 
 export function agentRows(
   { all }: Database,
-  policyOf: PolicyOf,
-): Pick<Ledger, "agent" | "defaults" | "ghost" | "setGhost"> {
+  resolvePlace: ResolvePlace,
+): Pick<ConfigurationLedger, "agent" | "defaults"> & GhostLedger {
   return {
     async agent(id, roomId) {
-      // The avatar travels beside the rest, which is remembered by its text.
-      const [row] = await all<Written & { spec: string | null; avatar: string | null }>(sql`
+      // The avatar has its own column: the agent is cached by its text, and an avatar may be a megabyte.
+      const [row] = await all<LayerTexts & { spec: string | null; avatar: string | null }>(sql`
         WITH found AS MATERIALIZED (SELECT ${specOf(sql`${id}`, sql`agents.agent`)} AS agent)
-        SELECT ${written(roomId ?? "")}, json_remove(agent, '$.avatar') AS spec, agent -> '$.avatar' AS avatar FROM found`);
+        SELECT ${layerColumns(roomId ?? "")}, json_remove(agent, '$.avatar') AS spec, agent -> '$.avatar' AS avatar
+        FROM found`);
       if (!row || row.spec === null) return undefined;
-      const agent = policyOf(row).agent(id, row.spec);
+      const agent = resolvePlace(row).agent(id, row.spec);
       return row.avatar === null ? agent : { ...agent, avatar: avatarOf(row.avatar) };
     },
 
     async defaults() {
-      const [row] = await all<Written>(sql`SELECT ${written("")}`);
-      if (!row) throw new Error("the database has no row for the defaults");
-      return policyOf(row).defaults;
+      const [row] = await all<LayerTexts>(sql`SELECT ${layerColumns("")}`);
+      if (!row) throw new Error("the query for the defaults returned no row");
+      return resolvePlace(row).defaults;
     },
 
     async ghost(userId) {
       const [row] = await all<{ deviceId: string; profile: string | null }>(sql`
         SELECT device_id AS deviceId, profile FROM ghosts WHERE user_id = ${userId}`);
       if (!row) return undefined;
-      const { deviceId, profile } = row;
-      return { userId: UserId.parse(userId), deviceId, ...(profile === null ? {} : { profile }) };
+      const ghost: Ghost = { userId: UserId.parse(userId), deviceId: row.deviceId };
+      if (row.profile !== null) ghost.profile = row.profile;
+      return ghost;
     },
 
     async setGhost({ userId, deviceId, profile }) {
@@ -43,5 +46,5 @@ export function agentRows(
   };
 }
 
-/** It was checked before it was stored; to check a megabyte at each reading would take milliseconds. */
+/** Not validated again: it was validated before it was stored, and validating a megabyte takes milliseconds. */
 const avatarOf = (text: string): NonNullable<Agent["avatar"]> => JSON.parse(text);

@@ -1,30 +1,19 @@
-/** What operators write: the whole configuration, or a piece of it. */
+/** The configuration as operators write it: read and written as a whole, or one agent or room at a time. */
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration, isAttentive, isFamily } from "#core/configuration/configuration.ts";
 import { Groups, Layer, RoomLayer } from "#core/configuration/settings.ts";
 import { RoomId } from "#core/protocol/ids.ts";
-import type { Ledger } from "#ports/ledger.ts";
+import type { ConfigurationLedger } from "#ports/configuration.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
 import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
 import { ownLayer } from "./resolve.ts";
 
-type Configurations = Pick<
-  Ledger,
-  | "configuration"
-  | "setConfiguration"
-  | "agents"
-  | "setAgents"
-  | "putAgent"
-  | "removeAgent"
-  | "roomLayer"
-  | "setRoomLayer"
-  | "aliases"
-  | "setAlias"
->;
+type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
 
+/** What the names of rooms' layers begin with in the table `settings`. */
 const ROOM = "room:";
 
-export function configurations(database: Database): Configurations {
+export function configurationRows(database: Database): ConfigurationRows {
   const { all, atomic } = database;
   return {
     ...agentSpecs(database),
@@ -60,7 +49,7 @@ export function configurations(database: Database): Configurations {
             INSERT INTO settings (name, value, attentive)
             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(${list})`,
         ),
-        // What an alias means that nobody asks about any more would grow old.
+        // The room of an alias that is no longer used would not be looked up again, and become stale.
         sql`
           DELETE FROM aliases
           WHERE alias NOT IN (SELECT value FROM json_each(${storable(JSON.stringify(aliasesIn(configuration)))}))`,
@@ -70,13 +59,13 @@ export function configurations(database: Database): Configurations {
   };
 }
 
-/** How often something is tried again because the defaults have changed between reading and writing. */
+/** How often a write is tried when the defaults change between reading them and writing. */
 const TRIES_MAX = 10;
 
-function agentSpecs(database: Database): Pick<Configurations, "agents" | "setAgents" | "putAgent" | "removeAgent"> {
+function agentSpecs(database: Database): Pick<ConfigurationRows, "agents" | "setAgents" | "putAgent" | "removeAgent"> {
   const { all, atomic } = database;
-  /** Whether an agent listens rests on the defaults too: what is written is written while they are what was read. */
-  async function onDefaults(statements: (defaults: Layer, guard: Sql) => Sql[]): Promise<void> {
+  /** The column `attentive` depends on the defaults: writes only while they are still what was read. */
+  async function writeOnDefaults(statements: (defaults: Layer, guard: Sql) => Sql[]): Promise<void> {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const [row] = await all<{ value: string }>(sql`SELECT value FROM settings WHERE name = 'defaults'`);
       const guard = sql`(SELECT value FROM settings WHERE name = 'defaults') IS ${row?.value ?? null}`;
@@ -84,7 +73,7 @@ function agentSpecs(database: Database): Pick<Configurations, "agents" | "setAge
       const results = await atomic([...statements(defaults, guard), sql`SELECT 1 WHERE ${guard}`]);
       if (countOfLast(results) === 1) return;
     }
-    throw new Error("the defaults are being changed all the time");
+    throw new Error(`the defaults changed ${TRIES_MAX} times while agents were written`);
   }
   return {
     async agents() {
@@ -92,8 +81,8 @@ function agentSpecs(database: Database): Pick<Configurations, "agents" | "setAge
       return rows.map((row) => AgentSpec.parse(JSON.parse(row.agent)));
     },
 
-    setAgents: (agents) => onDefaults((defaults, guard) => allAgents(agents, defaults, guard)),
-    putAgent: (agent) => onDefaults((defaults, guard) => insertAgents([agent], defaults, guard)),
+    setAgents: (agents) => writeOnDefaults((defaults, guard) => allAgents(agents, defaults, guard)),
+    putAgent: (agent) => writeOnDefaults((defaults, guard) => insertAgents([agent], defaults, guard)),
 
     async removeAgent(id) {
       const rows = await all(sql`UPDATE agents SET retired = 1 WHERE id = ${id} AND retired = 0 RETURNING id`);
@@ -114,8 +103,11 @@ function allAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): S
 
 function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): Sql[] {
   const rows = agents.map((agent) => [
-    ...[agent.id, JSON.stringify(agent), isFamily(agent.id) ? 1 : 0],
-    ...[isAttentive(defaults, agent) ? 1 : 0, agent.name.toLowerCase()],
+    agent.id,
+    JSON.stringify(agent),
+    isFamily(agent.id) ? 1 : 0,
+    isAttentive(defaults, agent) ? 1 : 0,
+    agent.name.toLowerCase(),
   ]);
   return jsonLists(rows).map(
     (list) => sql`
@@ -128,7 +120,7 @@ function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql)
   );
 }
 
-function roomLayers({ all }: Database): Pick<Configurations, "roomLayer" | "setRoomLayer" | "aliases" | "setAlias"> {
+function roomLayers({ all }: Database): Pick<ConfigurationRows, "roomLayer" | "setRoomLayer" | "aliases" | "setAlias"> {
   return {
     async roomLayer(name) {
       const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name, "value")} AS value`);
@@ -146,12 +138,13 @@ function roomLayers({ all }: Database): Pick<Configurations, "roomLayer" | "setR
       const rows = await all<{ alias: string; roomId: string | null; atMs: number }>(sql`
         SELECT alias, room_id AS roomId, at_ms AS atMs FROM aliases ORDER BY alias`);
       return rows.map(({ alias, roomId, atMs }) => ({
-        ...{ alias, atMs },
+        alias,
+        atMs,
         ...(roomId === null ? {} : { roomId: RoomId.parse(roomId) }),
       }));
     },
 
-    // An alias that is gone may have stood for a layer that forbids something: it holds where it held.
+    // The last known room is kept when the alias is gone: its layer may restrict something there, and must still apply.
     async setAlias(alias, roomId, nowMs) {
       await all(sql`
         INSERT INTO aliases (alias, room_id, at_ms) VALUES (${alias}, ${roomId ?? null}, ${nowMs})
@@ -161,8 +154,9 @@ function roomLayers({ all }: Database): Pick<Configurations, "roomLayer" | "setR
   };
 }
 
-/** With whether by this layer all agents may want to hear what they are not addressed by. */
+/** The row for `settings`. `attentive`: this layer makes agents listen to messages that do not address them. */
 const layerRow = (name: string, layer: RoomLayer): [name: string, value: string, attentive: number] => [
-  ...([name, JSON.stringify(layer)] as const),
+  name,
+  JSON.stringify(layer),
   isAttentive(layer) ? 1 : 0,
 ];

@@ -1,25 +1,19 @@
-/** Who was let in, who asks to be, and the codes for it. Upper and lower case of a code are the same. */
+/** Pairings, grants and invite codes: which users were let in by name, and who asks to be. Codes ignore case. */
 import { AgentId, UserId } from "#core/protocol/ids.ts";
-import type { Pairing } from "#ports/configuration.ts";
-import type { Ledger } from "#ports/ledger.ts";
+import type { Pairing, PeopleLedger } from "#ports/configuration.ts";
 import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
 
 const HOUR_MS = 3_600_000;
 export const PAIRING_MS = HOUR_MS;
 export const INVITE_CODE_MS = 7 * 24 * HOUR_MS;
-/** Whoever used a code, or approved one, is told the same again so long: its verdict may have been lost. */
+/** Using or approving a code is idempotent for this long: the event may be handled again after a crash. */
 const AGAIN_MS = 60_000;
-/** Of one agent at a time. */
+/** Pairings of one agent that may wait at a time. */
 const PENDING_MAX = 3;
 
-/** A code that is too old; of one that was used only counts how long ago that was. */
-export const isVoid = (nowMs: number, keptMs: number, usedAt: Sql): Sql =>
-  sql`CASE WHEN ${usedAt} IS NULL THEN at_ms <= ${nowMs - keptMs} ELSE ${usedAt} <= ${nowMs - AGAIN_MS} END`;
-
-type Access = Pick<
-  Ledger,
-  "offerPairing" | "pairings" | "approve" | "allow" | "deny" | "grants" | "addInviteCode" | "useInviteCode"
->;
+/** In SQL, whether a code has expired: after `lifetimeMs` if it is unused, after `AGAIN_MS` once it was used. */
+export const isVoid = (nowMs: number, lifetimeMs: number, usedAt: Sql): Sql =>
+  sql`CASE WHEN ${usedAt} IS NULL THEN at_ms <= ${nowMs - lifetimeMs} ELSE ${usedAt} <= ${nowMs - AGAIN_MS} END`;
 
 interface Row {
   agent: string;
@@ -29,21 +23,24 @@ interface Row {
 }
 const COLUMNS = sql`agent, user_id AS userId, code, at_ms AS atMs`;
 const pairingOf = ({ agent, userId, code, atMs }: Row): Pairing => ({
-  ...{ agent: AgentId.parse(agent), userId: UserId.parse(userId), code, atMs },
+  agent: AgentId.parse(agent),
+  userId: UserId.parse(userId),
+  code,
+  atMs,
 });
 
-/** Written in each statement of a batch that ends by marking as used what it asks for. */
-const grant = (from: Sql, nowMs: number): Sql => sql`
+/** Grants what `from` selects. In a batch it stands before the statement that marks the code as used. */
+const insertGrant = (from: Sql, nowMs: number): Sql => sql`
   INSERT INTO grants (user_id, agent, at_ms) SELECT user_id, agent, ${nowMs} FROM ${from}
   ON CONFLICT DO NOTHING`;
 
-export function access(database: Database): Access {
+export function people(database: Database): PeopleLedger {
   const { all, atomic } = database;
   return {
-    ...pairingRows(database),
+    ...pairings(database),
 
     async allow(agent, userId, nowMs) {
-      await all(grant(sql`(SELECT ${userId} AS user_id, ${agent} AS agent) WHERE true`, nowMs));
+      await all(insertGrant(sql`(SELECT ${userId} AS user_id, ${agent} AS agent) WHERE true`, nowMs));
     },
 
     async deny(agent, userOrCode) {
@@ -51,7 +48,7 @@ export function access(database: Database): Access {
       const usedBy = sql`agent = ${agent} AND user_id = ${userOrCode}`;
       const results = await atomic([
         sql`DELETE FROM grants WHERE user_id = ${userOrCode} AND agent = ${agent} RETURNING agent`,
-        // What was used is nothing any more, and lets nobody in again.
+        // Used codes are deleted too: they stay valid for a minute and would let the user in again.
         sql`DELETE FROM pairings WHERE ${usedBy} AND approved_at_ms IS NOT NULL`,
         sql`DELETE FROM invite_codes WHERE ${usedBy}`,
         sql`
@@ -79,7 +76,7 @@ export function access(database: Database): Access {
         agent = ${agent} AND code = ${code} COLLATE NOCASE AND coalesce(user_id, ${userId}) = ${userId}
         AND NOT ${isVoid(nowMs, INVITE_CODE_MS, sql`used_at_ms`)}`;
       const results = await atomic([
-        grant(sql`(SELECT ${userId} AS user_id, agent FROM invite_codes WHERE ${valid}) WHERE true`, nowMs),
+        insertGrant(sql`(SELECT ${userId} AS user_id, agent FROM invite_codes WHERE ${valid}) WHERE true`, nowMs),
         sql`
           UPDATE invite_codes SET user_id = ${userId}, used_at_ms = coalesce(used_at_ms, ${nowMs})
           WHERE ${valid} RETURNING agent`,
@@ -89,13 +86,13 @@ export function access(database: Database): Access {
   };
 }
 
-function pairingRows({ all, atomic }: Database): Pick<Access, "offerPairing" | "pairings" | "approve"> {
+function pairings({ all, atomic }: Database): Pick<PeopleLedger, "offerPairing" | "pairings" | "approve"> {
   return {
     async offerPairing({ agent, userId, code, atMs }) {
       const isUsed = sql`agent = ${agent} AND user_id = ${userId} AND approved_at_ms IS NOT NULL`;
       const results = await atomic([
         sql`DELETE FROM pairings WHERE ${isVoid(atMs, PAIRING_MS, sql`approved_at_ms`)} OR ${isUsed}`,
-        // A code somebody else has already is given to nobody.
+        // The conflict is the user's own pairing, which stays, or another user's code, which is not given out twice.
         sql`
           INSERT INTO pairings (agent, user_id, code, at_ms)
           SELECT ${agent}, ${userId}, ${code}, ${atMs}
@@ -115,11 +112,11 @@ function pairingRows({ all, atomic }: Database): Pick<Access, "offerPairing" | "
     },
 
     async approve(code, nowMs, agent) {
-      const only = agent === undefined ? sql`` : sql`AND agent = ${agent}`;
+      const ofAgent = agent === undefined ? sql`` : sql`AND agent = ${agent}`;
       const valid = sql`
-        code = ${code} COLLATE NOCASE AND NOT ${isVoid(nowMs, PAIRING_MS, sql`approved_at_ms`)} ${only}`;
+        code = ${code} COLLATE NOCASE AND NOT ${isVoid(nowMs, PAIRING_MS, sql`approved_at_ms`)} ${ofAgent}`;
       const results = await atomic([
-        grant(sql`pairings WHERE ${valid}`, nowMs),
+        insertGrant(sql`pairings WHERE ${valid}`, nowMs),
         sql`
           UPDATE pairings SET approved_at_ms = coalesce(approved_at_ms, ${nowMs}) WHERE ${valid} RETURNING ${COLUMNS}`,
       ]);

@@ -1,42 +1,46 @@
-/** What holds somewhere, put together from what was written. Parsed once for a text: a message asks for the same again. */
+/**
+ * Puts together the settings that hold at a place from the layers as they are stored. Results are cached by the stored
+ * text, because the messages of a room need the same ones again and again.
+ */
 import { type Agent, AgentSpec } from "#core/configuration/agent.ts";
 import { isFamily, memberOf } from "#core/configuration/configuration.ts";
-import { Groups, Layer, type Resolved, RoomLayer, resolve, type Settings } from "#core/configuration/settings.ts";
+import { Groups, Layer, RoomLayer, resolve, type Settings } from "#core/configuration/settings.ts";
 import type { AgentId, RoomId } from "#core/protocol/ids.ts";
 import { type Sql, sql } from "../sql/database.ts";
 
-/** Texts of a kind that are kept parsed, and agents that are kept put together. */
+/** Limits of the caches, which are emptied when they are full. */
 const TEXTS_MAX = 500;
 const AGENTS_MAX = 2_000;
 
-/** What a reader makes of a text, made once while it is one of the last. */
-export function remembered<T>(read: (text: string) => T): (text: string) => T {
-  const known = new Map<string, T>();
+/** Caches what `read` makes of a text. */
+export function memoize<T>(read: (text: string) => T): (text: string) => T {
+  const cache = new Map<string, T>();
   return (text) => {
-    const one = known.get(text);
-    if (one !== undefined) return one;
-    const made = read(text);
-    if (known.size >= TEXTS_MAX) known.clear();
-    known.set(text, made);
-    return made;
+    const cached = cache.get(text);
+    if (cached !== undefined) return cached;
+    const value = read(text);
+    if (cache.size >= TEXTS_MAX) cache.clear();
+    cache.set(text, value);
+    return value;
   };
 }
 
-/** What was written for everybody and for one room, as it is stored. */
-export interface Written {
+/** The stored layers that are the same for all agents at a place, each as JSON. */
+export interface LayerTexts {
   defaults: string | null;
   groupLists: string | null;
+  /** The layer of the room's id. */
   own: string | null;
-  /** A list of texts: of the aliases that mean the room, in their order. */
+  /** A JSON list: the layers of the room's aliases, ordered by alias. */
   byAlias: string;
 }
 
-/** Rooms that replaced each other, seen from the last one; two that claim to have replaced each other end there too. */
+/** How many replaced rooms are followed back. It also ends the search when two rooms claim to have replaced each other. */
 const REPLACED_MAX = 50;
 
 /**
- * Of the layer of a room its `name` or its `value`: its own, or else that of the nearest of the rooms it has replaced. Of
- * what was stored before the rooms between were, only the first one is known.
+ * The `name` or `value` of a room's layer: its own, or else that of the nearest room it has replaced. Rows from before
+ * migration 0003 have no `predecessor`; for those only the first room of the chain (`origin`) is known.
  */
 export const ownLayer = (roomId: string, column: "name" | "value"): Sql => sql`(
   WITH RECURSIVE line (id, step) AS (
@@ -47,8 +51,8 @@ export const ownLayer = (roomId: string, column: "name" | "value"): Sql => sql`(
   SELECT ${column === "name" ? sql`settings.name` : sql`settings.value`} FROM line CROSS JOIN settings
   WHERE settings.name = 'room:' || line.id ORDER BY step LIMIT 1)`;
 
-/** The columns of `Written`; in no room those of the defaults. */
-export const written = (roomId: RoomId | ""): Sql => sql`
+/** The columns of `LayerTexts`; with an empty room id only the defaults and groups are set. */
+export const layerColumns = (roomId: RoomId | ""): Sql => sql`
   (SELECT value FROM settings WHERE name = 'defaults') AS defaults,
   (SELECT value FROM settings WHERE name = 'groups') AS groupLists,
   ${ownLayer(roomId, "value")} AS own,
@@ -56,59 +60,60 @@ export const written = (roomId: RoomId | ""): Sql => sql`
     SELECT settings.value FROM aliases JOIN settings ON settings.name = 'room:' || aliases.alias
     WHERE aliases.room_id = ${roomId} ORDER BY aliases.alias)) AS byAlias`;
 
-/** What holds at a place. */
-export interface Policy {
+/** The settings at a place: a room, or no room in particular. */
+export interface PlaceSettings {
   direct?: boolean;
   muted: boolean;
-  /** For nobody in particular. */
+  /** The settings of no agent in particular. */
   defaults: Settings;
-  /** An agent from the text of what was written for it, or for its family. */
+  /** An agent at this place. `spec` is its stored text, or its family's. */
   agent(id: AgentId, spec: string): Agent;
 }
 
-export type PolicyOf = (texts: Written) => Policy;
+export type ResolvePlace = (texts: LayerTexts) => PlaceSettings;
 
-/** One for a ledger: all that read agents share what it remembers. */
-export function policies(): PolicyOf {
-  const specOf = remembered((text) => AgentSpec.parse(JSON.parse(text)));
-  let made = 0;
-  const agentOf = (layers: Layers): Policy["agent"] => {
-    const known = new Map<string, Agent>();
+/** Made once for each ledger, so that all its queries share one cache. */
+export function createResolvePlace(): ResolvePlace {
+  const specOf = memoize((text) => AgentSpec.parse(JSON.parse(text)));
+  let agentCount = 0;
+  const agentsAt = (layers: Layers): PlaceSettings["agent"] => {
+    const cache = new Map<string, Agent>();
     return (id, text) => {
       const key = `${id} ${text}`;
-      const one = known.get(key);
-      if (one) return one;
+      const cached = cache.get(key);
+      if (cached) return cached;
       const agent = agentAt(layers, id, specOf(text));
-      if (++made > AGENTS_MAX) {
-        known.clear();
-        forget();
+      if (++agentCount > AGENTS_MAX) {
+        cache.clear();
+        forgetPlaces();
       }
-      known.set(key, agent);
+      cache.set(key, agent);
       return agent;
     };
   };
-  const read = (key: string): Policy => {
+  const read = (key: string): PlaceSettings => {
     const layers = layersIn(JSON.parse(key));
     const room = Object.assign({}, ...layers.rooms) as RoomLayer;
-    return {
-      ...(room.direct === undefined ? {} : { direct: room.direct }),
+    const place: PlaceSettings = {
       muted: room.muted ?? false,
       defaults: resolve([layers.defaults], layers.groups).settings,
-      agent: agentOf(layers),
+      agent: agentsAt(layers),
     };
+    if (room.direct !== undefined) place.direct = room.direct;
+    return place;
   };
-  let policyOf = remembered(read);
-  const forget = () => {
-    made = 0;
-    policyOf = remembered(read);
+  let placeOf = memoize(read);
+  const forgetPlaces = () => {
+    agentCount = 0;
+    placeOf = memoize(read);
   };
-  return ({ defaults, groupLists, own, byAlias }) => policyOf(JSON.stringify([defaults, groupLists, own, byAlias]));
+  return ({ defaults, groupLists, own, byAlias }) => placeOf(JSON.stringify([defaults, groupLists, own, byAlias]));
 }
 
 interface Layers {
   defaults: Layer;
   groups: Groups;
-  /** The later ones win: what was written for the room's id before what was written for its aliases. */
+  /** Later ones win, so the layers of the aliases come first and the layer of the room's id last. */
   rooms: readonly RoomLayer[];
 }
 
@@ -121,12 +126,14 @@ function layersIn([defaults, groups, own, byAlias]: [string | null, string | nul
   };
 }
 
-/** What is written for one agent in a room stands above what is written for the room; for its id above its family's. */
+/** Layers from weakest to strongest: defaults, agent, room, family in the room, agent in the room. */
 function agentAt({ defaults, groups, rooms }: Layers, id: AgentId, spec: AgentSpec): Agent {
   const { name, avatar, backend } = isFamily(spec.id) ? memberOf(spec, id) : spec;
   const keys = isFamily(spec.id) ? [spec.id, id] : [id];
   const inRooms = keys.flatMap((key) => rooms.map(({ agents }) => agents?.[key]));
-  const resolved: Resolved = resolve([defaults, spec, ...rooms, ...inRooms], groups);
+  const { settings, turns } = resolve([defaults, spec, ...rooms, ...inRooms], groups);
   const { admins, commands } = resolve([defaults, spec], groups).settings;
-  return { id, name, backend, ...resolved, everywhere: { admins, commands }, ...(avatar ? { avatar } : {}) };
+  const agent: Agent = { id, name, backend, settings, turns, everywhere: { admins, commands } };
+  if (avatar) agent.avatar = avatar;
+  return agent;
 }

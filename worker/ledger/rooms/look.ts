@@ -4,7 +4,14 @@ import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/p
 import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Present } from "#ports/rooms.ts";
-import { ownLayer, type Policy, type PolicyOf, remembered, type Written, written } from "../configuration/resolve.ts";
+import {
+  type LayerTexts,
+  layerColumns,
+  memoize,
+  ownLayer,
+  type PlaceSettings,
+  type ResolvePlace,
+} from "../configuration/resolve.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { type GhostSql, ghostSql } from "../sql/ghosts.ts";
 
@@ -18,7 +25,7 @@ interface AgentRow {
   spec: string;
   direct: number;
 }
-type PlaceRow = Written & { userId: null };
+type PlaceRow = LayerTexts & { userId: null };
 type RoomRow = PlaceRow & {
   state: string | null;
   origin: string | null;
@@ -28,28 +35,28 @@ type RoomRow = PlaceRow & {
   ghosts: number;
 };
 
-export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Ledger, "room" | "presentIn"> {
+export function looks({ all, namespace }: Database, resolvePlace: ResolvePlace): Pick<Ledger, "room" | "presentIn"> {
   const ghosts = ghostSql(namespace);
-  const stateOf = remembered((text) => RoomState.parse(JSON.parse(text)));
+  const stateOf = memoize((text) => RoomState.parse(JSON.parse(text)));
   return {
     async room(roomId) {
       // Of a crowd nobody looks at the first twenty: it is asked who of it is concerned.
       const limit = sql`(CASE WHEN ${joinedGhosts(ghosts, roomId)} > ${PRESENT_MAX} THEN 1 ELSE ${PRESENT_MAX} END)`;
       const rows = await all<AgentRow | RoomRow>(sql`
-        SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${written(roomId)}, ${roomColumns(namespace, roomId)},
+        SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${layerColumns(roomId)}, ${roomColumns(namespace, roomId)},
           ${joinedGhosts(ghosts, roomId)} AS ghosts
         UNION ALL
         SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM (${firstJoined(ghosts, roomId, limit)}) AS joined`);
       const row = placeIn<RoomRow>(rows);
-      const policy = policyOf(row);
-      const present = presentOf(namespace, policy, rows);
+      const place = resolvePlace(row);
+      const present = presentOf(namespace, place, rows);
       return {
         state: row.state === null ? NO_STATE : stateOf(row.state),
         origin: row.origin === null ? roomId : RoomId.parse(row.origin),
         aliases: JSON.parse(row.aliases),
-        ...(policy.direct === undefined ? {} : { direct: policy.direct }),
-        ...{ muted: policy.muted, joinedCount: row.joinedCount },
+        ...(place.direct === undefined ? {} : { direct: place.direct }),
+        ...{ muted: place.muted, joinedCount: row.joinedCount },
         botJoined: row.botJoined === 1,
         // By their ids, which is another order than that of their user ids.
         present: present.sort((one, other) => (one.agent.id < other.agent.id ? -1 : 1)),
@@ -60,7 +67,7 @@ export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Le
     // D1 joins no more than five SELECTs by UNION; those within each other count apart.
     async presentIn(roomId, named, name) {
       const rows = await all<AgentRow | PlaceRow>(sql`
-        SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${written(roomId)}
+        SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${layerColumns(roomId)}
         UNION ALL
         SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL
         FROM (
@@ -71,7 +78,7 @@ export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Le
         ) AS joined
         WHERE ${isJoined(roomId)} AND ${ghosts.isGhost} AND ${ghosts.isAgent}
         ORDER BY userId`);
-      return presentOf(namespace, policyOf(placeIn<PlaceRow>(rows)), rows);
+      return presentOf(namespace, resolvePlace(placeIn<PlaceRow>(rows)), rows);
     },
   };
 }
@@ -181,10 +188,10 @@ function placeIn<Row extends PlaceRow>(rows: readonly (AgentRow | Row)[]): Row {
   return row;
 }
 
-const presentOf = (namespace: Namespace, policy: Policy, rows: readonly (AgentRow | PlaceRow)[]): Present[] =>
+const presentOf = (namespace: Namespace, place: PlaceSettings, rows: readonly (AgentRow | PlaceRow)[]): Present[] =>
   rows.flatMap((row) => {
     if (row.userId === null) return [];
     const userId = UserId.parse(row.userId);
     const id = agentOfGhost(namespace, userId);
-    return id ? [{ agent: policy.agent(id, row.spec), userId, invitedDirectly: row.direct === 1 }] : [];
+    return id ? [{ agent: place.agent(id, row.spec), userId, invitedDirectly: row.direct === 1 }] : [];
   });

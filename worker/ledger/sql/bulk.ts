@@ -1,20 +1,20 @@
 /**
- * Many rows as few parameters: D1 binds at most 100 to a statement and runs at most 1,000 statements an invocation,
- * so rows travel as JSON and `json_each` takes them apart.
+ * Bulk writes with few parameters. D1 allows at most 100 parameters a statement and 1,000 statements an invocation, so
+ * rows are passed as one JSON list, which `json_each` takes apart.
  *
  * @see https://developers.cloudflare.com/d1/platform/limits/
  */
 
-/** A parameter on D1 may have 1 to 2 MB; a list is cut well below that. */
+/** D1 limits a parameter to between 1 and 2 MB; lists stay well below that. */
 const LIST_BYTES_MAX = 512 * 1024;
-/** What is kept of something given up. */
+/** How much of a dead letter is kept. */
 const RAW_BYTES_MAX = 64 * 1024;
 
 const encoder = new TextEncoder();
 
 type Cell = string | number | null;
 
-/** The rows as JSON lists in their order, none of them too long unless a single row is. */
+/** The rows in their order, as JSON lists within the limit. A single row above the limit makes a list of its own. */
 export function jsonLists(rows: Iterable<readonly Cell[]>): string[] {
   const lists: string[] = [];
   let list: string[] = [];
@@ -35,12 +35,12 @@ export function jsonLists(rows: Iterable<readonly Cell[]>): string[] {
 }
 
 /**
- * A text every driver can read again. Of half a surrogate pair SQLite's JSON makes broken UTF-8, on which libSQL ends
- * the whole process; at a NUL libSQL ends the text.
+ * The text without characters that some driver cannot read back. SQLite's JSON turns half a surrogate pair into invalid
+ * UTF-8, and libSQL then crashes the whole process; libSQL also cuts a text at its first NUL.
  */
 export const storable = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
 
-/** At most 64 KiB of a text, in whole characters. */
+/** The beginning of a text, at most 64 KiB of it in whole characters. */
 export function cutRaw(raw: string): string {
   const text = storable(raw);
   const { read } = encoder.encodeInto(text, new Uint8Array(RAW_BYTES_MAX));

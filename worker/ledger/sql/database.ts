@@ -1,16 +1,16 @@
-/** What the ledger's SQL runs on. D1, a libSQL server and a libSQL file differ only in how this is made. */
+/** The database under the ledger's SQL. D1, a libSQL server and a libSQL file each implement it. */
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Lease } from "#ports/lanes.ts";
 
 export type Value = string | number | null;
 
-/** A statement, or a piece of one: its text with a `?` for each value, in their order. */
+/** A statement or a piece of one: a text with a `?` for each value, in their order. */
 export interface Sql {
   text: string;
   values: readonly Value[];
 }
 
-/** SQL with values in it as values, never as text; a piece of SQL in it as a piece. */
+/** Tagged template: values become parameters, never text; pieces of SQL are inserted. */
 export function sql(strings: TemplateStringsArray, ...given: readonly (Value | Sql)[]): Sql {
   let text = "";
   const values: Value[] = [];
@@ -30,19 +30,19 @@ export function sql(strings: TemplateStringsArray, ...given: readonly (Value | S
 }
 
 export interface Database {
-  /** Runs one statement; its rows, which the caller's SQL gives their names. */
+  /** Runs one statement and returns its rows. The caller's SQL names the columns of `Row`. */
   all<Row>(statement: Sql): Promise<Row[]>;
   /**
-   * Runs the statements as one atomic unit, all or none; the rows of each. There are no interactive transactions on
-   * D1, so every guard is in the SQL.
+   * Runs all statements or none, and returns the rows of each. D1 has no interactive transactions, so every guard is in
+   * the SQL.
    */
   atomic(statements: readonly Sql[]): Promise<readonly unknown[][]>;
-  /** How many rows are written best: a statement each, or few statements with lists of them (`bulk.ts`). */
+  /** Which is faster for many rows: one statement a row, or few statements with lists of rows (`bulk.ts`). */
   bulk: "rows" | "lists";
   namespace: Namespace;
 }
 
-/** True in SQL while the lease is held: every write of a runner carries it. */
+/** A condition that is true while the lease is held. Every write of a lane's runner carries it. */
 export const held = ({ lane, fence }: Lease): Sql =>
   sql`EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND fence = ${fence})`;
 

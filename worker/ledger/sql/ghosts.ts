@@ -1,24 +1,24 @@
-/** Our own users in SQL, and the agents behind them. */
+/** SQL that tells our own users from others, and finds the agents behind them. */
 import type { Namespace } from "#core/protocol/ids.ts";
 import { type Sql, sql } from "./database.ts";
 
-/** Behind every user id of a range that begins with the same letters. */
+/** A prefix followed by this sorts after every user id that has the prefix. */
 const LAST = "\u{10ffff}";
 
 export interface GhostSql {
-  /** A column `user_id` holds the user of some agent, whether or not there is one; as a range, for the indexes. */
+  /** The column `user_id` has the form of a ghost's user id, whether or not the agent exists. A range, so indexes apply. */
   isGhost: Sql;
-  /** The agent's id in the column `user_id`. */
+  /** The agent's id, cut out of the column `user_id`. */
   id: Sql;
-  /** There is an agent of that id, or a family of such. */
+  /** An agent with that id exists, or a family it belongs to. */
   isAgent: Sql;
-  /** What was written for it, without the avatar, which may be a megabyte. */
+  /** The agent's stored text without the avatar, which may be a megabyte. */
   spec: Sql;
-  /** The user id of an agent. */
+  /** The user id of the agent with this id. */
   userId(id: Sql): Sql;
-  /** The column is one of our users: the bot, or anybody whose id begins like an agent's. */
+  /** The column is one of our own users: the bot, or a user in the ghosts' namespace. */
   isOurs(column: Sql): Sql;
-  /** What the user ids of agents begin with; behind all that begins with the same comes `first` and `last`. */
+  /** `first`: the prefix of all ghosts' user ids. `first + last` sorts after every one of them (for range scans). */
   first: string;
   last: string;
 }
@@ -26,10 +26,11 @@ export interface GhostSql {
 export function ghostSql({ ghostPrefix, serverName, botLocalpart }: Namespace): GhostSql {
   const [prefix, suffix] = [`@${ghostPrefix}`, `:${serverName}`];
   const server = (column: Sql) => sql`substr(${column}, instr(${column}, ':')) = ${suffix}`;
-  // The id is cut out of the user id and looked up: the other way round every agent there is would be looked at.
+  // The id is cut out of the user id and looked up. Comparing user ids with all agents would scan the whole table.
   const id = sql`substr(user_id, ${prefix.length + 1}, length(user_id) - ${prefix.length + suffix.length})`;
   return {
-    ...{ first: prefix, last: LAST },
+    first: prefix,
+    last: LAST,
     isGhost: sql`
       user_id >= ${prefix} AND user_id < ${`${prefix}${LAST}`} AND ${server(sql`user_id`)}
       AND ${id} <> '' AND ${id} NOT GLOB '*[^a-z0-9_.=-]*'`,
@@ -38,15 +39,15 @@ export function ghostSql({ ghostPrefix, serverName, botLocalpart }: Namespace): 
       EXISTS (SELECT 1 FROM agents WHERE agents.id = ${id} AND agents.retired = 0)
       OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND ${id} GLOB agents.id))`,
     spec: specOf(id, sql`json_remove(agents.agent, '$.avatar') || ''`),
-    userId: (of) => sql`${prefix} || ${of} || ${suffix}`,
+    userId: (agentId) => sql`${prefix} || ${agentId} || ${suffix}`,
     isOurs: (column) => sql`(
       ${server(column)} AND (substr(${column}, 1, ${prefix.length}) = ${prefix} OR ${column} = ${`@${botLocalpart}${suffix}`}))`,
   };
 }
 
-/** Something of the agent with this id: of itself, or else of the family with the longest id. */
-export const specOf = (id: Sql, what: Sql): Sql => sql`
+/** A column of the agent with this id or, where there is none, of the matching family with the longest id. */
+export const specOf = (id: Sql, column: Sql): Sql => sql`
   coalesce(
-    (SELECT ${what} FROM agents WHERE agents.id = ${id} AND agents.retired = 0),
-    (SELECT ${what} FROM agents
+    (SELECT ${column} FROM agents WHERE agents.id = ${id} AND agents.retired = 0),
+    (SELECT ${column} FROM agents
       WHERE family = 1 AND retired = 0 AND ${id} GLOB agents.id ORDER BY length(agents.id) DESC, agents.id LIMIT 1))`;

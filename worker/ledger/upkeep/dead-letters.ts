@@ -1,11 +1,9 @@
-/** Dead letters: what was given up, kept for an operator. */
-
-import type { Ledger } from "#ports/ledger.ts";
-import type { DeadLetter, StoredDeadLetter } from "#ports/operator.ts";
+/** Dead letters: events, turns and deliveries that were given up, kept for an operator. */
+import type { DeadLetter, OperatorLedger, StoredDeadLetter } from "#ports/operator.ts";
 import { cutRaw } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 
-export function deadLetters({ all }: Database): Pick<Ledger, "addDeadLetter" | "deadLetters"> {
+export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLetter" | "deadLetters"> {
   return {
     async addDeadLetter({ kind, reason, raw }, nowMs) {
       await all(sql`
@@ -18,7 +16,7 @@ export function deadLetters({ all }: Database): Pick<Ledger, "addDeadLetter" | "
   };
 }
 
-/** A dead letter that is written only if `guard` holds. */
+/** A dead letter that is written in the batch that gives up, under the same guard. */
 export const insertDeadLetter = ({ kind, reason, raw }: DeadLetter, nowMs: number, guard: Sql): Sql => sql`
   INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
   SELECT ${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs} WHERE ${guard}`;

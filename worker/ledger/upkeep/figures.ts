@@ -1,13 +1,13 @@
-/** The figures an operator looks at. */
+/** Figures for `/health` and `/metrics`. */
 import type { Figures, OperatorLedger } from "#ports/operator.ts";
 import { type Database, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 
 export function figures({ all }: Database): Pick<OperatorLedger, "figures"> {
-  return { figures: (nowMs) => counted(all, nowMs) };
+  return { figures: (nowMs) => readFigures(all, nowMs) };
 }
 
-async function counted(all: Database["all"], nowMs: number): Promise<Figures> {
+async function readFigures(all: Database["all"], nowMs: number): Promise<Figures> {
   const [row] = await all<Omit<Figures, "outboxAgeMs"> & { oldestAtMs: number | null; lastAtMs: number | null }>(sql`
     SELECT
       (SELECT received_at_ms FROM events WHERE seq = (SELECT max(seq) FROM events)) AS lastAtMs,
@@ -20,8 +20,9 @@ async function counted(all: Database["all"], nowMs: number): Promise<Figures> {
       (SELECT min(turns.asked_at_ms) FROM (SELECT turn_id FROM outbox WHERE ${IS_UNSENT}) AS unsent
         JOIN turns ON turns.id = unsent.turn_id) AS oldestAtMs,
       (SELECT count(*) FROM dead_letters) AS deadLetters`);
-  if (!row) throw new Error("the database counts nothing");
+  if (!row) throw new Error("the query for the figures returned no row");
   const { oldestAtMs, lastAtMs, ...counts } = row;
-  const outboxAgeMs = oldestAtMs === null ? 0 : Math.max(nowMs - oldestAtMs, 0);
-  return { ...counts, outboxAgeMs, ...(lastAtMs === null ? {} : { lastTransactionAtMs: lastAtMs }) };
+  const found: Figures = { ...counts, outboxAgeMs: oldestAtMs === null ? 0 : Math.max(nowMs - oldestAtMs, 0) };
+  if (lastAtMs !== null) found.lastTransactionAtMs = lastAtMs;
+  return found;
 }

@@ -1,15 +1,15 @@
-/** Forgetting: what nothing needs any more, a bounded number of rows at a time. */
+/** Deletes rows that have outlived their retention, a bounded number at a time. */
 import type { OperatorLedger, Retention } from "#ports/operator.ts";
 import { INVITE_CODE_MS, isVoid, PAIRING_MS } from "../configuration/people.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 
-/** Rows of a kind that one step of forgetting looks at. */
+/** Rows of each table that one step looks at. */
 const PRUNED_MAX = 500;
 const MINUTE_MS = 60_000;
-/** The longest that a thread can be an agent's without a word of it (`sticky`). */
+/** How long a thread can stay with an agent without further messages (`sticky`): the setting's maximum. */
 const THREAD_MS = 30 * 24 * 60 * MINUTE_MS;
-/** A pair of machines that has been quiet for so long begins to be counted again. */
+/** The counts of a sender and an agent start again after this long without a message. */
 const PAIR_MS = 60 * MINUTE_MS;
 
 export const forgetting = (database: Database): Pick<OperatorLedger, "prune"> => ({
@@ -17,21 +17,21 @@ export const forgetting = (database: Database): Pick<OperatorLedger, "prune"> =>
 });
 
 /**
- * Each step looks at the oldest rows that are left, so many and no more: the pace at which it forgets is that of the
- * sweep, and the database is never busy with it for long.
+ * One step looks at a fixed number of the oldest rows, so that it never keeps the database busy for long. The sweep calls
+ * it again and again.
  */
 async function prune(database: Database, nowMs: number, keep: Retention): Promise<number> {
-  const emptied = await emptyContents(database, nowMs - keep.contentsMs);
+  const emptiedCount = await emptyContents(database, nowMs - keep.contentsMs);
   const oldest = (table: Sql) => sql`seq < (SELECT min(seq) FROM ${table}) + ${PRUNED_MAX}`;
-  const forgottenMs = nowMs - keep.eventIdsMs;
+  const beforeMs = nowMs - keep.eventIdsMs;
   const results = await database.atomic([
     sql`
       DELETE FROM events
-      WHERE ${oldest(sql`events`)} AND received_at_ms < ${forgottenMs} AND verdict IS NOT NULL RETURNING seq`,
+      WHERE ${oldest(sql`events`)} AND received_at_ms < ${beforeMs} AND verdict IS NOT NULL RETURNING seq`,
     sql`
       DELETE FROM outbox
       WHERE ${oldest(sql`outbox`)} AND NOT ${IS_UNSENT}
-        AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = outbox.turn_id AND turns.asked_at_ms >= ${forgottenMs})
+        AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = outbox.turn_id AND turns.asked_at_ms >= ${beforeMs})
       RETURNING seq`,
     sql`
       DELETE FROM turns
@@ -41,15 +41,15 @@ async function prune(database: Database, nowMs: number, keep: Retention): Promis
       RETURNING seq`,
     sql`
       DELETE FROM transactions
-      WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${forgottenMs} RETURNING id`,
+      WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${beforeMs} RETURNING id`,
     sql`DELETE FROM buckets WHERE at_ms < ${nowMs - MINUTE_MS} RETURNING key`,
-    ...policyRows(nowMs),
+    ...expiredRows(nowMs),
   ]);
-  return emptied + results.flat().length;
+  return emptiedCount + results.flat().length;
 }
 
-/** What was kept of people and threads, and means nothing any more. */
-const policyRows = (nowMs: number): Sql[] => [
+/** Threads, pairs and codes that have expired. */
+const expiredRows = (nowMs: number): Sql[] => [
   sql`
     DELETE FROM threads
     WHERE rowid IN (SELECT rowid FROM threads WHERE at_ms < ${nowMs - THREAD_MS} ORDER BY at_ms LIMIT ${PRUNED_MAX})
@@ -62,7 +62,7 @@ const policyRows = (nowMs: number): Sql[] => [
   sql`DELETE FROM invite_codes WHERE ${isVoid(nowMs, INVITE_CODE_MS, sql`used_at_ms`)} RETURNING code`,
 ];
 
-/** Of decided events the content goes first; their ids stay, so that none of them is taken for new. */
+/** Empties the content of decided events. Their ids are kept longer, so that a repeated event is recognised. */
 async function emptyContents({ all, atomic }: Database, beforeMs: number): Promise<number> {
   const [mark] = await all<{ value: string }>(sql`SELECT value FROM marks WHERE name = 'emptied'`);
   const from = Number(mark?.value ?? 0);

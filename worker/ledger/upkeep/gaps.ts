@@ -1,9 +1,9 @@
-/** What the repair of gaps asks: which events and rooms are known. */
+/** Lookups for the repair of gaps: which events and rooms are known. */
 import { RoomId } from "#core/protocol/ids.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
 import { type Database, sql } from "../sql/database.ts";
 
-/** Events among which the active rooms are looked for. */
+/** How many of the latest events count for which rooms are active. */
 const LATEST_EVENTS = 5_000;
 
 export function gaps({ all }: Database): Pick<OperatorLedger, "known" | "activeRooms" | "roomsAfter"> {

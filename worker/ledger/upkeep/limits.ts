@@ -1,4 +1,4 @@
-/** Token buckets: how much of its share of turns somebody has used up. */
+/** Token buckets: how many turns a sender or a room may still ask for. */
 import type { TurnLedger } from "#ports/turns.ts";
 import { type Database, sql } from "../sql/database.ts";
 
@@ -9,7 +9,7 @@ export function limits({ all }: Database): Pick<TurnLedger, "takeTokens" | "retu
     async takeTokens(wanted, nowMs) {
       if (wanted.length === 0) return 0;
       const list = JSON.stringify(wanted.map(({ key, perMinute }) => [key, perMinute]));
-      // A bucket nobody took from is full; what flowed in since is counted when somebody looks.
+      // A missing bucket is full. Tokens that have flowed in since the last look are computed when they are needed.
       const level = sql`min(value ->> 1, coalesce(tokens + (${nowMs} - at_ms) * (value ->> 1) * 1.0 / ${MINUTE_MS}, value ->> 1))`;
       const levels = sql`SELECT value ->> 0 AS key, value ->> 1 AS perMinute, ${level} AS level
         FROM json_each(${list}) LEFT JOIN buckets ON buckets.key = value ->> 0`;

@@ -1,4 +1,4 @@
-/** Marks: where work that goes on for ever has got to, by name. */
+/** Marks: named values with which recurring work remembers where it is. */
 import type { OperatorLedger } from "#ports/operator.ts";
 import { type Database, sql } from "../sql/database.ts";
 
