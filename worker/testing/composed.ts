@@ -10,6 +10,7 @@ import { type App, compose } from "../app.ts";
 import { systemClock } from "../clock.ts";
 import type { Pump } from "../lanes/pump.ts";
 import { createLog } from "../observe/log.ts";
+import type { DatabaseCall } from "./database-calls.ts";
 import { type FakeHomeserver, fakeHomeserver } from "./homeserver.ts";
 import { NAMESPACE, ROOM } from "./ledger-rows.ts";
 import { temporaryLedger } from "./temp-ledger.ts";
@@ -21,6 +22,8 @@ export interface Composed {
   ledger: Ledger;
   server: FakeHomeserver;
   lines: string[];
+  /** Every call to the database, in order; the test's own are among them. */
+  calls: DatabaseCall[];
   /** One more of the same on the same ledger, as after a restart or beside it. */
   another(owner: string): App;
   push(...events: unknown[]): Promise<void>;
@@ -40,7 +43,8 @@ export async function composed(
   settings: Record<string, unknown> = {},
   clock: Clock = systemClock,
 ): Promise<Composed> {
-  const { ledger, close } = await temporaryLedger();
+  const calls: DatabaseCall[] = [];
+  const { ledger, close } = await temporaryLedger(calls);
   const server = fakeHomeserver(TOKENS.AS_TOKEN);
   const lines: string[] = [];
   const over = new AbortController();
@@ -57,7 +61,12 @@ export async function composed(
   await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
   let transactions = 0;
   return {
-    ...{ app, ledger, server, lines, another: start },
+    app,
+    ledger,
+    server,
+    lines,
+    calls,
+    another: start,
     async push(...events) {
       transactions++;
       const answer = await app.http.request(`/_matrix/app/v1/transactions/${transactions}`, {
