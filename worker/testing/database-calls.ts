@@ -47,4 +47,6 @@ export const callLines = (calls: readonly DatabaseCall[]): string[] =>
   calls.map(({ method, statements }, at) => `${at + 1}. ${method}: ${statements.map(firstWords).join("; ")}`);
 
 const FIRST_WORDS = 60;
-const firstWords = (statement: string): string => statement.trim().replace(/\s+/g, " ").slice(0, FIRST_WORDS);
+
+/** The first 60 characters of a statement, on one line. */
+export const firstWords = (statement: string): string => statement.trim().replace(/\s+/g, " ").slice(0, FIRST_WORDS);
