@@ -1,4 +1,4 @@
-/** The backends there are, by the name an agent's `use` gives them. Each checks its own settings. */
+/** All backends, by the name that stands in an agent's `use`. Each validates its own settings. */
 import type * as z from "zod/v4";
 import type { BackendSpec } from "#core/configuration/agent.ts";
 import { err, ok } from "#core/result.ts";
