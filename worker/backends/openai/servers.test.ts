@@ -32,7 +32,7 @@ const against = (body: string, headers: Record<string, string> = {}, status = 20
 const chunk = (delta: object, finish: string | null = null) =>
   `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
 
-describe("a server that", () => {
+describe("the answer of a server", () => {
   const half = chunk({ content: "half" });
   test.for<[name: string, body: string, code: string]>([
     ["sends garbage", "data: {not json\n\ndata: [DONE]\n\n", "upstream"],
@@ -43,18 +43,18 @@ describe("a server that", () => {
     ["ends without a finish reason", half, "disconnected"],
     ["ends with an error of its own", `${half}data: {"error":{"message":"gone"}}\n\ndata: [DONE]\n\n`, "upstream"],
     ["ends with an error that has a status", `${half}data: {"error":{"message":"slow","code":429}}\n\n`, "rate_limit"],
-  ])("%s has failed: %s", async ([, body, code]) => {
+  ])("a server that %s: the turn fails with %s", async ([, body, code]) => {
     const events = await against(body);
     expect(events.at(-2)).toMatchObject({ type: "error", code, retryable: true });
     expect(events.at(-1)).toEqual({ type: "finish", finishReason: "error" });
   });
 
-  test("fails in the middle of a text leaves no text open", async () => {
+  test("an error in the middle of a text closes the text", async () => {
     const types = (await against(`${half}data: {"error":{"message":"gone"}}\n\n`)).map(({ type }) => type);
     expect(types.slice(-3)).toEqual(["text-end", "error", "finish"]);
   });
 
-  test("puts the key into a long error does not get a part of it into the log", async () => {
+  test("no part of the key gets into the log, even from a long error", async () => {
     // The text is shortened to 500 characters: no beginning of the key may be left at its end.
     for (let before = 440; before < 500; before++) {
       const [error] = (await against("x".repeat(before) + KEY, {}, 500)).filter(({ type }) => type === "error");
@@ -62,11 +62,11 @@ describe("a server that", () => {
     }
   });
 
-  test("redirects is not tried again", async () => {
+  test("a redirect is not tried again", async () => {
     expect((await against("", {}, 301)).at(-2)).toMatchObject({ code: "bad_request", retryable: false, status: 301 });
   });
 
-  test("counts tokens has its usage reported; one that does not has an empty one", async () => {
+  test("the token count is reported; without one the usage is empty", async () => {
     const usage =
       'data: {"id":"c","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}\n\n';
     const end = chunk({ content: "x" }, "stop");
@@ -76,7 +76,7 @@ describe("a server that", () => {
     expect((await against(`${end}data: [DONE]\n\n`)).at(-1)).toMatchObject({ messageMetadata: { usage: {} } });
   });
 
-  test("sends reasoning has it passed on", async () => {
+  test("reasoning is passed on", async () => {
     const events = await against(
       `${chunk({ reasoning_content: "hm" })}${chunk({ content: "yes" }, "stop")}data: [DONE]\n\n`,
     );
@@ -84,7 +84,7 @@ describe("a server that", () => {
     expect(textOf(events)).toBe("yes");
   });
 
-  test("closes the connection in the middle is a lost connection", async () => {
+  test("a connection that is closed in the middle is a lost connection", async () => {
     const events = await serving((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write(half, () => response.destroy());
@@ -92,7 +92,7 @@ describe("a server that", () => {
     expect(events.at(-2)).toMatchObject({ type: "error", code: "disconnected", retryable: true });
   });
 
-  test("sends comments, CRLF and no last newline is understood", async () => {
+  test("comments, CRLF and a missing last newline are understood", async () => {
     const body = `: waiting\r\n\r\n${chunk({ role: "assistant" })}${chunk({ content: "grüß" })}${chunk({ content: " 🎉" }, "stop")}data: [DONE]`;
     expect(textOf(await against(body))).toBe("grüß 🎉");
   });
@@ -102,7 +102,7 @@ describe("a server that", () => {
     ["1.5", 1_500],
     ["Sat, 21 Nov 2026 10:00:30 GMT", 30_000],
     ["Sat, 21 Nov 2026 09:00:00 GMT", 0],
-  ] as const)("answers 429 with Retry-After %s: %i ms", async ([header, retryAfterMs]) => {
+  ] as const)("429 with Retry-After %s is retried after %i ms", async ([header, retryAfterMs]) => {
     const answer = () => new Response("{}", { status: 429, headers: { "retry-after": header } });
     const now = () => Date.parse("2026-11-21T10:00:00Z");
     const events = await eventsOf(
@@ -156,17 +156,17 @@ describe("the connection is closed", () => {
       expect((await eventsOf(stream(baseUrl))).at(-2)).toMatchObject({ code: "upstream" });
     });
   });
+});
 
-  test("even while the turn waits for its history", async () => {
-    const stop = new AbortController();
-    const history = () => {
-      stop.abort();
-      return new Promise<never>(() => undefined);
-    };
-    const turn = make("http://model.test/v1").startTurn(
-      aRequest("x", { history }),
-      aContext({ env, signal: stop.signal }),
-    );
-    expect(await eventsOf(turn)).toEqual([{ type: "start" }, { type: "abort" }]);
-  });
+test("a stopped turn does not wait for its history", async () => {
+  const stop = new AbortController();
+  const history = () => {
+    stop.abort();
+    return new Promise<never>(() => undefined);
+  };
+  const turn = make("http://model.test/v1").startTurn(
+    aRequest("x", { history }),
+    aContext({ env, signal: stop.signal }),
+  );
+  expect(await eventsOf(turn)).toEqual([{ type: "start" }, { type: "abort" }]);
 });
