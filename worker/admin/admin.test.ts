@@ -31,29 +31,33 @@ interface Over {
 }
 function bridge({ secretKey, refreshAliases = async () => void refreshed++ }: Over = {}): Hono {
   return admin({
-    ...{ ledger, refreshAliases, backends: backends(), cipher: createSecretCipher(secretKey) },
+    ledger,
+    refreshAliases,
+    backends: backends(),
+    cipher: createSecretCipher(secretKey),
     clock: systemClock,
     ring: async () => undefined,
     isOperator: secretCheck(TOKEN),
     log: (event, fields) => void lines.push(`${event} ${JSON.stringify(fields)}`),
   });
 }
-interface Told {
+interface Reply {
   status: number;
   body: Record<string, unknown> & { errors?: string[] };
 }
-async function ask(app: Hono, method: string, path: string, body?: unknown): Promise<Told> {
+async function ask(app: Hono, method: string, path: string, body?: unknown): Promise<Reply> {
   const answer = await app.request(`/admin/${path}`, {
     method,
     headers: { authorization: `Bearer ${TOKEN}` },
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
-  return { status: answer.status, body: (await answer.json()) as Told["body"] };
+  return { status: answer.status, body: (await answer.json()) as Reply["body"] };
 }
 
 const ECHO = { id: "echo", name: "Echo", backend: { use: "echo" } };
 const openai = (apiKey: string, over: object = {}) => ({
-  ...{ id: "helper", name: "Helper" },
+  id: "helper",
+  name: "Helper",
   backend: { use: "openai", baseUrl: "http://model.test/v1", model: "m", apiKey },
   ...over,
 });
@@ -65,7 +69,7 @@ const WHOLE = {
 };
 
 describe("the configuration", () => {
-  test("comes out as it went in, and going in again changes nothing", async () => {
+  test("is returned as it was put, and putting it again changes nothing", async () => {
     const app = bridge();
     expect(await ask(app, "GET", "configuration")).toEqual({
       status: 200,
@@ -74,12 +78,12 @@ describe("the configuration", () => {
     const put = await ask(app, "PUT", "configuration", WHOLE);
     expect(put.status).toBe(200);
     expect(put.body["changes"]).toContainEqual({ path: "defaults.turns", after: { queue: 5 } });
-    const held = await ask(app, "GET", "configuration");
-    expect(held.body).toEqual(WHOLE);
-    expect((await ask(app, "PUT", "configuration", held.body)).body).toEqual({ changes: [], unresolved: [] });
+    const stored = await ask(app, "GET", "configuration");
+    expect(stored.body).toEqual(WHOLE);
+    expect((await ask(app, "PUT", "configuration", stored.body)).body).toEqual({ changes: [], unresolved: [] });
   });
 
-  test("looked at only says what would change, and changes nothing", async () => {
+  test("put with ?dry=true returns the changes and makes none", async () => {
     const app = bridge();
     await ask(app, "PUT", "configuration", WHOLE);
     const wanted = { ...WHOLE, agents: [{ ...ECHO, mention: false }], groups: {}, defaults: {} };
@@ -93,10 +97,10 @@ describe("the configuration", () => {
     expect((await ask(app, "GET", "configuration")).body).toEqual(WHOLE);
   });
 
-  test.for<[what: string, body: unknown, errors: string[]]>([
-    ["no JSON", "{", ["The body is no JSON."]],
+  test.for<[name: string, body: unknown, errors: string[]]>([
+    ["that is no JSON", "{", ["The body is no JSON."]],
     [
-      "of another shape, every complaint at once",
+      "of another shape",
       {
         ...WHOLE,
         agents: [
@@ -113,7 +117,7 @@ describe("the configuration", () => {
       ],
     ],
     [
-      "without sense, every complaint at once",
+      "that contradicts itself",
       { ...WHOLE, groups: {}, agents: [ECHO, ECHO, { ...ECHO, id: "b", backend: { use: "none" } }] },
       [
         "agents.echo is there twice",
@@ -121,7 +125,7 @@ describe("the configuration", () => {
         'agents.b.backend.use: there is no "none"; there are echo, openai, scripted',
       ],
     ],
-  ])("%s is refused, and nothing has changed", async ([, body, errors]) => {
+  ])("%s is refused with every complaint at once, and changes nothing", async ([, body, errors]) => {
     const app = bridge();
     await ask(app, "PUT", "configuration", WHOLE);
     const put = await ask(app, "PUT", "configuration", body);
@@ -130,20 +134,20 @@ describe("the configuration", () => {
     expect((await ask(app, "GET", "configuration")).body).toEqual(WHOLE);
   });
 
-  test("has its aliases looked up, and says which mean no room, also when the homeserver is away", async () => {
+  test("has its aliases looked up; those without a room are returned, also when the homeserver is away", async () => {
     const alias = { ...WHOLE, rooms: { "#a:hs.test": {}, "#b:hs.test": {} } };
     const found = bridge({ refreshAliases: () => ledger.setAlias("#a:hs.test", RoomId.parse("!a"), 1) });
     expect((await ask(found, "PUT", "configuration", alias)).body["unresolved"]).toEqual(["#b:hs.test"]);
-    const away = bridge({ refreshAliases: () => Promise.reject(new Error("nobody is there")) });
+    const away = bridge({ refreshAliases: () => Promise.reject(new Error("the homeserver is away")) });
     const put = await ask(away, "PUT", "configuration", { ...alias, agents: [] });
     expect(put).toMatchObject({ status: 200, body: { unresolved: ["#b:hs.test"] } });
-    expect(lines.join()).toContain("nobody is there");
+    expect(lines.join()).toContain("the homeserver is away");
     await ask(bridge(), "PUT", "configuration", WHOLE);
-    // No alias, nothing to look up.
+    // A configuration without aliases looks nothing up.
     expect(refreshed).toBe(0);
   });
 
-  test("is nobody's but the operator's", async () => {
+  test("needs the operator's token, for reading and for writing", async () => {
     const app = bridge();
     for (const [method, path] of [
       ["GET", "configuration"],
@@ -158,7 +162,7 @@ describe("the configuration", () => {
 });
 
 describe("agents", () => {
-  test("are replaced together, and everything else stays", async () => {
+  test("can be replaced all together, without a change to the rest", async () => {
     const app = bridge();
     await ask(app, "PUT", "configuration", WHOLE);
     const put = await ask(app, "PUT", "agents", { agents: [{ ...ECHO, name: "Other" }] });
@@ -166,7 +170,7 @@ describe("agents", () => {
     expect((await ask(app, "GET", "configuration")).body).toEqual({ ...WHOLE, agents: [{ ...ECHO, name: "Other" }] });
   });
 
-  test("come and go one at a time", async () => {
+  test("can be added, changed and removed one at a time", async () => {
     const app = bridge();
     await ask(app, "PUT", "configuration", WHOLE);
     const put = await ask(app, "PUT", "agents/b", { backend: { use: "echo" }, users: ["group:staff"] });
@@ -186,13 +190,13 @@ describe("agents", () => {
     expect((await ledger.agents()).map(({ id }) => id)).toEqual(["b", "echo"]);
   });
 
-  test.for<[what: string, id: string, body: unknown, error: string]>([
+  test.for<[name: string, id: string, body: unknown, error: string]>([
     ["with a bad id", "Echo", { backend: { use: "echo" } }, "agents.Echo.id: an agent's id"],
     ["with another id inside", "echo", { ...ECHO, id: "b" }, "stands in the path"],
     ["that is a list", "echo", [], "expected an agent"],
     ["with a misspelt key", "echo", { backend: { use: "echo" }, usres: [] }, 'did you mean "users"?'],
     ["with an unknown group", "echo", { ...ECHO, users: ["group:no"] }, 'agents.echo: there is no group "no"'],
-  ])("one %s is refused", async ([, id, body, error]) => {
+  ])("an agent %s is refused", async ([, id, body, error]) => {
     const put = await ask(bridge(), "PUT", `agents/${id}`, body);
     expect(put).toMatchObject({ status: 400, body: { errors: [expect.stringContaining(error)] } });
     expect(await ledger.agents()).toEqual([]);
@@ -200,7 +204,7 @@ describe("agents", () => {
 });
 
 describe("a secret", () => {
-  test("is kept encrypted and shown to nobody, in answers, changes and log", async () => {
+  test("is stored encrypted and never shown: in no answer, change or log line", async () => {
     const app = bridge({ secretKey: KEY });
     const answers = [
       await ask(app, "PUT", "configuration?dry=true", { agents: [openai(SECRET)] }),
@@ -210,9 +214,9 @@ describe("a secret", () => {
       await ask(app, "GET", "agents"),
     ];
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
-    const said = JSON.stringify([answers, lines, await ledger.configuration()]);
-    expect(said).not.toContain(SECRET);
-    expect(said).not.toContain("another-secret");
+    const everything = JSON.stringify([answers, lines, await ledger.configuration()]);
+    expect(everything).not.toContain(SECRET);
+    expect(everything).not.toContain("another-secret");
     expect(JSON.stringify([answers, lines])).not.toContain("enc:v1:");
     expect(answers[2]?.body["changes"]).toEqual([{ path: "agents.helper.backend.apiKey", before: MASK, after: MASK }]);
     const [kept] = await ledger.agents();
@@ -222,7 +226,7 @@ describe("a secret", () => {
     });
   });
 
-  test("given back masked stays what it is, and written out again changes nothing", async () => {
+  test("put back masked or unchanged stays the same", async () => {
     const app = bridge({ secretKey: KEY });
     await ask(app, "PUT", "configuration", { agents: [openai(SECRET)] });
     const kept = await ledger.configuration();
@@ -234,7 +238,7 @@ describe("a secret", () => {
     expect(await ledger.configuration()).toEqual(kept);
   });
 
-  test.for<[what: string, given: string, error: RegExp]>([
+  test.for<[name: string, given: string, error: RegExp]>([
     [
       "is written out where there is no SECRET_KEY",
       SECRET,
@@ -242,7 +246,7 @@ describe("a secret", () => {
     ],
     ["is masked where nothing is stored", MASK, /nothing is stored there/],
     ["claims to be encrypted", "enc:v1:AAAAAAAAAAAAAAAA.AAAA", /only the bridge itself encrypts/],
-  ])("is refused when it %s, and never repeated", async ([, given, error]) => {
+  ])("is refused without being repeated when it %s", async ([, given, error]) => {
     for (const path of ["configuration", "agents"]) {
       const put = await ask(bridge(), "PUT", path, { agents: [openai(given)] });
       expect(put).toMatchObject({ status: 400, body: { errors: [expect.stringMatching(error)] } });
@@ -251,7 +255,7 @@ describe("a secret", () => {
     expect(await ledger.agents()).toEqual([]);
   });
 
-  test("that cannot be decrypted any more is its own agent's matter", async () => {
+  test("that cannot be decrypted any more must be written again; other agents can still be changed", async () => {
     await ask(bridge({ secretKey: KEY }), "PUT", "configuration", { agents: [openai(SECRET)] });
     const later = bridge({ secretKey: "B".repeat(43) });
     expect((await ask(later, "PUT", "agents/echo", { backend: { use: "echo" } })).status).toBe(200);
@@ -261,9 +265,9 @@ describe("a secret", () => {
   });
 });
 
-describe("people", () => {
+describe("access of users", () => {
   const ALICE = UserId.parse("@alice:hs.test");
-  const there = async () => {
+  const withEcho = async () => {
     const app = bridge();
     await ask(app, "PUT", "configuration", { agents: [ECHO] });
     const echo = await ledger.agent(AgentId.parse("echo"));
@@ -271,22 +275,22 @@ describe("people", () => {
     return { app, echo };
   };
 
-  test("who wait are let in by their code, and by no other", async () => {
-    const { app, echo } = await there();
+  test("a pairing is approved by its code and by no other", async () => {
+    const { app, echo } = await withEcho();
     await ledger.offerPairing({ agent: echo.id, userId: ALICE, code: "K7M2XQ4T", atMs: systemClock.now() });
     expect((await ask(app, "GET", "pairings")).body).toMatchObject({
       pending: [{ agent: "echo", userId: ALICE, code: "K7M2XQ4T" }],
       grants: [],
     });
     expect((await ask(app, "POST", "pairings/k7m2xq4t/approve")).body).toEqual({ agent: "echo", userId: ALICE });
-    // Asked again at once it is the same approval; somebody else's code is none.
+    // The approval is idempotent; a code that does not exist is not found.
     expect((await ask(app, "POST", "pairings/K7M2XQ4T/approve")).status).toBe(200);
     expect((await ask(app, "POST", "pairings/K7M2XQ4U/approve")).status).toBe(404);
     expect((await ask(app, "GET", "pairings")).body).toMatchObject({ pending: [], grants: [{ userId: ALICE }] });
   });
 
-  test("are let in and out by an operator's word", async () => {
-    const { app } = await there();
+  test("an operator allows and denies a user", async () => {
+    const { app } = await withEcho();
     expect((await ask(app, "POST", "agents/echo/allow", { userId: ALICE })).status).toBe(200);
     expect((await ask(app, "GET", "pairings")).body["grants"]).toMatchObject([{ agent: "echo", userId: ALICE }]);
     expect((await ask(app, "POST", "agents/echo/deny", { userOrCode: ALICE })).status).toBe(200);
@@ -294,8 +298,8 @@ describe("people", () => {
     expect((await ask(app, "GET", "pairings")).body["grants"]).toEqual([]);
   });
 
-  test("let themselves in with a code an operator made", async () => {
-    const { app, echo } = await there();
+  test("an invite code of the operator gives a user access", async () => {
+    const { app, echo } = await withEcho();
     const { code } = (await ask(app, "POST", "agents/echo/invite-codes")).body;
     expect(code).toMatch(/^[A-HJ-NP-Z2-9]{8}$/);
     expect((await ask(app, "POST", "agents/echo/invite-codes")).body["code"]).not.toBe(code);
@@ -303,14 +307,14 @@ describe("people", () => {
   });
 
   test.for<[path: string, body: unknown, status: number]>([
-    ["agents/nobody/allow", { userId: "@a:b" }, 404],
+    ["agents/unknown/allow", { userId: "@a:b" }, 404],
     ["agents/echo/allow", { userId: "alice" }, 400],
     ["agents/echo/allow", "{", 400],
     ["agents/echo/deny", {}, 400],
-    ["agents/nobody/invite-codes", undefined, 404],
+    ["agents/unknown/invite-codes", undefined, 404],
   ])("%s with %j is refused: %i", async ([path, body, status]) => {
-    const { app } = await there();
-    const told = await ask(app, "POST", path, body);
-    expect([told.status, told.body.errors?.length]).toEqual([status, 1]);
+    const { app } = await withEcho();
+    const refused = await ask(app, "POST", path, body);
+    expect([refused.status, refused.body.errors?.length]).toEqual([status, 1]);
   });
 });
