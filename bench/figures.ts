@@ -5,6 +5,7 @@ export function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? Number.NaN;
 }
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
+export const whole = (value: number): string => Math.round(value).toLocaleString("en");
 export const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} ms`;
 
 const RESAMPLED = 1_000;

@@ -16,6 +16,10 @@ export interface HostSettings {
   folder: string;
   /** Further environment variables, such as those that agents name as `$NAME`. */
   env: Record<string, string>;
+  /** The Worker's entry. Default is the one in `wrangler.toml`. */
+  entry?: string;
+  /** `"caller"` when only the caller rings the Worker's cron. Default is that it is rung every 1.5 s. */
+  cron?: "caller";
 }
 
 export interface RunningHost {
@@ -78,11 +82,13 @@ async function startWorker(settings: HostSettings): Promise<RunningHost> {
     "node",
     "scripts/wrangler.mjs",
     "dev",
+    ...(settings.entry === undefined ? [] : [settings.entry]),
     "--persist-to",
     state,
     "--show-interactive-dev-session=false",
   ];
   const host = await start([...command, ...where, ...given], {}, settings.port);
+  if (settings.cron === "caller") return host;
   const over = new AbortController();
   // Outside Cloudflare the cron trigger has to be called.
   const ringing = ringCron(host.url, over.signal);
@@ -98,9 +104,12 @@ async function startWorker(settings: HostSettings): Promise<RunningHost> {
 
 const MIGRATE = ["d1", "migrations", "apply", "troupe", "--local"];
 
+/** Runs the Worker's `scheduled` once. */
+export const CRON_PATH = "/cdn-cgi/handler/scheduled";
+
 async function ringCron(url: string, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
-    await fetch(`${url}/cdn-cgi/handler/scheduled`, { signal: over }).catch(() => undefined);
+    await fetch(`${url}${CRON_PATH}`, { signal: over }).catch(() => undefined);
     await sleep(CRON_MS, undefined, { signal: over }).catch(() => undefined);
   }
 }

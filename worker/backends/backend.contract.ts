@@ -1,4 +1,4 @@
-/** What every backend promises. A new backend is finished when this suite is green for it. */
+/** The contract of every backend. A new backend is complete when this suite passes for it. */
 import { describe, expect, test } from "vitest";
 import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 import { systemClock } from "../clock.ts";
@@ -45,12 +45,12 @@ interface Cases {
   fine: string;
   /** A prompt that fails. */
   failing?: string;
-  /** A prompt whose answer takes longer than the test. */
+  /** A prompt whose answer takes much longer than 100 ms. */
   slow?: string;
   context?: Partial<TurnContext>;
 }
 
-/** One ending, and it is the last thing said; an error only right before its finish; every text closed by then. */
+/** There is one ending, which is the last event; an error stands right before its finish; every text is closed. */
 function expectWellFormed(events: TurnEvent[]): void {
   const [first] = events;
   expect(first?.type).toBe("start");
@@ -76,7 +76,7 @@ export function backendContract(name: string, { make, fine, failing, slow, conte
       expect(events.at(-1)).toMatchObject({ type: "finish", finishReason: "stop" });
     });
 
-    test("ends with abort when it was stopped before it began", async () => {
+    test("ends with abort when it is stopped before it begins", async () => {
       const signal = AbortSignal.abort();
       const events = await eventsOf(make().startTurn(aRequest(fine), aContext({ ...context, signal })));
       expectWellFormed(events);
@@ -94,7 +94,7 @@ export function backendContract(name: string, { make, fine, failing, slow, conte
       });
 
     if (failing)
-      test("ends with abort, not with an error, when what would have failed was stopped", async () => {
+      test("ends with abort, not with an error, when a failing prompt is stopped", async () => {
         const stream = make().startTurn(aRequest(failing), aContext({ ...context, signal: AbortSignal.abort() }));
         const events = await eventsOf(stream);
         expectWellFormed(events);
@@ -109,7 +109,7 @@ export function backendContract(name: string, { make, fine, failing, slow, conte
         expect(events.at(-1)).toEqual({ type: "finish", finishReason: "error" });
       });
 
-    test("says what it can do in words of the contract", () => {
+    test("declares capabilities that the contract knows", () => {
       const { capabilities } = make();
       expect(["client", "server"]).toContain(capabilities.history);
       expect(["disconnect", "request", "none"]).toContain(capabilities.cancel);

@@ -18,6 +18,6 @@ describe("an agent's backend", () => {
   ])("%j: %s", ([spec, expected]) => expect(complaint(spec)).toBe(expected));
 });
 
-test("a turn's events are chunks of the AI SDK's messages", () => {
+test("the events of a turn have the types of the AI SDK's message chunks", () => {
   expectTypeOf<TurnEvent>().toExtend<UIMessageChunk<TurnMeta>>();
 });

@@ -1,4 +1,4 @@
-/** The backends by the name that an agent's `use` gives them. */
+/** All backends, by the name that stands in an agent's `use`. Each validates its own settings. */
 import type * as z from "zod/v4";
 import type { BackendSpec } from "#core/configuration/agent.ts";
 import { err, ok, type Result } from "#core/result.ts";

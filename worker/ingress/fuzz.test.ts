@@ -16,7 +16,9 @@ import { namespaceOf, readEnvironment } from "#core/configuration/environment.ts
 import { RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
-import { type Expected, type IntactEvent, type Mangled, mangledTransaction, ROOMS } from "#testing/mangle.ts";
+import { ROOMS } from "#testing/mangle/events.ts";
+import type { Expected, IntactEvent } from "#testing/mangle/expected.ts";
+import { type Mangled, mangledTransaction } from "#testing/mangle/transactions.ts";
 import { migrateFile } from "../../appservice/host/file-database.ts";
 import { fileLedger } from "../../appservice/host/ledger.ts";
 import { type App, compose } from "../app.ts";

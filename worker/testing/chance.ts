@@ -1,6 +1,6 @@
-/** Chance that can be had again: seeded generators for tests that throw dice. */
+/** Seeded random numbers, so that a failed run can be repeated. */
 
-/** Tommy Ettinger's mulberry32: small, and good enough for dice. */
+/** Tommy Ettinger's mulberry32, a small generator that is random enough for tests. */
 export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -11,7 +11,7 @@ export function mulberry32(seed: number): () => number {
   };
 }
 
-/** Small numbers, the same for the same seed; seeds beside each other are spread, so that their numbers are no alike. */
+/** Small numbers, the same for the same seed. Seeds are spread, so that neighbours give unrelated numbers. */
 export class Dice {
   readonly #random: () => number;
   constructor(seed: number) {

@@ -1,4 +1,4 @@
-/** A whole bridge in the test's own process: the real app on a real ledger, with a homeserver in memory. */
+/** All of Troupe in the test's own process: the real app on a real ledger, with a homeserver in memory. */
 import { expect } from "vitest";
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { Environment } from "#core/configuration/environment.ts";
@@ -10,6 +10,7 @@ import { type App, compose } from "../app.ts";
 import { systemClock } from "../clock.ts";
 import type { Pump } from "../lanes/pump.ts";
 import { createLog } from "../observe/log.ts";
+import type { DatabaseCall } from "./database-calls.ts";
 import { type FakeHomeserver, fakeHomeserver } from "./homeserver.ts";
 import { NAMESPACE, ROOM } from "./ledger-rows.ts";
 import { temporaryLedger } from "./temp-ledger.ts";
@@ -21,26 +22,29 @@ export interface Composed {
   ledger: Ledger;
   server: FakeHomeserver;
   lines: string[];
-  /** One more of the same on the same ledger, as after a restart or beside it. */
+  /** Every call to the database, in order; the test's own are among them. */
+  calls: DatabaseCall[];
+  /** Another app on the same ledger: one after a restart, or a second one that runs at the same time. */
   another(owner: string): App;
   push(...events: unknown[]): Promise<void>;
-  /** Who is in the room from here on; of two the ghost was invited as to a direct chat. */
+  /** Makes these users the members of the room. With two of them it is a direct chat. */
   joined(...users: string[]): Promise<void>;
-  /** What was said, in its order. */
+  /** The bodies of the sent events, in order. */
   bodies(): unknown[];
-  /** Nothing is open any more. */
+  /** Expects that no lane is due. */
   settled(): Promise<void>;
   operator(method: string, path: string): Promise<Response>;
   close(): void;
 }
 
-/** `agents` as an operator writes them; `settings` beside those every test has. */
+/** `agents` as an operator writes them; `settings` are variables of the environment beside the required ones. */
 export async function composed(
   agents: Record<string, object>,
   settings: Record<string, unknown> = {},
   clock: Clock = systemClock,
 ): Promise<Composed> {
-  const { ledger, close } = await temporaryLedger();
+  const calls: DatabaseCall[] = [];
+  const { ledger, close } = await temporaryLedger(calls);
   const server = fakeHomeserver(TOKENS.AS_TOKEN);
   const lines: string[] = [];
   const over = new AbortController();
@@ -48,7 +52,13 @@ export async function composed(
   const environment = Environment.parse({ ...url, ...TOKENS, ...settings });
   const start = (owner: string): App =>
     compose({
-      ...{ environment, ledger, clock, owner, turnMsMax: 60_000, metrics: "prometheus", env: () => undefined },
+      environment,
+      ledger,
+      clock,
+      owner,
+      turnMsMax: 60_000,
+      metrics: "prometheus",
+      env: () => undefined,
       fetch: server.fetch,
       log: createLog(({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`), []),
       doorbell: (pump) => ({ ring: async (lanes) => ring(pump, lanes, over.signal) }),
@@ -57,7 +67,12 @@ export async function composed(
   await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
   let transactions = 0;
   return {
-    ...{ app, ledger, server, lines, another: start },
+    app,
+    ledger,
+    server,
+    lines,
+    calls,
+    another: start,
     async push(...events) {
       transactions++;
       const answer = await app.http.request(`/_matrix/app/v1/transactions/${transactions}`, {
@@ -76,7 +91,8 @@ export async function composed(
       await ledger.setMembers(
         ROOM,
         users.map((userId) => ({
-          ...{ userId: UserId.parse(userId), membership: "join" as const },
+          userId: UserId.parse(userId),
+          membership: "join",
           direct: users.length === 2,
         })),
       );
@@ -92,7 +108,7 @@ export async function composed(
   };
 }
 
-/** As a host does: a lane runs when it is rung, and again when it says so. */
+/** Runs lanes as a host does: when they are rung, and again when they are due. */
 function ring(pump: Pump, lanes: readonly LaneId[], over: AbortSignal): void {
   for (const lane of lanes) {
     if (over.aborted || pump.nudge(lane)) continue;

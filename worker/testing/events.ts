@@ -1,4 +1,4 @@
-/** Events as a homeserver would push them; a test names only what matters to it. */
+/** Events as a homeserver pushes them. A test names only the fields that matter to it. */
 import { RoomEvent } from "#core/protocol/event.ts";
 
 let count = 0;

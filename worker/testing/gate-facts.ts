@@ -1,6 +1,6 @@
 /**
- * What a gate may look at, as a test needs it: a room of Alice, Bob and two agents, where nothing is set. A test names
- * only what matters to it; and verdicts in words, so that a row can say what it expects.
+ * Facts for tests of the gate: a room of Alice, Bob and two agents with the default settings. A test names only the
+ * facts that matter to it. Verdicts are written in words, so that a row of a table can hold one.
  */
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Groups, type Layer, resolve } from "#core/configuration/settings.ts";
@@ -29,7 +29,7 @@ export function agentWith(id: string, layer: Layer = {}, name = NAMES[id] ?? id,
   return { id: AgentId.parse(id), name, backend: { use: "echo" }, ...resolved, everywhere: { admins, commands } };
 }
 
-/** An agent that is joined, with what is set for it and what holds for it here. */
+/** A joined agent with its settings and the facts about it in this room. */
 export function concerned(id: string, layer: Layer = {}, over: ConcernedOver = {}, groups: Groups = {}): Concerned {
   return {
     agent: agentWith(id, layer, over.name, groups),
@@ -44,7 +44,7 @@ export type FactsOver = Partial<Omit<Facts, "room" | "sender">> & {
   sender?: Partial<Facts["sender"]>;
 };
 
-/** Alice, who is local and has no power, says something just now in a room of four. */
+/** Alice, who is local and has no power, has just sent a message in a room of four. */
 export function facts(over: FactsOver = {}): Facts {
   const { room, sender, ...rest } = over;
   return {
@@ -74,7 +74,7 @@ export const alone = (layer: Layer = {}, over: FactsOver = {}, its: ConcernedOve
 export const both = (layer: Layer, over: FactsOver = {}): Facts =>
   facts({ present: [concerned("echo", layer), concerned("guide", layer)], ...over });
 
-/** A direct chat with Echo, who was invited to it as to one. */
+/** A direct chat with Echo, to which Echo was invited as a direct chat. */
 export const inDirectChat = (layer: Layer = {}, over: FactsOver = {}, its: ConcernedOver = {}): Facts =>
   facts({
     present: [concerned("echo", layer, { invitedDirectly: true, ...its })],
@@ -82,10 +82,10 @@ export const inDirectChat = (layer: Layer = {}, over: FactsOver = {}, its: Conce
     room: { joinedCount: 2, ...over.room },
   });
 
-/** Guide speaks: one of our own users, and an agent. */
+/** The sender is Guide: one of our own users, and an agent. */
 export const GUIDE_SPEAKS = { isOurs: true, agent: GUIDE } as const;
 
-/** What an agent of ours puts on the last of what it says. */
+/** Our mark on the last part of an agent's reply. */
 export const ourMark = (over: Record<string, unknown> = {}): Record<string, unknown> => ({
   "chat.troupe": { agent: "guide", turn: "t1", part: 0, parts: 1, hop: 0, kind: "reply", ...over },
 });
@@ -119,7 +119,7 @@ const ordered = ({ command, agents, speaker, then }: Ordered): string =>
     ...(then ? [`then ${inWords(then)}`] : []),
   ].join("; ");
 
-/** A verdict as a row says it: `wake echo by mention`, `ignore not_addressed`. */
+/** A verdict in words: `wake echo by mention`, `ignore not_addressed`. */
 export function inWords(verdict: Verdict): string {
   switch (verdict.kind) {
     case "wake":

@@ -1,6 +1,6 @@
 /**
- * A homeserver in memory, for tests without a real one: what Synapse 1.163 answers, refusals included. A send is
- * remembered per path, whoever sends it; what is put into `refusals` is answered first.
+ * A homeserver in memory that answers like Synapse 1.163, refusals included. A send is idempotent by its path, whichever
+ * user sends it. The `refusals` of a test are answered first.
  */
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { Fetch } from "#core/turn/backend.ts";
@@ -15,27 +15,27 @@ interface Sent {
 
 export interface FakeHomeserver {
   fetch: Fetch;
-  /** Each visible event once, in the order in which it became visible. */
+  /** The sent events, without repeated sends, in order. */
   sent: Sent[];
   /** `METHOD path` of every request, with its query. */
   requests: string[];
-  /** Answered to the next sends instead of taking them: a response, or `unreachable`. */
+  /** The answers to the next sends, which are not accepted: a response, or a failed connection. */
   refusals: Array<Response | "unreachable">;
-  /** Taken by the homeserver, but the answer is lost on the way back. */
+  /** How many of the next sends are accepted without their answer arriving. */
   loseAnswers: number;
   users: Set<string>;
   devices: Set<string>;
-  /** Answer to `/joined_members`, a room. */
+  /** The answer to `/joined_members`, by room. */
   members: Map<string, string[]>;
-  /** Answer to `/messages`, newest first, a room. */
+  /** The answer to `/messages`, newest first, by room. */
   history: Map<string, unknown[]>;
   /** Whole state events, by `room|type`. */
   state: Map<string, JsonObject>;
   /** Room ids, by alias. */
   aliases: Map<string, string>;
-  /** Rooms none of us is in any more, for whoever asks who is. */
+  /** Rooms whose members cannot be read, because none of our users is in them. */
   refusedReads: Set<string>;
-  /** Answered to every join, where it is set. */
+  /** The status that every join is answered with. */
   refusedJoins?: number;
   /** Whole events, by id. */
   events: Map<string, JsonObject>;
@@ -53,7 +53,10 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     devices: new Set(),
     members: new Map(),
     history: new Map(),
-    ...{ state: new Map(), aliases: new Map(), events: new Map(), refusedReads: new Set() },
+    state: new Map(),
+    aliases: new Map(),
+    events: new Map(),
+    refusedReads: new Set(),
     fetch: async (input, init) => {
       const request = new Request(input, init);
       const url = new URL(request.url);

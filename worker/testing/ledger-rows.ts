@@ -1,4 +1,4 @@
-/** What is put into a ledger; a test names only what matters to it. */
+/** Rows for tests of the ledger. A test names only the fields that matter to it. */
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { DeliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
@@ -23,7 +23,7 @@ const LEASE_MS = 30_000;
 
 let count = 0;
 
-/** An agent as an operator would write it; named after its id. */
+/** An agent as an operator writes it, with its id as its name. */
 export const aSpec = (id: string, over: Record<string, unknown> = {}): AgentSpec =>
   AgentSpec.parse({ id, name: id, backend: { use: "echo" }, ...over });
 
@@ -34,7 +34,7 @@ export const member = (userId: string, membership: Membership["membership"] = "j
 export const ghost = (id: string, membership: Membership["membership"] = "join"): Membership =>
   member(`@agent_${id}:hs.test`, membership);
 
-/** Who is present, by their ids. */
+/** The ids of the agents that are present. */
 export const presentIds = async (ledger: Ledger, roomId = ROOM): Promise<string[]> =>
   (await ledger.room(roomId)).present.map(({ agent }) => agent.id);
 
@@ -117,14 +117,14 @@ export const aDecision = (over: Partial<Decision> = {}): Decision => ({
   ...over,
 });
 
-/** The lane's lease, which must be there to be had. */
+/** Claims the lane; throws when another owner has it. */
 export async function leaseOf(ledger: Ledger, lane: LaneId, owner = "owner", nowMs = NOW): Promise<Lease> {
   const lease = await ledger.claim(lane, owner, nowMs, LEASE_MS);
-  if (!lease) throw new Error(`${lane} is leased to somebody else`);
+  if (!lease) throw new Error(`${lane} is leased to another owner`);
   return lease;
 }
 
-/** One more undecided event of the room, as the room lane reads it. */
+/** Stores an event, and reads it as the room lane does. */
 export async function waiting(ledger: Ledger, over: Record<string, unknown> = {}): Promise<[Lease, WaitingEvent]> {
   const event = anEvent(over);
   await ledger.accept({ events: [event], deadLetters: [], nowMs: NOW });
@@ -134,22 +134,22 @@ export async function waiting(ledger: Ledger, over: Record<string, unknown> = {}
   return [lease, found];
 }
 
-/** Events decided in one go; whatever the decision brings is stored. */
+/** Stores an event and decides it. */
 export async function decided(ledger: Ledger, over: Partial<Decision>, event: Record<string, unknown> = {}) {
   const [lease, found] = await waiting(ledger, event);
   if (!(await ledger.decide(lease, found, aDecision(over)))) throw new Error("the decision was not taken");
 }
 
-/** Turns queued in their order, and the lease of the session lane. */
+/** Queues turns in their order; returns the lease of the session lane. */
 export async function queued(ledger: Ledger, ...turns: NewTurn[]): Promise<Lease> {
   for (const turn of turns) await decided(ledger, { turns: [turn] });
   return leaseOf(ledger, SESSION_LANE);
 }
 
-/** When a lane is due: what a release says, of a lease that nobody holds. */
+/** When a lane is due, as the release of a lease says that is not held. */
 export const dueAt = (ledger: Ledger, lane: LaneId): Promise<number | undefined> => ledger.release({ lane, fence: -1 });
 
-/** More than any test runs at a time. */
+/** Higher than any test reaches. */
 export const CAPS = { agent: 100, all: 100, out: { lane: OUT_LANE, depth: 100 }, nowMs: NOW };
 
 export const currentTurn = async (ledger: Ledger, lease: Lease): Promise<Turn | undefined> =>

@@ -1,4 +1,4 @@
-/** The smallest backend: says "echo " and the text of its input, at once and whole. */
+/** The smallest backend: answers `echo ` and the prompt, in one piece. */
 import * as z from "zod/v4";
 import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 

@@ -1,8 +1,8 @@
-/** How much of a conversation is sent along. No tokenizer: four bytes a token is near enough to keep a promise by. */
+/** How much of a conversation is sent with a turn. Tokens are estimated at four bytes each, without a tokenizer. */
 import type { InputMessage } from "#core/turn/backend.ts";
 
 const BYTES_A_TOKEN = 4;
-/** Role and separators of a message. */
+/** For the role and the separators of a message. */
 const TOKENS_A_MESSAGE = 4;
 
 const encoder = new TextEncoder();
@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 const tokensOf = ({ parts }: InputMessage): number =>
   parts.reduce((sum, { text }) => sum + Math.ceil(encoder.encode(text).length / BYTES_A_TOKEN), TOKENS_A_MESSAGE);
 
-/** The newest messages that fit, oldest first. The last `kept` of them are what is asked now, and always stay. */
+/** The newest messages that fit, oldest first. The last `kept` are the question, and are never left out. */
 export function trimToBudget(messages: readonly InputMessage[], tokensMax: number, kept: number): InputMessage[] {
   let from = Math.max(messages.length - kept, 0);
   let left = tokensMax - messages.slice(from).reduce((sum, message) => sum + tokensOf(message), 0);

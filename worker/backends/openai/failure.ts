@@ -1,4 +1,4 @@
-/** What went wrong with a request, out of what the AI SDK throws: a code, whether to ask again, when, and why for the log. */
+/** Reads errors of the AI SDK: a code, whether and when to retry, and a text for the log. */
 import * as z from "zod/v4";
 import type { ErrorCode, TurnEvent } from "#core/turn/backend.ts";
 
@@ -21,8 +21,8 @@ const CODES: Record<number, ErrorCode> = {
 const RETRYABLE = new Set<ErrorCode>(["rate_limit", "busy", "upstream", "timeout", "disconnected"]);
 const ERROR_TEXT_MAX = 500;
 
-/** The server did answer, but with something else than an answer: an error in mid-stream, or no JSON that we know. */
-const NONSENSE = new Set(["AI_StreamProviderError", "AI_JSONParseError", "AI_TypeValidationError"]);
+/** The server answered, but not with a valid answer: an error in mid-stream, or unknown JSON. */
+const INVALID_ANSWERS = new Set(["AI_StreamProviderError", "AI_JSONParseError", "AI_TypeValidationError"]);
 
 /** `AI_APICallError`, alone or as the last of an `AI_RetryError`. */
 const CallError = z.object({
@@ -33,27 +33,28 @@ const CallError = z.object({
   lastError: z.unknown().optional(),
 });
 
+/** The `error` event of an error. Its text never contains the key. */
 export function failureOf(error: unknown, apiKey: string | undefined, nowMs: number): Failure {
   const call = CallError.safeParse(error).data;
   if (call?.lastError) return failureOf(call.lastError, apiKey, nowMs);
-  // A connection that is cut in mid-stream still bears the 200 it began with.
+  // After a cut in mid-stream the error has the status 200 that the answer began with.
   const status = call?.statusCode !== undefined && call.statusCode >= 300 ? call.statusCode : undefined;
   const code = codeOf(status, call?.name);
   const retryAfterMs = waitOf(call?.responseHeaders?.["retry-after"], nowMs);
-  const said = `${sentenceOf(error)} ${call?.responseBody ?? ""}`.trim();
+  const text = `${sentenceOf(error)} ${call?.responseBody ?? ""}`.trim();
   return {
     type: "error",
     code,
     retryable: RETRYABLE.has(code),
-    // Cut last: a key that the cut went through would no longer be recognised.
-    errorText: (apiKey ? said.replaceAll(apiKey, "[…]") : said).slice(0, ERROR_TEXT_MAX),
+    // Shortened last: a key that is cut in two would not be replaced.
+    errorText: (apiKey ? text.replaceAll(apiKey, "[…]") : text).slice(0, ERROR_TEXT_MAX),
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }
 
 function codeOf(status: number | undefined, name: string | undefined): ErrorCode {
-  if (status === undefined) return name !== undefined && NONSENSE.has(name) ? "upstream" : "disconnected";
+  if (status === undefined) return name !== undefined && INVALID_ANSWERS.has(name) ? "upstream" : "disconnected";
   return CODES[status] ?? (status >= 500 ? "upstream" : "bad_request");
 }
 
@@ -62,10 +63,14 @@ const sentenceOf = (error: unknown): string => {
   return typeof error === "string" ? error : JSON.stringify(error);
 };
 
-/** Seconds, or a date: then what is left until it. */
+/**
+ * `Retry-After` in milliseconds from now; it is a number of seconds or a date.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
 function waitOf(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
-  // Before the date: `Date.parse` takes even "1.5" for one.
+  // Tested first, because `Date.parse` reads "1.5" as a date.
   if (/^\d+(\.\d+)?$/.test(header)) return Math.ceil(Number(header) * 1_000);
   const at = Date.parse(header);
   return Number.isNaN(at) ? undefined : Math.max(at - nowMs, 0);

@@ -1,9 +1,10 @@
 /**
- * Every server that speaks OpenAI's chat completions: Ollama, vLLM, llama.cpp, LM Studio, OpenRouter and the like.
- * The AI SDK does the talking, and is loaded when somebody talks. The ledger keeps the history; each turn sends as much
+ * A backend for every server with OpenAI's chat completions API: Ollama, vLLM, llama.cpp, LM Studio, OpenRouter and
+ * others. It uses the AI SDK, which is loaded with the first turn. The ledger keeps the history; each turn sends as much
  * of it as the budget allows.
  */
 import * as z from "zod/v4";
+import { isReference } from "#core/configuration/secret-names.ts";
 import type {
   Backend,
   FinishReason,
@@ -20,11 +21,11 @@ const HISTORY_TOKENS = 8_000;
 
 export const OpenAi = z.strictObject({
   use: z.literal("openai"),
-  /** Up to and with `/v1`. */
+  /** Including the `/v1` at its end. */
   baseUrl: z.string().min(1),
   apiKey: z.string().min(1).optional(),
   model: z.string().min(1),
-  /** How many tokens of the conversation are sent along, estimated. */
+  /** The most tokens of the conversation that are sent with a turn, estimated. */
   historyTokens: z.number().int().min(100).max(1_000_000).default(HISTORY_TOKENS),
 });
 type Settings = z.infer<typeof OpenAi>;
@@ -33,22 +34,22 @@ export const openai = (settings: Settings): Backend => ({
   capabilities: { history: "client", streaming: true, reasoning: true, cancel: "disconnect", idempotent: false },
   async *startTurn(request, context): AsyncGenerator<TurnEvent> {
     yield { type: "start" };
-    // Whoever stops reading hangs up too: otherwise a server that never ends is listened to for ever.
+    // A reader that stops early closes the connection: otherwise a server that never ends would be read for ever.
     const hangUp = new AbortController();
     const signal = AbortSignal.any([context.signal, hangUp.signal]);
     try {
-      yield* endedWell(talk(settings, request, { ...context, signal }));
+      yield* wellFormed(talk(settings, request, { ...context, signal }));
     } finally {
       hangUp.abort();
     }
   },
 });
 
-/** Closes what is open before the ending, and lets the ending be the last word. */
-async function* endedWell(events: AsyncIterable<TurnEvent>): AsyncGenerator<TurnEvent> {
+/** Closes open texts before the ending, and drops every event after the ending. */
+async function* wellFormed(events: AsyncIterable<TurnEvent>): AsyncGenerator<TurnEvent> {
   const open = new Map<string, TurnEvent>();
   for await (const event of events) {
-    keepOpen(open, event);
+    trackOpen(open, event);
     const ending = event.type === "finish" || event.type === "abort" || event.type === "error";
     if (ending) yield* open.values();
     yield event;
@@ -57,8 +58,8 @@ async function* endedWell(events: AsyncIterable<TurnEvent>): AsyncGenerator<Turn
   }
 }
 
-/** Remembers for each open text and reasoning the event that would close it. */
-function keepOpen(open: Map<string, TurnEvent>, event: TurnEvent): void {
+/** Keeps in `open`, for each open text and reasoning, the event that closes it. */
+function trackOpen(open: Map<string, TurnEvent>, event: TurnEvent): void {
   switch (event.type) {
     case "text-start":
       open.set(`text ${event.id}`, { type: "text-end", id: event.id });
@@ -82,16 +83,16 @@ const notConfigured = (errorText: string): TurnEvent => ({
 });
 
 /**
- * A value that is nothing but `$NAME` is looked up when the turn starts, so that no secret rests in the ledger. A `model`
- * of the turn's own is taken as it stands: it may have been chosen in a room, and rooms do not read the environment.
+ * Replaces each `$NAME` by the variable of that name when the turn starts, so that no secret is stored in the ledger.
+ * The turn's own `model` is not looked up: it may have been chosen in a room, and rooms must not read the environment.
  */
 function resolve(settings: Settings, model: string, { env }: TurnContext): Settings | TurnEvent {
   const resolved = { ...settings, ...(model === "" ? {} : { model }) };
   for (const key of ["baseUrl", "apiKey", ...(model === "" ? (["model"] as const) : [])] as const) {
-    const name = settings[key]?.match(/^\$([A-Za-z_][A-Za-z0-9_]*)$/)?.[1];
-    if (name === undefined) continue;
-    const value = env(name);
-    if (value === undefined) return notConfigured(`$${name} (${key}) is not set in the bridge's environment`);
+    const reference = settings[key];
+    if (reference === undefined || !isReference(reference)) continue;
+    const value = env(reference.slice(1));
+    if (value === undefined) return notConfigured(`${reference} (${key}) is not set in the bridge's environment`);
     resolved[key] = value;
   }
   return /^https?:\/\//.test(resolved.baseUrl) && URL.canParse(resolved.baseUrl)
@@ -99,7 +100,7 @@ function resolve(settings: Settings, model: string, { env }: TurnContext): Setti
     : notConfigured("baseUrl is not a URL that begins with http:// or https://");
 }
 
-/** The stream up to and with its ending, which is a `finish`, an `abort` or an `error`. */
+/** The events of a turn up to its ending: a `finish`, an `abort` or an `error`. */
 async function* talk(spec: Settings, request: TurnRequest, context: TurnContext): AsyncGenerator<TurnEvent> {
   const settings = resolve(spec, request.model, context);
   if ("type" in settings) return yield settings;
@@ -107,11 +108,11 @@ async function* talk(spec: Settings, request: TurnRequest, context: TurnContext)
     context.signal.aborted ? { type: "abort" } : failureOf(error, settings.apiKey, context.now());
   try {
     for await (const part of await open(settings, request, context)) {
-      const told = part.type === "error" ? failed(part.error) : eventOf(part);
-      if (told) yield told;
+      const event = part.type === "error" ? failed(part.error) : eventOf(part);
+      if (event) yield event;
     }
   } catch (error) {
-    // On Node a stream that is cut makes the SDK's iterator throw.
+    // On Node the SDK's iterator throws when a stream is cut.
     return yield failed(error);
   }
   yield failed(new Error("the stream ended without a finish"));
@@ -127,26 +128,26 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
     baseURL: settings.baseUrl,
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
     includeUsage: true,
-    // Most servers do not look at it; one that does need not think twice about a turn whose answer was lost.
+    // Most servers ignore it. One that does not can repeat a lost answer without running the model again.
     headers: { "idempotency-key": request.turnId },
     fetch,
   });
   const history = await Promise.race([request.history(), stopped(signal)]);
-  const asked = [...prefaceOf(request), ...request.input];
-  const messages = trimToBudget([...history, ...asked], settings.historyTokens, asked.length);
-  const past = messages.slice(0, messages.length - asked.length);
+  const question = [...contextOf(request), ...request.input];
+  const messages = trimToBudget([...history, ...question], settings.historyTokens, question.length);
+  const past = messages.slice(0, messages.length - question.length);
   const result = streamText({
     model: provider(settings.model),
     instructions: instructions(request),
     messages: [
       ...past.map((message) => ({ role: message.role, content: wordsOf(message, request.room.direct) })),
-      // One message, for many a model's template demands that user and assistant take turns.
-      { role: "user" as const, content: asked.map((message) => wordsOf(message, request.room.direct)).join("\n\n") },
+      // One message, because many models' templates require that user and assistant alternate.
+      { role: "user" as const, content: question.map((message) => wordsOf(message, request.room.direct)).join("\n\n") },
     ],
     abortSignal: signal,
-    // The turn decides whether to ask again, and says so in the ledger first.
+    // The turn decides on a retry, and records it in the ledger first.
     maxRetries: 0,
-    // The SDK prints what goes wrong unless it is told not to; here it becomes an event.
+    // By default the SDK prints errors; here they become events.
     onError: () => undefined,
   });
   return result.stream;
@@ -159,8 +160,8 @@ const stopped = (signal: AbortSignal): Promise<never> =>
     else signal.addEventListener("abort", stop, { once: true });
   });
 
-/** What is told beside the words that are asked; of nobody, so it bears no sender. */
-const prefaceOf = ({ context }: TurnRequest): InputMessage[] =>
+/** The turn's context as a message. It has no sender, because it quotes the room. */
+const contextOf = ({ context }: TurnRequest): InputMessage[] =>
   context === "" ? [] : [{ role: "user", id: "context", parts: [{ type: "text", text: context }], ts: 0 }];
 
 const instructions = (request: TurnRequest): string =>
@@ -203,7 +204,7 @@ function eventOf(part: Exclude<Streamed, { type: "error" }>): TurnEvent | undefi
       return { type: "abort" };
     case "finish": {
       const finishReason = FINISH[part.finishReason];
-      // A server that closes without saying why has not finished: what came is a part of an answer.
+      // A server that gives no reason has not finished: the text is only a part of the answer.
       return finishReason
         ? { type: "finish", finishReason, messageMetadata: { usage: usageOf(part.totalUsage) } }
         : {
@@ -220,7 +221,7 @@ function eventOf(part: Exclude<Streamed, { type: "error" }>): TurnEvent | undefi
 
 type Usage = NonNullable<TurnMeta["usage"]>;
 
-/** What the server counted; many count nothing. */
+/** The tokens that the server counted; many servers count none. */
 const usageOf = ({ inputTokens, outputTokens, totalTokens }: { [key in keyof Usage]: number | undefined }): Usage => ({
   ...(inputTokens === undefined ? {} : { inputTokens }),
   ...(outputTokens === undefined ? {} : { outputTokens }),

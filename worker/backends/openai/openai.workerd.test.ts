@@ -1,4 +1,4 @@
-/** The same backend in the Worker's runtime, with a server that is only a `fetch`. */
+/** The same backend in workerd. The server is only a `fetch` function. */
 import { expect, test } from "vitest";
 import type { Fetch } from "#core/turn/backend.ts";
 import { aContext, aRequest, backendContract, eventsOf } from "../backend.contract.ts";
@@ -11,14 +11,14 @@ const chunk = (content: string, finish: string | null = null) =>
     `data: ${JSON.stringify({ id: "c", choices: [{ index: 0, delta: { content }, finish_reason: finish }] })}\n\n`,
   );
 
-/** Says these chunks, then ends as it is told; a stream that is stopped breaks, as one from the network does. */
+/** Sends the chunks, then calls `end`. A stopped stream fails, as one from the network does. */
 const serve =
   (chunks: Uint8Array[], end: (stream: ReadableStreamDefaultController<Uint8Array>) => void): Fetch =>
   async (_input, init) => {
     init?.signal?.throwIfAborted();
     const body = new ReadableStream<Uint8Array>({
       start(stream) {
-        for (const said of chunks) stream.enqueue(said);
+        for (const bytes of chunks) stream.enqueue(bytes);
         init?.signal?.addEventListener("abort", () => stream.error(init.signal?.reason));
         end(stream);
       },
@@ -30,9 +30,9 @@ const fine = serve([chunk("It is "), chunk("fine.", "stop")], (stream) => stream
 const endless = serve([chunk("word ")], () => undefined);
 const broken: Fetch = async () => new Response("no", { status: 500 });
 const byPrompt: Fetch = (input, init) => {
-  const asked = String(init?.body);
-  if (asked.includes("broken")) return broken(input, init);
-  return asked.includes("endless") ? endless(input, init) : fine(input, init);
+  const body = String(init?.body);
+  if (body.includes("broken")) return broken(input, init);
+  return body.includes("endless") ? endless(input, init) : fine(input, init);
 };
 
 backendContract("openai in workerd", {
@@ -43,7 +43,7 @@ backendContract("openai in workerd", {
   context: { fetch: byPrompt },
 });
 
-test("a stream that breaks in workerd has lost its connection", async () => {
+test("a stream that breaks in workerd is a lost connection, worth a retry", async () => {
   const cut = serve([chunk("half")], (stream) => setTimeout(() => stream.error(new Error("Network connection lost."))));
   const events = await eventsOf(make().startTurn(aRequest("x"), aContext({ fetch: cut })));
   expect(events.at(-2)).toMatchObject({ type: "error", code: "disconnected", retryable: true });

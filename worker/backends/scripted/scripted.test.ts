@@ -7,26 +7,27 @@ import { scripted } from "./scripted.ts";
 backendContract("echo", { make: echo, fine: "hello" });
 backendContract("scripted", { make: scripted, fine: "markdown", failing: "error", slow: "stream 500" });
 
-const unhurried = aContext({ sleep: async () => undefined });
-const say = async (text: string) => textOf(await eventsOf(scripted().startTurn(aRequest(text), unhurried)));
+const withoutPauses = aContext({ sleep: async () => undefined });
+const say = async (text: string) => textOf(await eventsOf(scripted().startTurn(aRequest(text), withoutPauses)));
 
 describe("the guide", () => {
-  test("says what it is, whatever it is told", async () =>
+  test("says what it is to any other prompt", async () =>
     expect(await say("What are you?")).toContain("I am a script, not an AI"));
-  test("says the same to the same words", async () => expect(await say("stream 5")).toBe(await say("stream 5")));
-  test("tells as many sentences as it is asked for", async () =>
+  test("gives the same answer to the same prompt", async () =>
+    expect(await say("stream 5")).toBe(await say("stream 5")));
+  test("tells as many sentences as the prompt says", async () =>
     expect((await say("stream 7")).split("\n")).toHaveLength(7));
-  test("writes as much as it is asked for, and closes its code fences", async () => {
+  test("writes as many kilobytes as the prompt says, and closes its code fences", async () => {
     const text = await say("long 50");
     expect(text.length).toBeGreaterThan(50_000);
     expect(closed(text)).toBe(text);
   });
   test("can fail in the middle of an answer", async () => {
-    const events = await eventsOf(scripted().startTurn(aRequest("error after"), unhurried));
+    const events = await eventsOf(scripted().startTurn(aRequest("error after"), withoutPauses));
     expect(textOf(events)).toMatch(/^1\. A troupe/);
     expect(events.at(-2)).toMatchObject({ type: "error", code: "agent", retryable: false });
   });
-  test.for(["stream", "slow", "error after"])("says nothing more once it was stopped: %s", async (text) => {
+  test.for(["stream", "slow", "error after"])("says no more after it is stopped: %s", async (text) => {
     const stop = new AbortController();
     const context = aContext({ signal: stop.signal, sleep: async () => stop.abort() });
     const events = await eventsOf(scripted().startTurn(aRequest(text), context));

@@ -1,6 +1,6 @@
 /**
- * The playground's guide: a script, no model, and it says so. It shows what an agent's answer can look like in a room:
- * growing, long, formatted, failing. The same words get the same answer.
+ * The playground's guide is a script, not a model, and says so. It shows what an agent's answer can look like in a room:
+ * growing, long, formatted, failing. The same prompt gets the same answer.
  */
 import * as z from "zod/v4";
 import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
@@ -19,14 +19,14 @@ export const scripted = (): Backend => ({
     yield { type: "start" };
     if (context.signal.aborted) return yield { type: "abort" };
     const text = request.input.at(-1)?.parts.at(-1)?.text ?? "";
-    const failed = yield* perform(text.trim().toLowerCase(), context);
+    const finishReason = yield* perform(text.trim().toLowerCase(), context);
     if (context.signal.aborted) return yield { type: "abort" };
-    yield { type: "finish", finishReason: failed ? "error" : "stop" };
+    yield { type: "finish", finishReason };
   },
 });
 
-type Performance = AsyncGenerator<TurnEvent, boolean>;
-const played = { failed: true, well: false };
+/** The events of an answer without its ending, and the reason of the ending. */
+type Performance = AsyncGenerator<TurnEvent, "stop" | "error">;
 
 async function* perform(text: string, context: TurnContext): Performance {
   const [, word = "", rest = ""] = text.match(/^(\S*)\s*(.*)$/s) ?? [];
@@ -41,14 +41,14 @@ async function* perform(text: string, context: TurnContext): Performance {
       return yield* whole(MARKDOWN);
     case "slow":
       await context.sleep(amount(5, SECONDS_MAX) * 1_000);
-      if (context.signal.aborted) return played.well;
+      if (context.signal.aborted) return "stop";
       return yield* whole("That took a while. While you waited, you could see me type.");
     case "error":
       if (rest === "after") yield* slowly(story(3), context);
-      // Who was stopped has not failed: the ending is `abort` alone.
-      if (context.signal.aborted) return played.well;
+      // A stopped turn has not failed: its only ending is `abort`.
+      if (context.signal.aborted) return "stop";
       yield { type: "error", errorText: "the script was asked to fail", code: "agent", retryable: false };
-      return played.failed;
+      return "error";
     default:
       return yield* slowly(WELCOME, context);
   }
@@ -58,7 +58,7 @@ async function* whole(text: string): Performance {
   yield { type: "text-start", id: "0" };
   yield { type: "text-delta", id: "0", delta: text };
   yield { type: "text-end", id: "0" };
-  return played.well;
+  return "stop";
 }
 
 async function* slowly(text: string, { sleep, signal }: TurnContext): Performance {
@@ -69,5 +69,5 @@ async function* slowly(text: string, { sleep, signal }: TurnContext): Performanc
     await sleep(WORD_MS);
   }
   yield { type: "text-end", id: "0" };
-  return played.well;
+  return "stop";
 }

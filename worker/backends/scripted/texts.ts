@@ -1,4 +1,4 @@
-/** What the guide says. */
+/** The texts of the guide. */
 
 export const WELCOME = `Hello! I am the **guide** of this playground. I am a script, not an AI: I say the same every time, so that you can see how an agent answers here before you connect a real one.
 
@@ -50,7 +50,7 @@ const block = (chapter: number): string => {
   return `## Chapter ${chapter}\n\n${story(10)}\n\n${points.join("\n")}\n\n\`\`\`ts\n${lines.join("\n")}\n\`\`\`\n`;
 };
 
-/** Chapters with prose, lists and code until there are so many kilobytes. */
+/** Chapters with prose, lists and code, at least `kilobytes` long. */
 export function longText(kilobytes: number): string {
   const chapters: string[] = [];
   for (let length = 0; length < kilobytes * 1_000; length += chapters.at(-1)?.length ?? 0) {

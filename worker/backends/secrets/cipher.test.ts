@@ -14,7 +14,7 @@ async function encryptedOf(given: BackendSpec, agent = "helper"): Promise<Backen
 }
 
 describe("a secret that is written out", () => {
-  test("is encrypted, is decrypted again, and everything else stays as it is", async () => {
+  test("is encrypted and can be decrypted; everything else is unchanged", async () => {
     const encrypted = await encryptedOf(spec({ historyTokens: 5 }));
     expect(encrypted).toMatchObject({ use: "openai", model: "m", historyTokens: 5 });
     expect(encrypted["apiKey"]).toMatch(/^enc:v1:[\w-]{16}\.[\w-]+$/);
@@ -22,14 +22,14 @@ describe("a secret that is written out", () => {
     expect(await cipher.decrypt(encrypted, "helper")).toEqual({ ok: true, value: spec({ historyTokens: 5 }) });
   });
 
-  test("is found wherever it stands, in lists and below a name that looks secret", async () => {
+  test("is found in lists and below any name that looks secret", async () => {
     const given = spec({ headers: { Authorization: `Bearer ${SECRET}` }, tokens: [{ a: SECRET }] });
     const encrypted = await encryptedOf(given);
     expect(JSON.stringify(encrypted)).not.toContain(SECRET);
     expect(await cipher.decrypt(encrypted, "helper")).toEqual({ ok: true, value: given });
   });
 
-  test("is encrypted differently each time, but not anew when it is what is stored", async () => {
+  test("is encrypted differently each time, but keeps its ciphertext when it is the stored one", async () => {
     const [one, two] = [await encryptedOf(spec()), await encryptedOf(spec())];
     expect(one["apiKey"]).not.toBe(two["apiKey"]);
     expect(await cipher.encrypt(spec(), "helper", one)).toEqual({ ok: true, value: one });
@@ -37,23 +37,23 @@ describe("a secret that is written out", () => {
     expect(changed.ok && changed.value["apiKey"]).not.toBe(one["apiKey"]);
   });
 
-  test("is refused without a key, by name and not by value; a $NAME is not", async () => {
-    const open = createSecretCipher(undefined);
-    const refused = await open.encrypt(spec({ headers: { token: SECRET } }), "helper");
+  test("is refused without a key, in a sentence with its name and without its value; a $NAME is accepted", async () => {
+    const keyless = createSecretCipher(undefined);
+    const refused = await keyless.encrypt(spec({ headers: { token: SECRET } }), "helper");
     expect(refused).toMatchObject({ ok: false, error: expect.stringContaining("backend.apiKey is a secret") });
     expect(refused).toMatchObject({ error: expect.stringContaining("backend.headers.token is a secret") });
     expect(JSON.stringify(refused)).not.toContain(SECRET);
-    expect(await open.encrypt(spec({ apiKey: "$KEY" }), "helper")).toEqual({
+    expect(await keyless.encrypt(spec({ apiKey: "$KEY" }), "helper")).toEqual({
       ok: true,
       value: spec({ apiKey: "$KEY" }),
     });
-    // What only begins like a $NAME is a secret as any other.
-    expect((await open.encrypt(spec({ apiKey: "$2b$10$abc" }), "helper")).ok).toBe(false);
+    // A value that only begins like a $NAME is a secret.
+    expect((await keyless.encrypt(spec({ apiKey: "$2b$10$abc" }), "helper")).ok).toBe(false);
   });
 });
 
-describe("what is encrypted cannot be decrypted", () => {
-  test.for<[what: string, open: (encrypted: BackendSpec) => Promise<unknown>]>([
+describe("an encrypted secret cannot be decrypted", () => {
+  test.for<[name: string, decrypt: (encrypted: BackendSpec) => Promise<unknown>]>([
     ["for another agent", (encrypted) => cipher.decrypt(encrypted, "other")],
     ["at another place", ({ apiKey, ...rest }) => cipher.decrypt({ ...rest, otherKey: apiKey }, "helper")],
     ["deeper down", ({ apiKey, ...rest }) => cipher.decrypt({ ...rest, headers: { apiKey } }, "helper")],
@@ -64,9 +64,9 @@ describe("what is encrypted cannot be decrypted", () => {
       (encrypted) => cipher.decrypt({ ...encrypted, apiKey: altered(encrypted["apiKey"]) }, "helper"),
     ],
     ["cut short", (encrypted) => cipher.decrypt({ ...encrypted, apiKey: "enc:v1:AAAA" }, "helper")],
-  ])("%s", async ([, open]) => {
+  ])("%s", async ([, decrypt]) => {
     const encrypted = await encryptedOf(spec());
-    expect(await open(encrypted)).toMatchObject({ ok: false, error: expect.stringMatching(/^backend\..*Key /) });
+    expect(await decrypt(encrypted)).toMatchObject({ ok: false, error: expect.stringMatching(/^backend\..*Key /) });
     expect(await cipher.decrypt(encrypted, "helper")).toMatchObject({ ok: true });
   });
 });
@@ -82,30 +82,30 @@ describe("a family's secret", () => {
     ["ticket_*", "ticket_12"],
     ["*-desk", "help-desk"],
     ["a*z", "az"],
-  ] as const)("of %s is decrypted for %s and for nobody else", async ([family, member]) => {
+  ] as const)("of %s is decrypted for %s and for no other agent", async ([family, member]) => {
     const encrypted = await encryptedOf(spec(), family);
     for (const agent of [family, member])
       expect(await cipher.decrypt(encrypted, agent)).toEqual({ ok: true, value: spec() });
     for (const agent of ["other", "b"]) expect(await cipher.decrypt(encrypted, agent)).toMatchObject({ ok: false });
   });
-  test("opens for no member when its shape is changed", async () => {
+  test("is decrypted for no member when its shape is changed", async () => {
     const encrypted = await encryptedOf(spec(), "ticket_*");
     const wider = String(encrypted["apiKey"]).replace(/7-0$/, "6-0");
     expect(await cipher.decrypt({ ...encrypted, apiKey: wider }, "ticket_1")).toMatchObject({ ok: false });
   });
 });
 
-describe("what is shown", () => {
+describe("the masked spec", () => {
   test("hides secrets, encrypted or not, and nothing else", async () => {
     const given = spec({ historyTokens: 5, headers: { token: ["x", "$NAME"] }, url: "https://a" });
     const shown = { ...given, apiKey: MASK, headers: { token: [MASK, "$NAME"] } };
     expect(cipher.masked(given)).toEqual(shown);
     expect(cipher.masked(await encryptedOf(given))).toEqual(shown);
   });
-  test("given back means what is stored there", async () => {
+  test("keeps the stored secrets when it is sent back", async () => {
     const stored = await encryptedOf(spec());
     expect(await cipher.encrypt(cipher.masked(stored), "helper", stored)).toEqual({ ok: true, value: stored });
-    // Also where no key is set any more, and of a secret from a time without one.
+    // The same without a key, for a secret that was stored in plain text.
     expect(await createSecretCipher(undefined).encrypt(spec({ apiKey: MASK }), "helper", spec())).toEqual({
       ok: true,
       value: spec(),
@@ -113,14 +113,14 @@ describe("what is shown", () => {
     const late = await cipher.encrypt(spec({ apiKey: MASK }), "helper", spec());
     expect(late.ok && late.value["apiKey"]).toMatch(/^enc:v1:/);
   });
-  test.for([["nothing"], ["another place"]])("is refused where %s is stored", async ([what]) => {
-    const stored = what === "nothing" ? undefined : spec({ apiKey: undefined, otherKey: "x" });
+  test.for([["nothing"], ["another place"]])("is refused where %s is stored", async ([where]) => {
+    const stored = where === "nothing" ? undefined : spec({ apiKey: undefined, otherKey: "x" });
     const refused = await cipher.encrypt(spec({ apiKey: MASK }), "helper", stored);
     expect(refused).toMatchObject({ ok: false, error: expect.stringContaining("nothing is stored there") });
   });
 });
 
-test("an encrypted value of the client's own is refused, unless it is the one that is stored", async () => {
+test("an encrypted value from the operator is refused, unless it is the stored one", async () => {
   const stored = await encryptedOf(spec());
   const other = await encryptedOf(spec());
   expect(await cipher.encrypt(stored, "helper", stored)).toEqual({ ok: true, value: stored });

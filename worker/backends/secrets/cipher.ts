@@ -12,7 +12,7 @@ import type { Json } from "#core/protocol/event.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { SecretCipher } from "#ports/backends.ts";
 
-/** What stands in the place of a secret that is shown, and means "what is stored there" where it is given back. */
+/** Shown in place of a secret. Where an operator sends it back, the stored secret is kept. */
 export const MASK = "********";
 const ENCRYPTED = "enc:v1:";
 /** @see https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf section 8.2.2 */
@@ -37,7 +37,7 @@ export function createSecretCipher(secretKey: string | undefined): SecretCipher 
 
 function importKey(secretKey: string): Promise<CryptoKey> {
   const key = crypto.subtle.importKey("raw", bytesOf(secretKey), "AES-GCM", false, ["encrypt", "decrypt"]);
-  // Whoever needs it hears of it; nobody may need it at all.
+  // Each use of a bad key fails by itself; a key that is never used must not be an unhandled rejection.
   key.catch(() => undefined);
   return key;
 }
@@ -63,7 +63,7 @@ async function encryptedAt(key: Key, agent: string, { value, path, stored }: Giv
       `${where} is a secret that is written out: name a variable of the bridge's environment instead ($NAME), or set SECRET_KEY, and it is kept encrypted`,
     );
   }
-  // What is encrypted already stays as it is, so that nothing seems to change.
+  // The same secret keeps its ciphertext, so that the configuration does not seem to change.
   if (typeof stored === "string" && stored.startsWith(ENCRYPTED)) {
     const before = await decrypted(key, agent, stored, path);
     if (before.ok && before.value === value) return ok(stored);
@@ -71,11 +71,11 @@ async function encryptedAt(key: Key, agent: string, { value, path, stored }: Giv
   return ok(await encrypted(await key, agent, value, path));
 }
 
-/** What is stored there; from a time without a key it may be a secret that is written out. */
+/** The stored value. It is encrypted now if it was stored in plain text, before there was a `SECRET_KEY`. */
 async function kept(key: Key, agent: string, path: Path, stored: Json | undefined): Promise<Result<string, string>> {
   if (typeof stored !== "string") return err(`${nameOf(path)}: nothing is stored there that ${MASK} could stand for`);
-  const isOpen = !stored.startsWith(ENCRYPTED) && !isReference(stored);
-  return ok(isOpen && key !== undefined ? await encrypted(await key, agent, stored, path) : stored);
+  const isPlain = !stored.startsWith(ENCRYPTED) && !isReference(stored);
+  return ok(isPlain && key !== undefined ? await encrypted(await key, agent, stored, path) : stored);
 }
 
 async function encrypted(key: CryptoKey, agent: string, value: string, path: Path): Promise<string> {
@@ -95,16 +95,16 @@ async function decrypted(key: Key, agent: string, value: string, path: Path): Pr
   if (key === undefined) return err(`${where} is encrypted, and SECRET_KEY is not set`);
   const [, iv = "", ciphertext = "", before, behind] =
     value.match(/^enc:v1:([\w-]+)\.([\w-]+)(?:\.(\d{1,3})-(\d{1,3}))?$/) ?? [];
-  const owner = before === undefined ? agent : familyOf(agent, Number(before), Number(behind));
+  const encryptedFor = before === undefined ? agent : familyOf(agent, Number(before), Number(behind));
   try {
     const bytes = await crypto.subtle.decrypt(
-      { name: "AES-GCM", iv: bytesOf(iv), additionalData: boundTo(owner, path) },
+      { name: "AES-GCM", iv: bytesOf(iv), additionalData: boundTo(encryptedFor, path) },
       await key,
       bytesOf(ciphertext),
     );
     return ok(new TextDecoder().decode(bytes));
   } catch {
-    // Which of these it is the algorithm does not tell, on purpose.
+    // AES-GCM does not tell which of these is the reason.
     return err(
       `${where} cannot be decrypted: it was encrypted with another SECRET_KEY or for another place; write it anew`,
     );
@@ -118,7 +118,7 @@ const boundTo = (agent: string, path: Path) => new TextEncoder().encode(JSON.str
 const nameOf = (path: Path): string => ["backend", ...path].join(".");
 const isSecret = (path: Path): boolean => path.some((name) => typeof name === "string" && looksSecret(name));
 
-/** The spec with each of its strings replaced; every complaint at once. */
+/** The spec with each of its strings replaced, or all complaints in one text. */
 async function replaced(
   spec: BackendSpec,
   each: (value: string, path: Path) => Promise<Result<string, string>>,
@@ -152,7 +152,7 @@ function masked(value: unknown, isWithin: boolean): unknown {
   );
 }
 
-/** What is at a place in what is stored, if there is such a place. */
+/** The value at a path of the stored spec; undefined where there is none. */
 function at(spec: BackendSpec | undefined, path: Path): Json | undefined {
   let here: unknown = spec;
   for (const name of path) {
@@ -167,7 +167,7 @@ function base64Url(bytes: Uint8Array): string {
   return btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** Of base64 and of base64url. Throws when it is neither. */
+/** Decodes base64 and base64url. Throws when the text is neither. */
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
   return Uint8Array.from(letters, (letter) => letter.charCodeAt(0));

@@ -1,12 +1,11 @@
 /**
- * What people's clients put into `m.room.message`, so that who is addressed is decided on what is really sent.
+ * The contents that real clients send as `m.room.message`, for the tests that find the addressed agents.
  *
- * A row's `source` says where it comes from. `recorded` rows were sent by the client's own code to a server on the
- * loopback: `record/js.ts` and `record/python.py` say how to record them again, and replace the rows of their clients
- * and no others. Every other row was derived by reading the client's code, of the summer of 2026 unless its `client`
- * says a version; its `source` names repository, file and function to be read again.
+ * `recorded` rows were sent by the client's own code to a server on loopback. `record/js.ts` and `record/python.py` say
+ * how to record them again; each replaces only the rows of its clients. Every other row was derived from the client's
+ * code in the summer of 2026, or in the version that `client` names; `source` names its repository, file and function.
  *
- * In all of them Alice speaks. Echo and Guide are agents, `$of_agent` is Echo's, `$of_human` is Bob's.
+ * Alice is always the sender. Echo and Guide are agents, `$of_agent` is Echo's message, `$of_human` is Bob's.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,14 +20,14 @@ const ClientPayload = z.strictObject({
   source: z.string().min(1),
   name: z.string().min(1),
   content: z.record(z.string(), z.json()),
-  /** Who wrote what `m.in_reply_to` names; also where that is but a thread's fallback. */
+  /** Who wrote the event in `m.in_reply_to`, even if that is only the fallback of a thread. */
   repliesTo: Author,
   /** Who wrote `$thread`, the root of the thread the message is in. */
   threadRootOf: Author,
   /**
-   * Whom it mentions. `m.mentions` counts alone where it is present, even empty. Where it is not: pills of the formatted
-   * body; without any, full user ids of the body; without any, a name and `:` or `,` at the very start. Neither code nor
-   * what a reply quotes counts, and edits and notices mention nobody.
+   * The agents it mentions. If there is `m.mentions`, even an empty one, only that counts. Otherwise pills of the
+   * formatted body count; without any, full user ids in the body; without any, a name and `:` or `,` at the very start.
+   * Code and the quotation of a reply do not count. Edits and notices mention no one.
    */
   addresses: z.array(z.enum(["echo", "guide"])),
 });

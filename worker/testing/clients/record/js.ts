@@ -4,7 +4,7 @@
  *     node worker/testing/clients/record/js.ts [folder]
  *     npx biome check --write worker/testing/clients
  *
- * `folder` is one outside of this repository where `npm install hydrogen-view-sdk jsdom` was run; without it only
+ * `folder` is outside of this repository and has hydrogen-view-sdk and jsdom installed with npm. Without it only
  * matrix-js-sdk is recorded.
  */
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -127,7 +127,7 @@ const QUIET: Logger = {
   getChild: () => QUIET,
 };
 
-/** A client that knows of a thread Bob began and Echo answered in. */
+/** A client that knows a thread which Bob began and in which Echo answered. */
 async function jsSdk(baseUrl: string): Promise<MatrixClient> {
   Object.assign(logger, QUIET, { log: nothing });
   const sdk = createClient({
@@ -156,7 +156,7 @@ async function jsSdk(baseUrl: string): Promise<MatrixClient> {
   return sdk;
 }
 
-/** What is needed of hydrogen's bundle. */
+/** The parts of hydrogen's bundle that are used here. */
 interface Entry {
   id: string;
   sender: string;
@@ -236,13 +236,13 @@ const HYDROGEN: Case<Send>[] = [
   },
 ];
 
-/** Its view model of a room, with a room that puts what it is given; no session is needed for that. */
+/** Hydrogen's view model of a room, with a room that sends every content to `baseUrl`. It needs no session. */
 async function hydrogen(folder: string, baseUrl: string): Promise<Send> {
   const require = createRequire(pathToFileURL(join(folder, "package.json")));
   const { JSDOM } = require("jsdom");
   const { window } = new JSDOM("");
   Object.assign(globalThis, { window, document: window.document });
-  // What builds a reply is not exported: a copy of the bundle gets one more export.
+  // The function that makes replies is not exported; a copy of the bundle exports it.
   const bundle = require.resolve("hydrogen-view-sdk").replace("cjs", "es");
   const copy = join(mkdtempSync(join(folder, "node_modules/opened-")), "hydrogen.mjs");
   writeFileSync(copy, `${readFileSync(bundle, "utf8")}\nexport { createReplyContent };\n`);
@@ -270,7 +270,7 @@ async function hydrogen(folder: string, baseUrl: string): Promise<Send> {
     );
 }
 
-/** Takes whatever is sent to any room. */
+/** A server that accepts every message and keeps its content. */
 async function capture() {
   const bodies: ClientPayload["content"][] = [];
   let sent = 0;
@@ -311,5 +311,5 @@ const clients = new Set(rows.map(({ client }) => client));
 const others = CLIENT_PAYLOADS.filter(({ client }) => !clients.has(client));
 writeFileSync(join(import.meta.dirname, "../payloads.json"), JSON.stringify([...rows, ...others]));
 process.stdout.write(`${rows.length} rows\n`);
-// The client keeps timers.
+// The client keeps timers, which would keep the process alive.
 process.exit();

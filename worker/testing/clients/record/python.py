@@ -5,7 +5,7 @@ Records what matrix-nio and simplematrixbotlib send, into `../payloads.json`.
     FOLDER/bin/python worker/testing/clients/record/python.py
     npx biome check --write worker/testing/clients
 
-`FOLDER` is one outside of this repository. Neither of them mentions anybody by itself: what is recorded is how they dress a text.
+`FOLDER` is outside of this repository. Neither client adds mentions by itself: the rows show how they format a text.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ bodies = []
 
 
 class Capture(BaseHTTPRequestHandler):
-    """Takes whatever is sent to any room."""
+    """A server that accepts every message and keeps its content."""
 
     def do_PUT(self):
         bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))

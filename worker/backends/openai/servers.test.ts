@@ -1,0 +1,172 @@
+/** Servers that answer wrongly, break off or hang: each answers byte for byte. */
+import { createServer, type RequestListener } from "node:http";
+import { describe, expect, test } from "vitest";
+import { aContext, aRequest, eventsOf, textOf } from "../backend.contract.ts";
+import { OpenAi, openai } from "./openai.ts";
+
+const KEY = "sk-a-secret-key";
+const env = (name: string) => (name === "MODEL_KEY" ? KEY : undefined);
+const make = (baseUrl: string) => openai(OpenAi.parse({ use: "openai", baseUrl, apiKey: "$MODEL_KEY", model: "m" }));
+const ask = (baseUrl: string) => eventsOf(make(baseUrl).startTurn(aRequest("x"), aContext({ env })));
+
+/** Runs a server until `use` is over. */
+async function serving<T>(listener: RequestListener, use: (baseUrl: string) => Promise<T>): Promise<T> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = address !== null && typeof address === "object" ? address.port : 0;
+  try {
+    return await use(`http://127.0.0.1:${port}/v1`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+/** The events of a turn against a server that answers with these bytes. */
+const against = (body: string, headers: Record<string, string> = {}, status = 200) =>
+  serving((_request, response) => {
+    response.writeHead(status, { "content-type": "text/event-stream", ...headers });
+    response.end(body);
+  }, ask);
+const chunk = (delta: object, finish: string | null = null) =>
+  `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+
+describe("the answer of a server", () => {
+  const half = chunk({ content: "half" });
+  test.for<[name: string, body: string, code: string]>([
+    ["sends garbage", "data: {not json\n\ndata: [DONE]\n\n", "upstream"],
+    ["sends JSON of another kind", 'data: {"a":1}\n\ndata: [DONE]\n\n', "upstream"],
+    ["sends garbage in the middle", `${half}data: {not json\n\n${chunk({}, "stop")}data: [DONE]\n\n`, "upstream"],
+    ["sends an HTML page", "<html>Bad gateway</html>", "disconnected"],
+    ["sends nothing", "", "disconnected"],
+    ["ends without a finish reason", half, "disconnected"],
+    ["ends with an error of its own", `${half}data: {"error":{"message":"gone"}}\n\ndata: [DONE]\n\n`, "upstream"],
+    ["ends with an error that has a status", `${half}data: {"error":{"message":"slow","code":429}}\n\n`, "rate_limit"],
+  ])("a server that %s: the turn fails with %s", async ([, body, code]) => {
+    const events = await against(body);
+    expect(events.at(-2)).toMatchObject({ type: "error", code, retryable: true });
+    expect(events.at(-1)).toEqual({ type: "finish", finishReason: "error" });
+  });
+
+  test("an error in the middle of a text closes the text", async () => {
+    const types = (await against(`${half}data: {"error":{"message":"gone"}}\n\n`)).map(({ type }) => type);
+    expect(types.slice(-3)).toEqual(["text-end", "error", "finish"]);
+  });
+
+  test("no part of the key gets into the log, even from a long error", async () => {
+    // The text is shortened to 500 characters: no beginning of the key may be left at its end.
+    for (let before = 440; before < 500; before++) {
+      const [error] = (await against("x".repeat(before) + KEY, {}, 500)).filter(({ type }) => type === "error");
+      expect(JSON.stringify(error)).not.toContain(KEY.slice(0, 4));
+    }
+  });
+
+  test("a redirect is not tried again", async () => {
+    expect((await against("", {}, 301)).at(-2)).toMatchObject({ code: "bad_request", retryable: false, status: 301 });
+  });
+
+  test("the token count is reported; without one the usage is empty", async () => {
+    const usage =
+      'data: {"id":"c","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}\n\n';
+    const end = chunk({ content: "x" }, "stop");
+    expect((await against(`${end}${usage}data: [DONE]\n\n`)).at(-1)).toMatchObject({
+      messageMetadata: { usage: { inputTokens: 5, outputTokens: 2, totalTokens: 7 } },
+    });
+    expect((await against(`${end}data: [DONE]\n\n`)).at(-1)).toMatchObject({ messageMetadata: { usage: {} } });
+  });
+
+  test("reasoning is passed on", async () => {
+    const events = await against(
+      `${chunk({ reasoning_content: "hm" })}${chunk({ content: "yes" }, "stop")}data: [DONE]\n\n`,
+    );
+    expect(events).toContainEqual(expect.objectContaining({ type: "reasoning-delta", delta: "hm" }));
+    expect(textOf(events)).toBe("yes");
+  });
+
+  test("a connection that is closed in the middle is a lost connection", async () => {
+    const events = await serving((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(half, () => response.destroy());
+    }, ask);
+    expect(events.at(-2)).toMatchObject({ type: "error", code: "disconnected", retryable: true });
+  });
+
+  test("comments, CRLF and a missing last newline are understood", async () => {
+    const body = `: waiting\r\n\r\n${chunk({ role: "assistant" })}${chunk({ content: "grüß" })}${chunk({ content: " 🎉" }, "stop")}data: [DONE]`;
+    expect(textOf(await against(body))).toBe("grüß 🎉");
+  });
+
+  test.for([
+    ["7", 7_000],
+    ["1.5", 1_500],
+    ["Sat, 21 Nov 2026 10:00:30 GMT", 30_000],
+    ["Sat, 21 Nov 2026 09:00:00 GMT", 0],
+  ] as const)("429 with Retry-After %s is retried after %i ms", async ([header, retryAfterMs]) => {
+    const answer = () => new Response("{}", { status: 429, headers: { "retry-after": header } });
+    const now = () => Date.parse("2026-11-21T10:00:00Z");
+    const events = await eventsOf(
+      make("http://model.test/v1").startTurn(aRequest("x"), aContext({ env, now, fetch: async () => answer() })),
+    );
+    expect(events.at(-2)).toMatchObject({ code: "rate_limit", retryAfterMs });
+  });
+});
+
+describe("the connection is closed", () => {
+  /** Resolves when the client of a server that never ends has gone. `begin` is all that the server sends. */
+  const untilGone = (begin: string, use: (baseUrl: string, begun: Promise<void>) => Promise<void>) => {
+    const gone = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    return serving(
+      (_request, response) => {
+        response.on("close", () => gone.resolve());
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.write(begin, () => begun.resolve());
+      },
+      async (baseUrl) => {
+        await use(baseUrl, begun.promise);
+        await gone.promise;
+      },
+    );
+  };
+  const stream = (baseUrl: string, signal = new AbortController().signal) =>
+    make(baseUrl).startTurn(aRequest("x"), aContext({ env, signal }));
+
+  test.for([
+    ["before anything is sent", ""],
+    ["in the middle of an answer", chunk({ content: "half" })],
+  ] as const)("when the turn is stopped %s", async ([, begin]) => {
+    await untilGone(begin, async (baseUrl, begun) => {
+      const stop = new AbortController();
+      const events = eventsOf(stream(baseUrl, stop.signal));
+      await begun;
+      stop.abort();
+      expect((await events).at(-1)).toEqual({ type: "abort" });
+    });
+  });
+
+  test("when the reader stops", async () => {
+    await untilGone(chunk({ content: "half" }), async (baseUrl) => {
+      for await (const event of stream(baseUrl)) if (event.type === "text-delta") break;
+    });
+  });
+
+  test("when the answer is invalid", async () => {
+    await untilGone("data: {not json\n\n", async (baseUrl) => {
+      expect((await eventsOf(stream(baseUrl))).at(-2)).toMatchObject({ code: "upstream" });
+    });
+  });
+});
+
+test("a stopped turn does not wait for its history", async () => {
+  const stop = new AbortController();
+  const history = () => {
+    stop.abort();
+    return new Promise<never>(() => undefined);
+  };
+  const turn = make("http://model.test/v1").startTurn(
+    aRequest("x", { history }),
+    aContext({ env, signal: stop.signal }),
+  );
+  expect(await eventsOf(turn)).toEqual([{ type: "start" }, { type: "abort" }]);
+});
