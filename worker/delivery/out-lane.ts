@@ -18,12 +18,12 @@
 
 import { isFinalEdit } from "#core/message/mark.ts";
 import type { HomeserverError } from "#core/protocol/errcode.ts";
-import { BOT, EventId, RoomId } from "#core/protocol/ids.ts";
+import { BOT, EventId, RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { FrozenRequest, OpenOutboxRow, OutboxLedger } from "#ports/delivery.ts";
-import type { Ghosts } from "#ports/homeserver.ts";
+import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Lease, Work } from "#ports/lanes.ts";
 import { freeze } from "./freeze.ts";
@@ -36,13 +36,22 @@ const LATE_MS_MIN = 60_000;
 
 interface Needs {
   ledger: Pick<OutboxLedger, "nextOut" | "freezeOut" | "ended" | "retryOut"> & Pick<ConfigurationLedger, "agent">;
-  ghosts: Pick<Ghosts, "existing" | "intent" | "bot">;
+  ghosts: Users;
   clock: Clock;
   log: Log;
   /** True for errors after which another attempt may succeed. */
   isPassing: (error: HomeserverError) => boolean;
   /** Two sends of a lane are at least this far apart, in milliseconds. */
   sendFloorMs: number;
+}
+
+type MadeUser = Promise<Result<Pick<Intent, "deviceId">, HomeserverError>>;
+
+/** `Ghosts`, as far as the out lane needs it. */
+interface Users {
+  existing(userId: UserId, deviceId: string): Pick<Intent, "put">;
+  intent(agent: Parameters<Ghosts["intent"]>[0]): MadeUser;
+  bot(): MadeUser;
 }
 
 /** Why a row is not sent now: to be tried again, or never. */
@@ -70,10 +79,10 @@ async function nextDue(needs: Needs, lease: Lease): Promise<OpenOutboxRow | unde
 
 /** `next`: the row has ended. `wait`: it is to be sent again later. */
 async function deliver(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<"next" | "wait"> {
-  const { ledger, clock, log, ghosts } = needs;
+  const { ledger, clock, log } = needs;
   const request = await requestOf(needs, lease, row);
   if (request === "lost") return "wait";
-  const sent = request.ok ? await send(needs, ghosts, row, request.value) : request;
+  const sent = request.ok ? await send(needs, row, request.value) : request;
   if (sent.ok) {
     // A crash before this line repeats the send, and the homeserver answers with the same event id.
     await ledger.ended(lease, row.seq, { state: "sent", eventId: sent.value }, clock.now());
@@ -122,11 +131,10 @@ async function makeUser(
 
 async function send(
   needs: Needs,
-  ghosts: Pick<Ghosts, "existing">,
   { userId }: OpenOutboxRow,
   { deviceId, path, body }: FrozenRequest,
 ): Promise<Result<EventId, Refusal>> {
-  const answer = await ghosts.existing(userId, deviceId).put(path, body);
+  const answer = await needs.ghosts.existing(userId, deviceId).put(path, body);
   const eventId = answer.ok ? EventId.safeParse(answer.value["event_id"]).data : undefined;
   if (eventId) return ok(eventId);
   return err(refusalOf(needs, userId, answer.ok ? NO_EVENT_ID : answer.error));

@@ -10,11 +10,7 @@ import * as z from "zod/v4";
 import { err, ok, type Result } from "../result.ts";
 import { RoomEvent } from "./event.ts";
 
-const Envelope = z.object({
-  events: z.array(z.unknown()),
-  ephemeral: z.array(z.unknown()).optional().catch(undefined),
-  "de.sorunome.msc2409.ephemeral": z.array(z.unknown()).optional().catch(undefined),
-});
+const Envelope = z.object({ events: z.array(z.unknown()) });
 
 /**
  * An event nested deeper than this is given up: `JSON.stringify` goes some 3,000 levels deep before it throws, SQLite's
@@ -32,20 +28,13 @@ export interface Unreadable {
 export interface Transaction {
   events: RoomEvent[];
   unreadable: Unreadable[];
-  ephemeral: unknown[];
 }
 
 export function parseTransaction(body: unknown): Result<Transaction, { reason: "not_a_transaction" }> {
   const envelope = Envelope.safeParse(body);
   if (!envelope.success) return err({ reason: "not_a_transaction" });
-  const { data } = envelope;
-  // A homeserver that was asked for both spellings sends the same twice.
-  const transaction: Transaction = {
-    events: [],
-    unreadable: [],
-    ephemeral: data.ephemeral ?? data["de.sorunome.msc2409.ephemeral"] ?? [],
-  };
-  for (const [index, raw] of data.events.entries()) {
+  const transaction: Transaction = { events: [], unreadable: [] };
+  for (const [index, raw] of envelope.data.events.entries()) {
     const event = read(raw);
     if (event.ok) transaction.events.push(event.value);
     else transaction.unreadable.push({ index, ...event.error });
@@ -62,7 +51,7 @@ function read(raw: unknown): Result<RoomEvent, Omit<Unreadable, "index">> {
   return err({ path: event.error.issues[0]?.path.join(".") ?? "", raw: JSON.stringify(raw) });
 }
 
-/** Whether more arrays and objects stand inside each other than that; level by level, since recursion is what they end. */
+/** Whether arrays and objects are nested deeper than `depthMax`. Iterative: recursion would overflow on such an input. */
 function isDeeper(value: unknown, depthMax: number): boolean {
   let level = [value].filter(isContainer);
   for (let depth = 0; level.length > 0; depth++) {
