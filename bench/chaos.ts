@@ -1,11 +1,11 @@
-/** `npm run chaos`: the long run by hand. The bounded one is among the live tests. */
+/** `npm run chaos`: a long run, started by hand. A short one is among the live tests. */
 import { parseArgs } from "node:util";
 import { chaos } from "../appservice/live/chaos.ts";
 
 const HELP = `npm run chaos -- [--host node|worker|both] [--kills 500] [--sessions 200] [--messages 4000] [--seed 1] [--json]
 
-Sessions talk to an agent while the bridge is killed at random moments, and on Node the homeserver too. Every message
-must be answered once, in order. The Worker starts slowly: give it fewer kills.
+Sessions talk to an agent while Troupe is killed at random moments, and on Node the homeserver too. Every message must
+be answered once and in order. The Worker starts slowly: give it fewer kills.
 `;
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,10 @@ const kinds =
 let failed = false;
 for (const kind of kinds) {
   const report = await chaos({
-    ...{ kind, kills: Number(values.kills), sessions: Number(values.sessions), messages: Number(values.messages) },
+    kind,
+    kills: Number(values.kills),
+    sessions: Number(values.sessions),
+    messages: Number(values.messages),
     seed: Number(values.seed),
     progress: (line) => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`),
   });

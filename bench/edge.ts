@@ -10,7 +10,7 @@ import { applyAgents } from "../appservice/live/hosts.ts";
 import { METERS, ROWS_READ, ROWS_WRITTEN } from "./edge/prices.ts";
 import { ADMIN_TOKEN, openStage, type Stage } from "./edge/stage.ts";
 import type { Counted, Statement } from "./edge/worker.ts";
-import { table } from "./figures.ts";
+import { table, whole } from "./figures.ts";
 
 /** The most that an answered direct message may cost, without its echo. */
 const ANSWERED_CALLS_MAX = 14;
@@ -116,7 +116,6 @@ async function step({ counted }: Stage, name: string, run: () => void | Promise<
 
 const callsOf = ({ before, after }: Step): Statement[][] => after.calls.slice(before.calls.length);
 const used = ({ before, after }: Step, { read }: (typeof METERS)[number]): number => read(after) - read(before);
-const whole = (value: number): string => Math.floor(value).toLocaleString("en");
 
 /** US dollars for a million of a step, with nothing included. */
 const millionCosts = (measured: Step): number =>
@@ -134,7 +133,7 @@ function report(steps: readonly Step[]): void {
     String(callsOf(measured).flat().length),
     ...METERS.map((meter) => String(used(measured, meter))),
     millionCosts(measured).toFixed(2),
-    whole(includedAMonth(measured)),
+    whole(Math.floor(includedAMonth(measured))),
   ]);
   process.stdout.write(`${table(head, rows)}\n`);
   const prices = METERS.map(({ name, perMillion, included, link }) => [

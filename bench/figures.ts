@@ -1,5 +1,6 @@
-/** Numbers for people. */
+/** Statistics and tables for the reports of the benches. */
 
+/** The value below which `part` of the values lie; NaN without values. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? Number.NaN;
@@ -10,7 +11,7 @@ export const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1
 
 const RESAMPLED = 1_000;
 
-/** Between what the ratio of two medians lies, with 95 % confidence: both are drawn again and again from what was measured. */
+/** The ratio of two medians with 95 % confidence, by bootstrapping: both samples are drawn again many times. */
 export function ratioInterval(of: readonly number[], to: readonly number[]): [low: number, high: number] {
   const drawn = (values: readonly number[]) => median(values.map(() => pick(values)));
   const ratios = Array.from({ length: RESAMPLED }, () => drawn(of) / drawn(to));
@@ -18,6 +19,7 @@ export function ratioInterval(of: readonly number[], to: readonly number[]): [lo
 }
 const pick = (values: readonly number[]): number => values[Math.floor(Math.random() * values.length)] ?? Number.NaN;
 
+/** Rows below a head, with the first column to the left and the others to the right. */
 export function table(head: string[], rows: string[][]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: string[]) =>

@@ -1,7 +1,7 @@
 /**
- * Whether deciding an event costs more the more agents are in the room: the same events through the real room lane, on
- * real files, in rooms with 10, 100 and 10,000 agents. One process; the rooms take turns, so that what the machine
- * does meanwhile hits both.
+ * Whether deciding an event becomes slower with more agents in the room: the same events through the real room lane, on
+ * real files, in rooms with 10, 100 and 10,000 agents. The rooms take turns, so that other load on the machine affects
+ * all of them.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +22,7 @@ const SERVER_NAME = "bench.localhost";
 const NAMESPACE = { serverName: SERVER_NAME, ghostPrefix: "agent_", botLocalpart: "troupe" };
 const ROOM = RoomId.parse("!room");
 const ALICE = UserId.parse(`@alice:${SERVER_NAME}`);
-/** Beyond twenty one more statement asks who of them is concerned; from there on it should cost the same. */
+/** Beyond twenty agents one more statement finds those that the event concerns; from there on the cost should be the same. */
 const AGENTS_OF = [10, 100, 10_000];
 const WARM_UP = 30;
 
@@ -31,7 +31,7 @@ const HELP = `npm run bench:gate -- [--n 300]
 --n   Events of each kind in each room, after ${WARM_UP} to warm up.
 `;
 
-interface Hall {
+interface BenchRoom {
   agents: number;
   ledger: Ledger;
   run: RunLane;
@@ -40,31 +40,37 @@ interface Hall {
 }
 
 const idOf = (n: number): AgentId => AgentId.parse(`a${String(n).padStart(5, "0")}`);
-const last = ({ agents }: Hall): UserId => ghostUserId(NAMESPACE, idOf(agents - 1));
+const last = ({ agents }: BenchRoom): UserId => ghostUserId(NAMESPACE, idOf(agents - 1));
 
 let made = 0;
 const message = (sender: UserId, content: object): RoomEvent => {
   made++;
   return RoomEvent.parse({
-    ...{ event_id: `$event${made}`, room_id: ROOM, type: "m.room.message", sender, unsigned: { age: 1 } },
+    event_id: `$event${made}`,
+    room_id: ROOM,
+    type: "m.room.message",
+    sender,
+    unsigned: { age: 1 },
     content: { msgtype: "m.text", body: "hello", "m.mentions": {}, ...content },
   });
 };
 
-/** What is said in such a room. */
-const KINDS: Record<string, (hall: Hall) => RoomEvent> = {
+/** The kinds of events, each made for a room. */
+const KINDS: Record<string, (room: BenchRoom) => RoomEvent> = {
   chatter: () => message(ALICE, {}),
-  "a mention": (hall) => message(ALICE, { "m.mentions": { user_ids: [last(hall)] } }),
-  "a name": (hall) => message(ALICE, { body: `Agent ${hall.agents - 1}: hello`, "m.mentions": undefined }),
-  "an agent's own": (hall) => message(last(hall), {}),
-  "somebody comes": () =>
+  "a mention": (room) => message(ALICE, { "m.mentions": { user_ids: [last(room)] } }),
+  "a name": (room) => message(ALICE, { body: `Agent ${room.agents - 1}: hello`, "m.mentions": undefined }),
+  "an agent's own": (room) => message(last(room), {}),
+  "a join": () =>
     RoomEvent.parse({
       ...message(ALICE, {}),
-      ...{ type: "m.room.member", state_key: "@bob:elsewhere.test", content: { membership: "join" } },
+      type: "m.room.member",
+      state_key: "@bob:elsewhere.test",
+      content: { membership: "join" },
     }),
 };
 
-async function open(folder: string, agents: number): Promise<Hall> {
+async function openRoom(folder: string, agents: number): Promise<BenchRoom> {
   const { ledger, close } = fileLedger(join(folder, `${agents}.db`), NAMESPACE);
   const ids = Array.from({ length: agents }, (_, n) => idOf(n));
   await ledger.setAgents(
@@ -78,46 +84,51 @@ async function open(folder: string, agents: number): Promise<Hall> {
   const url = "http://127.0.0.1:9";
   const { pump } = compose({
     environment: Environment.parse({ HOMESERVER_URL: url, SERVER_NAME, AS_TOKEN: "bench-as", HS_TOKEN: "bench-hs" }),
-    ...{ ledger, clock: systemClock, owner: "bench", metrics: "json", turnMsMax: 1_000, env: () => undefined },
-    fetch: () => Promise.reject(new Error("nobody is there")),
+    ledger,
+    clock: systemClock,
+    owner: "bench",
+    metrics: "json",
+    turnMsMax: 1_000,
+    env: () => undefined,
+    fetch: () => Promise.reject(new Error("there is no homeserver")),
     log: () => undefined,
-    // Only deciding is measured: nobody answers.
+    // No lane but the measured one runs, so no agent answers.
     doorbell: () => ({ ring: async () => undefined }),
   });
   return { agents, ledger, run: pump.run, close, times: new Map() };
 }
 
-async function decide(hall: Hall, event: RoomEvent): Promise<number> {
-  await hall.ledger.accept({ events: [event], deadLetters: [], nowMs: Date.now() });
+async function decide(room: BenchRoom, event: RoomEvent): Promise<number> {
+  await room.ledger.accept({ events: [event], deadLetters: [], nowMs: Date.now() });
   const startedAt = performance.now();
-  await hall.run(`room:${ROOM}`);
+  await room.run(`room:${ROOM}`);
   const time = performance.now() - startedAt;
-  const verdict = (await hall.ledger.verdictOf(event.event_id))?.verdict;
+  const verdict = (await room.ledger.verdictOf(event.event_id))?.verdict;
   if (verdict === undefined) throw new Error("the event was not decided");
   return time;
 }
 
-async function measure(halls: readonly Hall[], n: number): Promise<void> {
+async function measure(rooms: readonly BenchRoom[], n: number): Promise<void> {
   for (const [kind, event] of Object.entries(KINDS)) {
     for (let at = 0; at < n + WARM_UP; at++) {
-      for (const hall of at % 2 === 0 ? halls : halls.toReversed()) {
-        const time = await decide(hall, event(hall));
-        if (at >= WARM_UP) hall.times.set(kind, [...(hall.times.get(kind) ?? []), time]);
+      for (const room of at % 2 === 0 ? rooms : rooms.toReversed()) {
+        const time = await decide(room, event(room));
+        if (at >= WARM_UP) room.times.set(kind, [...(room.times.get(kind) ?? []), time]);
       }
     }
   }
 }
 
-function report(halls: readonly Hall[]): void {
-  const many = halls.at(-1);
+function report(rooms: readonly BenchRoom[]): void {
+  const many = rooms.at(-1);
   if (!many) return;
-  const others = halls.slice(0, -1);
+  const others = rooms.slice(0, -1);
   const rows = Object.keys(KINDS).map((kind) => {
-    const timesOf = (hall: Hall) => hall.times.get(kind) ?? [];
-    const ratios = others.map((hall) => ratio(timesOf(many), timesOf(hall)));
-    return [kind, ...halls.map((hall) => ms(median(timesOf(hall)))), ...ratios];
+    const timesOf = (room: BenchRoom) => room.times.get(kind) ?? [];
+    const ratios = others.map((room) => ratio(timesOf(many), timesOf(room)));
+    return [kind, ...rooms.map((room) => ms(median(timesOf(room)))), ...ratios];
   });
-  const heads = halls.map(({ agents }) => `${agents.toLocaleString("en")} agents`);
+  const heads = rooms.map(({ agents }) => `${agents.toLocaleString("en")} agents`);
   const compared = others.map(({ agents }) => `to ${agents} (95 %)`);
   process.stdout.write(table(["deciding", ...heads, ...compared], rows));
 }
@@ -135,12 +146,12 @@ if (values.help) {
   process.exit(0);
 }
 const folder = mkdtempSync(join(tmpdir(), "troupe-bench-gate-"));
-const halls: Hall[] = [];
+const rooms: BenchRoom[] = [];
 try {
-  for (const agents of AGENTS_OF) halls.push(await open(folder, agents));
-  await measure(halls, Number(values.n));
-  report(halls);
+  for (const agents of AGENTS_OF) rooms.push(await openRoom(folder, agents));
+  await measure(rooms, Number(values.n));
+  report(rooms);
 } finally {
-  for (const { close } of halls) close();
+  for (const { close } of rooms) close();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,6 +1,6 @@
 /**
- * What the ingest bench races against, each a process of its own:
- * `node ingest-rivals.ts commit|library <settings as JSON>`. Says "ready" when it listens.
+ * The rivals of `bench:ingest`, each run as a process: `node ingest-rivals.ts commit|library <settings as JSON>`.
+ * Prints "ready" when it listens.
  */
 import { createServer } from "node:http";
 import Libsql from "libsql";
@@ -10,7 +10,7 @@ export type IngestRival = "commit" | "library";
 export interface IngestRivalSettings {
   port: number;
   hsToken: string;
-  /** The database of the rival that stores; a new one. */
+  /** A new database, for the rival that stores events. */
   file: string;
 }
 
@@ -18,7 +18,7 @@ interface Pushed {
   events: { event_id: string; room_id: string }[];
 }
 
-/** The least that still remembers: one table, one commit that waits for the disk, nothing checked and nothing decided. */
+/** The least that is durable: one table and one commit to disk, without validation or decision. */
 function bareCommit({ port, file: path }: IngestRivalSettings): Promise<void> {
   const file = new Libsql(path);
   for (const pragma of ["journal_mode = WAL", "synchronous = FULL"]) file.exec(`PRAGMA ${pragma}`);
@@ -39,7 +39,7 @@ function bareCommit({ port, file: path }: IngestRivalSettings): Promise<void> {
   return new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
 }
 
-/** The library most bridges are built on, as its README starts it. It stores nothing, and its listener does nothing. */
+/** The library under most Matrix bridges, started as its README says. It stores nothing; its listener is empty. */
 async function library({ port, hsToken }: IngestRivalSettings): Promise<void> {
   const service = new AppService({ homeserverToken: hsToken });
   service.on("event", () => undefined);

@@ -1,11 +1,11 @@
 /**
- * How long a homeserver waits for its 200: transactions of 1 and 100 events, each over one connection, side by side
- * against a bare `node:http` that commits the same events to SQLite and does nothing else, and against
- * `matrix-appservice`, which stores nothing at all. Each is a process of its own, and they take turns transaction by
- * transaction, so that what the machine does meanwhile hits all of them.
+ * How long a homeserver waits for its 200, for transactions of 1 and of 100 events over one connection. Three contestants
+ * race: Troupe, a bare `node:http` server that only commits the events to SQLite, and `matrix-appservice`, which stores
+ * nothing. Each is a process of its own. They take turns transaction by transaction, so that other load on the machine
+ * affects all of them.
  *
- * Nobody is addressed by the events. Nobody's turn comes before our host has decided what it was brought: a homeserver's
- * next transaction seldom comes sooner, and on a small machine the deciding would be paid for by whoever is next.
+ * The events address no agent. The next transaction comes after Troupe has decided the events, as it usually does in
+ * practice; on a small machine the deciding would slow the next contestant down otherwise.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -17,39 +17,44 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import Libsql from "libsql";
 import { freePort, startHost } from "../appservice/live/hosts.ts";
-import { median, ms, quantile, ratioInterval, table } from "./figures.ts";
+import { median, ms, quantile, ratioInterval, table, whole } from "./figures.ts";
 import type { IngestRival, IngestRivalSettings } from "./ingest-rivals.ts";
 
 export const HS_TOKEN = "hs-token-of-the-bench";
 export const SERVER_NAME = "bench.localhost";
 const SIZES = [1, 100] as const;
 const WARM_UP = 100;
-/** After our host has decided it lets the room's lane go, which takes less than this. */
+/** Longer than the host needs to release the room's lane after the decision. */
 const PAUSE_MS = 4;
 const BURST_TRANSACTIONS = 50;
 const BURSTS = 5;
 const COMMIT_MAX = 1.5;
 const P50_MS_MAX = 5;
 
-/** An event as Synapse pushes it: about 600 bytes, with the duplicates of its oldest format. */
+/** An event as Synapse pushes it: about 600 bytes, with the duplicate keys of its v1 format. */
 export function roomMessage(roomId: string, sender: string) {
-  const body = "Some words nobody has to answer, of a usual length for a chat between people who **know** each other.";
+  const body = "Some words without an answer, of a usual length for a chat between two people who **know** each other.";
   const formatted_body = body.replace("**know**", "<strong>know</strong>");
   return {
-    ...{ type: "m.room.message", room_id: roomId, sender },
+    type: "m.room.message",
+    room_id: roomId,
+    sender,
     content: { body, format: "org.matrix.custom.html", formatted_body, "m.mentions": {}, msgtype: "m.text" },
-    ...{ origin_server_ts: Date.now(), unsigned: { age: 17 } },
-    ...{ event_id: `$${randomBytes(32).toString("base64url")}`, user_id: sender, age: 17 },
+    origin_server_ts: Date.now(),
+    unsigned: { age: 17 },
+    event_id: `$${randomBytes(32).toString("base64url")}`,
+    user_id: sender,
+    age: 17,
   };
 }
 
 export interface Homeserver {
-  /** Resolves to how long the acknowledgement took; rejects when it is not a 200. */
+  /** Resolves to the time until the 200 in milliseconds; rejects on any other answer. */
   push(events: readonly object[]): Promise<number>;
   close(): void;
 }
 
-/** As much of a homeserver as pushes: one connection that stays open, transactions counted from 1. */
+/** The part of a homeserver that pushes, over one connection that stays open. Transaction ids count from 1. */
 export function homeserverOf(port: number): Homeserver {
   const agent = new HttpAgent({ keepAlive: true, maxSockets: 1 });
   const headers = { authorization: `Bearer ${HS_TOKEN}`, "content-type": "application/json" };
@@ -78,12 +83,12 @@ export function homeserverOf(port: number): Homeserver {
 }
 
 export interface Watched {
-  /** Resolves when nothing that was stored waits for its verdict any more. */
+  /** Resolves when every stored event is decided. */
   settled(): Promise<void>;
   close(): void;
 }
 
-/** Looks into our host's file rather than asking our host, which is the one being measured. */
+/** Watches the database file, because a request to the host would disturb the measurement. */
 export function watch(path: string): Watched {
   const file = new Libsql(path);
   const undecided = file.prepare("SELECT 1 FROM events WHERE verdict IS NULL LIMIT 1");
@@ -107,9 +112,9 @@ interface Contestant {
   homeserver: Homeserver;
   settled(): Promise<void>;
   stop(): Promise<unknown>;
-  /** Acknowledgements by the size of the transaction, in milliseconds. */
+  /** The times until the 200, by the size of the transaction, in milliseconds. */
   times: Record<(typeof SIZES)[number], number[]>;
-  /** Events per second in transactions of 100, one right after the other; until acknowledged and until decided. */
+  /** Events per second in consecutive transactions of 100, until they are acknowledged and until they are decided. */
   bursts: { acknowledged: number[]; decided: number[] };
 }
 
@@ -122,8 +127,14 @@ const contestant = (its: Pick<Contestant, "name" | "homeserver" | "settled" | "s
 async function startTroupe(folder: string): Promise<Contestant> {
   const port = await freePort();
   const host = await startHost("node", {
-    ...{ homeserver: "http://127.0.0.1:9", serverName: SERVER_NAME, asToken: "as-token-of-the-bench" },
-    ...{ hsToken: HS_TOKEN, adminToken: "admin-token-of-the-bench", port, folder, env: {} },
+    homeserver: "http://127.0.0.1:9",
+    serverName: SERVER_NAME,
+    asToken: "as-token-of-the-bench",
+    hsToken: HS_TOKEN,
+    adminToken: "admin-token-of-the-bench",
+    port,
+    folder,
+    env: {},
   });
   const { settled, close } = watch(join(folder, "troupe.db"));
   const stop = async () => {
@@ -148,7 +159,7 @@ async function startRival(name: string, rival: IngestRival, folder: string): Pro
   return contestant({ name, homeserver: homeserverOf(settings.port), settled: async () => undefined, stop });
 }
 
-/** Kills a child and waits until it is gone. */
+/** Kills a child process and waits for its end. */
 export function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
@@ -171,7 +182,7 @@ async function race(contestants: readonly Contestant[], size: (typeof SIZES)[num
   }
 }
 
-/** A homeserver that was away for a while: everything at once, as fast as it is taken. */
+/** Many transactions without a pause, as from a homeserver after an outage. */
 async function burst(contestants: readonly Contestant[]): Promise<void> {
   for (let n = 0; n < BURSTS; n++) {
     for (const { homeserver, settled, bursts } of shuffled(contestants)) {
@@ -187,17 +198,16 @@ async function burst(contestants: readonly Contestant[]): Promise<void> {
 }
 
 const perSecond = (events: number, inMs: number): number => (events * 1000) / inMs;
-const whole = (value: number): string => Math.round(value).toLocaleString("en");
 const us = (value: number): string => `${(value * 1000).toFixed(1)} µs`;
 
 interface Goal {
-  /** What is compared, as the middle of a sentence. */
+  /** The comparison, as the middle of a sentence. */
   name: string;
   value: number;
   low: number;
   high: number;
   max: number;
-  /** Further words for people. */
+  /** Appended to `name` in the report. */
   detail: string;
 }
 
@@ -238,7 +248,7 @@ function report(contestants: readonly Contestant[]): void {
   ]);
   process.stdout.write(`${table(["100 at once, no pause", "acknowledged/s", "decided/s"], rows)}\n`);
   for (const { name, value, low, high, max, detail } of goalsOf(contestants)) {
-    const verdict = high <= max ? "within" : low <= max ? "not above, as far as this run can tell," : "ABOVE";
+    const verdict = high <= max ? "within" : low <= max ? "not shown to be above" : "ABOVE";
     const spread = `${low.toFixed(2)}–${high.toFixed(2)} with 95 % confidence`;
     process.stdout.write(`Troupe on Node: ${value.toFixed(2)} ${name}${detail} (${spread}): ${verdict} ${max}\n`);
   }
@@ -266,7 +276,9 @@ async function main(): Promise<void> {
   });
   if (values.help) {
     const usage = "npm run bench:ingest -- [--n 200] [--json]";
-    process.stdout.write(`${usage}\n\nTransactions of each size and contestant, after a hundred to warm up.\n`);
+    process.stdout.write(
+      `${usage}\n\n--n   Transactions of each size for each contestant, after a hundred to warm up.\n`,
+    );
     return;
   }
   const transactions = Number(values.n);

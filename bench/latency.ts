@@ -1,9 +1,9 @@
 /**
- * How long a person waits: from the client's send to the reply in its own `/sync`, through one Synapse, side by side:
- * an appservice of twenty lines that stores nothing, a minimal `/sync` bot, and Troupe; once on Node, once on
- * `wrangler dev`. The contestants of a race take turns message by message, so that what the machine does meanwhile hits
- * all of them. Each is a process of its own, and each host has a race of its own: a second one that only waits would cost everybody some milliseconds, since
- * Synapse asks of every event which appservice is interested, and all of them share two cores.
+ * How long a user waits for a reply: from the client's send until the reply is in its `/sync`, through one Synapse. Three
+ * contestants race: an appservice of twenty lines that stores nothing, a minimal `/sync` bot, and Troupe, once on Node and
+ * once on `wrangler dev`. They take turns message by message, so that other load on the machine affects all of them. Each
+ * is a process of its own. Each host has a race of its own, because Synapse matches every event with every appservice: an
+ * idle one would slow the others down by some milliseconds.
  */
 
 import { spawn } from "node:child_process";
@@ -33,7 +33,7 @@ const { values } = parseArgs({
 });
 if (values.help) {
   process.stdout.write(
-    "npm run bench:latency -- [--n 150] [--json]\n\nMessages a contestant, after twenty to warm up.\n",
+    "npm run bench:latency -- [--n 150] [--json]\n\n--n   Messages for each contestant, after twenty to warm up.\n",
   );
   process.exit(0);
 }
@@ -47,7 +47,7 @@ interface Contestant {
   times: number[];
 }
 
-/** The measuring client's; the bot, being minimal, has none. */
+/** The filter of the measuring client. The minimal bot has none. */
 const FILTER = encodeURIComponent(
   JSON.stringify({ presence: { types: [] }, room: { ephemeral: { types: [] }, state: { types: [] } } }),
 );
@@ -57,7 +57,7 @@ const syncOnce = (client: LiveClient, since: string, timeout: number): Promise<S
     `/sync?filter=${FILTER}&timeout=${timeout}${since ? `&since=${encodeURIComponent(since)}` : ""}`,
   );
 
-/** Runs a rival until it is killed; resolves when it is ready. */
+/** Starts a rival; resolves when it is ready. */
 function startRival(rival: "floor" | "bot", settings: RivalSettings): Promise<{ kill(): void }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "rivals.ts"), rival, JSON.stringify(settings)], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -68,7 +68,7 @@ function startRival(rival: "floor" | "bot", settings: RivalSettings): Promise<{ 
   });
 }
 
-/** Sends one message and waits for its echo in the sync stream; both are measured by this process's clock. */
+/** Sends one message and waits for its reply in the sync stream; measured with the clock of this process. */
 async function measure(
   client: LiveClient,
   { room, userId }: Contestant,
@@ -79,9 +79,9 @@ async function measure(
   const startedAt = performance.now();
   await client.say(room, text);
   for (;;) {
-    const news = await syncOnce(client, place, 10_000);
-    place = news.next_batch;
-    const events = news.rooms?.join?.[room]?.timeline.events ?? [];
+    const synced = await syncOnce(client, place, 10_000);
+    place = synced.next_batch;
+    const events = synced.rooms?.join?.[room]?.timeline.events ?? [];
     if (events.some(({ sender, content }) => sender === userId && content.body === `echo ${text}`)) {
       return { time: performance.now() - startedAt, since: place };
     }
@@ -102,7 +102,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** A Synapse of its own with the floor, the bot and one host of ours, from start to end. */
+/** One race: starts a Synapse, both rivals and one host, and stops all of them in the end. */
 async function raceOf(kind: HostKind, python: string, folder: string): Promise<Contestant[]> {
   mkdirSync(folder);
   const port = await freePort();
@@ -135,7 +135,7 @@ async function raceOf(kind: HostKind, python: string, folder: string): Promise<C
   }
 }
 
-/** An appservice, told apart by the prefix of its users. */
+/** Writes the registration of an appservice; its users begin with its id. */
 async function register(folder: string, id: string) {
   const settings = { id, port: await freePort(), asToken: `as-token-of-${id}`, hsToken: `hs-token-of-${id}` };
   const namespace = { serverName: SERVER_NAME, ghostPrefix: `${id}_`, botLocalpart: `${id}bot` };
@@ -156,7 +156,7 @@ async function enterAll(client: LiveClient, named: [name: string, userId: string
 async function race(client: LiveClient, contestants: Contestant[]): Promise<void> {
   let since = (await syncOnce(client, "", 0)).next_batch;
   for (let n = 0; n < MESSAGES + WARM_UP; n++) {
-    // Everybody follows everybody: what one leaves to the homeserver to do is paid for by the next.
+    // In random order, because one contestant's work in the homeserver may slow the next one down.
     for (const contestant of shuffled(contestants)) {
       const measured = await measure(client, contestant, since);
       since = measured.since;
@@ -182,7 +182,7 @@ async function startTroupe(
     ...its,
     serverName: SERVER_NAME,
     adminToken: "admin-token-of-the-bench",
-    // As the others have none either.
+    // The rivals have no limits either.
     env: {
       GHOST_PREFIX: `${its.id}_`,
       BOT_LOCALPART: `${its.id}bot`,
@@ -237,7 +237,7 @@ function report(...races: Contestant[][]): void {
     process.stdout.write(`${table(["", "median", "p90", "to floor", "to /sync bot"], rows)}\n`);
   }
   for (const { name, value, low, high, max } of goals) {
-    const verdict = high <= max ? "within" : low <= max ? "not above, as far as this run can tell," : "ABOVE";
+    const verdict = high <= max ? "within" : low <= max ? "not shown to be above" : "ABOVE";
     const spread = `${low.toFixed(2)}–${high.toFixed(2)} with 95 % confidence`;
     process.stdout.write(`Troupe on Node: ${value.toFixed(2)} ${name} (${spread}): ${verdict} ${max}\n`);
   }

@@ -1,6 +1,6 @@
 /**
- * What the latency bench races against, each a process of its own as in real life:
- * `node rivals.ts floor|bot <settings as JSON>`. Says "ready" when it listens.
+ * The rivals of `bench:latency`, each run as a process: `node rivals.ts floor|bot <settings as JSON>`. Prints "ready"
+ * when it listens.
  */
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -19,13 +19,13 @@ export interface Sync {
 export interface RivalSettings {
   homeserver: string;
   room: string;
-  /** Of the floor appservice. */
+  /** For the floor appservice. */
   floor: { port: number; asToken: string; ghost: string };
-  /** Of the bot; both are its name. */
+  /** For the bot. */
   bot: { user: string; password: string };
 }
 
-/** The smallest appservice there can be. */
+/** The smallest possible appservice: answers every message, stores nothing. */
 function floorAppservice({ homeserver, floor: { port, asToken, ghost } }: RivalSettings): Promise<void> {
   const send = (room: string, body: string) =>
     fetch(
@@ -50,16 +50,16 @@ function floorAppservice({ homeserver, floor: { port, asToken, ghost } }: RivalS
   return new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
 }
 
-/** The smallest bot there can be: one account, one loop. */
+/** The smallest possible bot: one account with a `/sync` loop. */
 async function syncBot({ homeserver, bot: { user, password }, room }: RivalSettings): Promise<void> {
   const bot = await liveClient(homeserver, user, password);
   await bot.call("POST", `/rooms/${encodeURIComponent(room)}/join`, {});
   void (async () => {
     for (let since = (await bot.call<Sync>("GET", "/sync")).next_batch; ; ) {
-      const news = await bot.call<Sync>("GET", `/sync?timeout=2000&since=${encodeURIComponent(since)}`);
-      since = news.next_batch;
-      const said = news.rooms?.join?.[room]?.timeline.events ?? [];
-      for (const { type, sender, content } of said) {
+      const synced = await bot.call<Sync>("GET", `/sync?timeout=2000&since=${encodeURIComponent(since)}`);
+      since = synced.next_batch;
+      const events = synced.rooms?.join?.[room]?.timeline.events ?? [];
+      for (const { type, sender, content } of events) {
         if (type === "m.room.message" && sender !== bot.userId) await bot.say(room, `echo ${content.body}`);
       }
     }

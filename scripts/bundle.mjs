@@ -1,10 +1,10 @@
-/** The Worker's bundle, as `wrangler deploy` would send it, and whether it stays within what every plan takes. */
+/** Makes the Worker's bundle as `wrangler deploy` does, and fails if it is larger than every plan allows. */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { run } from "./steps.mjs";
 
-/** Wrangler counts kibibytes; a mebibyte is what the free plan is sure to take. */
+/** 1 MiB, which also the free plan accepts. Wrangler counts in KiB. */
 const GZIP_BYTES_MAX = 1024 * 1024;
 const OUT = "dist/worker";
 

@@ -1,4 +1,4 @@
-/** `npm run check`: everything about the code that can be said without running it, and the rules of the house. */
+/** `npm run check`: the static checks, and the tests of the boundaries and of the public surface. */
 import { steps } from "./steps.mjs";
 
 export const CHECKS = [

@@ -1,6 +1,7 @@
 /**
- * Keeps wrangler and its plugin quiet and offline: no telemetry, no banner, no look-up of a request's origin, and no
- * reading of a developer's `.env` (it is the Node host's). The list is measured; `send_metrics` in wrangler.toml is not enough.
+ * Keeps wrangler and its plugin quiet and offline: no telemetry, no banner, no look-up of a request's origin. A
+ * developer's `.env` is not read either, because it belongs to the Node host. All of these are needed: `send_metrics` in
+ * wrangler.toml is not enough.
  */
 export const QUIET = {
   CLOUDFLARE_CF_FETCH_ENABLED: "false",

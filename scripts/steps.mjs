@@ -1,8 +1,8 @@
-/** Steps of a check or a test run: a line each with its time, the whole output only of one that failed. */
+/** Runs the steps of a check or a test run. Prints a line with the time for each, and the output of those that fail. */
 import { spawn } from "node:child_process";
 import { QUIET } from "./environment.mjs";
 
-/** Dummies: the tests name their own, but wrangler warns about secrets that are not there. */
+/** Placeholders, because wrangler warns about missing secrets. The tests have their own. */
 const SECRETS = { AS_TOKEN: "as-token-of-a-check", HS_TOKEN: "hs-token-of-a-check" };
 
 let running;
@@ -13,7 +13,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
-/** Runs a command; resolves to its exit code and what it printed. With `loud` it prints as it goes. */
+/** Runs a command; resolves to its exit code and its output. With `loud` the output is printed as it comes. */
 export function run(command, { loud = false } = {}) {
   const [program, ...args] = command;
   return new Promise((resolve) => {
@@ -32,7 +32,7 @@ export function run(command, { loud = false } = {}) {
   });
 }
 
-/** Runs the steps one after another, all of them, and returns how many failed. */
+/** Runs all steps one after another; resolves to how many failed. */
 export async function steps(list) {
   let failed = 0;
   for (const { name, command } of list) {

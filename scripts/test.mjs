@@ -1,6 +1,6 @@
 /**
- * `npm test`: the checks, the pure tests, the tests in workerd, the bundle, the live tests on a real Synapse. All of it,
- * whatever fails, and a last line that counts. With arguments it is `vitest run` with them.
+ * `npm test`: the checks, the bundle, the pure tests, the tests in workerd and the live tests on a real Synapse. It runs
+ * all of them even if one fails, and prints the counts in its last line. With arguments it is `vitest run` with them.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { run, steps } from "./steps.mjs";
 const folder = mkdtempSync(join(tmpdir(), "troupe-test-"));
 const counted = { passed: 0, failed: 0, skipped: 0 };
 
-/** One vitest project; a run that failed without a failed test (it could not start) counts as one. */
+/** Runs one vitest project. A run that fails without a failed test, because it did not start, counts as one failure. */
 async function project(name, more = []) {
   const report = join(folder, `${name}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
@@ -27,7 +27,7 @@ function read(report) {
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, "utf8"));
     return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests };
   } catch {
-    // No report: vitest did not get so far, and its exit code says so.
+    // There is no report when vitest did not start; its exit code says so.
     return { passed: 0, failed: 0, skipped: 0 };
   }
 }
@@ -43,7 +43,7 @@ if (given.length > 0) {
   for (const name of ["pure", "workerd", "live"]) await project(name);
   const { passed, failed: broken, skipped } = counted;
   process.stdout.write(`\n${passed} passed, ${broken} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
-  // A test that is skipped has not been run, and nobody should have to notice that.
+  // A skipped test was not run, so it must not pass unnoticed.
   process.exitCode = broken > 0 || skipped > 0 ? 1 : 0;
 }
 rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** wrangler, quiet and offline. */
+/** Runs wrangler with its arguments, quiet and offline. */
 import { spawn } from "node:child_process";
 import { QUIET } from "./environment.mjs";
 

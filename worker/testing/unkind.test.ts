@@ -1,4 +1,4 @@
-/** The unkind homeserver: held against what a real Synapse was seen to do, then its own additions. */
+/** The unkind homeserver: compared with the record of a real Synapse; then the failures that it adds. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EXPERIMENTS } from "./unkind/experiments/all.ts";
@@ -9,13 +9,13 @@ import { recorded } from "./unkind/record.ts";
 
 const ALICE = "@alice:hs.test";
 
-/** How long the fake waits, which is not Synapse's 60 s and 2 s. */
+/** The timeout and first pause of the fake, shorter than Synapse's 60 s and 2 s. */
 interface Pace {
   timeoutMs: number;
   recoveryMs: number;
 }
 const QUICKLY: Pace = { timeoutMs: 10_000, recoveryMs: 80 };
-/** Where a pause is measured, or something has to be done within one. */
+/** For experiments that measure a pause or act within one. */
 const SLOWLY: Pace = { timeoutMs: 10_000, recoveryMs: 300 };
 const PACES: Record<string, Pace> = {
   pauses: SLOWLY,
@@ -50,21 +50,21 @@ const stage = (pace = QUICKLY): Stage => ({
   restart: () => server.restart(),
 });
 
-describe("as Synapse does", () => {
+describe("behaves like Synapse", () => {
   const { experiments } = recorded();
   test.for(Object.entries(EXPERIMENTS))("%s", { timeout: 30_000 }, async ([name, experiment]) => {
     const pace = PACES[name] ?? QUICKLY;
     await server.stop();
     server = await start(pace);
-    // A round trip, because what a record cannot hold is not compared.
+    // Through JSON, because the record is JSON.
     expect(JSON.parse(JSON.stringify(await experiment(stage(pace))))).toEqual(experiments[name]);
   });
-  test("in everything that was recorded", () => {
+  test("in every recorded experiment", () => {
     expect(Object.keys(experiments).sort()).toEqual(Object.keys(EXPERIMENTS).sort());
   });
 });
 
-/** A room of Alice and a ghost with its device, and everything about it pushed. */
+/** A room of Alice and a ghost with a device, after all its events are pushed. */
 async function aRoom(): Promise<string> {
   const room = server.createRoom(ALICE, ONE);
   await register(stage(), ONE);
@@ -82,7 +82,7 @@ const send = (room: string, txnId: string, body = txnId) =>
 const shown = (room: string) => server.visible(room).map(({ body }) => body);
 
 describe("a send", () => {
-  test("that is limited says how long to wait, and is taken later under the same id", async () => {
+  test("that is rate limited gets a Retry-After, and succeeds later with the same id", async () => {
     const room = await aRoom();
     server.be({ limited: 1, retryAfterMs: 1_500 });
     const url = `${server.url}/_matrix/client/v3/rooms/${room}/send/m.room.message/a?user_id=${ONE}&device_id=${DEVICE}`;
@@ -97,7 +97,7 @@ describe("a send", () => {
     expect(shown(room)).toEqual(["a"]);
   });
 
-  test("whose answer is lost is done, and repeating it finds it", async () => {
+  test("whose answer is lost has an event, which a repetition returns", async () => {
     const room = await aRoom();
     server.be({ lostAnswers: 1 });
     await expect(send(room, "a")).rejects.toThrow("fetch failed");
@@ -110,7 +110,7 @@ describe("a send", () => {
     expect(server.counts).toMatchObject({ sends: 1, fromMemory: 1, fromStore: 1, lost: 1 });
   });
 
-  test("that is lost on the way or broken is not done; one that a proxy broke is", async () => {
+  test("has no event if it is lost or fails with 500, but has one after the 502 of a proxy", async () => {
     const room = await aRoom();
     server.be({ lostRequests: 1 });
     await expect(send(room, "a")).rejects.toThrow("fetch failed");
@@ -121,7 +121,7 @@ describe("a send", () => {
     expect(shown(room)).toEqual(["c"]);
   });
 
-  test("may be answered slowly, and other calls not, unless everything is to be", async () => {
+  test("can be slow without other calls being slow; `on: everything` slows all of them", async () => {
     const room = await aRoom();
     server.be({ slow: 1, slowMs: 400 });
     const took = async (act: () => Promise<unknown>) => {
@@ -135,7 +135,7 @@ describe("a send", () => {
     expect(await took(() => ask(stage(), "GET", "/client/v3/account/whoami"))).toBeGreaterThan(390);
   });
 
-  test("shows as edited, and not when it is redacted", async () => {
+  test("is visible with its edit, and invisible after its redaction", async () => {
     const room = await aRoom();
     const first = String((await send(room, "a")).body["event_id"]);
     const second = String((await send(room, "b")).body["event_id"]);
@@ -156,7 +156,7 @@ describe("a send", () => {
 });
 
 describe("a push", () => {
-  test("whose answer is not heard comes again under its id", async () => {
+  test("whose answer is lost is repeated with the same id", async () => {
     const room = await aRoom();
     server.be({ unheard: 1 });
     server.say(room, ALICE, "hello");
@@ -167,7 +167,7 @@ describe("a push", () => {
     expect(appservice.pushes[0]?.txnId).toBe(appservice.pushes[1]?.txnId);
   });
 
-  test("may hold an event a second time", async () => {
+  test("can repeat an event in another transaction", async () => {
     const room = await aRoom();
     server.be({ duplicated: 1, laterMs: 50 });
     const eventId = server.say(room, ALICE, "twice");
@@ -179,7 +179,7 @@ describe("a push", () => {
     expect(appservice.pushes[0]?.txnId).not.toBe(appservice.pushes[1]?.txnId);
   });
 
-  test("may bring an old event behind newer ones, and does so across a restart", async () => {
+  test("can bring an old event behind newer ones, also after a restart", async () => {
     const room = await aRoom();
     server.be({ orphaned: 1, laterMs: 600 });
     server.say(room, ALICE, "old");
@@ -192,7 +192,7 @@ describe("a push", () => {
     expect(appservice.pushes[1]?.events[0]?.unsigned?.age).toBeGreaterThanOrEqual(590);
   });
 
-  test("comes twice at once when a ping hurries a retry that is running", async () => {
+  test("is sent twice at once when a ping comes during a retry", async () => {
     const room = await aRoom();
     appservice.answering = (push) => (push === appservice.pushes[0] ? { status: 500 } : sleep(150).then(() => TAKEN));
     server.say(room, ALICE, "hurry");
@@ -204,7 +204,7 @@ describe("a push", () => {
     expect(server.counts.concurrent).toBe(1);
   });
 
-  test("that waits in memory is lost with a restart, and is in the room all the same", async () => {
+  test("that waits in memory is lost with a restart, but its event is in the room", async () => {
     const room = await aRoom();
     appservice.answering = () => undefined;
     const held = server.say(room, ALICE, "held");
@@ -217,7 +217,7 @@ describe("a push", () => {
     expect(shown(room)).toEqual(["held", "waiting"]);
   });
 
-  test("to somebody who is away waits, and settling says that it does", async () => {
+  test("to an absent appservice waits, and `settle` throws", async () => {
     const room = await aRoom();
     const port = Number(new URL(appservice.url).port);
     await appservice.close();
@@ -230,7 +230,7 @@ describe("a push", () => {
     expect(server.undelivered()).toEqual([]);
   });
 
-  test("brings to-device messages once, and a retry brings none", async () => {
+  test("holds to-device messages, but its retry does not", async () => {
     await server.stop();
     server = await start({ ...QUICKLY, receivesEphemeral: true });
     const room = await aRoom();
@@ -244,7 +244,7 @@ describe("a push", () => {
   });
 });
 
-test("what nobody may ask is noted", async () => {
+test("records invalid requests as violations", async () => {
   await ask(stage(), "GET", "/client/v3/account/whoami", { token: "wrong" });
   await ask(stage(), "GET", "/client/v3/account/whoami", { as: ALICE });
   await ask(stage(), "GET", "/client/v3/nothing");
@@ -255,7 +255,7 @@ test("what nobody may ask is noted", async () => {
   ]);
 });
 
-test("the same seed draws the same", async () => {
+test("draws the same failures for the same seed", async () => {
   const drawn = async () => {
     const one = await startUnkindHomeserver({
       asToken: AS_TOKEN,

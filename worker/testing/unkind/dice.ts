@@ -1,32 +1,32 @@
 /**
- * What may go wrong and how often, and the dice that decide: seeded, so that a run that found something can be had again
- * as far as the timing of the other side allows.
+ * What may go wrong and how often, and the seeded dice that decide. A failed run can be repeated with its seed, as far
+ * as the timing of the other side allows.
  */
 import { mulberry32 } from "../chance.ts";
 
 /** Chances are from 0 (never) to 1 (always). */
 export interface Unkindness {
-  /** Which client–server calls the chances below concern, where they do not say "send". */
+  /** The client–server calls to which the chances below apply, if they do not name sends themselves. */
   on: "sends" | "everything";
-  /** A send is answered 429, with `Retry-After` and `retry_after_ms`, and not taken. */
+  /** A send is refused with 429, `Retry-After` and `retry_after_ms`. */
   limited: number;
   retryAfterMs: number;
-  /** Answered 500 and not taken. */
+  /** Refused with 500. */
   broken: number;
-  /** Taken, but answered 502 by the proxy in front. */
+  /** Accepted, but answered with 502 by a proxy. */
   brokenAfter: number;
-  /** The connection dies before anything was done. */
+  /** The connection is closed before the call has an effect. */
   lostRequests: number;
-  /** Taken, and the connection dies before the answer. */
+  /** Accepted, but the connection is closed before the answer. */
   lostAnswers: number;
-  /** The answer comes `slowMs` after it was due. */
+  /** The answer is delayed by `slowMs`. */
   slow: number;
   slowMs: number;
-  /** The appservice's 200 is not heard: the same transaction comes again. */
+  /** The 200 of the appservice is lost: the same transaction is sent again. */
   unheard: number;
-  /** An event is pushed a second time, `laterMs` on, in another transaction: what a kill while it is handed out does. */
+  /** An event is pushed again after `laterMs` in another transaction, as after a kill during a push. */
   duplicated: number;
-  /** An event is pushed only `laterMs` on, behind newer ones: what becomes of a transaction that was in flight at a kill. */
+  /** An event is pushed only after `laterMs`, behind newer ones, like a transaction that was in flight at a kill. */
   orphaned: number;
   laterMs: number;
 }
@@ -49,7 +49,7 @@ export const KIND: Unkindness = {
 type Chance = { [Name in keyof Unkindness]: Unkindness[Name] extends number ? Name : never }[keyof Unkindness];
 
 export interface Dice {
-  /** A chance of 0 costs no throw: what is not switched on does not shift the rest. */
+  /** A chance of 0 draws no number, so that it does not change the other results. */
   falls(name: Exclude<Chance, "retryAfterMs" | "slowMs" | "laterMs">): boolean;
   unkindness: Unkindness;
 }
@@ -64,19 +64,19 @@ export function dice(seed: number, unkindness: Unkindness): Dice {
 }
 
 export interface Counts {
-  /** Transactions that were sent off, retries included. */
+  /** Sent transactions, including retries. */
   pushes: number;
-  /** Of them, those with a transaction id that had been sent off before. */
+  /** Those that had been sent before. */
   retries: number;
-  /** Transactions that were sent off while another one was not answered yet. */
+  /** Those that were sent while another one had no answer yet. */
   concurrent: number;
   eventsPushed: number;
   userQueries: number;
   /** Requests to the client–server API. */
   requests: number;
-  /** Sends and redactions that made an event. */
+  /** Sends and redactions that created an event. */
   sends: number;
-  /** Repeated sends that were answered with the first event, from memory and from what was stored with a device. */
+  /** Repeated sends that were answered with the first event: from memory, or from the store of a device. */
   fromMemory: number;
   fromStore: number;
   limited: number;

@@ -1,7 +1,7 @@
 /**
- * A homeserver over real HTTP that is as unkind to its appservice as Synapse is: what it does when the appservice is slow,
- * wrong or away is Synapse's (`recorded.json`, held against it by `../unkind.test.ts`), and what a network, a proxy or a
- * kill may add is drawn by seeded dice. For tests that kill the bridge as a process, and for killing the homeserver.
+ * A fake homeserver over real HTTP, for tests that kill Troupe or the homeserver. It treats a slow, wrong or absent
+ * appservice exactly like Synapse (`recorded.json`, compared by `../unkind.test.ts`). Failures of a network, a proxy or
+ * a process are added by seeded dice.
  */
 import type { JsonObject } from "#core/protocol/event.ts";
 import { type Namespace, splitUserId, UserId } from "#core/protocol/ids.ts";
@@ -23,68 +23,68 @@ import {
 } from "./store.ts";
 
 export interface Options {
-  /** Where it pushes to; may be set later with `appservice()`. */
+  /** The URL to push to; `appservice()` can set it later. */
   appserviceUrl?: string;
   asToken: string;
   hsToken: string;
   namespace?: Namespace;
   appserviceId?: string;
   port?: number;
-  /** How long it waits for the headers of an answer. Synapse: 60 s. */
+  /** How long it waits for the headers of an answer. Synapse waits 60 s. */
   timeoutMs?: number;
-  /** First pause of the recoverer, then doubled. Synapse: 2 s. */
+  /** The first pause of the back-off, doubled each time. Synapse begins with 2 s. */
   recoveryMs?: number;
   seed?: number;
   unkindness?: Partial<Unkindness>;
-  /** As the registration's `receive_ephemeral`. */
+  /** `receive_ephemeral` of the registration. */
   receivesEphemeral?: boolean;
 }
 
 export interface Settled {
-  /** Nothing may have happened for so long. */
+  /** How long nothing may happen. */
   quietMs?: number;
   withinMs?: number;
 }
 
-/** Each returns the id of the event, or of the room. */
+/** What users do. Each returns the id of the event or room. */
 export interface People {
-  /** A room of people and ghosts who are all in it. Ghosts that have no account yet are given one. */
+  /** A room that all of these users and ghosts have joined. Those without an account get one. */
   createRoom(creator: string, ...members: string[]): string;
   invite(room: string, sender: string, user: string, more?: JsonObject): string;
   join(room: string, user: string): string;
   leave(room: string, user: string): string;
-  /** A message by a member of the room; its event id. `more` is merged into the content. */
+  /** A message by a member of the room. `more` is merged into its content. */
   say(room: string, sender: string, body: string, more?: JsonObject): string;
-  /** Any event, unchecked; with `stateKey` a state event. */
+  /** Any event, without validation; with `stateKey` a state event. */
   emit(room: string, sender: string, type: string, content: JsonObject, stateKey?: string): string;
 }
 
 export interface UnkindHomeserver extends People {
   url: string;
   counts: Readonly<Counts>;
-  /** What the appservice asked and had no right to: a wrong token, a user not its own, an unknown path. */
+  /** Invalid requests of the appservice: a wrong token, a user outside its namespace, an unknown path. */
   violations: readonly string[];
-  /** Events that waited in memory when the homeserver was stopped: they are in the rooms and will never be pushed. */
+  /** Events that were queued in memory when the homeserver was stopped. They are in their rooms, but never pushed. */
   lost: readonly string[];
-  /** Where to push from now on. */
+  /** Sets the URL to push to. */
   appservice(url: string): void;
-  /** Unkinder, or kind again; what is not named stays. */
+  /** Changes the chances that are named. */
   be(unkindness: Partial<Unkindness>): void;
 
   sendToDevice(user: string, device: string, sender: string, type: string, content: JsonObject): void;
 
-  /** Every event of a room, oldest first. */
+  /** All events of a room, oldest first. */
   timeline(room: string): readonly StoredEvent[];
-  /** The messages of a room as a client shows them: edits folded in, redacted ones gone. */
+  /** The messages of a room as a client shows them: with their edits, without redacted ones. */
   visible(room: string): Visible[];
-  /** Events in transactions that were never taken. Nobody is sent them before the next outage or, after a restart, event. */
+  /** Events in transactions without a 200. They are sent after the next outage or, after a restart, the next event. */
   undelivered(): string[];
 
-  /** Resolves when everything is pushed and taken and nobody has asked anything for a while; throws when that does not come. */
+  /** Resolves when everything is pushed and no request came for a while. Throws after `withinMs`. */
   settle(settled?: Settled): Promise<void>;
-  /** As if killed. What is stored stays. */
+  /** Stops as if killed. The store is kept. */
   stop(): Promise<void>;
-  /** Killed and started again on the same port: queue, counters and what was remembered in memory are gone. */
+  /** Kills and starts it on the same port. Its queue, its counters and its idempotency cache in memory are lost. */
   restart(): Promise<void>;
 }
 
@@ -159,14 +159,14 @@ export async function startUnkindHomeserver(options: Options): Promise<UnkindHom
   };
 }
 
-/** What people do who use another client than a bridge. */
+/** Actions of users, straight in the store. */
 function people(store: Store, notify: () => void): People {
   const written = (event: StoredEvent): string => {
     notify();
     return event.event_id;
   };
   const enter = (room: string, user: string) => setMembership(store, room, user, user, { membership: "join" });
-  /** Whoever comes by has an account, and so a ghost that is invited only has none. */
+  /** An account for every member. A ghost that is only invited gets none. */
   const haveProfile = (user: string): void => {
     if (!store.users.has(user)) store.users.set(user, { displayname: splitUserId(UserId.parse(user))[0] });
   };

@@ -1,7 +1,8 @@
 /**
- * Plays the experiments on a real Synapse and writes down what it did: `node worker/testing/unkind/record.ts`, some five
- * minutes; with names of experiments only those. `../unkind.test.ts` holds the fake against the record. To be run again
- * when the version of Synapse changes.
+ * Runs the experiments on a real Synapse and writes the results to `recorded.json`, with which `../unkind.test.ts`
+ * compares the fake. Run it again when the version of Synapse changes; it takes about five minutes:
+ *
+ *     node worker/testing/unkind/record.ts [experiment …]
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -24,7 +25,7 @@ interface RunningSynapse {
   stop(): Promise<void>;
   exited: Promise<void>;
 }
-/** As much of `appservice/playground/synapse.ts` as is used here; the worker's types know nothing of that folder. */
+/** The part of `appservice/playground/synapse.ts` that is used here; the types of `worker/` do not include that folder. */
 interface Playground {
   installSynapse(how: { venv: string; progress: (line: string) => void }): Promise<string>;
   startSynapse(how: {
@@ -69,7 +70,7 @@ async function record(): Promise<void> {
       timeoutMs: 60_000,
       recoveryMs: 2_000,
       async restart() {
-        // Without a word: what it would have written down at an orderly end is not to be relied on.
+        // Killed, because an orderly shutdown could write more than a crash does.
         process.kill(synapse.pid, "SIGKILL");
         await synapse.exited;
         synapse = await run();
@@ -84,10 +85,10 @@ async function record(): Promise<void> {
 }
 
 async function play(stage: Stage): Promise<void> {
-  const asked = process.argv.slice(2);
-  const experiments: Record<string, unknown> = asked.length > 0 ? { ...recorded().experiments } : {};
+  const chosen = process.argv.slice(2);
+  const experiments: Record<string, unknown> = chosen.length > 0 ? { ...recorded().experiments } : {};
   for (const [name, experiment] of Object.entries(EXPERIMENTS)) {
-    if (asked.length > 0 && !asked.includes(name)) continue;
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
     say(`${name} …`);
     experiments[name] = await experiment(stage);
     say(`  ${JSON.stringify(experiments[name])}`);
@@ -95,7 +96,7 @@ async function play(stage: Stage): Promise<void> {
   writeFileSync(FILE, `${JSON.stringify({ synapse: "1.163.2", experiments }, undefined, 2)}\n`);
 }
 
-/** Alice, with an ordinary client. */
+/** Alice with an ordinary client. */
 async function person(url: string): Promise<Pick<Stage, "room" | "invite" | "say" | "topic">> {
   let token = "";
   let sent = 0;

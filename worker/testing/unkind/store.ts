@@ -1,6 +1,6 @@
 /**
- * What a homeserver keeps on disk and finds again after a restart: users, devices, rooms, events in one stream, the
- * transaction ids of sends that named a device, and transactions to the appservice that are not taken yet.
+ * The state of a homeserver that survives a restart: users, devices, rooms, one stream of events, the transaction ids of
+ * sends with a device, and transactions that the appservice has not accepted yet.
  */
 import { createHash } from "node:crypto";
 import type { JsonObject } from "#core/protocol/event.ts";
@@ -15,12 +15,12 @@ export interface StoredEvent {
   redacts?: string;
   origin_server_ts: number;
   receivedAtMs: number;
-  /** Place in the stream, from 1 on. */
+  /** The position in the stream, from 1. */
   position: number;
-  /** State this replaced, and its event. */
+  /** The state event that this one replaced. */
   replaced?: { eventId: string; content: JsonObject; sender: string };
   inviteState?: JsonObject[];
-  /** Shown to the device that sent it, when it reads back. */
+  /** The transaction id, which only the sending device sees. */
   sentBy?: { userId: string; deviceId: string | undefined; txnId: string };
   redactedBy?: string;
 }
@@ -28,7 +28,7 @@ export interface StoredEvent {
 export interface Room {
   id: string;
   events: StoredEvent[];
-  /** Newest event of each state, by `type|state_key`. */
+  /** The current state, by `type|state_key`. */
   state: Map<string, StoredEvent>;
 }
 
@@ -45,16 +45,16 @@ export interface Store {
   rooms: Map<string, Room>;
   stream: StoredEvent[];
   byId: Map<string, StoredEvent>;
-  /** `user|device|room|txnId` → event id; Synapse's table `event_txn_id_device_id`. */
+  /** Event ids by `user|device|room|txnId`; Synapse's table `event_txn_id_device_id`. */
   sentWith: Map<string, string>;
-  /** Transactions to the appservice that were not taken yet, and their events; Synapse's `application_services_txns`. */
+  /** Event ids of each transaction that is not accepted yet; Synapse's table `application_services_txns`. */
   transactions: Map<number, string[]>;
   appserviceIsDown: boolean;
-  /** How far the stream was handed out. */
+  /** The position up to which events were put into the queue. */
   handedOut: number;
-  /** Ours alone: events that are to be pushed once more, or late. */
+  /** Only in the fake: events that are pushed again or late. */
   later: Later[];
-  /** Ours alone: events the appservice took at least once. */
+  /** Only in the fake: events that the appservice accepted at least once. */
   taken: Set<string>;
   id(sigil: "!" | "$"): string;
 }
@@ -152,7 +152,7 @@ export function setMembership(store: Store, room: string, sender: string, userId
   });
 }
 
-/** What Synapse makes of a `private_chat`. */
+/** A room as Synapse creates it with the preset `private_chat`. */
 export function createRoom(store: Store, creator: string): string {
   const id = store.id("!");
   store.rooms.set(id, { id, events: [], state: new Map() });
@@ -171,11 +171,11 @@ export interface Visible {
   eventId: string;
   sender: string;
   body: string;
-  /** Event ids of its edits, oldest first. */
+  /** The event ids of its edits, oldest first. */
   edits: string[];
 }
 
-/** The room's messages as a client shows them: edits by their own senders folded in, redacted ones gone. */
+/** The messages of a room as a client shows them: with edits by their own senders, without redacted ones. */
 export function visible(room: Room): Visible[] {
   const shown = new Map<string, Visible>();
   for (const event of room.events) {

@@ -1,4 +1,4 @@
-/** A request to the client–server API, its answer, and what answering needs. */
+/** A request to the client–server API, its answer, and the needs of the functions that answer. */
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Heard } from "../push/wire.ts";
@@ -6,10 +6,10 @@ import type { Store } from "../store.ts";
 
 export interface Answer {
   status: number;
-  /** An object, save for the state of a room, which is a list. */
+  /** An object; a list for the state of a room. */
   body: JsonObject | JsonObject[];
   headers?: Record<string, string>;
-  /** A proxy's page, in place of the body. */
+  /** An HTML page of a proxy, instead of the body. */
   page?: string;
 }
 export const answer = (status: number, body: Answer["body"] = {}): Answer => ({ status, body });
@@ -17,7 +17,7 @@ export const refusal = (status: number, errcode: string, error: string): Answer 
 
 export interface Call {
   method: string;
-  /** As it came: a transaction id is remembered with the path byte for byte. */
+  /** Not decoded, because the idempotency cache compares paths byte by byte. */
   rawPath: string;
   query: URLSearchParams;
   body: JsonObject | "no JSON" | "no object";
@@ -37,11 +37,11 @@ export interface Needs {
   violations: string[];
   ping(transactionId: unknown): Promise<Heard>;
   forceRetry(): void;
-  /** Something was written to the stream. */
+  /** Called after an event was added to the stream. */
   written(): void;
   typing(room: string, userIds: string[]): void;
 }
 
 export type Respond = (call: UserCall, parts: string[]) => Answer | Promise<Answer>;
-/** Method, path after `/_matrix`, and what to do with the path's decoded parts. */
+/** A method, a pattern for the path after `/_matrix`, and the function that answers, given the decoded parts. */
 export type Route = [method: string, path: RegExp, respond: Respond];

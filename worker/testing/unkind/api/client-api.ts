@@ -1,6 +1,6 @@
 /**
- * The client–server API as far as a bridge uses it, for one appservice: who is asking, then what. Answers and refusals are
- * Synapse's; a request it would not have let through is also noted in `violations`.
+ * The part of the client–server API that an appservice uses. Answers and refusals are those of Synapse. A request that
+ * Synapse would refuse for its token, its user or its path is also added to `violations`.
  */
 import type { JsonObject } from "#core/protocol/event.ts";
 import { isOurs, UserId } from "#core/protocol/ids.ts";
@@ -46,15 +46,15 @@ function identify({ store, namespace, asToken }: Needs, call: Call): UserCall | 
   if (call.body === "no JSON") return refusal(400, "M_NOT_JSON", "Content not JSON.");
   if (call.body === "no object") return refusal(400, "M_BAD_JSON", "Content must be a JSON object.");
   const bot = `@${namespace.botLocalpart}:${namespace.serverName}`;
-  const asked = call.query.get("user_id");
+  const givenId = call.query.get("user_id");
   const deviceId = call.query.get("device_id") ?? undefined;
-  const userId = asked ?? bot;
+  const userId = givenId ?? bot;
   const parsed = UserId.safeParse(userId);
   if (!(parsed.success && isOurs(namespace, parsed.data)))
     return refusal(403, "M_FORBIDDEN", `Application service cannot masquerade as this user (${userId}).`);
   if (userId !== bot && !store.users.has(userId))
     return refusal(403, "M_FORBIDDEN", `Application service has not registered this user (${userId})`);
-  if (deviceId !== undefined && asked === null) return refusal(500, "M_UNKNOWN", "Internal server error");
+  if (deviceId !== undefined && givenId === null) return refusal(500, "M_UNKNOWN", "Internal server error");
   if (deviceId !== undefined && !store.devices.has(`${userId}|${deviceId}`))
     return refusal(
       400,

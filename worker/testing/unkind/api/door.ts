@@ -1,4 +1,4 @@
-/** The HTTP side of the client–server API, and everything that goes wrong between a client and its homeserver. */
+/** The HTTP server of the client–server API, with the failures between a client and its homeserver. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/v4";
@@ -7,9 +7,9 @@ import { type Answer, type Call, refusal } from "./call.ts";
 
 export interface Door {
   port: number;
-  /** When the last request was answered; now, while one is not. */
+  /** The time of the last answer; the present time while a request is open. */
   busyUntilMs(): number;
-  /** Breaks every connection off. */
+  /** Closes every connection. */
   close(): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export async function openDoor({ port, api, dice, counts }: Needs): Promise<Door
   };
 }
 
-/** Undefined: the connection dies. */
+/** Undefined closes the connection. */
 async function answerTo(
   request: IncomingMessage,
   { api, dice, counts }: Omit<Needs, "port">,
@@ -102,7 +102,7 @@ function parse(text: string): Call["body"] {
   try {
     return ObjectBody.safeParse(JSON.parse(text)).data ?? "no object";
   } catch {
-    // Not JSON is answered 400 by the API, after the token was looked at.
+    // The API answers this with 400, but only to a valid token.
     return "no JSON";
   }
 }

@@ -1,4 +1,4 @@
-/** What a bridge does in rooms: joins, reads, types, writes state. Sends are in `sends.ts`. */
+/** Calls for rooms: memberships, members, messages, typing, state. Sends are in `sends.ts`. */
 import { asRead } from "../push/wire.ts";
 import { append, joined, membership, type Room, type Store, setMembership } from "../store.ts";
 import { type Answer, answer, type Needs, type Respond, type Route, refusal, type UserCall } from "./call.ts";
@@ -42,7 +42,7 @@ function membershipAnswers({ store, written }: Needs): Route[] {
 }
 
 function memberAnswers({ store, written, typing }: Needs): Route[] {
-  /** Only for those who are in the room. */
+  /** Refuses users who are not in the room. */
   const member =
     (respond: (call: UserCall, room: Room, parts: string[]) => Answer): Respond =>
     (call, [id = "", ...parts]) => {
@@ -57,7 +57,7 @@ function memberAnswers({ store, written, typing }: Needs): Route[] {
     });
   const setState = ({ userId, body }: UserCall, room: Room, [type = "", stateKey = ""]: string[]): Answer => {
     const before = room.state.get(`${type}|${stateKey}`);
-    // The same once more by the same sender is no new event.
+    // The same content by the same sender makes no new event.
     if (before?.sender === userId && JSON.stringify(before.content) === JSON.stringify(body))
       return answer(200, { event_id: before.event_id });
     const event = append(store, { room: room.id, type, sender: userId, stateKey, content: body });
@@ -102,7 +102,7 @@ function memberAnswers({ store, written, typing }: Needs): Route[] {
   ];
 }
 
-/** Newest first with `dir=b`. Only an empty page has no `end`: the last one that shows something leads to one more. */
+/** A page of messages, newest first with `dir=b`. Only an empty page has no `end`. */
 function messages(store: Store, call: UserCall, room: Room): Answer {
   const { query } = call;
   const back = query.get("dir") === "b";

@@ -1,8 +1,9 @@
 /**
- * `PUT …/send/…/{txnId}` and `PUT …/redact/…/{txnId}`: what of a repetition Synapse remembers.
+ * `PUT …/send/…/{txnId}` and `PUT …/redact/…/{txnId}`, idempotent as in Synapse.
  *
- * In memory by the raw path alone, whoever asks and whatever the body says; concurrent repetitions share one execution.
- * In the store by user, device, room and transaction id, and only where a device was named. Memory beats the store.
+ * A cache in memory has the answers by raw path alone, for any user and any body; concurrent repetitions share one
+ * execution. The store has them by user, device, room and transaction id, only for sends with a device. The cache is
+ * asked first.
  */
 import type { Json, JsonObject } from "#core/protocol/event.ts";
 import type { Counts, Dice } from "../dice.ts";
@@ -12,7 +13,7 @@ import { type Answer, answer, type Needs, type Respond, refusal, type UserCall }
 /** @see https://spec.matrix.org/v1.19/client-server-api/#size-limits */
 const EVENT_BYTES_MAX = 65_536;
 
-/** Made anew at each start: its memory is the process's. */
+/** Made at each start, with an empty cache. */
 export function sends(
   { store, written }: Pick<Needs, "store" | "written">,
   { falls, unkindness }: Dice,
@@ -69,10 +70,10 @@ export function sends(
       counts.limited++;
       return limited(unkindness.retryAfterMs);
     }
-    const done = perform(call, parts);
-    // A refusal is forgotten, so that what comes later under the same id gets its own chance.
-    if (done.status === 200) remembered.set(call.rawPath, done);
-    return done;
+    const performed = perform(call, parts);
+    // A refusal is not cached: the same transaction id can be used again.
+    if (performed.status === 200) remembered.set(call.rawPath, performed);
+    return performed;
   };
 }
 

@@ -1,4 +1,4 @@
-/** What a homeserver answers its appservice: who it may be, and what of a repeated send is remembered. */
+/** How a homeserver answers its appservice: as which users it may act, and which repeated sends are idempotent. */
 import {
   type Asked,
   ask,
@@ -14,7 +14,7 @@ import {
 
 const brief = ({ status, errcode }: Asked): string => (errcode === undefined ? String(status) : `${status} ${errcode}`);
 
-/** Who asks, and what Synapse has against it. */
+/** As which users and devices an appservice may act, and the refusals. */
 export async function identity(stage: Stage): Promise<Record<string, string>> {
   await roomOfGhosts(stage);
   const whoami = (more: Parameters<typeof ask>[3]) => ask(stage, "GET", "/client/v3/account/whoami", more);
@@ -23,17 +23,17 @@ export async function identity(stage: Stage): Promise<Record<string, string>> {
   return {
     "a wrong token": brief(await whoami({ token: "wrong" })),
     "no token": brief(await whoami({ token: "" })),
-    "a user of somebody else": brief(await whoami({ as: `@alice:${SERVER_NAME}` })),
-    "a ghost without account": brief(await whoami({ as: `@agent_nobody:${SERVER_NAME}` })),
+    "a user outside its namespace": brief(await whoami({ as: `@alice:${SERVER_NAME}` })),
+    "a ghost without account": brief(await whoami({ as: `@agent_unknown:${SERVER_NAME}` })),
     "an unknown device": brief(await whoami({ as: ONE, device: "NONE" })),
     "a device without user": brief(await whoami({ device: DEVICE })),
-    "nobody in particular": String((await whoami({})).body["user_id"]),
+    "no user": String((await whoami({})).body["user_id"]),
     "a ghost and its device": JSON.stringify((await whoami({ as: ONE, device: DEVICE })).body),
-    "an account once more": brief(await register(stage, ONE)),
-    "an account outside": brief(await register(stage, `@alice2:${SERVER_NAME}`)),
-    "a device made": brief(await put("/client/v3/devices/NEW", { as: ONE, body: {} })),
-    "a device once more": brief(await put("/client/v3/devices/NEW", { as: ONE, body: {} })),
-    "a device made by itself": brief(await put("/client/v3/devices/SELF", { as: ONE, device: "SELF", body: {} })),
+    "an existing account": brief(await register(stage, ONE)),
+    "an account outside its namespace": brief(await register(stage, `@alice2:${SERVER_NAME}`)),
+    "a new device": brief(await put("/client/v3/devices/NEW", { as: ONE, body: {} })),
+    "an existing device": brief(await put("/client/v3/devices/NEW", { as: ONE, body: {} })),
+    "a new device as itself": brief(await put("/client/v3/devices/SELF", { as: ONE, device: "SELF", body: {} })),
     "an unknown path": brief(
       await whoami({ as: ONE }).then(() => ask(stage, "GET", "/client/v3/nothing", { as: ONE })),
     ),
@@ -43,7 +43,7 @@ export async function identity(stage: Stage): Promise<Record<string, string>> {
 const sendPath = (room: string, txnId: string, version = "v3") =>
   `/client/${version}/rooms/${room}/send/m.room.message/${txnId}`;
 
-/** Repeats of sends: `same` is the first one's event, `other` a new one. */
+/** Repeated sends: `same` is the event of the first send, `other` is a new event. */
 export async function repeats(stage: Stage): Promise<Record<string, string>> {
   const plain = await roomOfGhosts(stage);
   const encoded = plain.replace("!", "%21");
@@ -85,7 +85,7 @@ export async function repeats(stage: Stage): Promise<Record<string, string>> {
   return found;
 }
 
-/** Sends that are refused, and that a refusal is not remembered. */
+/** Refused sends; a refused transaction id can be used again. */
 export async function refusals(stage: Stage): Promise<Record<string, string>> {
   const room = await roomOfGhosts(stage);
   const elsewhere = await stage.room();
@@ -93,8 +93,8 @@ export async function refusals(stage: Stage): Promise<Record<string, string>> {
     ask(stage, "PUT", sendPath(to, txnId), { as: ONE, device: DEVICE, ...body });
   return {
     "a number with a fraction": brief(await send("r1", { body: { msgtype: "m.text", body: "x", cost: 0.5 } })),
-    "the same id, mended": brief(await send("r1", { body: { msgtype: "m.text", body: "x" } })),
-    "a message that is none": brief(await send("r0", { body: { body: "x" } })),
+    "the same id, corrected": brief(await send("r1", { body: { msgtype: "m.text", body: "x" } })),
+    "a message without msgtype": brief(await send("r0", { body: { body: "x" } })),
     "no JSON": brief(await send("r2", { body: "nothing" })),
     "a list": brief(await send("r3", { body: "[]" })),
     "more than 64 KiB": brief(await send("r4", { body: { msgtype: "m.text", body: "x".repeat(70_000) } })),
@@ -103,7 +103,7 @@ export async function refusals(stage: Stage): Promise<Record<string, string>> {
     "a join without invitation": brief(
       await ask(stage, "POST", `/client/v3/rooms/${elsewhere}/join`, { as: ONE, device: DEVICE, body: {} }),
     ),
-    "a join once more": brief(
+    "a repeated join": brief(
       await ask(stage, "POST", `/client/v3/rooms/${room}/join`, { as: ONE, device: DEVICE, body: {} }),
     ),
     "members of a room it is not in": brief(
@@ -122,7 +122,7 @@ export async function refusals(stage: Stage): Promise<Record<string, string>> {
   };
 }
 
-/** Reading back: what a page holds and when there is another; and who is there. */
+/** Reading back: the contents of a page, when there is another page, and the members of a room. */
 export async function reading(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const read = async (query: string, as = ONE) =>

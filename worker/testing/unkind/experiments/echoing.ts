@@ -1,4 +1,4 @@
-/** What an appservice hears of its own doings. */
+/** Which of its own actions an appservice is pushed. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject } from "#core/protocol/event.ts";
 import {
@@ -17,10 +17,10 @@ import { bodiesOf, eventKeys, TAKEN, until } from "./tiny-appservice.ts";
 
 const asOne = { as: ONE, device: DEVICE };
 
-/** Names are carried into the rooms when Synapse finds time for it. */
-const CARRIED_MS = 2_000;
+/** Synapse writes a new name into the rooms in the background. */
+const RENAMED_MS = 2_000;
 
-/** Its sends, its typing, its new names, its redactions; of a ghost that is in no other room. */
+/** Sends, typing, new names and redactions of a ghost that is in no other room. */
 export async function echoes(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const ghost = `@agent_echoed:${SERVER_NAME}`;
@@ -33,7 +33,7 @@ export async function echoes(stage: Stage) {
   const send = () => put(`${inRoom}/send/m.room.message/echo`, { msgtype: "m.text", body: "own" });
   const named = async (displayname: string) => {
     await put(`/client/v3/profile/${ghost}/displayname`, { displayname });
-    await sleep(Math.min(CARRIED_MS, 5 * stage.recoveryMs));
+    await sleep(Math.min(RENAMED_MS, 5 * stage.recoveryMs));
   };
   const heard = async (act: () => Promise<unknown>) => {
     await act();
@@ -56,7 +56,7 @@ export async function echoes(stage: Stage) {
   };
 }
 
-/** A message that is redacted before the appservice took it. */
+/** A message that is redacted before the appservice accepts it. */
 export async function redactedMeanwhile(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const { pushes } = stage.appservice;

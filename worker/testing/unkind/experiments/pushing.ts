@@ -1,4 +1,4 @@
-/** What a homeserver pushes, and what it makes of the answers. Each experiment returns what is the same at every run. */
+/** What a homeserver pushes, and how it treats the answers. Each experiment returns only what is the same at every run. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask, flushed, patience, pushedUntil, register, roomOfGhosts, SERVER_NAME, type Stage } from "./stage.ts";
 import { bodiesOf, eventKeys, type Push, type Reply, TAKEN, until } from "./tiny-appservice.ts";
@@ -21,7 +21,7 @@ const ANSWERS: Record<string, Reply> = {
   "500 {}": { status: 500, body: "{}" },
 };
 
-/** Which answers are taken for a yes. What is said next shows it: it comes before a transaction that has to come again. */
+/** Which answers count as success. The next message shows it: a transaction that failed is sent again after it. */
 export async function answers(stage: Stage): Promise<Record<string, string>> {
   const room = await roomOfGhosts(stage);
   const found: Record<string, string> = {};
@@ -56,7 +56,7 @@ export async function pauses(stage: Stage) {
   return { first: await outage(3), again: await outage(1) };
 }
 
-/** What of a retry is as it was: a message, and a state event that replaced another. */
+/** What is different in a retry, for a message and for a state event that replaced another. */
 export async function retry(stage: Stage) {
   const room = await roomOfGhosts(stage);
   await stage.topic(room, "first");
@@ -88,7 +88,7 @@ function compare(first: Push | undefined, second: Push | undefined) {
   };
 }
 
-/** What is said while the appservice refuses comes alone, each in its transaction. */
+/** Messages during an outage come in a transaction each. */
 export async function outage(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const { pushes } = stage.appservice;
@@ -107,7 +107,7 @@ export async function outage(stage: Stage) {
 /** Transaction ids as steps from the first. */
 const stepsOf = (pushes: readonly Push[]) => pushes.map(({ txnId }) => Number(txnId) - Number(pushes[0]?.txnId));
 
-/** What is said while the first push is being answered, slowly: up to a hundred go together. */
+/** Messages during a slow answer come together, up to a hundred in a transaction. */
 export async function slow(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const { pushes } = stage.appservice;
@@ -130,7 +130,7 @@ export async function slow(stage: Stage) {
 
 const sizesOf = (pushes: readonly Push[]) => pushes.map(({ events }) => events.length);
 
-/** A push that is never answered: given up after the timeout, and sent again while the first may still be worked on. */
+/** A push without an answer is sent again after the timeout, even if the appservice still works on the first one. */
 export async function hanging(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const { pushes } = stage.appservice;
@@ -154,7 +154,7 @@ export async function hanging(stage: Stage) {
   return result;
 }
 
-/** An answer whose body does not come: waited for, longer than for its head. One that breaks off is none. */
+/** An answer with an incomplete body is waited for beyond the timeout. A body that breaks off is a failure. */
 export async function half(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const { pushes } = stage.appservice;
@@ -175,13 +175,13 @@ export async function half(stage: Stage) {
   return result;
 }
 
-/** A ping that is answered ends the waiting; one that is not does nothing. */
+/** A ping with a valid answer ends the back-off; any other does nothing. */
 export async function ping(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const { pushes } = stage.appservice;
   stage.appservice.answering = () => ({ status: 500 });
   await stage.say(room, "not yet");
-  // Late enough for the pause to have doubled.
+  // After the first retry the pause has doubled.
   await until(() => pushes.length === 2, patience(stage), "the first retry");
   stage.appservice.answering = () => TAKEN;
   const send = async (pong: Reply) => {
@@ -201,7 +201,7 @@ export async function ping(stage: Stage) {
   return result;
 }
 
-/** From an invitation of a ghost nobody has heard of to the first message it is told. */
+/** From the invitation of an unknown ghost to the first message that is pushed for it. */
 export async function invitation(stage: Stage) {
   await roomOfGhosts(stage);
   const { pushes, asked } = stage.appservice;

@@ -1,4 +1,4 @@
-/** What a homeserver knows after its restart of what it was about to push. */
+/** What a homeserver still pushes after a restart. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { cleared, flushed, patience, pushedUntil, roomOfGhosts, type Stage } from "./stage.ts";
 import { bodiesOf, eventKeys, type Push, TAKEN, until } from "./tiny-appservice.ts";
@@ -6,7 +6,7 @@ import { bodiesOf, eventKeys, type Push, TAKEN, until } from "./tiny-appservice.
 const told = (pushes: readonly Push[]) =>
   pushes.map((push, at) => ({ txnId: push.txnId, bodies: bodiesOf(pushes)[at] }));
 
-/** With nothing left to push. */
+/** A restart with nothing left to push. */
 export async function whenIdle(stage: Stage) {
   const room = await roomOfGhosts(stage);
   await cleared(stage, room);
@@ -18,7 +18,7 @@ export async function whenIdle(stage: Stage) {
   return result;
 }
 
-/** While a push is being answered and more waits behind it: the waiting is lost, the push comes after the next outage. */
+/** A restart during a push: the events that wait behind it are lost, the push is repeated after the next outage. */
 export async function whenBusy(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const { pushes } = stage.appservice;
@@ -42,7 +42,7 @@ export async function whenBusy(stage: Stage) {
   return result;
 }
 
-/** While the appservice is known to be down, with two changes of the topic in its way: nothing happens until there is something new to tell. */
+/** A restart during an outage, with two changes of the topic stored: nothing is pushed until there is a new event. */
 export async function whenDown(stage: Stage) {
   const room = await roomOfGhosts(stage);
   const { pushes } = stage.appservice;

@@ -1,4 +1,4 @@
-/** Where the experiments play: a homeserver, real or not, a person on it, and a tiny appservice with two ghosts. */
+/** What an experiment runs on: a homeserver, real or fake, a user on it, and a tiny appservice with two ghosts. */
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/v4";
 import type { JsonObject } from "#core/protocol/event.ts";
@@ -14,14 +14,14 @@ export const DEVICE = "TROUPE";
 export interface Stage {
   url: string;
   appservice: TinyAppservice;
-  /** A person's new room in which nobody else is. */
+  /** A new room with only the user in it. */
   room(): Promise<string>;
   invite(room: string, user: string): Promise<void>;
   say(room: string, body: string): Promise<string>;
   topic(room: string, topic: string): Promise<void>;
-  /** Killed and started again. */
+  /** Kills the homeserver and starts it again. */
   restart(): Promise<void>;
-  /** What this homeserver was told, or is known, to wait. */
+  /** The timeout and the first pause of this homeserver. */
   timeoutMs: number;
   recoveryMs: number;
 }
@@ -70,7 +70,7 @@ export const register = (stage: Stage, userId: string): Promise<Asked> =>
     body: { type: "m.login.application_service", username: userId.slice(1, userId.indexOf(":")), inhibit_login: true },
   });
 
-/** Both ghosts with a device, in a room of a person's; everything about that is pushed already. */
+/** A room with the user and both ghosts, who have a device each. All events about that are pushed already. */
 export async function roomOfGhosts(stage: Stage): Promise<string> {
   const room = await stage.room();
   for (const ghost of [ONE, TWO]) await enter(stage, room, ghost);
@@ -78,7 +78,7 @@ export async function roomOfGhosts(stage: Stage): Promise<string> {
   return room;
 }
 
-/** Account, device, invitation and join. */
+/** Gives a ghost an account and a device, invites it and lets it join. */
 export async function enter(stage: Stage, room: string, ghost: string): Promise<void> {
   await register(stage, ghost);
   await ask(stage, "PUT", `/client/v3/devices/${DEVICE}`, { as: ghost, body: {} });
@@ -86,19 +86,19 @@ export async function enter(stage: Stage, room: string, ghost: string): Promise<
   await ask(stage, "POST", `/client/v3/rooms/${encodeURIComponent(room)}/join`, { as: ghost, body: {} });
 }
 
-/** Says something and waits until it is pushed: whatever was said before is pushed by then. The appservice is kind again. */
+/** Makes the appservice accept everything, and waits until all events are pushed. */
 export async function flushed(stage: Stage, room: string): Promise<void> {
   stage.appservice.answering = () => TAKEN;
   const eventId = await stage.say(room, "flush");
   await until(() => stage.appservice.pushes.some((push) => holds(push, eventId)), patience(stage), "the flush");
-  // Until the homeserver has noted that it was taken.
+  // The homeserver needs a moment to store that it was accepted.
   await sleep(Math.min(300, stage.recoveryMs));
   stage.appservice.pushes.length = 0;
 }
 
 /**
- * Has an outage, after which nothing is stored any more that was in flight at a restart. It would come up in the middle of
- * something else.
+ * Empties the store of transactions from before a restart by causing an outage. They would be pushed in the middle of
+ * another experiment otherwise.
  */
 export async function cleared(stage: Stage, room: string): Promise<void> {
   const { pushes } = stage.appservice;
@@ -110,7 +110,7 @@ export async function cleared(stage: Stage, room: string): Promise<void> {
 
 const holds = (push: Push, eventId: string): boolean => push.events.some(({ event_id }) => event_id === eventId);
 
-/** Longer than any pause the experiments bring about. */
+/** Longer than any pause in the experiments. */
 export const patience = ({ timeoutMs, recoveryMs }: Stage): number => 2 * timeoutMs + 20 * recoveryMs + 5_000;
 
 export const pushedUntil = (stage: Stage, eventId: string, times = 1): Promise<true> =>

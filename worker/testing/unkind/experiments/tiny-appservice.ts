@@ -1,4 +1,4 @@
-/** An appservice of a few lines that notes what it is pushed and answers as it is told: `200 {}`, or something worse. */
+/** A small appservice that records pushes and answers as an experiment wants: `200 {}`, or an error. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/v4";
@@ -28,19 +28,19 @@ export interface Reply {
   status: number;
   body?: string;
   headers?: Record<string, string>;
-  /** The end of the body, when it comes; undefined breaks the connection off. */
+  /** The rest of the body, sent later; undefined closes the connection instead. */
   rest?: Promise<string | undefined>;
 }
-/** Undefined: never answered. */
+/** Undefined means no answer at all. */
 type Answering = (push: Push) => Reply | undefined | Promise<Reply | undefined>;
 
 export interface TinyAppservice {
   url: string;
   pushes: Push[];
-  /** `users/…` and `ping` as they came, and after how many pushes. */
+  /** Requests for `users/…` and `ping`, and how many pushes came before. */
   asked: Array<{ path: string; afterPushes: number }>;
   answering: Answering;
-  /** Answer to pings. */
+  /** The answer to pings. */
   pong: Reply;
   close(): Promise<void>;
 }
@@ -114,14 +114,14 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-/** The bodies of the messages in some pushes, a list for each. */
+/** The bodies of the messages, a list for each push. */
 export const bodiesOf = (pushes: readonly Push[]): string[][] =>
   pushes.map(({ events }) => events.map(({ type, content }) => content.body ?? type));
 
 export const eventKeys = (event: PushedEvent | undefined): string[] =>
   [...Object.keys(event ?? {}), ...Object.keys(event?.unsigned ?? {}).map((key) => `unsigned.${key}`)].sort();
 
-/** Resolves with what `look` found, as soon as it finds something. */
+/** Resolves with the first result of `look` that is not empty. */
 export async function until<T>(look: () => T | undefined | false, withinMs: number, what: string): Promise<T> {
   for (const end = Date.now() + withinMs; Date.now() < end; await sleep(5)) {
     const found = look();

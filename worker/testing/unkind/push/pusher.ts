@@ -1,6 +1,6 @@
 /**
- * Which events an appservice is told, as Synapse does it: it hands the stream of events out, a batch at a time, and asks
- * about ghosts it does not know. What is not in the store is forgotten with the pusher.
+ * Chooses the events that an appservice is pushed, as Synapse does: in batches of the stream, after asking about unknown
+ * ghosts. Everything that is not in the store is lost with the pusher.
  *
  * @see https://github.com/element-hq/synapse/blob/develop/synapse/handlers/appservice.py
  */
@@ -17,7 +17,7 @@ export interface Appservice {
   url: string;
   hsToken: string;
   namespace: Namespace;
-  /** Asked for `ephemeral`: typing and to-device messages come along. */
+  /** It is also pushed typing and to-device messages. */
   receivesEphemeral: boolean;
 }
 
@@ -27,20 +27,20 @@ export interface Needs {
   dice: Dice;
   counts: Counts;
   timeoutMs: number;
-  /** First pause of the recoverer; each further one is twice as long. */
+  /** The first pause of the back-off, doubled each time. */
   recoveryMs: number;
 }
 
 export interface Pusher {
-  /** There is something new in the stream. */
+  /** Call it when there is a new event in the stream. */
   notify(): void;
   toDevice(message: JsonObject): void;
   ephemeral(event: JsonObject): void;
   ping(transactionId: unknown): Promise<Heard>;
-  /** A recoverer that waits tries now. */
+  /** Ends a pause of the back-off. */
   forceRetry(): void;
   isIdle(): boolean;
-  /** As if killed: connections break off, nothing more is written to the store. Returns the events that nobody will push. */
+  /** Closes connections and writes no more to the store, as if killed. Returns the events that are never pushed. */
   kill(): string[];
 }
 
@@ -72,9 +72,9 @@ export function pusher(needs: Needs): Pusher {
     while (!killed.signal.aborted && store.handedOut < store.stream.length) {
       const batch = store.stream.slice(store.handedOut, store.handedOut + EVENTS_MAX);
       const rooms = Map.groupBy(batch, ({ room_id }) => room_id);
-      // The rooms of a batch side by side: only within a room is the order sure.
+      // The rooms of a batch at the same time: only the order within a room is certain.
       await Promise.all([...rooms.values()].map(handOutRoom));
-      // A kill before this line hands the whole batch out again.
+      // After a kill before this line the whole batch is pushed again.
       if (!killed.signal.aborted) store.handedOut += batch.length;
     }
     handingOut = false;
@@ -113,7 +113,7 @@ export function pusher(needs: Needs): Pusher {
       late.kill();
       agent.destroy();
       const stored = new Set([...store.transactions.values()].flat());
-      // What is not noted as handed out is handed out again, and what was told before is no loss.
+      // Events behind `handedOut` are pushed again, and accepted ones are not lost.
       const isLost = ({ position, event_id }: StoredEvent) =>
         position <= store.handedOut && !stored.has(event_id) && !store.taken.has(event_id);
       return line.kill().flatMap((event) => (isLost(event) ? event.event_id : []));
@@ -127,14 +127,14 @@ function isInteresting(store: Store, namespace: Namespace, event: StoredEvent): 
   return joined(roomOf(store, event.room_id)).some(ours);
 }
 
-/** Whom the event is about and who has no account. The bot is never asked about, whether it has one or not. */
+/** Ghosts in the event that have no account. Synapse never asks about the bot. */
 function unknownGhosts(store: Store, namespace: Namespace, event: StoredEvent): string[] {
   const bot = `@${namespace.botLocalpart}:${namespace.serverName}`;
   const about = event.type === "m.room.member" ? [event.sender, event.state_key ?? ""] : [event.sender];
   return about.filter((user) => user !== bot && !store.users.has(user) && isOurs(namespace, UserId.parse(user)));
 }
 
-/** Events that are pushed late or once more. They wait in the store, so that a restart does not lose them. */
+/** Events that are pushed late or again. They wait in the store, so that they survive a restart. */
 function latecomers(store: Store, push: (event: StoredEvent) => void) {
   const timers = new Set<NodeJS.Timeout>();
   function wait(later: Later): void {

@@ -1,6 +1,6 @@
 /**
- * Synapse's transactions to an appservice: in order, one at a time, up to a hundred events each; and the recoverer, which
- * takes over when one is not taken. The queue is in memory and dies with the process, transactions are in the store.
+ * Sends transactions as Synapse does: in order, one at a time, with up to a hundred events each. After a failure it
+ * retries with a back-off. The queue is only in memory; transactions are in the store.
  *
  * @see https://github.com/element-hq/synapse/blob/develop/synapse/appservice/scheduler.py
  */
@@ -11,7 +11,7 @@ import type { Needs } from "./pusher.ts";
 import { ask, asPushed, isSuccess } from "./wire.ts";
 
 const EVENTS_MAX = 100;
-/** 2^9 s is as long as Synapse waits. */
+/** Synapse waits 2^9 s at most. */
 const BACK_OFF_STEPS_MAX = 9;
 
 interface Load {
@@ -24,40 +24,40 @@ interface Line {
   enqueue(load: Partial<Load>): void;
   forceRetry(): void;
   isIdle(): boolean;
-  /** Returns what was waiting and is forgotten now. */
+  /** Returns the events in the queue, which are lost. */
   kill(): StoredEvent[];
 }
 
-/** True when the transaction was taken. */
+/** Resolves to whether the transaction was accepted. */
 type Deliver = (id: number, load: Load, isRetry: boolean) => Promise<boolean>;
 
 export function sendingLine(needs: Needs, agent: Agent, killed: AbortSignal): Line {
   const { store, appservice } = needs;
-  /** Events this process has handed out: only as long as it lives do they know what they replaced. */
+  /** Events that were queued since the start. Only these have the content of the state that they replaced. */
   const inMemory = new Set<string>();
   const deliver = delivery(needs, agent, killed, inMemory);
   const recoverer = recovery({ store, deliver, killed, recoveryMs: needs.recoveryMs });
   const queue: Load = { events: [], ephemeral: [], toDevice: [] };
   let sending = false;
   let lastId: number | undefined;
-  // Synapse looks for an appservice that was down before its restart only once there is something to be told.
+  // After a restart Synapse resumes the retries to an appservice only when there is a new event.
   let started = false;
 
-  /** A counter in memory, begun after the highest id that is still stored: with nothing stored at 1 again. */
+  /** A counter in memory that begins behind the highest stored id, or at 1. */
   function nextId(): number {
     lastId = (lastId ?? Math.max(0, ...store.transactions.keys())) + 1;
     return lastId;
   }
 
   async function send(load: Load): Promise<void> {
-    // What is not an event does not outlive an outage.
+    // Only events are kept during an outage.
     if (store.appserviceIsDown && load.events.length === 0) return;
     const id = nextId();
     const ids = load.events.map(({ event_id }) => event_id);
     store.transactions.set(id, ids);
     if (store.appserviceIsDown) return;
     const taken = await deliver(id, load, false);
-    // Killed in between, the transaction stays behind, taken or not.
+    // After a kill the transaction stays in the store, even an accepted one.
     if (killed.aborted) return;
     if (taken) store.transactions.delete(id);
     else {
@@ -109,7 +109,7 @@ function delivery(
 ): Deliver {
   let inFlight = 0;
   return async (id, { events, ephemeral, toDevice }, isRetry) => {
-    // As with a registration whose `url` is null.
+    // Like a registration with `url: null`.
     if (appservice.url === "") return true;
     counts.pushes++;
     counts.eventsPushed += events.length;
@@ -145,7 +145,7 @@ interface Recovery {
   recoveryMs: number;
 }
 
-/** Sends what was not taken, oldest first, one transaction after the other, in ever longer intervals while it fails. */
+/** Retries the stored transactions, oldest first, with a longer pause after each failure. */
 function recovery({ store, deliver, killed, recoveryMs }: Recovery) {
   let now: { step: number; timer?: NodeJS.Timeout } | undefined;
 
@@ -180,7 +180,7 @@ function recovery({ store, deliver, killed, recoveryMs }: Recovery) {
       now = { step: 1 };
       wait(now);
     },
-    /** Does not look whether a retry is running: then the same transaction is on its way twice, as with Synapse. */
+    /** Retries now, even during a retry: then the same transaction is sent twice at once, as in Synapse. */
     force() {
       if (!now) return;
       clearTimeout(now.timer);

@@ -1,9 +1,9 @@
-/** How an event looks on the wire, and one request to the appservice as Synapse makes it. */
+/** Events as Synapse serialises them, and its requests to the appservice. */
 import { type Agent, request } from "node:http";
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { StoredEvent } from "../store.ts";
 
-/** Without what it said, once it is redacted: events are read from the database for each answer and each retry. */
+/** The content, which is empty after a redaction: events are read from the database for each answer and each retry. */
 const current = ({ content, redactedBy }: StoredEvent): JsonObject => (redactedBy === undefined ? content : {});
 
 const plain = (event: StoredEvent): JsonObject => ({
@@ -17,7 +17,7 @@ const plain = (event: StoredEvent): JsonObject => ({
   ...(event.redacts === undefined ? {} : { redacts: event.redacts }),
 });
 
-/** Of what happened to it since: the redaction, whole. */
+/** The fields of a redacted event that hold its redaction. */
 const redaction = (event: StoredEvent, nowMs: number, find: Find): JsonObject => {
   const by = event.redactedBy === undefined ? undefined : find(event.redactedBy);
   return by
@@ -26,17 +26,17 @@ const redaction = (event: StoredEvent, nowMs: number, find: Find): JsonObject =>
 };
 type Find = (eventId: string) => StoredEvent | undefined;
 
-/** In `unsigned` alone; what else is there is copied to the top. */
+/** The keys of `unsigned` that are not copied to the top level. */
 const NOT_COPIED = ["prev_sender", "redacted_by", "transaction_id"];
 
-/** Synapse's *v1* format: top-level copies of most of what is in `unsigned`. The age is that of this very moment. */
+/** Synapse's *v1* format, with top-level copies of most keys of `unsigned`. `age` is computed now. */
 function version1(event: StoredEvent, nowMs: number, extra: JsonObject): JsonObject {
   const unsigned = { ...extra, age: nowMs - event.receivedAtMs };
   const copied = Object.entries(unsigned).filter(([key]) => !NOT_COPIED.includes(key));
   return { ...plain(event), user_id: event.sender, ...Object.fromEntries(copied), unsigned };
 }
 
-/** As it is pushed. An event that is read back from the database after a restart has lost `prev_content`. */
+/** An event as it is pushed. If it is read from the database after a restart, it has no `prev_content`. */
 export function asPushed(event: StoredEvent, nowMs: number, isInMemory: boolean, find: Find): JsonObject {
   const { replaced, inviteState } = event;
   const lasting = isInMemory && replaced ? { prev_content: replaced.content, prev_sender: replaced.sender } : {};
@@ -47,7 +47,7 @@ export function asPushed(event: StoredEvent, nowMs: number, isInMemory: boolean,
   });
 }
 
-/** As a client reads it. Whoever sent it from this device finds the transaction id on it. */
+/** An event as a client reads it. Only the device that sent it gets the transaction id. */
 export function asRead(event: StoredEvent, nowMs: number, reader: Reader, find: Find): JsonObject {
   const { sentBy } = event;
   const isOwn = sentBy !== undefined && sentBy.userId === reader.userId && sentBy.deviceId === reader.deviceId;
@@ -69,7 +69,7 @@ interface Outgoing {
   token: string;
   body?: JsonObject;
   agent: Agent;
-  /** Until the *headers* of the answer; for its body Synapse waits for ever. */
+  /** For the *headers* of the answer. Synapse waits for its body without a limit. */
   timeoutMs: number;
   signal: AbortSignal;
 }
@@ -104,7 +104,7 @@ export function ask({ method, url, token, body, agent, timeoutMs, signal }: Outg
   });
 }
 
-/** Success is 2xx *and* a body that is JSON, whatever JSON. */
+/** Success is a status of 2xx *and* a body of valid JSON, of any type. */
 export function isSuccess(heard: Heard): boolean {
   if (heard === "nothing" || heard.status < 200 || heard.status > 299) return false;
   try {
