@@ -37,7 +37,8 @@ async function prune(database: Database, nowMs: number, keep: Retention): Promis
       WHERE ${oldest(sql`turns`)} AND state = 'delivered' AND asked_at_ms < ${nowMs - keep.turnsMs} RETURNING seq`,
     sql`
       DELETE FROM transactions
-      WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${beforeMs} RETURNING id`,
+      WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${beforeMs}
+      RETURNING id`,
     sql`DELETE FROM buckets WHERE at_ms < ${nowMs - MINUTE_MS} RETURNING key`,
     ...expiredRows(nowMs),
   ]);
