@@ -1,4 +1,4 @@
-/** Who may import whom, and how large things may be. These tables are the rule; the one in the README is their picture. */
+/** Which room may import which, and how large folders may be. These tables are the rule; the README describes them. */
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
@@ -22,7 +22,7 @@ const APP = [
 const NODE = ["node:*", "yaml", "@hono/node-server", "libsql", "@libsql/client", "drizzle-orm"];
 
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  // A regular expression an operator writes must not be able to stop the world.
+  // re2js: regular expressions of operators must not be able to block the process.
   core: ["zod", "re2js"],
   ports: ["core"],
   ingress: [...EVERY_ROOM, "hono"],
@@ -32,7 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   turns: EVERY_ROOM,
   backends: [...EVERY_ROOM, "zod", "ai", "@ai-sdk/openai-compatible"],
   delivery: [...EVERY_ROOM, "marked"],
-  // What a homeserver answers is read where it arrives.
+  // zod: answers of the homeserver are parsed where they arrive.
   matrix: [...EVERY_ROOM, "zod"],
   admin: [...EVERY_ROOM, "hono"],
   observe: EVERY_ROOM,
@@ -52,7 +52,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   "appservice/playground": [...NODE, "core", "zod", "appservice/host"],
   "appservice/index": ["appservice/cli", "appservice/host", "appservice/playground"],
-  // Test harness: what runs the rest from outside.
+  // Test harness: it runs the product from outside.
   "appservice/live": [
     ...NODE,
     "core",
@@ -65,8 +65,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /**
- * The folders of a room, and those of its own files that folders need, from the ground up: a folder imports only what
- * stands before it. Files of the room that are not listed stand above all of its folders.
+ * The folders of each room, and the files that its folders need, from bottom to top. A folder imports only entries before
+ * it. Files that are not listed may import all folders of their room.
  */
 const STANDS_ON: Record<string, readonly string[]> = {
   core: ["result.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
@@ -77,7 +77,7 @@ const STANDS_ON: Record<string, readonly string[]> = {
   "appservice/cli": ["terminal", "api", "operator"],
 };
 
-/** The room a file lives in: `worker/core/gate.ts` → core, `appservice/cli/chat.ts` → appservice/cli. */
+/** The room of a file: `worker/core/gate.ts` → core, `appservice/cli/chat.ts` → appservice/cli. */
 function room(file: string): string {
   const [top = "", second = ""] = file.replace(/\.ts$/, "").split("/");
   return top === "appservice" ? `appservice/${second}` : second;
@@ -98,19 +98,19 @@ function forbidden(from: string, specifier: string): boolean {
   return to !== room(from) && !MAY_IMPORT[room(from)]?.includes(to);
 }
 
-/** The folder or file of its room that a file belongs to: `worker/core/gate/gate.ts` → gate, `worker/core/result.ts` → result.ts. */
+/** The entry of its room that a file belongs to: `worker/core/gate/gate.ts` → gate, `worker/core/result.ts` → result.ts. */
 function entryOf(file: string): string {
   const parts = file.split("/");
   return parts[room(file).split("/").length + (parts[0] === "appservice" ? 0 : 1)] ?? "";
 }
 
-/** The file of our own that an import means; undefined for packages. */
+/** The file that an import means; undefined for packages. */
 function fileOf(from: string, specifier: string): string | undefined {
   if (specifier.startsWith("#")) return `worker/${specifier.slice(1)}`;
   return specifier.startsWith(".") ? posix.join(posix.dirname(from), specifier) : undefined;
 }
 
-/** Whether an import within one room goes from a folder to something that does not stand below it. */
+/** Whether an import within a room goes upward: from a folder to an entry that is not below it. */
 function climbs(from: string, specifier: string): boolean {
   const to = fileOf(from, specifier);
   if (to === undefined || room(to) !== room(from)) return false;
@@ -120,7 +120,7 @@ function climbs(from: string, specifier: string): boolean {
   return !ground.slice(0, Math.max(ground.indexOf(above), 0)).includes(below);
 }
 
-/** The circles among files, each once, as the files it goes through; imports of types count. */
+/** Import cycles, each once, as the list of their files. Imports of types count. */
 function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
   const found: string[][] = [];
   const done = new Set<string>();
@@ -149,7 +149,7 @@ describe("boundaries", () => {
     expect(importsOf(readFileSync(file, "utf8")).filter((to) => forbidden(file, to))).toEqual([]);
   });
 
-  test.for(files)("%s stands on what is below it in its room", (file) => {
+  test.for(files)("%s imports only entries below it in its room", (file) => {
     expect(importsOf(readFileSync(file, "utf8")).filter((to) => climbs(file, to))).toEqual([]);
   });
 
@@ -171,7 +171,7 @@ describe("boundaries", () => {
     ["worker/backends/echo/x.ts", "../registry.ts"],
     ["appservice/cli/terminal/x.ts", "../operator/apply.ts"],
     ["appservice/cli/api/x.ts", "../index.ts"],
-  ])("would catch %s climbing to %s", ([from, to]) => expect(climbs(from, to)).toBe(true));
+  ])("would catch the upward import %s → %s", ([from, to]) => expect(climbs(from, to)).toBe(true));
 
   test.for<[from: string, to: string]>([
     ["worker/core/gate/x.ts", "../protocol/ids.ts"],
@@ -182,7 +182,7 @@ describe("boundaries", () => {
     ["worker/core/gate/x.ts", "zod/v4"],
   ])("lets %s import %s", ([from, to]) => expect(climbs(from, to)).toBe(false));
 
-  test("has no circle", () => {
+  test("has no import cycle", () => {
     const imports = new Map(
       files.map((file) => [
         file,
@@ -191,7 +191,7 @@ describe("boundaries", () => {
     );
     expect(circles(imports)).toEqual([]);
   });
-  test("would notice one", () => {
+  test("would catch an import cycle", () => {
     const imports = new Map([
       ["a", ["b", "c"]],
       ["b", ["c"]],
@@ -233,7 +233,7 @@ describe("boundaries", () => {
   ])("would catch %s → %s", ([from, to]) => expect(forbidden(from, to)).toBe(true));
 });
 
-/** What a runtime has and another has not, and what makes a pure room impure. */
+/** Globals that make `core` impure or that only Node has, and comments that switch off checks. */
 const BANNED: Array<[room: RegExp, words: RegExp]> = [
   [/^worker\/core\//, /\bMath\.random\b|\bnew Date\b|\bDate\.now\b|\bsetTimeout\b|\bcrypto\./],
   [/^worker\//, /\bprocess\.|\bBuffer\b|\b__dirname\b/],
@@ -242,18 +242,18 @@ const BANNED: Array<[room: RegExp, words: RegExp]> = [
 const bannedIn = (file: string, source: string) =>
   BANNED.filter(([where, words]) => where.test(file) && words.test(source)).map(([, words]) => String(words));
 
-describe("words", () => {
-  test.for(files)("%s", (file) => expect(bannedIn(file, readFileSync(file, "utf8"))).toEqual([]));
+describe("banned words", () => {
+  test.for(files)("are not in %s", (file) => expect(bannedIn(file, readFileSync(file, "utf8"))).toEqual([]));
   test.for([
     ["worker/core/x.ts", "Math.random()"],
     ["worker/turns/x.ts", "process.env.X"],
     ["worker/matrix/x.ts", "Buffer.from(x)"],
     ["appservice/cli/x.ts", "// @ts-ignore"],
-  ] as const)("would catch %s: %s", ([file, source]) => expect(bannedIn(file, source)).toHaveLength(1));
+  ] as const)("would be caught in %s: %s", ([file, source]) => expect(bannedIn(file, source)).toHaveLength(1));
 });
 
 const ENTRIES_MAX = 12;
-/** Code files and folders of each folder; tests, contracts and generated files do not count, nor does `worker/` itself. */
+/** The code files and folders in each folder. Tests, contracts and generated files do not count, nor does `worker/`. */
 function entries(paths: readonly string[]): Map<string, Set<string>> {
   const folders = new Map<string, Set<string>>();
   for (const path of paths.filter((file) => !isTest(file))) {
@@ -269,23 +269,23 @@ function entries(paths: readonly string[]): Map<string, Set<string>> {
 const crowded = (paths: readonly string[]) =>
   [...entries(paths)].filter(([, set]) => set.size > ENTRIES_MAX).map(([name]) => name);
 
-describe("the house", () => {
+describe("the repository", () => {
   const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" })
     .trim()
     .split("\n");
   const code = tracked.filter((file) => /\.(ts|js|mjs|cjs)$/.test(file));
 
   test("has no crowded folder", () => expect(crowded(code)).toEqual([]));
-  test("would notice one", () => {
+  test("would catch a crowded folder", () => {
     expect(crowded(Array.from({ length: 13 }, (_, n) => `worker/core/x${n}.ts`))).toEqual(["worker/core"]);
   });
-  test("has no file with a name that says nothing", () => {
-    const empty =
+  test("has no file with a meaningless name", () => {
+    const meaningless =
       /(^|[/-])(manager|handler|helper|utils|common|misc|service|controller|processor|data|info|base|bridge)(\.|\/|$)/;
-    expect(code.filter((file) => empty.test(file))).toEqual([]);
-    expect(empty.test("worker/core/utils.ts")).toBe(true);
+    expect(code.filter((file) => meaningless.test(file))).toEqual([]);
+    expect(meaningless.test("worker/core/utils.ts")).toBe(true);
   });
-  test("names one version of the specification", () => {
+  test("links to one version of the specification", () => {
     const links = tracked
       .filter((file) => /\.(ts|md)$/.test(file))
       .flatMap((file) =>

@@ -1,10 +1,10 @@
-/** What operators wrote, and who was let in. */
+/** The configuration that operators write, and the users who were let in. */
 import type { Agent, AgentSpec } from "#core/configuration/agent.ts";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import type { RoomLayer, Settings } from "#core/configuration/settings.ts";
 import type { AgentId, AgentKey, RoomId, UserId } from "#core/protocol/ids.ts";
 
-/** Somebody who asks to be let in. */
+/** A user who asks to be let in to an agent. */
 export interface Pairing {
   agent: AgentId;
   userId: UserId;
@@ -13,43 +13,44 @@ export interface Pairing {
   atMs: number;
 }
 
-/** What operators wrote, and what holds by it. */
+/** The configuration as written, and the settings that result from it. */
 export interface ConfigurationLedger {
   configuration(): Promise<Configuration>;
-  /** All of it at once. Who is missing among the agents is retired. */
+  /** Replaces the whole configuration. Agents that are not in it are retired. */
   setConfiguration(configuration: Configuration): Promise<void>;
-  /** The agents alone. */
+  /** Replaces the agents only. Agents that are not in the list are retired. */
   setAgents(agents: readonly AgentSpec[]): Promise<void>;
   putAgent(agent: AgentSpec): Promise<void>;
-  /** False when there is none such. */
+  /** Retires an agent; false when there is no such agent. */
   removeAgent(id: AgentKey): Promise<boolean>;
-  /** The layer that was written for a room or an alias. */
+  /** The layer of a room or an alias; empty when there is none. */
   roomLayer(name: string): Promise<RoomLayer>;
   setRoomLayer(name: string, layer: RoomLayer): Promise<void>;
-  /** What holds for nobody in particular: the defaults, with groups spelt out. */
+  /** The settings of no agent in particular, with groups replaced by their members. */
   defaults(): Promise<Settings>;
-  /** Rooms that aliases meant when they were looked up last. */
+  /** Aliases with the rooms they meant when they were last resolved. */
   aliases(): Promise<{ alias: string; roomId?: RoomId; atMs: number }[]>;
-  /** Of an alias that means no room any more the last one is kept: what was written for it must not vanish with it. */
+  /** Without a room id the last known room is kept, so that the alias's layer still applies there. */
   setAlias(alias: string, roomId: RoomId | undefined, nowMs: number): Promise<void>;
-  /** With what holds for it in a room, or in none. A family's member is an agent as well. */
+  /** An agent or a member of a family, with its settings in a room or, without a room id, in no room in particular. */
   agent(id: AgentId, roomId?: RoomId): Promise<Agent | undefined>;
-  /** As they were written, families too. */
+  /** All agents as written, including families. */
   agents(): Promise<AgentSpec[]>;
 }
 
-/** Who was let in, and who asks to be. */
+/** Users who were let in by name, and those who ask to be. */
 export interface PeopleLedger {
-  /** The code somebody has, or the new one; undefined when as many as may ask already. Codes that are an hour old are void. */
+  /** The user's code: an earlier one that is still valid, or this one. Undefined when too many users are waiting. */
   offerPairing(pairing: Pairing): Promise<string | undefined>;
   pairings(nowMs: number): Promise<Pairing[]>;
-  /** Lets in whoever was given this code, undefined when it is void; only for this agent if one is named. The same for a minute. */
+  /** Lets in the user with this code; with an agent given, only to that one. Undefined if it is invalid. Idempotent for a minute. */
   approve(code: string, nowMs: number, agent?: AgentId): Promise<Pairing | undefined>;
   allow(agent: AgentId, userId: UserId, nowMs: number): Promise<void>;
-  /** Takes back what `allow`, `approve` or a code gave, or voids a code; false when there was nothing. */
+  /** Undoes `allow`, `approve` or an invite code, or voids a code; false when there was none. */
   deny(agent: AgentId, userOrCode: string): Promise<boolean>;
   grants(): Promise<{ agent: AgentId; userId: UserId; atMs: number }[]>;
-  /** A code that lets in the first who says it within a week, and says so to them again for a minute. */
+  /** A code that lets in the first user who sends it within a week. */
   addInviteCode(agent: AgentId, code: string, nowMs: number): Promise<void>;
+  /** Whether the code was valid; the user is then let in. Idempotent for the same user for a minute. */
   useInviteCode(agent: AgentId, code: string, userId: UserId, nowMs: number): Promise<boolean>;
 }

@@ -1,4 +1,4 @@
-/** What a host supplies beside its database. */
+/** What a host provides besides its database. */
 import type { Json } from "#core/protocol/event.ts";
 
 export interface Clock {
@@ -8,7 +8,7 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Writes one line. `event` is from the closed list in `observe/log.ts`; no field ever carries a secret. */
+/** Writes one line. Events are a closed list; `observe/log.ts` removes secrets from the fields. */
 export type Log = (event: LogEvent, fields?: Record<string, Json | undefined>) => void;
 
 export type LogEvent =

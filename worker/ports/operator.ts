@@ -1,32 +1,32 @@
-/** What an operator looks at, and the ledger's upkeep. */
+/** Verdicts, figures and dead letters for the operator, and the upkeep of the ledger. */
 import type { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
 import type { SessionKey, TurnId } from "#core/turn/turn.ts";
 
-/** A verdict as it was kept. */
+/** An event's verdict as stored. */
 export interface Decided {
   eventId: EventId;
   roomId: RoomId;
-  /** Undefined while it waits. */
+  /** Undefined until the event is decided. */
   verdict?: string;
   about?: AgentId;
   receivedAtMs: number;
 }
 
-/** What an operator looks at. Times are our clock's, milliseconds since the epoch. */
+/** Figures for `/health` and `/metrics`. Times are our clock's, in milliseconds since the epoch. */
 export interface Figures {
   lastTransactionAtMs?: number;
   undecidedEvents: number;
   openTurns: number;
   runningTurns: number;
   outboxRows: number;
-  /** The most that wait of one agent in one room. */
+  /** The largest number of waiting messages of one agent in one room. */
   outboxDepth: number;
-  /** How long the oldest question with an undelivered reply has waited for it. */
+  /** Age of the oldest question whose reply is not delivered, in milliseconds. */
   outboxAgeMs: number;
   deadLetters: number;
 }
 
-/** How long what is kept, in milliseconds. */
+/** How long rows are kept, in milliseconds. */
 export interface Retention {
   contentsMs: number;
   eventIdsMs: number;
@@ -37,32 +37,31 @@ export interface DeadLetter {
   kind: "event" | "outbox" | "turn";
   /** One sentence for the operator. */
   reason: string;
-  /** What was given up, as it came, at most 64 KiB of it; of a turn its id. */
+  /** The event or message as it was, at most 64 KiB of it. For a turn, its id. */
   raw: string;
 }
 
 export type StoredDeadLetter = DeadLetter & { id: number; createdAtMs: number };
 
-/** What an operator looks at, and upkeep. */
 export interface OperatorLedger {
   verdictOf(eventId: EventId): Promise<Decided | undefined>;
-  /** The latest verdicts of a room on what people said, the latest first. */
+  /** The verdicts on the latest messages, reactions and invitations of a room, newest first. */
   verdictsIn(roomId: RoomId, limit: number): Promise<Decided[]>;
   /** How often each verdict was given. */
   verdicts(): Promise<Record<string, number>>;
-  /** Puts a turn that was given up in line again, under a new id; false when there is none such. */
+  /** Queues a turn that was given up again, under a new id. Undefined when there is no such turn. */
   replay(turnId: TurnId, newId: TurnId, nowMs: number): Promise<SessionKey | undefined>;
   figures(nowMs: number): Promise<Figures>;
   addDeadLetter(letter: DeadLetter, nowMs: number): Promise<void>;
   deadLetters(limit: number): Promise<StoredDeadLetter[]>;
   mark(name: string): Promise<string | undefined>;
   setMark(name: string, value: string): Promise<void>;
-  /** One bounded step of forgetting; says how many rows it touched. */
+  /** Deletes expired rows, a bounded number in each call. Returns how many rows it touched. */
   prune(nowMs: number, keep: Retention): Promise<number>;
-  /** Of these events those that are known, with their places. */
+  /** The known ones among these events, with their places in the order of storage. */
   known(eventIds: readonly EventId[]): Promise<Map<string, number>>;
-  /** Rooms with the latest events, the latest first. */
+  /** The rooms with the latest events, most recent first. */
   activeRooms(limit: number): Promise<RoomId[]>;
-  /** Rooms in which an agent is, in the order of their ids, after this one. */
+  /** Rooms that an agent has joined, ordered by id, after this one. */
   roomsAfter(roomId: string, limit: number): Promise<RoomId[]>;
 }

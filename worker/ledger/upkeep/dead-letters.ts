@@ -7,7 +7,8 @@ export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLet
   return {
     async addDeadLetter({ kind, reason, raw }, nowMs) {
       await all(sql`
-        INSERT INTO dead_letters (kind, reason, raw, created_at_ms) VALUES (${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs})`);
+        INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
+        VALUES (${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs})`);
     },
 
     deadLetters: (limit) =>

@@ -41,7 +41,8 @@ async function prune(database: Database, nowMs: number, keep: Retention): Promis
       RETURNING seq`,
     sql`
       DELETE FROM transactions
-      WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${beforeMs} RETURNING id`,
+      WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${beforeMs}
+      RETURNING id`,
     sql`DELETE FROM buckets WHERE at_ms < ${nowMs - MINUTE_MS} RETURNING key`,
     ...expiredRows(nowMs),
   ]);
