@@ -152,8 +152,8 @@ async function sweeping(app: App, over: AbortSignal): Promise<void> {
 /** Once the homeserver has let us in, what has to be is looked after, minute by minute. */
 async function tending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
   while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
-  for (let begun: "begun" | undefined = "begun"; !over.aborted; begun = undefined) {
-    await app.tend(begun).catch((error: unknown) => log("tend_failed", { error: String(error) }));
+  for (let afterStart = true; !over.aborted; afterStart = false) {
+    await app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: String(error) }));
     await systemClock.sleep(everyMs, over);
   }
 }

@@ -4,11 +4,12 @@ import { addressedIn } from "#core/message/mention.ts";
 import { readContent } from "#core/message/text.ts";
 import type { JsonObject, RoomEvent } from "#core/protocol/event.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
+import { ok } from "#core/result.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
-import type { Intent } from "#ports/homeserver.ts";
 import type { Running } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import { anIntent } from "#testing/intent.ts";
 import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { delivery } from "./delivery.ts";
 import { toHtml } from "./markdown.ts";
@@ -38,12 +39,10 @@ function world() {
     log: () => undefined,
     run: async () => ({ idle: true }),
   });
-  const intent = {
-    put: async (_path: string, body: string) => {
-      put.push(JSON.parse(body));
-      return { ok: true, value: { event_id: "$edit" } };
-    },
-  } as unknown as Intent;
+  const intent = anIntent(async ({ body }) => {
+    put.push(JSON.parse(String(body)));
+    return ok({ event_id: "$edit" });
+  });
   return { delivers, frozen, put, intent };
 }
 const bodies = (rows: readonly { body: string }[]): JsonObject[] => rows.map(({ body }) => JSON.parse(body));

@@ -1,6 +1,7 @@
 /** What a reply becomes: frozen requests, byte by byte, in the order in which they are to appear. */
 
 import { deliveryKey } from "#core/message/mark.ts";
+import { sendPath } from "#core/protocol/client/messages.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import {
   type AgentId,
@@ -20,7 +21,7 @@ import type { Ledger } from "#ports/ledger.ts";
 import { editContent, type Message, messageContent } from "./content.ts";
 import { openDraft } from "./draft.ts";
 import { mentionsOf } from "./mentions.ts";
-import { draftKeyOf, markOf, partsOf, sendPath } from "./parts.ts";
+import { draftKeyOf, markOf, partsOf } from "./parts.ts";
 
 interface Needs {
   ledger: Ledger;
@@ -45,7 +46,7 @@ export function delivery(needs: Needs): Delivery {
     agent: speaking.agent ?? "",
     userId: userOf(speaking),
     deviceId: DEVICE_ID,
-    path: sendPath(speaking, key),
+    path: sendPath(speaking.roomId, key),
     body: JSON.stringify(content),
   });
   const row = (turn: Turn, key: string, content: JsonObject): OutboxRow => ({

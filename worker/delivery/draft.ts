@@ -7,6 +7,7 @@
  */
 
 import { deliveryKey } from "#core/message/mark.ts";
+import { sendMessage } from "#core/protocol/client/messages.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { EventId } from "#core/protocol/ids.ts";
 import type { Turn } from "#core/turn/turn.ts";
@@ -16,7 +17,7 @@ import type { Clock, Log } from "#ports/host.ts";
 import type { RunLane, Running } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { editContent, messageContent } from "./content.ts";
-import { draftKeyOf, markOf, partsOf, sendPath } from "./parts.ts";
+import { draftKeyOf, markOf, partsOf } from "./parts.ts";
 
 /** An answer that is whole within this time is sent once and never edited. */
 const FIRST_TEXT_MS = 400;
@@ -101,7 +102,7 @@ async function edit(
   // The attempt is in the key, unlike in a frozen one: another attempt's edit is another text.
   const key = deliveryKey(turn.id, 0, `edit${turn.attempt}-${count}`);
   const content = editContent(original, { markdown: firstPart(turn, text), mark: markOf(turn, 0, "draft") });
-  const answer = await intent.put(sendPath(turn, key), JSON.stringify(content));
+  const answer = await intent.send(sendMessage(turn.roomId, key, content));
   if (!answer.ok) log("edit_skipped", { turn: turn.id, status: answer.error.status, errcode: answer.error.errcode });
   return answer.ok;
 }

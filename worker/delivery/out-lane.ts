@@ -5,8 +5,9 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
  */
 
-import type { HomeserverError } from "#core/protocol/errcode.ts";
-import { EventId, RoomId } from "#core/protocol/ids.ts";
+import { frozenMessage } from "#core/protocol/client/messages.ts";
+import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
+import { RoomId } from "#core/protocol/ids.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { StoredOutboxRow } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
@@ -25,8 +26,6 @@ interface Needs {
   ghosts: Ghosts;
   clock: Clock;
   log: Log;
-  /** Worth another try (true), or refused for good. */
-  isPassing: (error: HomeserverError) => boolean;
   /** No two sends of a lane begin within this time, in milliseconds. */
   sendFloorMs: number;
 }
@@ -53,15 +52,14 @@ async function due(needs: Needs, lease: Lease): Promise<StoredOutboxRow | undefi
 
 /** False when the row is to be sent again later; true when it is done with. */
 async function send(needs: Needs, lease: Lease, row: StoredOutboxRow): Promise<boolean> {
-  const { ledger, ghosts, clock, log, isPassing } = needs;
-  const answer = await ghosts.existing(row.userId, row.deviceId).put(row.path, row.body);
-  const eventId = answer.ok ? EventId.safeParse(answer.value["event_id"]).data : undefined;
-  if (eventId) {
+  const { ledger, ghosts, clock, log } = needs;
+  const answer = await ghosts.existing(row.userId, row.deviceId).send(frozenMessage(row.path, row.body));
+  if (answer.ok) {
     // After the send: a crash in between repeats it, and the homeserver answers with the first event's id.
-    await ledger.ended(lease, row.seq, { state: "sent", eventId });
+    await ledger.ended(lease, row.seq, { state: "sent", eventId: answer.value });
     return true;
   }
-  const error = answer.ok ? NO_EVENT_ID : answer.error;
+  const { error } = answer;
   if (isPassing(error)) {
     const dueAtMs = clock.now() + waitMs(row, error);
     log("send_retried", { key: row.key, status: error.status, errcode: error.errcode, attempt: row.attempt + 1 });
@@ -96,8 +94,6 @@ async function bury({ ledger, log }: Needs, lease: Lease, row: StoredOutboxRow, 
   const raw = JSON.stringify({ path: row.path, body: row.body });
   await ledger.ended(lease, row.seq, { state: "dead", deadLetter: { kind: "outbox", reason, raw } });
 }
-
-const NO_EVENT_ID: HomeserverError = { status: 502, errcode: "M_UNKNOWN", message: "answer without event_id" };
 
 /** Who says when to come back is believed; it has not failed. */
 const waitMs = (row: StoredOutboxRow, { status, retryAfterMs }: HomeserverError): number =>

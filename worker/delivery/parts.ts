@@ -1,4 +1,4 @@
-/** The parts of a reply: their keys, their marks, their paths, and where a text is cut. */
+/** The parts of a reply: their keys, their marks, and where a text is cut. */
 import type { ContentMark } from "#core/message/mark.ts";
 import { deliveryKey } from "#core/message/mark.ts";
 import { splitReply } from "#core/turn/parts.ts";
@@ -14,9 +14,6 @@ export const markOf = (turn: Turn, part: number, kind: ContentMark["kind"], part
   ...(turn.threadRoot ? { thread: turn.threadRoot } : {}),
   ...(parts === undefined ? {} : { parts }),
 });
-
-export const sendPath = (turn: Pick<Turn, "roomId">, key: string): string =>
-  `/_matrix/client/v3/rooms/${encodeURIComponent(turn.roomId)}/send/m.room.message/${encodeURIComponent(key)}`;
 
 /** The parts a text of this turn is sent in. `kind` counts: its mark is in the bytes. */
 export const partsOf = (turn: Turn, markdown: string, kind: ContentMark["kind"]): string[] => {

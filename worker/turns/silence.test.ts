@@ -2,17 +2,17 @@
 import { describe, expect, test } from "vitest";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Layer, resolve } from "#core/configuration/settings.ts";
-import { UserId } from "#core/protocol/ids.ts";
 import { NO_STATE } from "#core/protocol/room-state.ts";
 import { err, ok } from "#core/result.ts";
 import { NOTHING_TO_SAY, STOPPED } from "#core/strings/replies.ts";
 import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Delivery } from "#ports/delivery.ts";
-import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import type { Ghosts } from "#ports/homeserver.ts";
 import type { Running } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Lack } from "#ports/turns.ts";
+import { anIntent } from "#testing/intent.ts";
 import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { systemClock } from "../clock.ts";
 import { type AttemptNeeds, attempt } from "./attempt.ts";
@@ -96,12 +96,11 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
     clock: systemClock,
     log: () => undefined,
     namespace: NAMESPACE,
-    isPassing: () => false,
     fetch,
     env: () => undefined,
     turnMsMax: 60_000,
   };
-  const intent = only<Intent>({ userId: UserId.parse("@agent_echo:hs.test"), typing: async () => ok({}) });
+  const intent = anIntent(async () => ok({}));
   const outcome = await attempt(needs, running, turn, agentWith(layer), intent);
   return { outcome, asked, visible: shown.filter((text) => text !== "") };
 }

@@ -4,6 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#typing-notifications
  */
+import { setTyping } from "#core/protocol/client/typing.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
@@ -24,11 +25,11 @@ export function keepTyping(clock: Clock, intent: Intent, roomId: RoomId): Typing
     let shown = false;
     while (!over.signal.aborted) {
       // A refusal is of no consequence: there is nobody to tell, and the answer comes all the same.
-      await intent.typing(roomId, true, SHOWN_MS);
+      await intent.send(setTyping(roomId, intent.userId, SHOWN_MS));
       shown = true;
       await clock.sleep(RENEW_MS, over.signal);
     }
-    if (shown) await intent.typing(roomId, false, 0);
+    if (shown) await intent.send(setTyping(roomId, intent.userId, 0));
   })();
   return {
     end() {
