@@ -7,6 +7,7 @@ import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type In
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { RequestBody, StreamedBody } from "#core/protocol/client/request.ts";
 import type { Ask } from "#ports/homeserver.ts";
+import { measured } from "../../worker/matrix/measured.ts";
 
 /** Further requests at once wait for each other here instead of in the homeserver. */
 const CONNECTIONS_MAX = 64;
@@ -66,8 +67,8 @@ const isReset = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
 
 /** Writes the stream as the request's body. When the request ends before it, for whatever reason, the stream is cancelled. */
-async function pour({ stream, length }: StreamedBody, request: ClientRequest): Promise<void> {
-  const reader = stream.getReader();
+async function pour(body: StreamedBody, request: ClientRequest): Promise<void> {
+  const reader = measured(body).getReader();
   const over = new AbortController();
   request.once("close", () => {
     over.abort();
@@ -75,17 +76,13 @@ async function pour({ stream, length }: StreamedBody, request: ClientRequest): P
   });
   // A homeserver that refuses a body may answer before it has read it.
   request.once("response", (incoming) => incoming.once("end", () => request.writableEnded || request.destroy()));
-  let written = 0;
   try {
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      written += chunk.value.byteLength;
-      if (length !== undefined && written > length) throw new Error(`the body is longer than its ${length} bytes`);
       if (!request.write(chunk.value)) await once(request, "drain", { signal: over.signal });
     }
-    if (length !== undefined && written < length) throw new Error(`the body ended after ${written} of ${length} bytes`);
     request.end();
   } catch (error) {
-    // Nothing happens where the request is over already, which is why it is not awaited any more.
+    // Without effect on a request that is over already.
     request.destroy(error instanceof Error ? error : new Error(String(error)));
   }
 }
