@@ -43,22 +43,25 @@ export function access(database: Database): Access {
     ...pairingRows(database),
 
     async allow(agent, userId, nowMs) {
-      await all(grant(sql`(SELECT ${userId} AS user_id, ${agent} AS agent) WHERE true`, nowMs));
+      await all(grant(sql`(SELECT ${userId} AS user_id, ${agent} AS agent) WHERE true`, nowMs), "durable");
     },
 
     async deny(agent, userOrCode) {
       const isCode = sql`code = ${userOrCode} COLLATE NOCASE`;
       const usedBy = sql`agent = ${agent} AND user_id = ${userOrCode}`;
-      const results = await atomic([
-        sql`DELETE FROM grants WHERE user_id = ${userOrCode} AND agent = ${agent} RETURNING agent`,
-        // What was used is nothing any more, and lets nobody in again.
-        sql`DELETE FROM pairings WHERE ${usedBy} AND approved_at_ms IS NOT NULL`,
-        sql`DELETE FROM invite_codes WHERE ${usedBy}`,
-        sql`
+      const results = await atomic(
+        [
+          sql`DELETE FROM grants WHERE user_id = ${userOrCode} AND agent = ${agent} RETURNING agent`,
+          // What was used is nothing any more, and lets nobody in again.
+          sql`DELETE FROM pairings WHERE ${usedBy} AND approved_at_ms IS NOT NULL`,
+          sql`DELETE FROM invite_codes WHERE ${usedBy}`,
+          sql`
           DELETE FROM pairings
           WHERE agent = ${agent} AND (user_id = ${userOrCode} OR ${isCode}) AND approved_at_ms IS NULL RETURNING agent`,
-        sql`DELETE FROM invite_codes WHERE agent = ${agent} AND ${isCode} AND user_id IS NULL RETURNING agent`,
-      ]);
+          sql`DELETE FROM invite_codes WHERE agent = ${agent} AND ${isCode} AND user_id IS NULL RETURNING agent`,
+        ],
+        "durable",
+      );
       return results.flat().length > 0;
     },
 
@@ -69,21 +72,27 @@ export function access(database: Database): Access {
     },
 
     async addInviteCode(agent, code, nowMs) {
-      await all(sql`
+      await all(
+        sql`
         INSERT INTO invite_codes (agent, code, at_ms) VALUES (${agent}, ${code}, ${nowMs})
-        ON CONFLICT (agent, code) DO UPDATE SET at_ms = excluded.at_ms, user_id = NULL, used_at_ms = NULL`);
+        ON CONFLICT (agent, code) DO UPDATE SET at_ms = excluded.at_ms, user_id = NULL, used_at_ms = NULL`,
+        "durable",
+      );
     },
 
     async useInviteCode(agent, code, userId, nowMs) {
       const valid = sql`
         agent = ${agent} AND code = ${code} COLLATE NOCASE AND coalesce(user_id, ${userId}) = ${userId}
         AND NOT ${isVoid(nowMs, INVITE_CODE_MS, sql`used_at_ms`)}`;
-      const results = await atomic([
-        grant(sql`(SELECT ${userId} AS user_id, agent FROM invite_codes WHERE ${valid}) WHERE true`, nowMs),
-        sql`
+      const results = await atomic(
+        [
+          grant(sql`(SELECT ${userId} AS user_id, agent FROM invite_codes WHERE ${valid}) WHERE true`, nowMs),
+          sql`
           UPDATE invite_codes SET user_id = ${userId}, used_at_ms = coalesce(used_at_ms, ${nowMs})
           WHERE ${valid} RETURNING agent`,
-      ]);
+        ],
+        "durable",
+      );
       return countOfLast(results) > 0;
     },
   };
@@ -118,11 +127,14 @@ function pairingRows({ all, atomic }: Database): Pick<Access, "offerPairing" | "
       const only = agent === undefined ? sql`` : sql`AND agent = ${agent}`;
       const valid = sql`
         code = ${code} COLLATE NOCASE AND NOT ${isVoid(nowMs, PAIRING_MS, sql`approved_at_ms`)} ${only}`;
-      const results = await atomic([
-        grant(sql`pairings WHERE ${valid}`, nowMs),
-        sql`
+      const results = await atomic(
+        [
+          grant(sql`pairings WHERE ${valid}`, nowMs),
+          sql`
           UPDATE pairings SET approved_at_ms = coalesce(approved_at_ms, ${nowMs}) WHERE ${valid} RETURNING ${COLUMNS}`,
-      ]);
+        ],
+        "durable",
+      );
       const [row] = (results.at(-1) ?? []) as Row[];
       return row && pairingOf(row);
     },

@@ -29,14 +29,20 @@ export function sql(strings: TemplateStringsArray, ...given: readonly (Value | S
   return { text, values };
 }
 
+/**
+ * Said where a write is a promise to the world outside: an answer to the homeserver, to an operator or to a user. It
+ * survives a power cut; every other write survives any crash of ours. D1 and libSQL servers keep every write.
+ */
+export type Durability = "durable";
+
 export interface Database {
   /** Runs one statement; its rows, which the caller's SQL gives their names. */
-  all<Row>(statement: Sql): Promise<Row[]>;
+  all<Row>(statement: Sql, durability?: Durability): Promise<Row[]>;
   /**
    * Runs the statements as one atomic unit, all or none; the rows of each. There are no interactive transactions on
    * D1, so every guard is in the SQL.
    */
-  atomic(statements: readonly Sql[]): Promise<readonly unknown[][]>;
+  atomic(statements: readonly Sql[], durability?: Durability): Promise<readonly unknown[][]>;
   /** How many rows are written best: a statement each, or few statements with lists of them (`bulk.ts`). */
   bulk: "rows" | "lists";
   namespace: Namespace;

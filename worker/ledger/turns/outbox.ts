@@ -69,11 +69,11 @@ export function outboxRows({
       // What was sent is never sent again, so nobody needs its body any more.
       const ending = sql`
         UPDATE outbox SET state = ${end.state}, event_id = ${eventId}, body = '' WHERE ${mine} RETURNING seq`;
-      if (end.state === "sent") return (await all(ending)).length === 1;
-      const results = await atomic([
-        insertDeadLetter(end.deadLetter, sql`EXISTS (SELECT 1 FROM outbox WHERE ${mine})`),
-        ending,
-      ]);
+      if (end.state === "sent") return (await all(ending, "durable")).length === 1;
+      const results = await atomic(
+        [insertDeadLetter(end.deadLetter, sql`EXISTS (SELECT 1 FROM outbox WHERE ${mine})`), ending],
+        "durable",
+      );
       return countOfLast(results) === 1;
     },
 
