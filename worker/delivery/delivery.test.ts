@@ -37,7 +37,7 @@ function world() {
     clock,
     namespace: NAMESPACE,
     log: () => undefined,
-    run: async () => ({ idle: true }),
+    run: async () => ({}),
   });
   const intent = anIntent(async ({ body }) => {
     put.push(JSON.parse(String(body)));
