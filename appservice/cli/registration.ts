@@ -10,7 +10,23 @@ import { EnvironmentError } from "../host/environment.ts";
 interface Options extends Namespace {
   url: string;
   out: string;
+  /** Imports the library; another one in tests. */
+  load?: typeof loadLibrary;
 }
+
+/** An optional peer dependency: a production install does without it. */
+function loadLibrary() {
+  // Its import prints a deprecation that is not ours to mend.
+  Object.assign(process, { noDeprecation: true });
+  return import("matrix-appservice-bridge");
+}
+
+const MISSING =
+  "troupe registration needs the package matrix-appservice-bridge, which is not installed; `npm ci --include=dev` installs it.";
+
+/** Also where the package is there and something it loads is not. */
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(error.code));
 
 /** The bridge reads the same words from its settings, and by the same rules. */
 const Wishes = z.object({
@@ -20,7 +36,7 @@ const Wishes = z.object({
   "--bot-localpart": Environment.shape.BOT_LOCALPART,
 });
 
-export async function registration({ url, serverName, out, ghostPrefix, botLocalpart }: Options): Promise<void> {
+export async function registration({ url, serverName, out, ghostPrefix, botLocalpart, load }: Options): Promise<void> {
   const wishes = Wishes.safeParse({
     "--url": url,
     "--server-name": serverName,
@@ -32,7 +48,7 @@ export async function registration({ url, serverName, out, ghostPrefix, botLocal
       wishes.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("\n"),
     );
   }
-  const made = await freshRegistration(url, { serverName, ghostPrefix, botLocalpart });
+  const made = await freshRegistration(url, { serverName, ghostPrefix, botLocalpart }, load);
   mkdirSync(dirname(resolve(out)), { recursive: true, mode: 0o700 });
   try {
     writeFileSync(out, stringify(made), { mode: 0o600, flag: "wx" });
@@ -69,10 +85,14 @@ function otherThanPreset(ghostPrefix: string, botLocalpart: string): string {
 type Namespace = Parameters<typeof usersRegex>[0];
 
 /** matrix-appservice-bridge makes the tokens and the known keys; the shape adds those it does not know. */
-async function freshRegistration(url: string, namespace: Namespace): Promise<Registration> {
-  // The library's import prints a deprecation that is not ours to mend.
-  Object.assign(process, { noDeprecation: true });
-  const { AppServiceRegistration } = await import("matrix-appservice-bridge");
+async function freshRegistration(
+  url: string,
+  namespace: Namespace,
+  load: Options["load"] = loadLibrary,
+): Promise<Registration> {
+  const { AppServiceRegistration } = await load().catch((error: unknown) => {
+    throw isMissing(error) ? new EnvironmentError(MISSING) : error;
+  });
   const theirs = new AppServiceRegistration(url);
   theirs.setId("troupe");
   theirs.setSenderLocalpart(namespace.botLocalpart);
