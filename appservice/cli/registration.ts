@@ -11,11 +11,13 @@ interface Options extends Namespace {
   url: string;
   out: string;
   /** Imports the library; another one in tests. */
-  load?: typeof loadLibrary;
+  load?: () => Promise<Library>;
 }
 
+type Library = Pick<typeof import("matrix-appservice-bridge"), "AppServiceRegistration">;
+
 /** An optional peer dependency: a production install does without it. */
-function loadLibrary() {
+function loadLibrary(): Promise<Library> {
   // Its import prints a deprecation that is not ours to mend.
   Object.assign(process, { noDeprecation: true });
   return import("matrix-appservice-bridge");
@@ -88,7 +90,7 @@ type Namespace = Parameters<typeof usersRegex>[0];
 async function freshRegistration(
   url: string,
   namespace: Namespace,
-  load: Options["load"] = loadLibrary,
+  load: () => Promise<Library> = loadLibrary,
 ): Promise<Registration> {
   const { AppServiceRegistration } = await load().catch((error: unknown) => {
     throw isMissing(error) ? new EnvironmentError(MISSING) : error;
