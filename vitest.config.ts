@@ -24,7 +24,11 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: "workerd", include: ["worker/**/*.workerd.test.ts"] },
+        test: {
+          name: "workerd",
+          include: ["worker/**/*.workerd.test.ts"],
+          globalSetup: ["worker/testing/workerd-setup.ts"],
+        },
       },
       {
         test: {

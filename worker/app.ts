@@ -6,35 +6,32 @@ import { Hono } from "hono";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
-import { isPassing } from "#core/protocol/errcode.ts";
-import type { RoomId } from "#core/protocol/ids.ts";
+import type { Namespace, RoomId } from "#core/protocol/ids.ts";
 import type { Fetch } from "#core/turn/backend.ts";
-import type { LaneId, LaneKind } from "#core/turn/lane.ts";
-import type { Ask } from "#ports/homeserver.ts";
+import type { LaneId } from "#core/turn/lane.ts";
+import type { Ask, Ghosts } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { Doorbell, RunLane, Work } from "#ports/lanes.ts";
+import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
 import { admin } from "./admin/admin.ts";
-import { applyOrThrow } from "./admin/configure.ts";
+import { applyOrThrow, type Configuring } from "./admin/configure.ts";
 import { health } from "./admin/health.ts";
 import { backends } from "./backends/registry.ts";
 import { createSecretCipher } from "./backends/secrets/cipher.ts";
-import { delivery } from "./delivery/delivery.ts";
-import { outLane } from "./delivery/out-lane.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
+import { laneWork } from "./lane-work.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { sweep } from "./lanes/sweep.ts";
-import { homeserverState, REPAIR_MARK, tend } from "./lanes/tend.ts";
-import { asking, clientServer } from "./matrix/client-server.ts";
+import { homeserverState, REPAIR_MARK, type TendOptions, tend } from "./lanes/tend.ts";
+import { askByFetch } from "./matrix/ask.ts";
+import { clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
 import { homeserverUrl } from "./matrix/well-known.ts";
 import { matchesSecret } from "./observe/secrets.ts";
-import { roomLane } from "./router/room-lane.ts";
 import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
 import { repair } from "./router/rooms/gaps.ts";
 import type { Limits } from "./turns/limits.ts";
-import { sessionLane } from "./turns/session-lane.ts";
 
 export interface Host {
   environment: Environment;
@@ -64,7 +61,7 @@ export interface App {
   doorbell: Doorbell;
   sweep(): Promise<number>;
   /** What is looked after once a minute. */
-  tend(begun?: "begun"): Promise<void>;
+  tend(options?: TendOptions): Promise<void>;
   /** The bot's account and device, and whether the homeserver understands devices. Says whether it answered. */
   enter(): Promise<boolean>;
   applyAgents(agents: readonly AgentSpec[]): Promise<void>;
@@ -76,72 +73,45 @@ export function compose(host: Host): App {
   const { environment, ledger, clock, fetch, log } = host;
   const namespace = namespaceOf(environment);
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
-  const ask = doubting(host.ask ?? asking(fetch), onDoubt);
+  const ask = doubting(host.ask ?? askByFetch(fetch), onDoubt);
   const call = clientServer({ url: () => homeserverUrl(environment, fetch), asToken: environment.AS_TOKEN, ask });
   const users = ghosts({ call, ledger, namespace, log });
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
 
-  const shared = { ...host, namespace, ghosts: users, isPassing, backends: known, cipher };
-  const limits = limitsOf(environment);
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
-  const work = (kind: LaneKind, run: RunLane): Work => {
-    const delivers = delivery({ ...shared, run });
-    const lanes: Record<LaneKind, () => Work> = {
-      room: () => roomLane({ ...shared, ring, delivery: delivers }),
-      session: () => sessionLane({ ...shared, run, delivery: delivers, limits, random: Math.random }),
-      out: () => outLane({ ...shared, sendFloorMs: environment.SEND_FLOOR_MS }),
-    };
-    return lanes[kind]();
-  };
+  const work = laneWork({
+    ledger,
+    clock,
+    log,
+    namespace,
+    ghosts: users,
+    ring,
+    backends: known,
+    cipher,
+    fetch,
+    env: host.env,
+    limits: limitsOf(environment),
+    turnMsMax: host.turnMsMax,
+    mayBegin: host.mayBegin,
+    sendFloorMs: environment.SEND_FLOOR_MS,
+  });
   const pump = createPump({ ledger, clock, log, owner: host.owner, work, mayBegin: host.mayBegin });
   const doorbell = host.doorbell(pump);
 
   const refreshAliases = async () => {
-    await lookUp(shared, aliasesIn(await ledger.configuration()));
+    await lookUp({ ledger, ghosts: users, clock }, aliasesIn(await ledger.configuration()));
   };
   const configuring = { ledger, clock, log, cipher, refreshAliases, backends: known };
-  const http = new Hono();
-  http.notFound(unknownPath);
-  const isOperator = environment.ADMIN_TOKEN === undefined ? undefined : matchesSecret(environment.ADMIN_TOKEN);
-  const homeserver = () => homeserverState(ledger);
-  http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: host.metrics }));
-  http.route("/", admin({ ...configuring, ring, isOperator }));
-  http.route(
-    "/",
-    ingress({
-      ledger,
-      doorbell,
-      log,
-      clock,
-      namespace,
-      isHomeserver: matchesSecret(environment.HS_TOKEN),
-      onDoubt,
-      onUserQuery: async (id) => {
-        const agent = await ledger.agent(id);
-        return agent !== undefined && (await users.intent(agent)).ok;
-      },
-    }),
-  );
-
-  const tending = {
-    ...{ ledger, clock, log, doorbell, keep: retentionOf(environment) },
-    repair: (roomId: RoomId) => repair(shared, roomId),
-    lookUpAliases: () => lookUpAgain(shared),
-    async ping() {
-      const pinged = await users.ping(environment.APPSERVICE_ID);
-      if (!pinged.ok) log("ping_failed", { ...pinged.error });
-      return pinged.ok;
-    },
-  };
+  const tending = tendingOf(environment, { ledger, clock, log, doorbell, ghosts: users });
   return {
-    http,
+    http: doors(environment, { ...configuring, doorbell, namespace, onDoubt, ghosts: users, metrics: host.metrics }),
     pump,
     doorbell,
     applyAgents: (agents) => ledger.setAgents(agents),
     applyConfiguration: (configuration) => applyOrThrow(configuring, configuration),
     sweep: () => sweep({ ledger, doorbell, clock }),
-    tend: (begun) => tend(tending, begun),
+    tend: (options) => tend(tending, options),
     async enter() {
       const entered = await enterBot({ call, ledger, namespace, log });
       if (!entered.ok) {
@@ -151,6 +121,70 @@ export function compose(host: Host): App {
       return entered.ok;
     },
   };
+}
+
+interface TendNeeds {
+  ledger: Ledger;
+  clock: Clock;
+  log: Log;
+  doorbell: Doorbell;
+  ghosts: Ghosts;
+}
+
+function tendingOf(environment: Environment, { ledger, clock, log, doorbell, ghosts: users }: TendNeeds) {
+  return {
+    ledger,
+    clock,
+    log,
+    doorbell,
+    keep: retentionOf(environment),
+    repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users }, roomId),
+    lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users }),
+    async ping() {
+      const pinged = await users.ping(environment.APPSERVICE_ID);
+      if (!pinged.ok) log("ping_failed", { ...pinged.error });
+      return pinged.ok;
+    },
+  };
+}
+
+interface DoorNeeds extends Configuring {
+  ledger: Ledger;
+  doorbell: Doorbell;
+  namespace: Namespace;
+  ghosts: Ghosts;
+  /** The homeserver may have lost events. */
+  onDoubt: () => Promise<void>;
+  metrics: Host["metrics"];
+}
+
+/** Everything that is served: how the bridge is, the operator API, the homeserver's door. */
+function doors({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: DoorNeeds): Hono {
+  const { ledger, clock, log, cipher, refreshAliases, backends: known, doorbell, namespace, onDoubt } = needs;
+  const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
+  const homeserver = () => homeserverState(ledger);
+  const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
+  const http = new Hono();
+  http.notFound(unknownPath);
+  http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: needs.metrics }));
+  http.route("/", admin({ ledger, clock, log, cipher, refreshAliases, backends: known, ring, isOperator }));
+  http.route(
+    "/",
+    ingress({
+      ledger,
+      doorbell,
+      log,
+      clock,
+      namespace,
+      onDoubt,
+      isHomeserver: matchesSecret(HS_TOKEN),
+      onUserQuery: async (id) => {
+        const agent = await ledger.agent(id);
+        return agent !== undefined && (await needs.ghosts.intent(agent)).ok;
+      },
+    }),
+  );
+  return http;
 }
 
 /** A homeserver that does not answer may have died, and forgotten what it had not pushed yet. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -40,6 +40,30 @@ describe("a new registration", () => {
 
     await expect(registration({ ...OPTIONS, out })).rejects.toThrow("exists already and was not changed");
     expect(readFileSync(out, "utf8")).toBe(before);
+  });
+
+  test.for<{ without: string; code: string }>([
+    { without: "the library", code: "ERR_MODULE_NOT_FOUND" },
+    { without: "what the library loads", code: "MODULE_NOT_FOUND" },
+  ])("is refused with one sentence that says what to install without $without", async ({ code }) => {
+    const out = join(folder, "never.yaml");
+    const load = () => Promise.reject(Object.assign(new Error("Cannot find it"), { code }));
+    await expect(registration({ ...OPTIONS, out, load })).rejects.toThrow(
+      "needs the package matrix-appservice-bridge, which is not installed; `npm ci --include=dev` installs it.",
+    );
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test("is made by a library that a production install leaves out", () => {
+    const { dependencies, peerDependencies, peerDependenciesMeta, devDependencies } = JSON.parse(
+      readFileSync("package.json", "utf8"),
+    );
+    const name = "matrix-appservice-bridge";
+    expect(dependencies[name]).toBeUndefined();
+    expect(peerDependencies[name]).toBe(devDependencies[name]);
+    expect(peerDependenciesMeta[name]).toEqual({ optional: true });
+    const lock = JSON.parse(readFileSync("package-lock.json", "utf8")) as { packages: Record<string, { dev?: true }> };
+    expect(lock.packages[`node_modules/${name}`]?.dev).toBe(true);
   });
 
   test.for<[option: string, over: Partial<typeof OPTIONS>]>([

@@ -10,7 +10,25 @@ import { EnvironmentError } from "../host/environment.ts";
 interface Options extends Namespace {
   url: string;
   out: string;
+  /** Imports the library; tests pass one of their own. */
+  load?: () => Promise<Library>;
 }
+
+type Library = Pick<typeof import("matrix-appservice-bridge"), "AppServiceRegistration">;
+
+/** An optional peer dependency: a production install does without it. */
+function loadLibrary(): Promise<Library> {
+  // Importing the library prints a deprecation warning of its own.
+  Object.assign(process, { noDeprecation: true });
+  return import("matrix-appservice-bridge");
+}
+
+const MISSING =
+  "troupe registration needs the package matrix-appservice-bridge, which is not installed; `npm ci --include=dev` installs it.";
+
+/** True also where the package is installed and a module it loads is not. */
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(error.code));
 
 /** Validated by the same rules as the bridge's environment variables. */
 const OptionValues = z.object({
@@ -20,7 +38,7 @@ const OptionValues = z.object({
   "--bot-localpart": Environment.shape.BOT_LOCALPART,
 });
 
-export async function registration({ url, serverName, out, ghostPrefix, botLocalpart }: Options): Promise<void> {
+export async function registration({ url, serverName, out, ghostPrefix, botLocalpart, load }: Options): Promise<void> {
   const values = OptionValues.safeParse({
     "--url": url,
     "--server-name": serverName,
@@ -32,7 +50,7 @@ export async function registration({ url, serverName, out, ghostPrefix, botLocal
       values.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("\n"),
     );
   }
-  const made = await newRegistration(url, { serverName, ghostPrefix, botLocalpart });
+  const made = await newRegistration(url, { serverName, ghostPrefix, botLocalpart }, load);
   mkdirSync(dirname(resolve(out)), { recursive: true, mode: 0o700 });
   try {
     writeFileSync(out, stringify(made), { mode: 0o600, flag: "wx" });
@@ -70,10 +88,14 @@ function changedVariables(ghostPrefix: string, botLocalpart: string): string {
 type Namespace = Parameters<typeof usersRegex>[0];
 
 /** matrix-appservice-bridge makes the tokens and most keys; the shape adds the keys it does not know. */
-async function newRegistration(url: string, namespace: Namespace): Promise<Registration> {
-  // Importing the library prints a deprecation warning of its own.
-  Object.assign(process, { noDeprecation: true });
-  const { AppServiceRegistration } = await import("matrix-appservice-bridge");
+async function newRegistration(
+  url: string,
+  namespace: Namespace,
+  load: () => Promise<Library> = loadLibrary,
+): Promise<Registration> {
+  const { AppServiceRegistration } = await load().catch((error: unknown) => {
+    throw isMissing(error) ? new EnvironmentError(MISSING) : error;
+  });
   const output = new AppServiceRegistration(url);
   output.setId("troupe");
   output.setSenderLocalpart(namespace.botLocalpart);

@@ -1,7 +1,17 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { type StreamServer, streamServer } from "#testing/stream-server.ts";
+import { askContract } from "../../worker/matrix/ask.contract.ts";
 import { keepAliveAsk } from "./ask.ts";
+
+let streams: StreamServer;
+beforeAll(async () => {
+  streams = await streamServer();
+});
+afterAll(() => streams.close());
+
+askContract("Node's own client", keepAliveAsk, () => streams.url);
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -50,6 +60,33 @@ test("uses a connection again, and another one when that was closed meanwhile", 
   sockets[0]?.resetAndDestroy();
   expect(await get()).toBe("{}");
   expect(sockets).toHaveLength(2);
+});
+
+test("sends no streamed body again, and says so, when the connection was closed meanwhile", async () => {
+  let asked = 0;
+  const { url, sockets } = await serving((request, response) => {
+    asked++;
+    request.resume().on("end", () => response.end("{}"));
+  });
+  const ask = keepAliveAsk();
+  const post = (text: string) => {
+    const stream = new Blob([text]).stream();
+    return ask(url, { method: "POST", headers: {}, body: { stream, length: text.length }, signal: signal() });
+  };
+  expect(await (await post("first")).text()).toBe("{}");
+  sockets[0]?.resetAndDestroy();
+  await expect(post("second")).rejects.toThrow(/ECONNRESET|EPIPE/);
+  expect([asked, sockets.length]).toEqual([1, 1]);
+  expect(await (await post("third")).text()).toBe("{}");
+});
+
+test("cancels what is left of a body whose answer came before it was read", async () => {
+  const { url } = await serving((_request, response) => response.writeHead(413).end("{}"));
+  const cancel = vi.fn();
+  const stream = new ReadableStream<Uint8Array>({ pull: (to) => to.enqueue(new Uint8Array(65_536)), cancel });
+  const answer = await keepAliveAsk()(url, { method: "POST", headers: {}, body: { stream }, signal: signal() });
+  expect([answer.status, await answer.text()]).toEqual([413, "{}"]);
+  await vi.waitFor(() => expect(cancel).toHaveBeenCalled());
 });
 
 test("asks a connection that breaks no second time when it was new", async () => {

@@ -1,4 +1,4 @@
-/** The ledger on a file as the Node host opens it: the whole contract, and what only a file can do. */
+/** The ledger on a file as the Node host opens it: what only a file can do. Its contract is in durability.test.ts. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,6 @@ import Libsql from "libsql";
 import { afterEach, describe, expect, test } from "vitest";
 import { anEvent } from "#testing/events.ts";
 import { NAMESPACE, NOW } from "#testing/ledger-rows.ts";
-import { ledgerContract } from "../../worker/ledger/ledger.contract.ts";
 import { aloneIn } from "./alone.ts";
 import { migrateFile, openFile } from "./file-database.ts";
 import { fileLedger } from "./ledger.ts";
@@ -26,8 +25,6 @@ function opened(path = join(folder(), "troupe.db")) {
   closing.push(() => open.close());
   return open.ledger;
 }
-
-ledgerContract("a file", async () => opened());
 
 describe("a file", () => {
   const push = (id: string) => ({

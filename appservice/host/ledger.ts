@@ -4,6 +4,7 @@ import { type Environment, namespaceOf } from "#core/configuration/environment.t
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { createLedger } from "../../worker/ledger/ledger.ts";
+import type { Database, Durability } from "../../worker/ledger/sql/database.ts";
 import { libsqlDatabase } from "../../worker/ledger/sql/libsql.ts";
 import { migrateFile, openFile } from "./file-database.ts";
 
@@ -29,29 +30,30 @@ export async function openLedger(environment: Environment): Promise<OpenLedger> 
   return { ledger: createLedger(libsqlDatabase(client, namespaceOf(environment))), close: () => client.close() };
 }
 
-/**
- * Two connections. What was promised to the homeserver or heard from it waits for the disk. What comes between does not:
- * it survives any crash of ours, and a power cut takes back at most what the next of those waits would have kept, some
- * milliseconds of work that is then done again under the same keys. `ignore` waits too, or its many rows would be
- * written to disk by the next push, whose sender waits.
- */
+/** A file as the ledger's database, brought up to date. */
 export function fileLedger(path: string, namespace: Namespace): OpenLedger {
   migrateFile(path, MIGRATIONS);
   const [durable, relaxed] = [openFile(path, "FULL"), openFile(path, "NORMAL")];
-  const { accept, ignore, ended, setGhost, addDeadLetter, ...kept } = createLedger({ ...durable, namespace });
-  // What an operator or an admin was told is done.
-  const { setConfiguration, setAgents, putAgent, removeAgent, setRoomLayer } = kept;
-  const { approve, allow, deny, addInviteCode, useInviteCode } = kept;
   return {
-    ledger: {
-      ...createLedger({ ...relaxed, namespace }),
-      ...{ accept, ignore, ended, setGhost, addDeadLetter },
-      ...{ setConfiguration, setAgents, putAgent, removeAgent, setRoomLayer },
-      ...{ approve, allow, deny, addInviteCode, useInviteCode },
-    },
+    ledger: createLedger({ ...onTwoConnections(durable, relaxed), namespace }),
     close() {
       relaxed.close();
       durable.close();
     },
   };
 }
+
+/**
+ * Durable writes wait for the disk on a connection of their own. The others do not wait: a power cut takes back at most
+ * those since the last durable write, some milliseconds of work that is then repeated under the same keys.
+ */
+export function onTwoConnections(durable: Connection, relaxed: Connection): Connection {
+  const connectionFor = (durability: Durability | undefined) => (durability === "durable" ? durable : relaxed);
+  return {
+    bulk: relaxed.bulk,
+    all: (statement, durability) => connectionFor(durability).all(statement),
+    atomic: (statements, durability) => connectionFor(durability).atomic(statements),
+  };
+}
+
+type Connection = Omit<Database, "namespace">;

@@ -2,20 +2,19 @@
  * The Node host: one process, one libSQL file, the same app. Rings are function calls, the clockwork is a timer.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, stat } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { serve as listen } from "@hono/node-server";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import type { Environment } from "#core/configuration/environment.ts";
-import type { LaneId } from "#core/turn/lane.ts";
 import type { Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type App, compose } from "../../worker/app.ts";
 import { systemClock } from "../../worker/clock.ts";
-import type { Pump } from "../../worker/lanes/pump.ts";
 import { homeserverUrl } from "../../worker/matrix/well-known.ts";
 import { aloneIn } from "./alone.ts";
 import { keepAliveAsk } from "./ask.ts";
 import { consoleLog } from "./console-log.ts";
+import { nodeDoorbell } from "./doorbell.ts";
 import { openLedger } from "./ledger.ts";
 
 export interface Served {
@@ -48,6 +47,7 @@ export async function serve({ environment: given, env, configuration, write }: O
   if (alone) await ledger.voidLeases();
 
   const log = consoleLog(environment, write);
+  const over = new AbortController();
   const app = compose({
     environment,
     ledger,
@@ -59,16 +59,8 @@ export async function serve({ environment: given, env, configuration, write }: O
     metrics: "prometheus",
     turnMsMax: Number.POSITIVE_INFINITY,
     owner: crypto.randomUUID(),
-    doorbell: (pump) => ({
-      async ring(lanes) {
-        ring(pump, lanes, over.signal);
-        // A lane that rings others steps aside until they have asked the network for something: the database works in
-        // this thread. Whoever rings rooms is the door, and keeps the homeserver waiting.
-        if (!lanes.every(isRoom)) await new Promise((resolve) => setImmediate(resolve));
-      },
-    }),
+    doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: SWEEP_MS }),
   });
-  const over = new AbortController();
   if (configuration) {
     const wanted = typeof configuration === "function" ? configuration(await ledger.configuration()) : configuration;
     await applyOnce(app, ledger, wanted).catch((error: unknown) => {
@@ -107,40 +99,6 @@ async function applyOnce(app: App, ledger: Ledger, wanted: Configuration): Promi
   await ledger.setMark(APPLIED_MARK, digest);
 }
 
-const isRoom = (lane: LaneId): boolean => lane.startsWith("room:");
-
-/** Many rooms at once are no conversation that somebody waits in. */
-const MANY_ROOMS_MS = 3;
-
-/** Rings are answered at once; the lane runs after whoever rang has been answered, and again when it says so. */
-function ring(pump: Pump, lanes: readonly LaneId[], over: AbortSignal): void {
-  for (const lane of lanes) {
-    if (pump.nudge(lane) || over.aborted) continue;
-    const begin = () => void runFor(pump, lane, over);
-    // The other lanes are rung by lanes, which keep nobody waiting.
-    if (!isRoom(lane)) begin();
-    else if (lanes.length > 1) setTimeout(begin, MANY_ROOMS_MS);
-    else afterAnswer(begin);
-  }
-}
-
-/**
- * The database works in this thread: a room lane that began at once would stand before the homeserver's 200. It is not
- * enough that the 200 is written: Linux wakes its reader on the core of its writer, where it would wait until we sleep.
- * So we do for a moment, as long as it takes another thread to look at a folder.
- */
-function afterAnswer(begin: () => void): void {
-  setImmediate(() => stat(".", begin));
-}
-
-async function runFor(pump: Pump, lane: LaneId, over: AbortSignal): Promise<void> {
-  const { dueAtMs } = await pump.run(lane);
-  // What is due later than the next sweep is left to it.
-  if (dueAtMs === undefined || dueAtMs > Date.now() + SWEEP_MS) return;
-  await systemClock.sleep(dueAtMs - Date.now(), over);
-  ring(pump, [lane], over);
-}
-
 async function sweeping(app: App, over: AbortSignal): Promise<void> {
   // At once: what a former process left is due now.
   while (!over.aborted) {
@@ -152,8 +110,8 @@ async function sweeping(app: App, over: AbortSignal): Promise<void> {
 /** Once the homeserver has let us in, what has to be is looked after, minute by minute. */
 async function tending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
   while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
-  for (let begun: "begun" | undefined = "begun"; !over.aborted; begun = undefined) {
-    await app.tend(begun).catch((error: unknown) => log("tend_failed", { error: String(error) }));
+  for (let afterStart = true; !over.aborted; afterStart = false) {
+    await app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: String(error) }));
     await systemClock.sleep(everyMs, over);
   }
 }

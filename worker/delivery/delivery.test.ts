@@ -8,6 +8,7 @@ import { ok } from "#core/result.ts";
 import { textReply } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import type { Running } from "#ports/lanes.ts";
+import { anIntent } from "#testing/intent.ts";
 import { aStoredTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { contentOf } from "./content.ts";
 import { delivery } from "./delivery.ts";
@@ -37,14 +38,12 @@ function world() {
     clock: { now: () => 0, sleep: () => new Promise<void>((resolve) => setTimeout(resolve, 1)) },
     namespace: NAMESPACE,
     log: () => undefined,
-    run: async () => ({ idle: true }),
+    run: async () => ({}),
   });
-  const intent = {
-    put: async (_path: string, body: string) => {
-      put.push(JSON.parse(body));
-      return ok({ event_id: "$edit" });
-    },
-  };
+  const intent = anIntent(async ({ body }) => {
+    put.push(JSON.parse(String(body)));
+    return ok({ event_id: "$edit" });
+  });
   return { delivers, queued, put, intent };
 }
 const contents = (rows: readonly OutboxRow[]): JsonObject[] => rows.map(({ utterance }) => contentOf(utterance));

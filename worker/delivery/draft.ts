@@ -7,6 +7,7 @@
 
 import { deliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
+import { sendMessage } from "#core/protocol/client/messages.ts";
 import type { EventId } from "#core/protocol/ids.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Draft, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
@@ -15,7 +16,6 @@ import type { Clock, Log } from "#ports/host.ts";
 import type { RunLane, Running } from "#ports/lanes.ts";
 import type { TurnLedger } from "#ports/turns.ts";
 import { contentOf } from "./content.ts";
-import { sendPath } from "./freeze.ts";
 import { draftKeyOf, markOf, partsOf } from "./parts.ts";
 
 /** An answer that is whole within this time is sent once and never edited. */
@@ -35,7 +35,7 @@ interface DraftNeeds {
   run: RunLane;
   turn: Turn;
   running: Running;
-  intent: Pick<Intent, "put">;
+  intent: Pick<Intent, "send">;
   /** Who speaks, and in which lane. */
   out: Pick<OutboxRow, "lane" | "agent" | "userId">;
 }
@@ -100,7 +100,7 @@ async function sendEdit(
   // The attempt is in the key, because another attempt edits to another text.
   const key = deliveryKey(turn.id, 0, `edit${turn.attempt}-${count}`);
   const content = contentOf({ say: "edit", ...draftOf(turn, text), original });
-  const answer = await intent.put(sendPath(turn.roomId, key), JSON.stringify(content));
+  const answer = await intent.send(sendMessage(turn.roomId, key, content));
   if (!answer.ok) log("edit_skipped", { turn: turn.id, status: answer.error.status, errcode: answer.error.errcode });
   return answer.ok;
 }

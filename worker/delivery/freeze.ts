@@ -1,6 +1,7 @@
 /** From what is to be said to the bytes that say it. */
 import type { DeliveryKey } from "#core/message/mark.ts";
 import { parseUtterance } from "#core/message/utterance.ts";
+import { sendPath } from "#core/protocol/client/messages.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { FrozenRequest } from "#ports/delivery.ts";
 import { contentOf } from "./content.ts";
@@ -14,7 +15,3 @@ import { contentOf } from "./content.ts";
 export function freeze(plain: string, key: DeliveryKey, roomId: RoomId, deviceId: string): FrozenRequest {
   return { deviceId, path: sendPath(roomId, key), body: JSON.stringify(contentOf(parseUtterance(plain))) };
 }
-
-/** @see https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid */
-export const sendPath = (roomId: RoomId, key: DeliveryKey): string =>
-  `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/send/m.room.message/${encodeURIComponent(key)}`;

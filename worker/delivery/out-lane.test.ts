@@ -4,9 +4,10 @@ import type { HomeserverError } from "#core/protocol/errcode.ts";
 import { BOT, UserId } from "#core/protocol/ids.ts";
 import { err, ok } from "#core/result.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
-import type { Answer, Ghosts, Intent } from "#ports/homeserver.ts";
+import type { Ghosts } from "#ports/homeserver.ts";
 import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import { anIntent } from "#testing/intent.ts";
 import {
   anUtterance,
   aRequest,
@@ -47,14 +48,13 @@ async function world(...rows: OutboxRow[]) {
   const puts: Put[] = [];
   const answers: (HomeserverError | "crash")[] = [];
   const made: string[] = [];
-  const existing = (userId: UserId, deviceId: string): Pick<Intent, "put"> => ({
-    async put(path, body): Promise<Answer> {
-      puts.push({ userId, deviceId, path, body });
+  const existing = (userId: UserId, deviceId: string) =>
+    anIntent(async ({ path, body }) => {
+      puts.push({ userId, deviceId, path, body: String(body) });
       const answer = answers.shift();
       if (answer === "crash") throw new Error("the process dies");
       return answer ? err(answer) : ok({ event_id: `$${puts.length}` });
-    },
-  });
+    });
   return { ledger, puts, answers, made, existing };
 }
 type World = Awaited<ReturnType<typeof world>>;
@@ -78,7 +78,6 @@ async function run({ ledger, made, existing }: World, over: Over = {}): Promise<
     ghosts: { existing, intent: ({ id }: Parameters<Ghosts["intent"]>[0]) => make(id), bot: () => make("bot") },
     clock: { now: () => over.nowMs ?? NOW, sleep: async () => undefined },
     log: () => undefined,
-    isPassing: ({ status }) => status === 0,
     sendFloorMs: 0,
   });
   const lease = over.lease ?? (await leaseOf(ledger, OUT_LANE));

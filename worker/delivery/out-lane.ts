@@ -17,8 +17,9 @@
  */
 
 import { isFinalEdit } from "#core/message/mark.ts";
-import type { HomeserverError } from "#core/protocol/errcode.ts";
-import { BOT, EventId, RoomId, type UserId } from "#core/protocol/ids.ts";
+import { frozenMessage } from "#core/protocol/client/messages.ts";
+import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
+import { BOT, type EventId, RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
@@ -39,8 +40,6 @@ interface Needs {
   ghosts: Users;
   clock: Clock;
   log: Log;
-  /** True for errors after which another attempt may succeed. */
-  isPassing: (error: HomeserverError) => boolean;
   /** Two sends of a lane are at least this far apart, in milliseconds. */
   sendFloorMs: number;
 }
@@ -49,7 +48,7 @@ type MadeUser = Promise<Result<Pick<Intent, "deviceId">, HomeserverError>>;
 
 /** `Ghosts`, as far as the out lane needs it. */
 interface Users {
-  existing(userId: UserId, deviceId: string): Pick<Intent, "put">;
+  existing(userId: UserId, deviceId: string): Pick<Intent, "send">;
   intent(agent: Parameters<Ghosts["intent"]>[0]): MadeUser;
   bot(): MadeUser;
 }
@@ -126,7 +125,7 @@ async function makeUser(
   const agent = speaker === BOT ? undefined : await ledger.agent(speaker, roomOf(lane));
   if (speaker !== BOT && !agent) return err({ never: `${userId} does not exist, and its agent is retired` });
   const intent = agent ? await ghosts.intent(agent) : await ghosts.bot();
-  return intent.ok ? ok(intent.value.deviceId) : err(refusalOf(needs, userId, intent.error));
+  return intent.ok ? ok(intent.value.deviceId) : err(refusalOf(userId, intent.error));
 }
 
 async function send(
@@ -134,13 +133,11 @@ async function send(
   { userId }: OpenOutboxRow,
   { deviceId, path, body }: FrozenRequest,
 ): Promise<Result<EventId, Refusal>> {
-  const answer = await needs.ghosts.existing(userId, deviceId).put(path, body);
-  const eventId = answer.ok ? EventId.safeParse(answer.value["event_id"]).data : undefined;
-  if (eventId) return ok(eventId);
-  return err(refusalOf(needs, userId, answer.ok ? NO_EVENT_ID : answer.error));
+  const answer = await needs.ghosts.existing(userId, deviceId).send(frozenMessage(path, body));
+  return answer.ok ? answer : err(refusalOf(userId, answer.error));
 }
 
-function refusalOf({ isPassing }: Needs, userId: string, error: HomeserverError): Refusal {
+function refusalOf(userId: string, error: HomeserverError): Refusal {
   if (isPassing(error)) return { again: error };
   const { status, errcode, message } = error;
   return { never: `The homeserver refused a message of ${userId}: ${status} ${errcode} ${message}` };
@@ -162,8 +159,6 @@ async function bury({ ledger, log, clock }: Needs, lease: Lease, row: OpenOutbox
   const raw = row.frozen ? JSON.stringify({ path: row.frozen.path, body: row.frozen.body }) : row.plain;
   await ledger.ended(lease, row.seq, { state: "dead", deadLetter: { kind: "outbox", reason, raw } }, clock.now());
 }
-
-const NO_EVENT_ID: HomeserverError = { status: 502, errcode: "M_UNKNOWN", message: "answer without event_id" };
 
 /** A rate limit says when to come back; other errors back off. */
 const waitMs = ({ attempt }: OpenOutboxRow, { status, retryAfterMs }: HomeserverError): number =>

@@ -19,6 +19,7 @@ import { type FakeHomeserver, fakeHomeserver } from "#testing/homeserver.ts";
 import { ROOMS } from "#testing/mangle/events.ts";
 import type { Expected, IntactEvent } from "#testing/mangle/expected.ts";
 import { type Mangled, mangledTransaction } from "#testing/mangle/transactions.ts";
+import { nodeDoorbell } from "../../appservice/host/doorbell.ts";
 import { migrateFile } from "../../appservice/host/file-database.ts";
 import { fileLedger } from "../../appservice/host/ledger.ts";
 import { type App, compose } from "../app.ts";
@@ -78,7 +79,12 @@ async function world(open: (path: string) => { ledger: Ledger; close(): void }):
   const path = join(folder, "troupe.db");
   const { ledger, close } = open(path);
   const file = new Libsql(path);
-  closing.push(close, () => void file.close());
+  const over = new AbortController();
+  closing.push(
+    close,
+    () => void file.close(),
+    () => over.abort(),
+  );
   const server = fakeHomeserver(settings.AS_TOKEN);
   const trouble: string[] = [];
   const app = compose({
@@ -93,11 +99,7 @@ async function world(open: (path: string) => { ledger: Ledger; close(): void }):
     turnMsMax: 60_000,
     metrics: "json",
     owner: "fuzz",
-    doorbell: (pump) => ({
-      ring: async (lanes) => {
-        for (const lane of lanes) if (!pump.nudge(lane)) void pump.run(lane);
-      },
-    }),
+    doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
   });
   await app.applyAgents(["echo", "second"].map((id) => AgentSpec.parse({ id, name: id, backend: { use: "echo" } })));
   const rowsOf = <Row>(sql: string) => file.prepare(sql).all() as Row[];
@@ -110,6 +112,11 @@ async function populate({ ledger, server }: World): Promise<void> {
   for (const [room, count] of [[ROOMS[0], 2] as const, [ROOMS[1], 4] as const]) {
     const members = people.slice(0, count);
     server.members.set(room, members);
+    // A ghost that has joined a room has an account and a device.
+    for (const ghost of members.filter((user) => user.startsWith("@agent_"))) {
+      server.users.add(ghost);
+      server.devices.add(`${ghost}|TROUPE`);
+    }
     const joined = members.map((userId) => ({
       userId: UserId.parse(userId),
       membership: "join" as const,

@@ -44,7 +44,7 @@ const pumpOf = (work: Work, over: { owner?: string; clock?: Clock } = {}) =>
 describe("the pump", () => {
   test("looks once where nothing is due, and lets it go", async () => {
     const work = vi.fn(async () => undefined);
-    expect(await pumpOf(work).run(LANE)).toEqual({ idle: true });
+    expect(await pumpOf(work).run(LANE)).toEqual({});
     expect(work).toHaveBeenCalledTimes(1);
     expect(await ledger.claim(LANE, "somebody else", Date.now(), 1)).toBeDefined();
   });
@@ -52,7 +52,7 @@ describe("the pump", () => {
   test("runs a lane until nothing is due, and lets it go", async () => {
     const seen: unknown[] = [];
     await store("one");
-    expect(await pumpOf(deciding(seen)).run(LANE)).toEqual({ idle: true });
+    expect(await pumpOf(deciding(seen)).run(LANE)).toEqual({});
     expect(seen).toEqual(["one"]);
     expect(await ledger.claim(LANE, "somebody else", Date.now(), 1)).toBeDefined();
   });

@@ -5,22 +5,22 @@
  *  ring ─▶ claim ─▶ work ─▶ release, due? ─▶ claim ─▶ …
  * ```
  *
- * A lane has one runner in the world: the lease in SQL keeps others away, its fence makes a late one's writes nothing,
- * and within one process the table of running lanes keeps it from meeting itself. Whether there is more to do is asked
- * in one batch with the release, so that whoever stored something and found the lane taken can leave it to the holder.
+ * A lane has one runner in the world: the lease in SQL keeps others away, its fence voids the writes of a late one, and
+ * the table of running lanes keeps a process from running a lane twice. The release asks in the same batch whether the
+ * lane is due, so a writer that finds the lane taken can leave its row to the holder.
  */
 
 import type { LaneId, LaneKind } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { Idle, Lease, RunLane, Work } from "#ports/lanes.ts";
+import type { LaneDue, Lease, RunLane, Work } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 
 /** A crashed runner's lane is free after this long. */
 const LEASE_MS = 30_000;
 const RENEW_MS = 10_000;
-/** After work that threw: the same may be true a moment later, so not at once. */
+/** The pause after work that threw. */
 const FAILED_MS = 5_000;
-/** Work that leaves its lane due at once this often in a row makes no progress; it goes on a little later. */
+/** Work that leaves its lane due at once this often in a row makes no progress; it pauses. */
 const ROUNDS_MAX = 100;
 const TIRED_MS = 1_000;
 
@@ -28,29 +28,29 @@ interface Needs {
   ledger: Ledger;
   clock: Clock;
   log: Log;
-  /** Unique to this runner; the same after its restart only if it knows that its former self is gone. */
+  /** Unique to this runner. The same after a restart only where two of it cannot run at once. */
   owner: string;
   work: (kind: LaneKind, run: RunLane) => Work;
-  /** False where nothing more may be begun, because whoever runs this may soon be ended: the lane is run again later. */
+  /** False while nothing more may begin, because the host may soon end this runner: the lane is run again later. */
   mayBegin?: (() => boolean) | undefined;
 }
 
 export interface Pump {
   run: RunLane;
-  /** Tells a running lane to look up. True when there was one. */
+  /** Wakes the lane where it runs in this process; false where it does not. */
   nudge(lane: LaneId): boolean;
   /**
-   * Begins nothing more, lets what runs come to its end for `graceMs`, and hands the rest over: their leases are let go,
-   * so that a successor goes on at once.
+   * Begins nothing more, lets running lanes finish for `graceMs`, then releases the leases of the others, so that a
+   * successor goes on at once.
    */
   stop(graceMs: number): Promise<void>;
 }
 
 interface Entry {
-  done: Promise<Idle>;
+  done: Promise<LaneDue>;
   again: boolean;
   waiting: Array<() => void>;
-  /** Takes the lane from whoever works on it. */
+  /** Ends the work at the end of the grace time. */
   handOver: AbortController;
 }
 
@@ -64,10 +64,10 @@ export function createPump(needs: Needs): Pump {
       already.again = true;
       return already.done;
     }
-    // A reply on its way is sent all the same: its turn is what has to come to its end.
-    if (stopping && kindOf(lane) !== "out") return Promise.resolve({ idle: true });
+    // Out lanes still run: a turn that finishes waits for its reply to be sent.
+    if (stopping && kindOf(lane) !== "out") return Promise.resolve({});
     const handOver = new AbortController();
-    const entry: Entry = { done: Promise.resolve({ idle: true }), again: false, waiting: [], handOver };
+    const entry: Entry = { done: Promise.resolve({}), again: false, waiting: [], handOver };
     running.set(lane, entry);
     entry.done = turnOver(needs, run, lane, entry, () => running.delete(lane));
     return entry.done;
@@ -98,37 +98,36 @@ export function createPump(needs: Needs): Pump {
 }
 
 /**
- * `leave` takes the lane off the table in the same breath as the last look at it: a ring that comes later starts a new
- * run, one that came during the look is seen in `again`.
+ * `leave` takes the lane off the table synchronously after its last round: a later ring starts a new run, an earlier one
+ * has set `again`.
  */
-async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, leave: () => void): Promise<Idle> {
+async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, leave: () => void): Promise<LaneDue> {
   const { clock, log } = needs;
-  let idle: Idle | undefined;
+  let due: LaneDue | undefined;
   try {
-    for (let round = 0; idle === undefined && round < ROUNDS_MAX; round++)
-      idle = await oneRound(needs, run, lane, entry);
+    for (let round = 0; due === undefined && round < ROUNDS_MAX; round++) due = await oneRound(needs, run, lane, entry);
   } catch (error) {
     log("lane_failed", { lane, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    idle = { idle: true, dueAtMs: clock.now() + FAILED_MS };
+    due = { dueAtMs: clock.now() + FAILED_MS };
   }
   leave();
-  return idle ?? { idle: true, dueAtMs: clock.now() + TIRED_MS };
+  return due ?? { dueAtMs: clock.now() + TIRED_MS };
 }
 
 /** Undefined when the lane is to be run again at once. */
-async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<Idle | undefined> {
+async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<LaneDue | undefined> {
   const { ledger, clock, owner } = needs;
   const lease = await ledger.claim(lane, owner, clock.now(), LEASE_MS);
-  // Somebody else runs it and will look again as it lets go; should it die, its lease runs out by then.
-  if (!lease) return { idle: true, dueAtMs: clock.now() + LEASE_MS };
+  // The other runner sees what is due when it releases. If it dies, its lease has expired by then.
+  if (!lease) return { dueAtMs: clock.now() + LEASE_MS };
   const dueAtMs = await hold(needs, run, lease, entry);
   const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false;
   const isDue = entry.again || (dueAtMs !== undefined && dueAtMs <= clock.now());
   if (isDue && !isOver) return undefined;
-  return dueAtMs === undefined ? { idle: true } : { idle: true, dueAtMs };
+  return dueAtMs === undefined ? {} : { dueAtMs };
 }
 
-/** Works under the lease and lets it go; resolves to when the lane is due. */
+/** Works under the lease and releases it; resolves to when the lane is due. */
 async function hold(needs: Needs, run: RunLane, lease: Lease, entry: Entry): Promise<number | undefined> {
   const { ledger, clock, log, work } = needs;
   const lost = new AbortController();
@@ -145,7 +144,7 @@ async function hold(needs: Needs, run: RunLane, lease: Lease, entry: Entry): Pro
   } finally {
     over.abort("over");
     await renewing;
-    // What was stored before a ring that came by now is seen in the look that goes with the release.
+    // Rings up to here are covered: `release` looks for due rows in the same batch.
     entry.again = false;
     dueAtMs = await ledger.release(lease);
   }
@@ -159,7 +158,7 @@ async function renew(ledger: Ledger, clock: Clock, lease: Lease, over: AbortSign
     try {
       if (await ledger.renew(lease, clock.now() + LEASE_MS)) continue;
     } catch {
-      // The database is away. The lease lasts two more tries; then it is somebody else's.
+      // The database is away. The lease lasts for two more tries.
       continue;
     }
     return lost();

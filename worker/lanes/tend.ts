@@ -39,10 +39,14 @@ export interface HomeserverState {
   atMs: number;
 }
 
-/** `begun`: for the first time since this process began, which may have been away for any time. */
-export async function tend(needs: Needs, begun?: "begun"): Promise<void> {
+export interface TendOptions {
+  /** For the first time since this process started. It may have been away for any time, so the homeserver is pinged. */
+  afterStart: boolean;
+}
+
+export async function tend(needs: Needs, options: TendOptions = { afterStart: false }): Promise<void> {
   const { ledger, clock, keep } = needs;
-  const reachable = await look(needs, begun);
+  const reachable = await isReachable(needs, options);
   if (reachable) {
     await needs.lookUpAliases();
     await repairRooms(needs);
@@ -50,9 +54,9 @@ export async function tend(needs: Needs, begun?: "begun"): Promise<void> {
   await ledger.prune(clock.now(), keep);
 }
 
-/** Pings at times, and each time while there is no answer; an outage that ends asks for a repair. */
-async function look({ ledger, clock, ping }: Needs, begun?: "begun"): Promise<boolean> {
-  const before = begun ? undefined : await homeserverState(ledger);
+/** Pings every few minutes, and each time while there is no answer. The end of an outage asks for a repair. */
+async function isReachable({ ledger, clock, ping }: Needs, { afterStart }: TendOptions): Promise<boolean> {
+  const before = afterStart ? undefined : await homeserverState(ledger);
   if (before?.reachable && clock.now() - before.atMs < PING_MS) return true;
   const reachable = await ping();
   const state: HomeserverState = { reachable, atMs: clock.now() };

@@ -1,24 +1,26 @@
 /**
- * One request to the client–server API with the appservice's token. An answer is a value, whatever it is: no answer
- * within a minute, a refusal and a body that is no JSON are errors with a status, never exceptions.
+ * One request to the client–server API with the appservice's token. Every answer is a value: no answer within a minute,
+ * a refusal and a body that cannot be read are errors with a status, never exceptions.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#standard-error-response
  */
 import * as z from "zod/v4";
-import type { JsonObject } from "#core/protocol/event.ts";
-import { err, ok } from "#core/result.ts";
-import type { Fetch } from "#core/turn/backend.ts";
+import type { Request } from "#core/protocol/client/request.ts";
+import type { HomeserverError } from "#core/protocol/errcode.ts";
+import type { UserId } from "#core/protocol/ids.ts";
+import { err } from "#core/result.ts";
 import type { Answer, Ask } from "#ports/homeserver.ts";
 
-export interface Request {
-  method: "GET" | "PUT" | "POST";
-  /** From `/_matrix` on. */
-  path: string;
-  query?: Record<string, string | readonly string[]>;
-  body?: string | Uint8Array<ArrayBuffer>;
-  contentType?: string;
+/**
+ * The user a request is made as, and its device. Without one it is the appservice's own.
+ *
+ * @see https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
+ */
+export interface Identity {
+  userId: UserId;
+  deviceId?: string;
 }
-export type Call = (request: Request) => Promise<Answer>;
+export type Call = <Value>(request: Request<Value>, identity?: Identity) => Promise<Answer<Value>>;
 
 /** Longer than Synapse takes for its slowest join, shorter than a lane's patience. */
 const ANSWER_MS_MAX = 60_000;
@@ -28,7 +30,7 @@ const ErrorBody = z.object({
   error: z.string().catch(""),
   retry_after_ms: z.number().optional().catch(undefined),
 });
-const ObjectBody = z.record(z.string(), z.json());
+const ObjectBody = z.record(z.string(), z.unknown());
 
 interface Needs {
   /** Where the homeserver is, without a slash at its end; rejects with a sentence when that cannot be found out. */
@@ -38,8 +40,9 @@ interface Needs {
 }
 
 export function clientServer({ url, asToken, ask }: Needs): Call {
-  return async ({ method, path, query = {}, body, contentType = "application/json" }) => {
-    const search = searchOf(query);
+  return async (request, identity) => {
+    const { method, path, body, contentType = "application/json" } = request;
+    const search = searchOf({ ...identityQuery(identity), ...request.query });
     try {
       const response = await ask(`${await url()}${path}${search ? `?${search}` : ""}`, {
         method,
@@ -47,54 +50,52 @@ export function clientServer({ url, asToken, ask }: Needs): Call {
         ...(body === undefined ? {} : { body }),
         signal: AbortSignal.timeout(ANSWER_MS_MAX),
       });
-      return read(response.status, await response.text(), response.header("retry-after"));
+      const { status } = response;
+      const json = parse(await response.text());
+      return status >= 200 && status < 300
+        ? read(request, status, json)
+        : err(refusal(status, json, response.header("retry-after")));
     } catch (error) {
-      return err({
-        status: 0,
-        errcode: "M_UNREACHABLE",
-        message: reasonOf(error),
-      });
+      return err({ status: 0, errcode: "M_UNREACHABLE", message: reasonOf(error) });
     }
   };
 }
 
-/** A list is the same name several times. */
-const searchOf = (query: NonNullable<Request["query"]>): string =>
+const identityQuery = (identity: Identity | undefined): Record<string, string> =>
+  identity === undefined
+    ? {}
+    : { user_id: identity.userId, ...(identity.deviceId === undefined ? {} : { device_id: identity.deviceId }) };
+
+const searchOf = (query: NonNullable<Request<unknown>["query"]>): string =>
   new URLSearchParams(
     Object.entries(query).flatMap(([name, value]) =>
       (typeof value === "string" ? [value] : value).map((one): [string, string] => [name, one]),
     ),
   ).toString();
 
-/** Asks by way of `fetch`, where a host has nothing better. */
-export const asking =
-  (fetch: Fetch): Ask =>
-  async (url, init) => {
-    const response = await fetch(url, init);
-    return { status: response.status, header: (name) => response.headers.get(name), text: () => response.text() };
-  };
+function read<Value>(request: Request<Value>, status: number, json: unknown): Answer<Value> {
+  if (!ObjectBody.safeParse(json).success) return err({ status, errcode: "M_NOT_JSON", message: "no JSON object" });
+  const answer = request.answer(json);
+  // The fault of the homeserver or of something in between, as a bad gateway is: worth another try.
+  return answer.ok ? answer : err({ status: 502, errcode: "M_UNKNOWN", message: answer.error });
+}
 
-function read(status: number, text: string, retryAfter: string | null): Answer {
-  const json = parse(text);
-  if (status >= 200 && status < 300) {
-    const body = ObjectBody.safeParse(json);
-    return body.success ? ok<JsonObject>(body.data) : err({ status, errcode: "M_NOT_JSON", message: "no JSON object" });
-  }
+function refusal(status: number, json: unknown, retryAfter: string | null): HomeserverError {
   const { errcode, error, retry_after_ms } = ErrorBody.catch({ errcode: "M_UNKNOWN", error: "" }).parse(json);
   const retryAfterMs = retryAfter && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : retry_after_ms;
-  return err({ status, errcode, message: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+  return { status, errcode, message: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Not JSON is an answer too (a proxy's error page); the status says what it means.
+    // For example a proxy's error page; the status says what it means.
     return undefined;
   }
 }
 
-/** "fetch failed" alone helps nobody: its cause says whether the name is unknown or nobody listens. */
+/** `fetch` says "fetch failed" for everything; its cause says whether the name is unknown or the connection refused. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "no answer";
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;

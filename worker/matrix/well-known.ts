@@ -1,16 +1,15 @@
 /**
- * Where the homeserver is, when nobody said it: what its server name's `.well-known` names.
+ * The URL of the homeserver where `HOMESERVER_URL` is not set: the one its server name's `.well-known` names.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#well-known-uris
  */
-import * as z from "zod/v4";
 import type { Environment } from "#core/configuration/environment.ts";
+import { wellKnown } from "#core/protocol/client/server.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 
 const LOOKUP_MS_MAX = 10_000;
-const WellKnown = z.object({ "m.homeserver": z.object({ base_url: z.url({ protocol: /^https?$/ }) }) });
 
-/** What was found, by server name, for as long as this process or isolate lives. Never a promise: on a Worker that is its request's own. */
+/** URLs by server name, for as long as this process or isolate lives. No promises: a Worker's promise belongs to its request. */
 const found = new Map<string, string>();
 
 /** Without a slash at its end. Rejects with a sentence for the operator. */
@@ -26,20 +25,23 @@ export async function homeserverUrl(
 }
 
 async function lookUp(serverName: string, fetch: Fetch): Promise<string> {
+  const { path, answer } = wellKnown();
   // A port in a server name is that of the federation.
-  const url = `https://${serverName.replace(/:\d+$/, "")}/.well-known/matrix/client`;
+  const url = `https://${serverName.replace(/:\d+$/, "")}${path}`;
   const fail = (why: string) =>
     new Error(`HOMESERVER_URL is not set, and ${url} does not name a homeserver: ${why}. Set HOMESERVER_URL.`);
-  const answer = await fetch(url, { signal: AbortSignal.timeout(LOOKUP_MS_MAX) }).catch((error: unknown) => {
+  const response = await fetch(url, { signal: AbortSignal.timeout(LOOKUP_MS_MAX) }).catch((error: unknown) => {
     throw fail(reasonOf(error));
   });
-  if (!answer.ok) throw fail(`it answers ${answer.status}`);
-  const read = WellKnown.safeParse(await answer.json().catch(() => undefined));
-  if (!read.success) throw fail("there is no m.homeserver.base_url in it");
-  return read.data["m.homeserver"].base_url.replace(/\/+$/, "");
+  // Read whatever the status is: an unread body keeps its connection.
+  const json: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) throw fail(`it answers ${response.status}`);
+  const read = answer(json);
+  if (!read.ok) throw fail("there is no m.homeserver.base_url in it");
+  return read.value;
 }
 
-/** "fetch failed" alone helps nobody. */
+/** "fetch failed" does not say why; its cause does. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "no answer";
   return error.cause instanceof Error ? error.cause.message : error.message;

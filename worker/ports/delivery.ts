@@ -22,7 +22,7 @@ export interface Delivery {
   lane(turn: Pick<Turn, "agent" | "roomId">): LaneId;
   /** The row of one sentence of ours. */
   notice(where: NoticePlace, markdown: string): OutboxRow;
-  draft(turn: Turn, running: Running, intent: Pick<Intent, "put">): Draft;
+  draft(turn: Turn, running: Running, intent: Pick<Intent, "send">): Draft;
   /** The delivery key that the turn's draft has, whether or not there is a draft. */
   draftKey(turn: Pick<Turn, "id">): DeliveryKey;
   /** The rows of a reply: new messages, or with a draft its final edit and messages for the text that did not fit. */

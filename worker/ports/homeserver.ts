@@ -1,60 +1,58 @@
 /** The homeserver as our users see it, and the users we have there. */
 import type { Agent } from "#core/configuration/agent.ts";
+import type { Request, RequestBody } from "#core/protocol/client/request.ts";
 import type { HomeserverError } from "#core/protocol/errcode.ts";
-import type { Json, JsonObject } from "#core/protocol/event.ts";
-import type { EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { UserId } from "#core/protocol/ids.ts";
 import type { Result } from "#core/result.ts";
 
-export type Answer = Result<JsonObject, HomeserverError>;
+export type Answer<Value> = Result<Value, HomeserverError>;
 
-/** The client–server API bound to one acting user. Every request after its device exists carries `user_id` and `device_id`. */
+/** The client–server API bound to one acting user and its device. */
 export interface Intent {
   readonly userId: UserId;
   readonly deviceId: string;
-  /** A frozen request, repeated byte for byte. */
-  put(path: string, body: string): Promise<Answer>;
-  join(roomId: RoomId, via?: readonly string[]): Promise<Answer>;
-  leave(roomId: RoomId, reason?: string): Promise<Answer>;
-  /** One state event's content with an empty state key; an error with status 404 where there is none. */
-  state(roomId: RoomId, type: string, format?: "event"): Promise<Answer>;
-  setState(roomId: RoomId, type: string, stateKey: string, content: JsonObject): Promise<Answer>;
-  /** The room an alias means. */
-  resolveAlias(alias: string): Promise<Answer>;
-  /** One event of a room. */
-  event(roomId: RoomId, eventId: EventId): Promise<Answer>;
-  typing(roomId: RoomId, on: boolean, timeoutMs: number): Promise<Answer>;
-  joinedMembers(roomId: RoomId): Promise<Result<UserId[], HomeserverError>>;
-  /** Newest first; `next` undefined at the beginning of the room. `events` are as raw as they came. */
-  messagesBack(roomId: RoomId, from?: string): Promise<Result<{ events: Json[]; next?: string }, HomeserverError>>;
+  /** Sends the request with `user_id` and `device_id`. Never rejects: no answer is an error with status 0. */
+  send<Value>(request: Request<Value>): Promise<Answer<Value>>;
 }
 
 /** Ghosts as Matrix users: made on demand, each once. */
 export interface Ghosts {
-  /** Registers the ghost, its device, its profile, whatever of it is missing; then an intent bound to it. */
-  intent(agent: Pick<Agent, "id" | "name" | "avatar">): Promise<Result<Intent, HomeserverError>>;
-  /** The bot's own. */
-  bot(): Promise<Result<Intent, HomeserverError>>;
-  /** Asks the homeserver to call our `/ping`; fails when it cannot be reached, or cannot reach us. */
-  ping(appserviceId: string): Promise<Answer>;
+  /** Makes of account, device and profile what is missing; then an intent bound to them. */
+  intent(agent: Pick<Agent, "id" | "name" | "avatar">): Promise<Answer<Intent>>;
+  /** The same for the bot, which has no profile. */
+  bot(): Promise<Answer<Intent>>;
   /** An intent for a ghost that must exist already. */
   existing(userId: UserId, deviceId: string): Intent;
+  /** Asks the homeserver to call our `/ping`; fails when it cannot be reached, or cannot reach us. */
+  ping(appserviceId: string): Promise<Answer<undefined>>;
 }
 
-/** As much of `fetch` as the client–server API needs. Rejects when there is no answer. */
+/**
+ * As much of `fetch` as the client–server API needs. Rejects when there is no answer, and when a streamed body fails or
+ * has another length than it says. Who gets an answer reads it or cancels its stream: until then it keeps a connection.
+ */
 export type Ask = (
   url: string,
   init: {
     method: string;
     headers: Record<string, string>;
-    body?: string | Uint8Array<ArrayBuffer>;
+    body?: RequestBody;
     signal: AbortSignal;
   },
-) => Promise<{ status: number; header(name: string): string | null; text(): Promise<string> }>;
+) => Promise<AskAnswer>;
+
+/** The body is read once, as a text or as a stream. */
+export interface AskAnswer {
+  status: number;
+  header(name: string): string | null;
+  text(): Promise<string>;
+  stream(): ReadableStream<Uint8Array>;
+}
 
 export interface Ghost {
   userId: UserId;
   deviceId: string;
-  /** What of the agent's name and avatar was last shown to the homeserver. */
+  /** The agent's name and avatar as they were last shown to the homeserver. */
   profile?: string;
 }
 

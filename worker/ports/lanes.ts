@@ -1,31 +1,33 @@
 /** Lanes: who may run one, what running one is given, and how it is rung for. */
 import type { LaneId } from "#core/turn/lane.ts";
 
-/** The right to run a lane. Every write of a runner names it; with a fence that is no longer the lane's it writes nothing. */
+/** The right to run a lane. Every write of a runner carries it; with a fence that is not the lane's any more it writes nothing. */
 export interface Lease {
   lane: LaneId;
   fence: number;
 }
 
-/** What running a lane ended with: nothing left, or something that is due later (milliseconds since the epoch). */
-export type Idle = { idle: true; dueAtMs?: number };
+/** When a lane is to be run again, in milliseconds since the epoch; without a time when it is rung. */
+export interface LaneDue {
+  dueAtMs?: number;
+}
 
-/** What a lane's work is given. */
+/** One run of a lane, as its work sees it. */
 export interface Running {
   lease: Lease;
-  /** Aborts when the lease was lost: whatever is still done then is written nowhere. */
+  /** Aborts when the lease was lost: no write of this run counts any more. */
   lost: AbortSignal;
   /** Resolves at the next ring of this lane. */
   rung(): Promise<void>;
 }
 
-/** What is left, and when, the pump reads off the ledger as it lets the lane go. */
+/** Does what is due in a lane. The ledger says what is left, so it returns nothing. */
 export type Work = (running: Running) => Promise<void>;
 
-/** Runs a lane until nothing is due, if the lease can be had; says when to come back. One runner per lane in the world. */
-export type RunLane = (lane: LaneId) => Promise<Idle>;
+/** Runs a lane until nothing is due, unless another runner has its lease. Never rejects. */
+export type RunLane = (lane: LaneId) => Promise<LaneDue>;
 
-/** "Look at this lane." Losing, doubling or reordering rings is harmless. Resolves when the ring is on its way. */
+/** "Look at this lane." Lost, duplicate and reordered rings are harmless. Resolves when the ring is on its way. */
 export interface Doorbell {
   ring(lanes: readonly LaneId[]): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
 import { threadNews } from "#core/gate/asks.ts";
 import type { Facts, Verdict } from "#core/gate/facts.ts";
 import { placeOf } from "#core/message/text.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, RoomId } from "#core/protocol/ids.ts";
 import { unreachable } from "#core/result.ts";
@@ -37,7 +38,7 @@ export async function act(needs: CommandNeeds, asked: Asked, room: RoomLook, ver
     if (!(error instanceof Trouble) || error.isOurs) throw error;
     const { event, receivedAtMs } = asked.waiting;
     const isYoung = asked.facts.nowMs - receivedAtMs < PATIENCE_MS;
-    if (isYoung && needs.isPassing(error.error)) throw error;
+    if (isYoung && isPassing(error.error)) throw error;
     const reason = `An event of ${event.room_id} could not be followed: ${error.message}`;
     needs.log("dead_letter", { kind: "event", reason });
     await needs.ledger.addDeadLetter({ kind: "event", reason, raw: JSON.stringify(event) }, asked.facts.nowMs);

@@ -3,12 +3,11 @@ import { expect } from "vitest";
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { Environment } from "#core/configuration/environment.ts";
 import { isOurs, UserId } from "#core/protocol/ids.ts";
-import type { LaneId } from "#core/turn/lane.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import { nodeDoorbell } from "../../appservice/host/doorbell.ts";
 import { type App, compose } from "../app.ts";
 import { systemClock } from "../clock.ts";
-import type { Pump } from "../lanes/pump.ts";
 import { createLog } from "../observe/log.ts";
 import type { DatabaseCall } from "./database-calls.ts";
 import { type FakeHomeserver, fakeHomeserver } from "./homeserver.ts";
@@ -61,7 +60,8 @@ export async function composed(
       env: () => undefined,
       fetch: server.fetch,
       log: createLog(({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`), []),
-      doorbell: (pump) => ({ ring: async (lanes) => ring(pump, lanes, over.signal) }),
+      // Without a sweep, a lane is run again whenever it is due.
+      doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
     });
   const app = start("first");
   await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
@@ -106,16 +106,4 @@ export async function composed(
     operator: async (method, path) =>
       app.http.request(path, { method, headers: { authorization: `Bearer ${TOKENS.ADMIN_TOKEN}` } }),
   };
-}
-
-/** Runs lanes as a host does: when they are rung, and again when they are due. */
-function ring(pump: Pump, lanes: readonly LaneId[], over: AbortSignal): void {
-  for (const lane of lanes) {
-    if (over.aborted || pump.nudge(lane)) continue;
-    void pump.run(lane).then(async ({ dueAtMs }) => {
-      if (dueAtMs === undefined) return;
-      await systemClock.sleep(dueAtMs - Date.now(), over);
-      ring(pump, [lane], over);
-    });
-  }
 }

@@ -40,7 +40,7 @@ export async function attempt(
   running: Running,
   turn: Turn,
   agent: Agent,
-  intent: Pick<Intent, "userId" | "put" | "event" | "typing">,
+  intent: Pick<Intent, "userId" | "send">,
 ): Promise<Outcome> {
   const backend = await backendOf(needs, agent);
   if (!backend.ok)

@@ -10,6 +10,7 @@ import type { Turn } from "#core/turn/turn.ts";
 import type { Answer } from "#ports/homeserver.ts";
 import type { RoomLook } from "#ports/rooms.ts";
 import { aMessage } from "#testing/events.ts";
+import { anIntent } from "#testing/intent.ts";
 import { aPrompt, aStoredTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { type ContextNeeds, contextFor } from "./context.ts";
 
@@ -34,7 +35,7 @@ interface World {
   known?: RoomEvent[];
   /** What the homeserver answers; otherwise nothing. */
   server?: Record<string, JsonObject>;
-  answer?: () => Promise<Answer>;
+  answer?: () => Promise<Answer<JsonObject>>;
   chatter?: RoomEvent[];
   past?: Turn[];
   first?: boolean;
@@ -48,7 +49,7 @@ interface World {
 async function told(world: World) {
   const asked: string[] = [];
   const logged: string[] = [];
-  const notFound: Answer = err({ status: 404, errcode: "M_NOT_FOUND", message: "" });
+  const notFound: Answer<JsonObject> = err({ status: 404, errcode: "M_NOT_FOUND", message: "" });
   const needs: ContextNeeds = {
     ledger: {
       room: async () => ROOM_LOOK,
@@ -64,16 +65,13 @@ async function told(world: World) {
     clock: { now: () => 0, sleep: () => new Promise((resolved) => setTimeout(resolved, 20)) },
     log: (event) => void logged.push(event),
     namespace: NAMESPACE,
-    isPassing: ({ status }) => status === 0 || status >= 500,
   };
-  const intent = {
-    userId: ME,
-    event: async (_room: string, id: string): Promise<Answer> => {
-      asked.push(id);
-      const body = world.server?.[id];
-      return world.answer ? world.answer() : body ? ok(body) : notFound;
-    },
-  };
+  const intent = anIntent(async ({ path }) => {
+    const id = decodeURIComponent(path.split("/").at(-1) ?? "");
+    asked.push(id);
+    const body = world.server?.[id];
+    return world.answer ? world.answer() : body ? ok(body) : notFound;
+  });
   const preface = await contextFor(
     needs,
     turnWith(world.turn),

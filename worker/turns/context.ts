@@ -8,8 +8,9 @@ import { isIgnored, isUserOf } from "#core/gate/permits.ts";
 import { parseCommand } from "#core/message/command.ts";
 import { markIn } from "#core/message/mark.ts";
 import { relationsOf } from "#core/message/text.ts";
-import type { HomeserverError } from "#core/protocol/errcode.ts";
-import { RoomEvent } from "#core/protocol/event.ts";
+import { roomEvent } from "#core/protocol/client/messages.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
+import type { RoomEvent } from "#core/protocol/event.ts";
 import { type EventId, isLocal, isOurs, type Namespace, type UserId } from "#core/protocol/ids.ts";
 import { powerOf } from "#core/protocol/room-state.ts";
 import type { BackendCapabilities } from "#core/turn/backend.ts";
@@ -28,8 +29,6 @@ export interface ContextNeeds {
   clock: Clock;
   log: Log;
   namespace: Namespace;
-  /** True for errors after which another attempt may succeed. */
-  isPassing: (error: HomeserverError) => boolean;
 }
 
 /** How long a turn waits for a message from the homeserver. */
@@ -42,7 +41,7 @@ interface Place {
   needs: ContextNeeds;
   turn: Turn;
   agent: Agent;
-  intent: Pick<Intent, "userId" | "event">;
+  intent: Pick<Intent, "userId" | "send">;
   /** Where the backend's transcript is kept. */
   history: BackendCapabilities["history"];
 }
@@ -51,7 +50,7 @@ export async function contextFor(
   needs: ContextNeeds,
   turn: Turn,
   agent: Agent,
-  intent: Pick<Intent, "userId" | "event">,
+  intent: Pick<Intent, "userId" | "send">,
   history: BackendCapabilities["history"],
 ): Promise<string> {
   const place: Place = { needs, turn, agent, intent, history };
@@ -110,21 +109,24 @@ async function eventOf(place: Place, eventId: EventId): Promise<RoomEvent | unde
 }
 
 async function fetchEvent({ needs, turn, intent }: Place, eventId: EventId): Promise<RoomEvent | undefined> {
-  const answer = await inTime(needs.clock, intent.event(turn.roomId, eventId));
-  if (answer.ok) return RoomEvent.safeParse({ room_id: turn.roomId, ...answer.value }).data;
+  const answer = await inTime(needs.clock, intent.send(roomEvent(turn.roomId, eventId)));
+  if (answer.ok) return answer.value;
   const { status, errcode, message } = answer.error;
-  if (needs.isPassing(answer.error)) {
+  if (isPassing(answer.error)) {
     needs.log("homeserver_unreachable", { turn: turn.id, eventId, status, errcode, message });
   }
   return undefined;
 }
 
-async function inTime(clock: Clock, answer: Promise<Answer>): Promise<Answer> {
+async function inTime<Value>(clock: Clock, answer: Promise<Answer<Value>>): Promise<Answer<Value>> {
   const done = new AbortController();
   const late = clock.sleep(ANSWER_MS_MAX, done.signal).then(() => TOO_LATE);
   return Promise.race([answer, late]).finally(() => done.abort());
 }
-const TOO_LATE: Answer = { ok: false, error: { status: 0, errcode: "M_UNREACHABLE", message: "no answer in time" } };
+const TOO_LATE: Answer<never> = {
+  ok: false,
+  error: { status: 0, errcode: "M_UNREACHABLE", message: "no answer in time" },
+};
 
 type Permission = (sender: UserId) => Promise<boolean>;
 

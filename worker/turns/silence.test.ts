@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Layer, resolve } from "#core/configuration/settings.ts";
-import { UserId } from "#core/protocol/ids.ts";
 import { NO_STATE } from "#core/protocol/room-state.ts";
 import { err, ok } from "#core/result.ts";
 import { NOTHING_TO_SAY, STOPPED } from "#core/strings/replies.ts";
@@ -10,6 +9,7 @@ import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 import { textReply } from "#core/turn/turn.ts";
 import type { Running } from "#ports/lanes.ts";
 import type { RoomLook } from "#ports/rooms.ts";
+import { anIntent } from "#testing/intent.ts";
 import { aStoredTurn, ECHO, keyOf, NAMESPACE, NOW, ROOM } from "#testing/ledger-rows.ts";
 import { systemClock } from "../clock.ts";
 import { type AttemptNeeds, attempt } from "./attempt.ts";
@@ -98,13 +98,11 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
     clock: systemClock,
     log: () => undefined,
     namespace: NAMESPACE,
-    isPassing: () => false,
     fetch,
     env: () => undefined,
     turnMsMax: 60_000,
   };
-  const answer = async () => ok({});
-  const intent = { userId: UserId.parse("@agent_echo:hs.test"), typing: answer, put: answer, event: answer };
+  const intent = anIntent(async () => ok({}));
   const outcome = await attempt(needs, running, turn, agentWith(layer), intent);
   return { outcome, asked, visible: shown.filter((text) => text !== "") };
 }

@@ -4,6 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#typing-notifications
  */
+import { setTyping } from "#core/protocol/client/typing.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
@@ -17,18 +18,18 @@ export interface Typing {
   end(): Promise<void>;
 }
 
-export function keepTyping(clock: Clock, intent: Pick<Intent, "typing">, roomId: RoomId): Typing {
+export function keepTyping(clock: Clock, intent: Pick<Intent, "userId" | "send">, roomId: RoomId): Typing {
   const over = new AbortController();
   const loop = (async () => {
     await clock.sleep(FIRST_MS, over.signal);
     let shown = false;
     while (!over.signal.aborted) {
       // Best effort: a refusal is ignored.
-      await intent.typing(roomId, true, SHOWN_MS);
+      await intent.send(setTyping(roomId, intent.userId, SHOWN_MS));
       shown = true;
       await clock.sleep(RENEW_MS, over.signal);
     }
-    if (shown) await intent.typing(roomId, false, 0);
+    if (shown) await intent.send(setTyping(roomId, intent.userId, 0));
   })();
   return {
     end() {

@@ -39,9 +39,12 @@ export function agentRows(
     },
 
     async setGhost({ userId, deviceId, profile }) {
-      await all(sql`
+      await all(
+        sql`
         INSERT INTO ghosts (user_id, device_id, profile) VALUES (${userId}, ${deviceId}, ${profile ?? null})
-        ON CONFLICT (user_id) DO UPDATE SET device_id = excluded.device_id, profile = excluded.profile`);
+        ON CONFLICT (user_id) DO UPDATE SET device_id = excluded.device_id, profile = excluded.profile`,
+        "durable",
+      );
     },
   };
 }

@@ -42,19 +42,22 @@ export function configurationRows(database: Database): ConfigurationRows {
         ["defaults", JSON.stringify(defaults), 0],
         ["groups", JSON.stringify(groups), 0],
       ];
-      await atomic([
-        sql`DELETE FROM settings`,
-        ...jsonLists([...general, ...layers]).map(
-          (list) => sql`
+      await atomic(
+        [
+          sql`DELETE FROM settings`,
+          ...jsonLists([...general, ...layers]).map(
+            (list) => sql`
             INSERT INTO settings (name, value, attentive)
             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(${list})`,
-        ),
-        // The room of an alias that is no longer used would not be looked up again, and become stale.
-        sql`
+          ),
+          // The room of an alias that is no longer used would not be looked up again, and become stale.
+          sql`
           DELETE FROM aliases
           WHERE alias NOT IN (SELECT value FROM json_each(${storable(JSON.stringify(aliasesIn(configuration)))}))`,
-        ...allAgents(agents, defaults, sql`true`),
-      ]);
+          ...allAgents(agents, defaults, sql`true`),
+        ],
+        "durable",
+      );
     },
   };
 }
@@ -70,7 +73,7 @@ function agentSpecs(database: Database): Pick<ConfigurationRows, "agents" | "set
       const [row] = await all<{ value: string }>(sql`SELECT value FROM settings WHERE name = 'defaults'`);
       const guard = sql`(SELECT value FROM settings WHERE name = 'defaults') IS ${row?.value ?? null}`;
       const defaults = row ? Layer.parse(JSON.parse(row.value)) : {};
-      const results = await atomic([...statements(defaults, guard), sql`SELECT 1 WHERE ${guard}`]);
+      const results = await atomic([...statements(defaults, guard), sql`SELECT 1 WHERE ${guard}`], "durable");
       if (countOfLast(results) === 1) return;
     }
     throw new Error(`the defaults changed ${TRIES_MAX} times while agents were written`);
@@ -85,7 +88,10 @@ function agentSpecs(database: Database): Pick<ConfigurationRows, "agents" | "set
     putAgent: (agent) => writeOnDefaults((defaults, guard) => insertAgents([agent], defaults, guard)),
 
     async removeAgent(id) {
-      const rows = await all(sql`UPDATE agents SET retired = 1 WHERE id = ${id} AND retired = 0 RETURNING id`);
+      const rows = await all(
+        sql`UPDATE agents SET retired = 1 WHERE id = ${id} AND retired = 0 RETURNING id`,
+        "durable",
+      );
       return rows.length === 1;
     },
   };
@@ -129,9 +135,12 @@ function roomLayers({ all }: Database): Pick<ConfigurationRows, "roomLayer" | "s
 
     async setRoomLayer(name, layer) {
       const [key, value, attentive] = layerRow(`${ROOM}${name}`, layer);
-      await all(sql`
+      await all(
+        sql`
         INSERT INTO settings (name, value, attentive) VALUES (${key}, ${storable(value)}, ${attentive})
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value, attentive = excluded.attentive`);
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value, attentive = excluded.attentive`,
+        "durable",
+      );
     },
 
     async aliases() {

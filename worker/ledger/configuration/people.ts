@@ -40,22 +40,25 @@ export function people(database: Database): PeopleLedger {
     ...pairings(database),
 
     async allow(agent, userId, nowMs) {
-      await all(insertGrant(sql`(SELECT ${userId} AS user_id, ${agent} AS agent) WHERE true`, nowMs));
+      await all(insertGrant(sql`(SELECT ${userId} AS user_id, ${agent} AS agent) WHERE true`, nowMs), "durable");
     },
 
     async deny(agent, userOrCode) {
       const isCode = sql`code = ${userOrCode} COLLATE NOCASE`;
       const usedBy = sql`agent = ${agent} AND user_id = ${userOrCode}`;
-      const results = await atomic([
-        sql`DELETE FROM grants WHERE user_id = ${userOrCode} AND agent = ${agent} RETURNING agent`,
-        // Used codes are deleted too: they stay valid for a minute and would let the user in again.
-        sql`DELETE FROM pairings WHERE ${usedBy} AND approved_at_ms IS NOT NULL`,
-        sql`DELETE FROM invite_codes WHERE ${usedBy}`,
-        sql`
+      const results = await atomic(
+        [
+          sql`DELETE FROM grants WHERE user_id = ${userOrCode} AND agent = ${agent} RETURNING agent`,
+          // Used codes are deleted too: they stay valid for a minute and would let the user in again.
+          sql`DELETE FROM pairings WHERE ${usedBy} AND approved_at_ms IS NOT NULL`,
+          sql`DELETE FROM invite_codes WHERE ${usedBy}`,
+          sql`
           DELETE FROM pairings
           WHERE agent = ${agent} AND (user_id = ${userOrCode} OR ${isCode}) AND approved_at_ms IS NULL RETURNING agent`,
-        sql`DELETE FROM invite_codes WHERE agent = ${agent} AND ${isCode} AND user_id IS NULL RETURNING agent`,
-      ]);
+          sql`DELETE FROM invite_codes WHERE agent = ${agent} AND ${isCode} AND user_id IS NULL RETURNING agent`,
+        ],
+        "durable",
+      );
       return results.flat().length > 0;
     },
 
@@ -66,21 +69,27 @@ export function people(database: Database): PeopleLedger {
     },
 
     async addInviteCode(agent, code, nowMs) {
-      await all(sql`
+      await all(
+        sql`
         INSERT INTO invite_codes (agent, code, at_ms) VALUES (${agent}, ${code}, ${nowMs})
-        ON CONFLICT (agent, code) DO UPDATE SET at_ms = excluded.at_ms, user_id = NULL, used_at_ms = NULL`);
+        ON CONFLICT (agent, code) DO UPDATE SET at_ms = excluded.at_ms, user_id = NULL, used_at_ms = NULL`,
+        "durable",
+      );
     },
 
     async useInviteCode(agent, code, userId, nowMs) {
       const valid = sql`
         agent = ${agent} AND code = ${code} COLLATE NOCASE AND coalesce(user_id, ${userId}) = ${userId}
         AND NOT ${isVoid(nowMs, INVITE_CODE_MS, sql`used_at_ms`)}`;
-      const results = await atomic([
-        insertGrant(sql`(SELECT ${userId} AS user_id, agent FROM invite_codes WHERE ${valid}) WHERE true`, nowMs),
-        sql`
+      const results = await atomic(
+        [
+          insertGrant(sql`(SELECT ${userId} AS user_id, agent FROM invite_codes WHERE ${valid}) WHERE true`, nowMs),
+          sql`
           UPDATE invite_codes SET user_id = ${userId}, used_at_ms = coalesce(used_at_ms, ${nowMs})
           WHERE ${valid} RETURNING agent`,
-      ]);
+        ],
+        "durable",
+      );
       return countOfLast(results) > 0;
     },
   };
@@ -115,11 +124,14 @@ function pairings({ all, atomic }: Database): Pick<PeopleLedger, "offerPairing" 
       const ofAgent = agent === undefined ? sql`` : sql`AND agent = ${agent}`;
       const valid = sql`
         code = ${code} COLLATE NOCASE AND NOT ${isVoid(nowMs, PAIRING_MS, sql`approved_at_ms`)} ${ofAgent}`;
-      const results = await atomic([
-        insertGrant(sql`pairings WHERE ${valid}`, nowMs),
-        sql`
+      const results = await atomic(
+        [
+          insertGrant(sql`pairings WHERE ${valid}`, nowMs),
+          sql`
           UPDATE pairings SET approved_at_ms = coalesce(approved_at_ms, ${nowMs}) WHERE ${valid} RETURNING ${COLUMNS}`,
-      ]);
+        ],
+        "durable",
+      );
       const [row] = (results.at(-1) ?? []) as Row[];
       return row && pairingOf(row);
     },

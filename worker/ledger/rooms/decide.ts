@@ -20,21 +20,25 @@ export function decisions({ atomic, namespace }: Database): Pick<Ledger, "decide
       return countOfLast(await atomic([...brought, decided])) === 1;
     },
 
+    // Durable as well: otherwise its many rows would be flushed by the next push, while the homeserver waits.
     async ignore(lease, ignored) {
       const rows = JSON.stringify(ignored.map(({ seq, reason, about }) => [seq, reason, about ?? null]));
-      const results = await atomic([
-        sql`
+      const results = await atomic(
+        [
+          sql`
           INSERT INTO verdicts (verdict, count)
           SELECT value ->> 1, count(*) FROM json_each(${rows})
           WHERE EXISTS (SELECT 1 FROM events WHERE seq = value ->> 0 AND verdict IS NULL) AND ${held(lease)}
           GROUP BY value ->> 1
           ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + excluded.count`,
-        sql`
+          sql`
           UPDATE events SET verdict = one.value ->> 1, about = one.value ->> 2
           FROM json_each(${rows}) AS one
           WHERE events.seq = one.value ->> 0 AND events.verdict IS NULL AND ${held(lease)}
           RETURNING events.seq`,
-      ]);
+        ],
+        "durable",
+      );
       return countOfLast(results) === ignored.length;
     },
   };

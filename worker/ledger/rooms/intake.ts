@@ -14,7 +14,7 @@ export function intake(database: Database): Pick<Ledger, "accept"> {
       const undecided = sql`
         SELECT DISTINCT room_id AS roomId FROM events
         WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
-      const results = await atomic([...remembering(database, pushed), undecided]);
+      const results = await atomic([...remembering(database, pushed), undecided], "durable");
       return ((results.at(-1) ?? []) as { roomId: string }[]).map(({ roomId }) => RoomId.parse(roomId));
     },
   };

@@ -29,14 +29,20 @@ export function sql(strings: TemplateStringsArray, ...given: readonly (Value | S
   return { text, values };
 }
 
+/**
+ * Said where a write is a promise to the world outside: an answer to the homeserver, to an operator or to a user. It
+ * survives a power cut; every other write survives any crash of ours. D1 and libSQL servers keep every write.
+ */
+export type Durability = "durable";
+
 export interface Database {
   /** Runs one statement and returns its rows. The caller's SQL names the columns of `Row`. */
-  all<Row>(statement: Sql): Promise<Row[]>;
+  all<Row>(statement: Sql, durability?: Durability): Promise<Row[]>;
   /**
    * Runs all statements or none, and returns the rows of each. D1 has no interactive transactions, so every guard is in
    * the SQL.
    */
-  atomic(statements: readonly Sql[]): Promise<readonly unknown[][]>;
+  atomic(statements: readonly Sql[], durability?: Durability): Promise<readonly unknown[][]>;
   /** Which is faster for many rows: one statement a row, or few statements with lists of rows (`bulk.ts`). */
   bulk: "rows" | "lists";
   namespace: Namespace;

@@ -85,11 +85,14 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
 
     async ended(lease, seq, end, nowMs) {
       const mine = sql`seq = ${seq} AND ${held(lease)}`;
-      if (end.state === "sent") return (await all(endOpen("sent", end.eventId, mine))).length === 1;
-      const results = await atomic([
-        insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${mine})`),
-        endOpen("dead", null, mine),
-      ]);
+      if (end.state === "sent") return (await all(endOpen("sent", end.eventId, mine), "durable")).length === 1;
+      const results = await atomic(
+        [
+          insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${mine})`),
+          endOpen("dead", null, mine),
+        ],
+        "durable",
+      );
       return countOfLast(results) === 1;
     },
 

@@ -6,9 +6,11 @@ import { type Database, type Sql, sql } from "../sql/database.ts";
 export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLetter" | "deadLetters"> {
   return {
     async addDeadLetter({ kind, reason, raw }, nowMs) {
-      await all(sql`
-        INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
-        VALUES (${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs})`);
+      await all(
+        sql`
+        INSERT INTO dead_letters (kind, reason, raw, created_at_ms) VALUES (${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs})`,
+        "durable",
+      );
     },
 
     deadLetters: (limit) =>

@@ -1,6 +1,7 @@
 /** Commands that change something: a conversation, what holds in a room, where an agent is. */
 import type { Agent } from "#core/configuration/agent.ts";
 import type { Layer } from "#core/configuration/settings.ts";
+import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import { RoomId } from "#core/protocol/ids.ts";
 import { MUTED, NEW_CONVERSATION, NOTHING_RUNS, UNMUTED } from "#core/strings/replies.ts";
 import { intentOf, joinAtOnce } from "../rooms/join.ts";
@@ -117,8 +118,8 @@ export async function joinRoom({ needs, asked, args, agents }: Order): Promise<O
 async function roomNamed(needs: Order["needs"], agent: Agent, name: string): Promise<RoomId | undefined> {
   if (!name.startsWith("#")) return RoomId.safeParse(name).data;
   const intent = await intentOf(needs, agent.id);
-  const answer = intent?.ok ? await intent.value.resolveAlias(name) : undefined;
-  return answer?.ok ? RoomId.safeParse(answer.value["room_id"]).data : undefined;
+  const answer = intent?.ok ? await intent.value.send(roomByAlias(name)) : undefined;
+  return answer?.ok ? answer.value : undefined;
 }
 
 /** The verdict is written after it, so there is nobody left to say anything. */

@@ -4,7 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
  */
-import { RoomId } from "#core/protocol/ids.ts";
+import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -26,8 +26,8 @@ export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly
   const unresolved: string[] = [];
   for (const alias of aliases) {
     const bot = await ghosts.bot();
-    const answer = bot.ok ? await bot.value.resolveAlias(alias) : bot;
-    const roomId = answer.ok ? RoomId.safeParse(answer.value["room_id"]).data : undefined;
+    const answer = bot.ok ? await bot.value.send(roomByAlias(alias)) : bot;
+    const roomId = answer.ok ? answer.value : undefined;
     if (!roomId) unresolved.push(alias);
     // Only a homeserver that says there is none takes back what it said before.
     const isGone = !answer.ok && answer.error.status === 404;

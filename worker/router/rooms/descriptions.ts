@@ -6,6 +6,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { COMMAND_NAMES, type CommandName, describeCommand } from "#core/message/command.ts";
+import { setState } from "#core/protocol/client/rooms.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { RoomId, UserId } from "#core/protocol/ids.ts";
 import { maySendState, type RoomState } from "#core/protocol/room-state.ts";
@@ -16,7 +17,7 @@ const TYPE = "org.matrix.msc4391.command_description";
 export async function publishCommands(intent: Intent, roomId: RoomId, state: RoomState): Promise<void> {
   if (!maySendState(state, intent.userId, TYPE)) return;
   await Promise.all(
-    COMMAND_NAMES.map((name) => intent.setState(roomId, TYPE, stateKey(name, intent.userId), described(name))),
+    COMMAND_NAMES.map((name) => intent.send(setState(roomId, TYPE, stateKey(name, intent.userId), described(name)))),
   );
 }
 

@@ -5,8 +5,8 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
  */
-import type { Json } from "#core/protocol/event.ts";
-import { RoomEvent } from "#core/protocol/event.ts";
+import { messagesBefore } from "#core/protocol/client/messages.ts";
+import type { RoomEvent } from "#core/protocol/event.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
@@ -57,9 +57,9 @@ async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
   const known = new Set<string>();
   let from: string | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
-    const back = await intent.messagesBack(roomId, from);
+    const back = await intent.send(messagesBefore(roomId, from));
     if (!back.ok) throw new Trouble(`${roomId} cannot be read back`, back.error);
-    const read = back.value.events.flatMap((raw) => readable(raw, roomId));
+    const read = back.value.events;
     const familiar = await ledger.known(read.map((event) => event.event_id));
     events.push(...read);
     for (const id of familiar.keys()) known.add(id);
@@ -68,10 +68,4 @@ async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
     if (isPast || familiar.size === read.length || from === undefined) break;
   }
   return { events, known };
-}
-
-/** Of another room nothing is taken, whatever a homeserver answers. */
-function readable(raw: Json, roomId: RoomId): RoomEvent[] {
-  const event = RoomEvent.safeParse(raw);
-  return event.success && event.data.room_id === roomId ? [event.data] : [];
 }

@@ -4,7 +4,8 @@
  * read back with `/messages` and takes the same way as everything else, in its place in the room.
  */
 
-import type { HomeserverError } from "#core/protocol/errcode.ts";
+import { joinRoom } from "#core/protocol/client/rooms.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
 import { type AgentId, type Namespace, type RoomId, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
@@ -23,7 +24,6 @@ export interface JoinNeeds {
   log: Log;
   delivery: Delivery;
   namespace: Namespace;
-  isPassing: (error: HomeserverError) => boolean;
 }
 
 /** Among more people nobody is introduced unasked. */
@@ -49,10 +49,10 @@ export async function join(
   agentId: AgentId | undefined,
   via: readonly string[] = [],
 ): Promise<Joined> {
-  const { log, isPassing } = needs;
+  const { log } = needs;
   const intent = await intentOf(needs, agentId);
   if (!intent) return { reason: "unknown_agent", notices: [] };
-  const joined = intent.ok ? await intent.value.join(roomId, via) : intent;
+  const joined = intent.ok ? await intent.value.send(joinRoom(roomId, via)) : intent;
   if (!intent.ok || !joined.ok) {
     const error = joined.ok ? undefined : joined.error;
     log("join_failed", { agent: agentId, room: roomId, status: error?.status, errcode: error?.errcode });

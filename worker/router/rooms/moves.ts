@@ -1,5 +1,8 @@
 /** Coming and going: invitations turned down, rooms left when nobody else is in them, rooms that were replaced. */
 import { explain } from "#core/gate/why.ts";
+import { joinedMembers } from "#core/protocol/client/members.ts";
+import { leaveRoom } from "#core/protocol/client/rooms.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
 import { type AgentId, agentOfGhost, botUserId, ghostUserId, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { FOLLOWED } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
@@ -30,8 +33,8 @@ export const leave = (needs: JoinNeeds, roomId: RoomId, agentId: AgentId): Promi
 /** Who is not there any more has left. What passes is tried again. */
 async function leaveAs(needs: JoinNeeds, roomId: RoomId, userId: UserId, reason?: string): Promise<void> {
   const intent = await asUser(needs, userId);
-  const left = intent?.ok ? await intent.value.leave(roomId, reason) : intent;
-  if (left && !left.ok && needs.isPassing(left.error)) throw new Trouble(`${userId} could not leave yet`, left.error);
+  const left = intent?.ok ? await intent.value.send(leaveRoom(roomId, reason)) : intent;
+  if (left && !left.ok && isPassing(left.error)) throw new Trouble(`${userId} could not leave yet`, left.error);
 }
 
 /**
@@ -43,9 +46,9 @@ export async function depart(needs: JoinNeeds, roomId: RoomId): Promise<"depart"
   for (const userId of users) {
     const reader = await asUser(needs, userId);
     if (!reader?.ok) continue;
-    const members = await reader.value.joinedMembers(roomId);
+    const members = await reader.value.send(joinedMembers(roomId));
     // Of an earlier try this one has left by now.
-    if (!members.ok && !needs.isPassing(members.error)) continue;
+    if (!members.ok && !isPassing(members.error)) continue;
     if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
     await readRoom(needs, reader.value, roomId);
     if (await needs.ledger.hasPeople(roomId, undefined)) return "membership";

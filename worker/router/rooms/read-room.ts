@@ -5,8 +5,10 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
  */
 
+import { joinedMembers } from "#core/protocol/client/members.ts";
+import { stateEvent } from "#core/protocol/client/rooms.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
-import { NO_STATE, type RoomState, readStateEvent, STATE_TYPES } from "#core/protocol/room-state.ts";
+import { NO_STATE, type RoomState, STATE_TYPES } from "#core/protocol/room-state.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { Trouble } from "./trouble.ts";
@@ -17,7 +19,7 @@ export async function readRoom(
   intent: Intent,
   roomId: RoomId,
 ): Promise<{ state: RoomState; people: number }> {
-  const members = await intent.joinedMembers(roomId);
+  const members = await intent.send(joinedMembers(roomId));
   if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
   const state = await readState(intent, roomId);
   await ledger.setState(roomId, state);
@@ -32,8 +34,8 @@ export async function readRoom(
 async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
   const pieces = await Promise.all(
     STATE_TYPES.map(async (type) => {
-      const answer = await intent.state(roomId, type, "event");
-      if (answer.ok) return readStateEvent(type, answer.value);
+      const answer = await intent.send(stateEvent(roomId, type));
+      if (answer.ok) return answer.value;
       // Most rooms have no topic, and none has been replaced before it is.
       if (answer.error.status === 404) return {};
       throw new Trouble(`${type} of ${roomId} cannot be read`, answer.error);

@@ -1,0 +1,80 @@
+/** Events of a room: sending one, reading one, reading back what is older. */
+import * as z from "zod/v4";
+import { ok } from "../../result.ts";
+import { type JsonObject, RoomEvent } from "../event.ts";
+import { EventId, type RoomId } from "../ids.ts";
+import { answerOf, type Request } from "./request.ts";
+import { roomPath } from "./rooms.ts";
+
+/**
+ * The path of one message. `transactionId` makes it idempotent: the homeserver answers a repeated request of the same
+ * user and device with the event id of the first.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
+ */
+export const sendPath = (roomId: RoomId, transactionId: string): string =>
+  `${roomPath(roomId)}/send/m.room.message/${encodeURIComponent(transactionId)}`;
+
+/**
+ * A message whose path and body were stored before the first attempt, so that each attempt sends the same bytes.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
+ */
+export const frozenMessage = (path: string, body: string): Request<EventId> => ({
+  method: "PUT",
+  path,
+  body,
+  answer: answerOf(
+    z.object({ event_id: EventId }).transform(({ event_id }) => event_id),
+    "event_id",
+  ),
+});
+
+/** The same for a message that is sent once and not stored. */
+export const sendMessage = (roomId: RoomId, transactionId: string, content: JsonObject): Request<EventId> =>
+  frozenMessage(sendPath(roomId, transactionId), JSON.stringify(content));
+
+/**
+ * One event; undefined where the answer is not an event.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomideventeventid
+ */
+export const roomEvent = (roomId: RoomId, eventId: EventId): Request<RoomEvent | undefined> => ({
+  method: "GET",
+  path: `${roomPath(roomId)}/event/${encodeURIComponent(eventId)}`,
+  answer: (json) => ok(RoomEvent.safeParse(typeof json === "object" ? { room_id: roomId, ...json } : json).data),
+});
+
+const PAGE_EVENTS = 100;
+
+export interface Page {
+  /** Newest first; without those that are not readable, or of another room. */
+  events: RoomEvent[];
+  /** Where the next older page begins; undefined at the beginning of the room. */
+  next?: string;
+}
+
+const Messages = z.object({ chunk: z.array(z.unknown()), end: z.string().optional().catch(undefined) });
+
+/**
+ * A page of older events, from the newest one on or from where another page ended.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
+ */
+export const messagesBefore = (roomId: RoomId, from?: string): Request<Page> => ({
+  method: "GET",
+  path: `${roomPath(roomId)}/messages`,
+  query: { dir: "b", limit: String(PAGE_EVENTS), ...(from === undefined ? {} : { from }) },
+  answer: answerOf(
+    Messages.transform(({ chunk, end }) => ({
+      events: chunk.flatMap((raw) => readable(raw, roomId)),
+      ...(end === undefined ? {} : { next: end }),
+    })),
+    "chunk",
+  ),
+});
+
+function readable(raw: unknown, roomId: RoomId): RoomEvent[] {
+  const event = RoomEvent.safeParse(raw);
+  return event.success && event.data.room_id === roomId ? [event.data] : [];
+}

@@ -1,0 +1,44 @@
+/**
+ * A request to the homeserver as a value: where it goes, what it carries and how its answer is read. One function an
+ * endpoint, one file a topic; sending is somebody else's work (`worker/matrix/`).
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#api-standards
+ */
+import type * as z from "zod/v4";
+import { err, ok, type Result } from "../../result.ts";
+
+/** A body that is read while it is sent, and once: such a request cannot be repeated. */
+export interface StreamedBody {
+  stream: ReadableStream<Uint8Array>;
+  /** In bytes. Synapse refuses an upload without it; a stream of another length is an error. */
+  length?: number;
+}
+
+export type RequestBody = string | Uint8Array<ArrayBuffer> | StreamedBody;
+
+export interface Request<Answer> {
+  method: "GET" | "PUT" | "POST";
+  /** From the server's root on, its variable parts percent-encoded. */
+  path: string;
+  /** A list is the same name several times. */
+  query?: Readonly<Record<string, string | readonly string[]>>;
+  body?: RequestBody;
+  /** `application/json` unless it is given. */
+  contentType?: string;
+  /** Reads the JSON object of an answer with a 2xx status. The error says what is missing in it. */
+  answer: (json: unknown) => Result<Answer, string>;
+}
+
+/** Where most endpoints are. */
+export const CLIENT = "/_matrix/client/v3";
+
+/** An answer that must fit a schema; `needed` names the field without which it does not. */
+export const answerOf =
+  <Answer>(schema: z.ZodType<Answer>, needed: string): Request<Answer>["answer"] =>
+  (json) => {
+    const read = schema.safeParse(json);
+    return read.success ? ok(read.data) : err(`answer without ${needed}`);
+  };
+
+/** An answer that is `{}`, or in which nothing is new to us. */
+export const unread: Request<undefined>["answer"] = () => ok(undefined);

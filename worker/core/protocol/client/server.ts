@@ -1,0 +1,31 @@
+/** The homeserver itself: where it is, and whether it reaches us. */
+import * as z from "zod/v4";
+import { answerOf, type Request, unread } from "./request.ts";
+
+const WellKnown = z.object({ "m.homeserver": z.object({ base_url: z.url({ protocol: /^https?$/ }) }) });
+
+/**
+ * The URL of the client–server API, without a slash at its end. Asked of `https://<server name>`, and without our token.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixclient
+ */
+export const wellKnown = (): Request<string> => ({
+  method: "GET",
+  path: "/.well-known/matrix/client",
+  answer: answerOf(
+    WellKnown.transform((found) => found["m.homeserver"].base_url.replace(/\/+$/, "")),
+    "m.homeserver.base_url",
+  ),
+});
+
+/**
+ * Asks the homeserver to call our `/ping`; an error where it cannot reach us.
+ *
+ * @see https://spec.matrix.org/v1.19/application-service-api/#post_matrixclientv1appserviceappserviceidping
+ */
+export const pingAppservice = (appserviceId: string, transactionId: string): Request<undefined> => ({
+  method: "POST",
+  path: `/_matrix/client/v1/appservice/${encodeURIComponent(appserviceId)}/ping`,
+  body: JSON.stringify({ transaction_id: transactionId }),
+  answer: unread,
+});

@@ -1,0 +1,68 @@
+/** What the lanes of each kind run, each with exactly what it needs: none of them is given a token of the bridge. */
+import type { Namespace } from "#core/protocol/ids.ts";
+import type { Fetch } from "#core/turn/backend.ts";
+import type { LaneId, LaneKind } from "#core/turn/lane.ts";
+import type { Backends, SecretCipher } from "#ports/backends.ts";
+import type { Ghosts } from "#ports/homeserver.ts";
+import type { Clock, Log } from "#ports/host.ts";
+import type { RunLane, Work } from "#ports/lanes.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { delivery } from "./delivery/delivery.ts";
+import { outLane } from "./delivery/out-lane.ts";
+import { roomLane } from "./router/room-lane.ts";
+import type { Limits } from "./turns/limits.ts";
+import { sessionLane } from "./turns/session-lane.ts";
+
+interface Needs {
+  ledger: Ledger;
+  clock: Clock;
+  log: Log;
+  namespace: Namespace;
+  ghosts: Ghosts;
+  /** Rings other lanes. */
+  ring: (lanes: readonly LaneId[]) => Promise<void>;
+  backends: Backends;
+  cipher: SecretCipher;
+  fetch: Fetch;
+  /** A variable of the operator's environment that an agent's `$NAME` may mean. */
+  env: (name: string) => string | undefined;
+  limits: Limits;
+  /** How long a turn may run on this host, in milliseconds. */
+  turnMsMax: number;
+  /** False while this runner begins no further turn. */
+  mayBegin: (() => boolean) | undefined;
+  /** The least time between the beginnings of two sends of a lane, in milliseconds. */
+  sendFloorMs: number;
+}
+
+export function laneWork(needs: Needs): (kind: LaneKind, run: RunLane) => Work {
+  const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, limits } = needs;
+  const { turnMsMax, mayBegin, sendFloorMs } = needs;
+  const deliveryBy = (run: RunLane) => delivery({ ledger, clock, log, namespace, run });
+  return (kind, run) => {
+    switch (kind) {
+      case "room":
+        return roomLane({ ledger, clock, log, namespace, ghosts, ring, delivery: deliveryBy(run) });
+      case "session":
+        return sessionLane({
+          ledger,
+          clock,
+          log,
+          namespace,
+          ghosts,
+          backends,
+          cipher,
+          fetch,
+          env,
+          limits,
+          turnMsMax,
+          mayBegin,
+          run,
+          delivery: deliveryBy(run),
+          random: Math.random,
+        });
+      case "out":
+        return outLane({ ledger, clock, log, ghosts, sendFloorMs });
+    }
+  };
+}
