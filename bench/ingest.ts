@@ -221,11 +221,14 @@ function goalsOf([ours, commit, library]: readonly Contestant[]): Goal[] {
   return [
     ...SIZES.map((size) => ({
       name: `of the bare commit at ${size} ${size === 1 ? "event" : "events"}`,
-      ...{ ...compared(size, commit), max: COMMIT_MAX, detail: "" },
+      ...compared(size, commit),
+      max: COMMIT_MAX,
+      detail: "",
     })),
     {
       name: "of matrix-appservice at 100 events, per event",
-      ...{ ...compared(100, library), max: 1 },
+      ...compared(100, library),
+      max: 1,
       detail: ` (${us(perEvent)} an event stored durably, ${us(itsPerEvent)} an event stored nowhere)`,
     },
   ];
