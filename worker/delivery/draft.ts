@@ -40,25 +40,35 @@ interface DraftNeeds {
   out: Pick<OutboxRow, "lane" | "agent" | "userId">;
 }
 
+interface ShowNeeds extends DraftNeeds {
+  /** Called before the first text is stored. */
+  onStore: () => void;
+}
+
 export function openDraft(needs: DraftNeeds): Draft {
   let text = "";
   const closing = new AbortController();
   let loop: Promise<void> | undefined;
+  let state: "stored" | "unused" = "unused";
+  const onStore = () => {
+    state = "stored";
+  };
   return {
     show(latest) {
       // A draft begins with the first visible character, and never becomes blank again.
       if (latest.trim() === "") return;
       text = latest;
-      if (!loop && !closing.signal.aborted) loop = keepShowing(needs, () => text, closing.signal);
+      if (!loop && !closing.signal.aborted) loop = keepShowing({ ...needs, onStore }, () => text, closing.signal);
     },
     async close() {
       closing.abort();
       await loop;
+      return state;
     },
   };
 }
 
-async function keepShowing(needs: DraftNeeds, text: () => string, closing: AbortSignal): Promise<void> {
+async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortSignal): Promise<void> {
   const { clock, log, turn } = needs;
   try {
     await clock.sleep(FIRST_TEXT_MS, closing);
@@ -81,10 +91,12 @@ async function keepShowing(needs: DraftNeeds, text: () => string, closing: Abort
 }
 
 /** Queues the first text, unless an earlier attempt did, and sends it. Gives its event id if it is known by now. */
-async function sendFirst({ ledger, turn, running, run, out }: DraftNeeds, text: string): Promise<EventId | undefined> {
+async function sendFirst(needs: ShowNeeds, text: string): Promise<EventId | undefined> {
+  const { ledger, turn, running, run, out } = needs;
   const key = draftKeyOf(turn);
   const utterance: Utterance = { say: "message", ...draftOf(turn, text), thread: turn.threadRoot };
   const row: OutboxRow = { ...out, turnId: turn.id, key, utterance };
+  needs.onStore();
   // In one batch: the next owner of the turn must know that people may have read this text.
   if (!(await ledger.queueOut(running.lease, [row], { turnId: turn.id, text }))) return undefined;
   await run(out.lane);

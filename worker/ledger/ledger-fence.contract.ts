@@ -20,6 +20,7 @@ import {
   decided,
   dueAt,
   ECHO,
+  isDelivered,
   keyOf,
   leaseOf,
   NOW,
@@ -28,6 +29,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  startAttempt,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -105,7 +107,7 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
   [
     "startAttempt",
     async (ledger, { session }) =>
-      (await ledger.startAttempt(session, { id: "open", agent: ECHO }, CAPS)) === "started",
+      (await startAttempt(ledger, session, { id: "open", agent: ECHO }, CAPS)) === "started",
   ],
   ["postpone", (ledger, { session }) => ledger.postpone(session, "open", NOW + 1)],
   ["takeControls", async (ledger, { session }) => (await controlsOf(ledger, session)).length > 0],
@@ -118,7 +120,7 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
   ["endTurn", (ledger, { session }) => ledger.endTurn(session, "open", LACK, NOW)],
   ["showing", (ledger, { session }) => ledger.showing(session, "open", "half")],
   ["merge", async (ledger, { session }, { behind }) => (await ledger.merge(session, behind, "all")) === 1],
-  ["delivered", (ledger, { session }) => ledger.delivered(session, { id: "answered" }, OUT_LANE)],
+  ["delivered", (ledger, { session }) => isDelivered(ledger, session, { id: "answered" })],
   ["queueOut", (ledger, { out }) => ledger.queueOut(out, [late])],
   ["freezeOut", (ledger, { out }, { seq }) => ledger.freezeOut(out, seq, aRequest())],
   ["ended as sent", (ledger, { out }, { seq }) => ledger.ended(out, seq, SENT, NOW)],

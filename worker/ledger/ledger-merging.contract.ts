@@ -15,6 +15,7 @@ import {
   OUT_LANE,
   queued,
   ROOM,
+  startAttempt,
 } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
@@ -132,7 +133,7 @@ function redactionContract(make: Make): void {
   test("leaves a turn that runs its own message, and takes a merged one out", async () => {
     const ledger = await make();
     const { lease, turns } = await merged(ledger);
-    await ledger.startAttempt(lease, turns[0], CAPS);
+    await startAttempt(ledger, lease, turns[0], CAPS);
     for (const { prompt } of turns.slice(0, 2)) await decided(ledger, { redacted: prompt.eventId });
     expect(textsOf(await first(ledger, lease))).toEqual(["one", "three"]);
   });

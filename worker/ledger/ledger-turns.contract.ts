@@ -16,6 +16,7 @@ import {
   decided,
   dueAt,
   ECHO,
+  isDelivered,
   keyOf,
   leaseOf,
   NOW,
@@ -23,6 +24,7 @@ import {
   queued,
   ROOM,
   SESSION_LANE,
+  startAttempt,
 } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
@@ -41,7 +43,7 @@ function laneContract(make: Make): void {
     const lease = await queued(ledger, first, aTurn({ session: "mx.echo.2" }), second);
     await ledger.answered(lease, first.id, anAnswer());
     expect(await currentTurn(ledger, lease)).toMatchObject({ id: first.id, state: "answered" });
-    expect(await ledger.delivered(lease, first, OUT_LANE)).toBe(true);
+    expect(await isDelivered(ledger, lease, first)).toBe(true);
     expect(await currentTurn(ledger, lease)).toMatchObject({ id: second.id, state: "queued" });
   });
 
@@ -49,11 +51,11 @@ function laneContract(make: Make): void {
     const ledger = await make();
     const turn = aTurn();
     const lease = await queued(ledger, turn);
-    expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("started");
-    expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("started");
+    expect(await startAttempt(ledger, lease, turn)).toBe("started");
+    expect(await startAttempt(ledger, lease, { ...turn, attempt: 1 })).toBe("started");
     expect(await currentTurn(ledger, lease)).toMatchObject({ state: "running", attempt: 2 });
     await ledger.answered(lease, turn.id, anAnswer("sorry"));
-    expect(await ledger.startAttempt(lease, turn, CAPS)).toBe("lost");
+    expect(await startAttempt(ledger, lease, turn, CAPS)).toBe("lost");
   });
 
   test("a stored reply is kept: the next owner delivers it and asks no backend again", async () => {
@@ -77,16 +79,16 @@ function laneContract(make: Make): void {
     const ledger = await make();
     const turn = aTurn();
     const lease = await queued(ledger, turn);
-    expect(await ledger.delivered(lease, turn, OUT_LANE)).toBe(false);
+    expect(await isDelivered(ledger, lease, turn)).toBe(false);
     const rows = [aRow({ turnId: turn.id }), aRow({ turnId: "another" })];
     await ledger.answered(lease, turn.id, anAnswer("hi", { rows }));
-    expect(await ledger.delivered(lease, turn, OUT_LANE)).toBe(false);
+    expect(await isDelivered(ledger, lease, turn)).toBe(false);
     const out = await leaseOf(ledger, OUT_LANE);
     const seq = (await ledger.nextOut(out))?.seq ?? -1;
     await ledger.freezeOut(out, seq, aRequest());
-    expect(await ledger.delivered(lease, turn, OUT_LANE)).toBe(false);
+    expect(await isDelivered(ledger, lease, turn)).toBe(false);
     await ledger.ended(out, seq, { state: "sent", eventId: EventId.parse("$sent") }, NOW);
-    expect(await ledger.delivered(lease, turn, OUT_LANE)).toBe(true);
+    expect(await isDelivered(ledger, lease, turn)).toBe(true);
   });
 
   test("a stop is taken once, and by its own session only", async () => {
@@ -132,7 +134,7 @@ function waitingContract(make: Make): void {
     const ledger = await make();
     const [running, waits, later] = [aTurn(), aTurn(), aTurn()];
     const lease = await queued(ledger, running, waits);
-    await ledger.startAttempt(lease, running, CAPS);
+    await startAttempt(ledger, lease, running, CAPS);
     await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" }] });
     await decided(ledger, { turns: [later] });
     const current = await ledger.currentTurn(lease);
@@ -194,7 +196,7 @@ function redactionContract(make: Make): void {
     const ledger = await make();
     const [running, waits] = [aTurn(), aTurn()];
     const lease = await queued(ledger, running, waits);
-    await ledger.startAttempt(lease, running, CAPS);
+    await startAttempt(ledger, lease, running, CAPS);
     for (const { prompt } of [running, waits]) await decided(ledger, { redacted: prompt.eventId });
     expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 1, oldest: running.id });
   });

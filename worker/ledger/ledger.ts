@@ -33,7 +33,7 @@ export function createLedger(database: Database): Ledger {
     ...senders(database),
     ...decisions(database),
     ...members(database),
-    ...turns(database),
+    ...turns(database, resolvePlace),
     ...epochs(database),
     ...chatter(database),
     ...outboxRows(database),

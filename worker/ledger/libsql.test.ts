@@ -29,6 +29,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  startAttempt,
 } from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { ledgerContract } from "./ledger.contract.ts";
@@ -122,7 +123,7 @@ test("what one process answered, the next one finds in the file", async () => {
     state: "answered",
     reply: textReply("reply", "hi"),
   });
-  expect(await before.delivered(lease, turn, OUT_LANE)).toBe(false);
+  expect((await before.delivered(lease, turn, OUT_LANE)).isDelivered).toBe(false);
 });
 
 /** The migrations an earlier version had, in a folder of their own. */
@@ -249,7 +250,7 @@ describe("the cost of looking", () => {
     ["delivered", (ledger) => ledger.delivered(SESSION, { id: "turn" }, OUT_LANE)],
     ["nextEvents", (ledger) => ledger.nextEvents({ lane: "room:!room", fence: 1 }, 10)],
     ["currentTurn", (ledger) => ledger.currentTurn(SESSION)],
-    ["startAttempt", (ledger) => ledger.startAttempt(SESSION, aTurn(), CAPS)],
+    ["startAttempt", (ledger) => startAttempt(ledger, SESSION, aTurn(), CAPS)],
     ["takeControls", (ledger) => ledger.takeControls(SESSION, { session: "mx.echo.1", seq: 1 })],
     ["merge", (ledger) => ledger.merge(SESSION, { ...aTurn(), seq: 1 }, "all")],
     ["heldBackUntil", (ledger) => ledger.heldBackUntil(SESSION, { ...aTurn(), seq: 1 })],

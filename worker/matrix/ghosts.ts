@@ -40,9 +40,9 @@ export function ghosts(needs: Needs): Ghosts {
     },
     existing: (userId, deviceId) => bindIntent(call, userId, deviceId),
     ping: (appserviceId) => call(pingAppservice(appserviceId, crypto.randomUUID())),
-    async intent(agent) {
+    async intent(agent, given) {
       const userId = ghostUserId(namespace, agent.id);
-      const known = await ledger.ghost(userId);
+      const known = given ?? (await ledger.ghost(userId));
       const ghost = known ? ok(known) : await enter(call, userId, agent.name);
       if (!ghost.ok) {
         failed(userId, ghost.error);

@@ -12,8 +12,8 @@ import type { DeadLetter } from "./operator.ts";
 export interface Draft {
   /** The whole text so far. Returns at once. */
   show(text: string): void;
-  /** Ends the edits and waits for the one in flight. */
-  close(): Promise<void>;
+  /** Ends the edits and waits for the one in flight. Says whether the first text may have been stored. */
+  close(): Promise<"stored" | "unused">;
 }
 
 /** Makes outbox rows. Nothing here waits or sends, except a draft. */

@@ -17,8 +17,8 @@ export interface Intent {
 
 /** Ghosts as Matrix users: made on demand, each once. */
 export interface Ghosts {
-  /** Makes of account, device and profile what is missing; then an intent bound to them. */
-  intent(agent: Pick<Agent, "id" | "name" | "avatar">): Promise<Answer<Intent>>;
+  /** Makes of account, device and profile what is missing; then an intent bound to them. `known`: what the ledger says of it. */
+  intent(agent: Pick<Agent, "id" | "name" | "avatar">, known?: Ghost): Promise<Answer<Intent>>;
   /** The same for the bot, which has no profile. */
   bot(): Promise<Answer<Intent>>;
   /** An intent for a ghost that must exist already. */

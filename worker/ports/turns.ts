@@ -1,9 +1,11 @@
 /** The session lane: turns and their sessions. */
+import type { Agent } from "#core/configuration/agent.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Reply, SessionKey, Turn, TurnEnding, TurnId } from "#core/turn/turn.ts";
 import type { OutboxRow } from "./delivery.ts";
+import type { Ghost } from "./homeserver.ts";
 import type { Lease } from "./lanes.ts";
 import type { DeadLetter } from "./operator.ts";
 
@@ -32,8 +34,22 @@ export interface TurnCaps {
   all: number;
   /** How many messages may wait in the out lane of the agent and the room. While there are more, no turn begins. */
   out: { lane: LaneId; depth: number };
+  buckets: readonly Bucket[];
   nowMs: number;
 }
+
+/** A turn and what its next step needs. */
+export interface CurrentTurn {
+  turn: Turn;
+  hasControls: boolean;
+  /** With the settings that hold in the turn's room; undefined when the agent is retired. */
+  agent: Agent | undefined;
+  /** The agent's ghost as it was made; undefined when it was not. */
+  ghost: Ghost | undefined;
+}
+
+/** Why an attempt did not start: too many turns run or too many messages wait, the lease is lost, or a bucket is empty. */
+export type NotStarted = "full" | "lost" | { tokensInMs: number };
 
 /** A token bucket: `perMinute` tokens flow in, and it holds at most `perMinute`. */
 export interface Bucket {
@@ -43,10 +59,14 @@ export interface Bucket {
 
 /** Turns from queued to delivered, and the controls they get. */
 export interface TurnLedger {
-  /** The oldest open turn of the session with the prompts merged into it, and whether it has controls. */
-  currentTurn(lease: Lease): Promise<{ turn: Turn; hasControls: boolean } | undefined>;
-  /** `full`: no more turns may run, or too many messages wait. `lost`: the lease is. */
-  startAttempt(lease: Lease, turn: Pick<Turn, "id" | "agent">, caps: TurnCaps): Promise<"started" | "full" | "lost">;
+  /** The oldest open turn of the session, with the prompts merged into it. */
+  currentTurn(lease: Lease): Promise<CurrentTurn | undefined>;
+  /** Starts the next attempt and takes a token of each bucket, or does neither. */
+  startAttempt(
+    lease: Lease,
+    turn: Pick<Turn, "id" | "agent" | "attempt">,
+    caps: TurnCaps,
+  ): Promise<"started" | NotStarted>;
   /** Puts the turn off until `notBeforeMs` (milliseconds since the epoch). */
   postpone(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;
   /** The same, and counts a failure of its backend. */
@@ -69,13 +89,16 @@ export interface TurnLedger {
   answered(lease: Lease, turnId: TurnId, answer: TurnAnswer): Promise<boolean>;
   /** Ends a turn that has no reply. `nowMs` dates its dead letter. */
   endTurn(lease: Lease, turnId: TurnId, lack: Lack, nowMs: number): Promise<boolean>;
-  /** Marks the turn delivered if none of its rows in this out lane is open; says whether it is. */
-  delivered(lease: Lease, turn: Pick<Turn, "id">, out: LaneId): Promise<boolean>;
+  /** Marks the turn delivered if none of its rows in this out lane is open, and gives the session's next turn. */
+  delivered(
+    lease: Lease,
+    turn: Pick<Turn, "id">,
+    out: LaneId,
+  ): Promise<{ isDelivered: boolean; next: CurrentTurn | undefined }>;
   /** Turns of the session with a reply, and those that were too late or declined, with their merged prompts; newest first. */
   transcript(session: SessionKey, limit: number): Promise<Turn[]>;
   /** Takes a token of each bucket and gives 0, or takes none and gives the wait for the emptiest one in milliseconds. */
   takeTokens(wanted: readonly Bucket[], nowMs: number): Promise<number>;
-  returnTokens(taken: readonly Bucket[]): Promise<void>;
 }
 
 /** The sessions of a room, and the messages around a prompt. */

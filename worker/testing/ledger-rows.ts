@@ -9,7 +9,7 @@ import type { FrozenRequest, OutboxRow } from "#ports/delivery.ts";
 import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Decision, Membership } from "#ports/rooms.ts";
-import type { TurnAnswer } from "#ports/turns.ts";
+import type { TurnAnswer, TurnCaps } from "#ports/turns.ts";
 import { anEvent } from "./events.ts";
 
 export const NAMESPACE: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
@@ -150,7 +150,22 @@ export async function queued(ledger: Ledger, ...turns: NewTurn[]): Promise<Lease
 export const dueAt = (ledger: Ledger, lane: LaneId): Promise<number | undefined> => ledger.release({ lane, fence: -1 });
 
 /** Higher than any test reaches. */
-export const CAPS = { agent: 100, all: 100, out: { lane: OUT_LANE, depth: 100 }, nowMs: NOW };
+export const CAPS: TurnCaps = {
+  agent: 100,
+  all: 100,
+  out: { lane: OUT_LANE, depth: 100 },
+  buckets: [],
+  nowMs: NOW,
+};
+/** Starts the first attempt of a turn, unless it says that it had others. */
+export const startAttempt = (
+  ledger: Ledger,
+  lease: Lease,
+  turn: Pick<NewTurn, "id" | "agent"> & { attempt?: number },
+  caps = CAPS,
+) => ledger.startAttempt(lease, { attempt: 0, ...turn }, caps);
+export const isDelivered = async (ledger: Ledger, lease: Lease, turn: Pick<NewTurn, "id">) =>
+  (await ledger.delivered(lease, turn, OUT_LANE)).isDelivered;
 
 export const currentTurn = async (ledger: Ledger, lease: Lease): Promise<Turn | undefined> =>
   (await ledger.currentTurn(lease))?.turn;

@@ -35,34 +35,51 @@ const LOOK_MS = 1_000;
 /** How long a backend may take to stop before it is left alone. */
 const STOPPING_MS = 2_000;
 
+export interface Attempted {
+  outcome: Outcome;
+  /** A draft of the turn was stored, by this attempt or an earlier one. */
+  hasDraft: boolean;
+}
+
 export async function attempt(
   needs: AttemptNeeds,
   running: Running,
   turn: Turn,
   agent: Agent,
   intent: Pick<Intent, "userId" | "send">,
-): Promise<Outcome> {
+): Promise<Attempted> {
+  const hadDraft = turn.shown !== undefined;
   const backend = await backendOf(needs, agent);
-  if (!backend.ok)
-    return { kind: "failed", code: "not_configured", detail: backend.error, retryable: false, shown: "" };
+  if (!backend.ok) return { outcome: notConfigured(backend.error), hasDraft: hadDraft };
 
   const stop = new AbortController();
   const words = new Words();
   const draft = needs.delivery.draft(turn, running, intent);
   const typing = keepTyping(needs.clock, intent, turn.roomId);
   const onText = backend.value.capabilities.streaming ? (text: string) => draft.show(text) : () => undefined;
+  let outcome: Outcome;
+  let hasDraft = hadDraft;
   try {
-    const { history } = backend.value.capabilities;
-    const request = requestOf(needs.ledger, turn, agent, await contextFor(needs, turn, agent, intent, history));
-    const stream = backend.value.startTurn(request, contextOf(needs, stop.signal));
+    const { history, context } = backend.value.capabilities;
+    const told = context ? await contextFor(needs, turn, agent, intent, history) : "";
+    const stream = backend.value.startTurn(requestOf(needs.ledger, turn, agent, told), contextOf(needs, stop.signal));
     const deadlines = deadlinesOf(agent, needs.turnMsMax);
-    return await listen(needs, running, stream[Symbol.asyncIterator](), { turn, words, onText, stop, deadlines });
+    outcome = await listen(needs, running, stream[Symbol.asyncIterator](), { turn, words, onText, stop, deadlines });
   } finally {
     stop.abort("over");
-    await draft.close();
+    hasDraft = (await draft.close()) === "stored" || hadDraft;
     await typing.end();
   }
+  return { outcome, hasDraft };
 }
+
+const notConfigured = (detail: string): Outcome => ({
+  kind: "failed",
+  code: "not_configured",
+  detail,
+  retryable: false,
+  shown: "",
+});
 
 /** The agent's backend, with its secrets decrypted. The error is for the log. */
 export async function backendOf(

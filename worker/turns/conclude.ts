@@ -21,14 +21,17 @@ type Leased = Pick<Running, "lease">;
 /**
  * Stores the reply; after this the backend is never asked again. `queued`: the rows that deliver it are stored too.
  * `stored`: there is a draft, and the rows follow when its event id is known. `silent`: the turn has no reply.
+ *
+ * `hasDraft`: a draft of the turn was stored, by this attempt or an earlier one.
  */
 export async function conclude(
   { ledger, delivery, clock }: ConcludeNeeds,
   { lease }: Leased,
   turn: Turn,
   outcome: Outcome,
+  hasDraft = turn.shown !== undefined,
 ): Promise<"queued" | "stored" | "silent"> {
-  const draft = await ledger.outboxRow(delivery.draftKey(turn));
+  const draft = hasDraft ? await ledger.outboxRow(delivery.draftKey(turn)) : undefined;
   const nowMs = clock.now();
   if (outcome.kind === "silent" && !draft) {
     await ledger.endTurn(lease, turn.id, { ending: "silent" }, nowMs);

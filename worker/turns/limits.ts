@@ -21,7 +21,7 @@ const OUT_DEPTH_MAX = 50;
 const FULL_MS = 1_000;
 
 export interface LimitNeeds {
-  ledger: Pick<TurnLedger, "takeTokens" | "returnTokens" | "startAttempt">;
+  ledger: Pick<TurnLedger, "startAttempt">;
   clock: Clock;
   limits: Limits;
   delivery: Pick<Delivery, "lane">;
@@ -34,16 +34,16 @@ export async function startWithinLimits(
   turn: Turn,
   agent: Agent,
 ): Promise<number> {
-  const nowMs = clock.now();
-  // Each turn takes its tokens once, however often its backend is asked.
-  const buckets = turn.attempt === 0 ? bucketsOf(limits, turn) : [];
-  const waitMs = await ledger.takeTokens(buckets, nowMs);
-  if (waitMs > 0) return waitMs;
-  const out = { lane: delivery.lane(turn), depth: OUT_DEPTH_MAX };
-  const caps = { agent: agent.turns.turnsAtOnce, all: limits.turnsAtOnce, out, nowMs };
-  if ((await ledger.startAttempt(lease, turn, caps)) === "started") return 0;
-  await ledger.returnTokens(buckets);
-  return FULL_MS;
+  const started = await ledger.startAttempt(lease, turn, {
+    agent: agent.turns.turnsAtOnce,
+    all: limits.turnsAtOnce,
+    out: { lane: delivery.lane(turn), depth: OUT_DEPTH_MAX },
+    // Each turn takes its tokens once, however often its backend is asked.
+    buckets: turn.attempt === 0 ? bucketsOf(limits, turn) : [],
+    nowMs: clock.now(),
+  });
+  if (started === "started") return 0;
+  return typeof started === "object" ? started.tokensInMs : FULL_MS;
 }
 
 const bucketsOf = ({ senderPerMinute, roomPerMinute }: Limits, { prompt, roomId }: Turn): Bucket[] =>

@@ -5,11 +5,10 @@
  */
 import type { Agent } from "#core/configuration/agent.ts";
 import { retryAt, type Step, step, type Turn } from "#core/turn/turn.ts";
-import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { RunLane, Running, Work } from "#ports/lanes.ts";
-import type { TurnLedger } from "#ports/turns.ts";
+import type { CurrentTurn, TurnLedger } from "#ports/turns.ts";
 import { type AttemptNeeds, attempt, backendOf } from "./attempt.ts";
 import { type ConcludeNeeds, conclude, giveUp } from "./conclude.ts";
 import { type LimitNeeds, startWithinLimits } from "./limits.ts";
@@ -21,8 +20,7 @@ const UNREACHABLE_MS = 3_000;
 interface SessionLedger
   extends Pick<TurnLedger, "currentTurn" | "takeControls" | "postpone" | "postponeFailed">,
     Pick<TurnLedger, "heldBackUntil" | "merge" | "delivered">,
-    Pick<OutboxLedger, "outboxRow" | "queueOut">,
-    Pick<ConfigurationLedger, "agent"> {}
+    Pick<OutboxLedger, "outboxRow" | "queueOut"> {}
 
 export interface Needs extends Omit<AttemptNeeds & ConcludeNeeds & LimitNeeds, "ledger" | "delivery"> {
   ledger: SessionLedger & AttemptNeeds["ledger"] & ConcludeNeeds["ledger"] & LimitNeeds["ledger"];
@@ -35,40 +33,42 @@ export interface Needs extends Omit<AttemptNeeds & ConcludeNeeds & LimitNeeds, "
   mayBegin?: (() => boolean) | undefined;
 }
 
-/** Whether the lane goes on with its next work, or has none for now. */
-type Next = "on" | "rest";
+/** `on`: the next turn is to be read. `rest`: there is nothing to do for now. Otherwise the next turn was read already. */
+type Next = "on" | "rest" | { current: CurrentTurn | undefined };
+
+type AgentTurn = CurrentTurn & { agent: Agent };
 
 export function sessionLane(needs: Needs): Work {
   return async (running) => {
-    for (;;) {
-      const current = await needs.ledger.currentTurn(running.lease);
-      if (!current || running.lost.aborted) return;
-      const { turn, hasControls } = current;
-      if (hasControls && turn.state !== "answered" && (await endByControls(needs, running, turn))) continue;
-      if ((await takeStep(needs, running, turn)) === "rest") return;
+    let current = await needs.ledger.currentTurn(running.lease);
+    while (current && !running.lost.aborted) {
+      const isEnded = current.hasControls && (await endByControls(needs, running, current));
+      const next: Next = isEnded ? "on" : await takeStep(needs, running, current);
+      if (next === "rest") return;
+      current = next === "on" ? await needs.ledger.currentTurn(running.lease) : next.current;
     }
   };
 }
 
 /** Applies the controls of a turn that does not run. True when they ended it. */
-async function endByControls(needs: Needs, running: Running, turn: Turn): Promise<boolean> {
+async function endByControls(needs: Needs, running: Running, { turn, agent }: CurrentTurn): Promise<boolean> {
+  if (turn.state === "answered") return false;
   const controls = await needs.ledger.takeControls(running.lease, turn);
   if (!controls.includes("stop")) return false;
-  const agent = await needs.ledger.agent(turn.agent, turn.roomId);
   if (agent) await conclude(needs, running, turn, { kind: "stopped", shown: turn.shown ?? "" });
   else await giveUp(needs, running, turn, "retired");
   return true;
 }
 
-async function takeStep(needs: Needs, running: Running, turn: Turn): Promise<Next> {
-  const agent = await needs.ledger.agent(turn.agent, turn.roomId);
+async function takeStep(needs: Needs, running: Running, current: CurrentTurn): Promise<Next> {
+  const { turn, agent } = current;
   const next = step(turn, {
     nowMs: needs.clock.now(),
     turns: agent?.turns,
     // Only a turn that has shown something depends on it.
     idempotent: turn.shown !== undefined && agent !== undefined && (await isIdempotent(needs, agent)),
   });
-  if (agent && next.do !== "giveUp") return act(needs, running, turn, agent, next);
+  if (agent && next.do !== "giveUp") return act(needs, running, { ...current, agent }, next);
   await giveUp(needs, running, turn, next.do === "giveUp" ? next.ending : "retired", agent);
   return "on";
 }
@@ -81,10 +81,10 @@ async function isIdempotent(needs: Needs, agent: Agent): Promise<boolean> {
 function act(
   needs: Needs,
   running: Running,
-  turn: Turn,
-  agent: Agent,
+  current: AgentTurn,
   next: Exclude<Step, { do: "giveUp" }>,
 ): Promise<Next> | Next {
+  const { turn } = current;
   switch (next.do) {
     case "wait":
       return "rest";
@@ -93,15 +93,15 @@ function act(
     case "complete":
       return finish(needs, running, turn, { kind: "interrupted", shown: next.shown });
     case "attempt":
-      return answer(needs, running, turn, agent);
+      return answer(needs, running, current);
   }
 }
 
-async function answer(needs: Needs, running: Running, turn: Turn, agent: Agent): Promise<Next> {
+async function answer(needs: Needs, running: Running, { turn, agent, ghost }: AgentTurn): Promise<Next> {
   const { ledger, log, clock } = needs;
   if (needs.mayBegin?.() === false) return "rest";
   if (await mergesOrWaits(needs, running, turn, agent)) return "on";
-  const intent = await needs.ghosts.intent(agent);
+  const intent = await needs.ghosts.intent(agent, ghost);
   if (!intent.ok) return later(needs, running, turn, UNREACHABLE_MS);
   const waitMs = await startWithinLimits(needs, running, turn, agent);
   if (waitMs > 0) return later(needs, running, turn, waitMs);
@@ -109,7 +109,7 @@ async function answer(needs: Needs, running: Running, turn: Turn, agent: Agent):
   const started = { ...turn, attempt: turn.attempt + 1 };
   log("turn_started", { turn: turn.id, agent: turn.agent, attempt: started.attempt });
   const startedAtMs = clock.now();
-  const outcome = await attempt(needs, running, started, agent, intent.value);
+  const { outcome, hasDraft } = await attempt(needs, running, started, agent, intent.value);
   if (running.lost.aborted) return "rest";
   if (outcome.kind === "failed") {
     const { code, detail } = outcome;
@@ -121,7 +121,7 @@ async function answer(needs: Needs, running: Running, turn: Turn, agent: Agent):
     }
   }
   log("turn_answered", { turn: turn.id, agent: turn.agent, outcome: outcome.kind, ms: clock.now() - startedAtMs });
-  return finish(needs, running, started, outcome);
+  return finish(needs, running, started, outcome, hasDraft);
 }
 
 /**
@@ -151,14 +151,21 @@ async function later({ ledger, clock }: Needs, { lease }: Running, turn: Turn, w
 }
 
 /** Stores the reply. Without a draft its rows are stored by then; with one the turn is read again. */
-async function finish(needs: Needs, running: Running, turn: Turn, outcome: Outcome): Promise<Next> {
-  return (await conclude(needs, running, turn, outcome)) === "queued" ? send(needs, running, turn) : "on";
+async function finish(
+  needs: Needs,
+  running: Running,
+  turn: Turn,
+  outcome: Outcome,
+  hasDraft = turn.shown !== undefined,
+): Promise<Next> {
+  const concluded = await conclude(needs, running, turn, outcome, hasDraft);
+  return concluded === "queued" ? send(needs, running, turn) : "on";
 }
 
 async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   const { ledger, delivery, run } = needs;
   const draftKey = delivery.draftKey(turn);
-  let draft = await ledger.outboxRow(draftKey);
+  let draft = turn.shown === undefined ? undefined : await ledger.outboxRow(draftKey);
   if (draft?.state === "open") {
     // The final edit names the draft's event, so the draft has to be sent first.
     await run(delivery.lane(turn));
@@ -174,7 +181,8 @@ async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Next
 async function send(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   const lane = needs.delivery.lane(turn);
   await needs.run(lane);
-  if (!(await needs.ledger.delivered(running.lease, turn, lane))) return later(needs, running, turn, UNREACHABLE_MS);
+  const { isDelivered, next } = await needs.ledger.delivered(running.lease, turn, lane);
+  if (!isDelivered) return later(needs, running, turn, UNREACHABLE_MS);
   needs.log("turn_delivered", { turn: turn.id, agent: turn.agent });
-  return "on";
+  return { current: next };
 }

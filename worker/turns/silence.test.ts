@@ -61,11 +61,21 @@ const running: Running = {
   rung: () => new Promise(() => undefined),
 };
 /** An attempt against a backend that says these events; what was shown, what it was asked. */
-async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { layer?: Layer; opens?: boolean } = {}) {
+async function attempted(
+  events: TurnEvent[],
+  { layer = {}, opens = true, context = true }: { layer?: Layer; opens?: boolean; context?: boolean } = {},
+) {
   const shown: string[] = [];
   const asked: TurnRequest[] = [];
   const backend: Backend = {
-    capabilities: { history: "server", streaming: true, reasoning: false, cancel: "none", idempotent: false },
+    capabilities: {
+      history: "server",
+      context,
+      streaming: true,
+      reasoning: false,
+      cancel: "none",
+      idempotent: false,
+    },
     async *startTurn(request) {
       asked.push(request);
       yield* events;
@@ -92,7 +102,7 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
       sender: async () => ({ paired: [], askedAgents: [], bearsOurMark: false }),
       takeControls: async () => [],
     },
-    delivery: { draft: () => ({ show: (text) => void shown.push(text), close: async () => undefined }) },
+    delivery: { draft: () => ({ show: (text) => void shown.push(text), close: async () => "unused" as const }) },
     backends: { create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
     cipher: { decrypt: async (spec) => (opens ? ok({ ...spec, decrypted: true }) : err("no key")) },
     clock: systemClock,
@@ -103,7 +113,7 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
     turnMsMax: 60_000,
   };
   const intent = anIntent(async () => ok({}));
-  const outcome = await attempt(needs, running, turn, agentWith(layer), intent);
+  const { outcome } = await attempt(needs, running, turn, agentWith(layer), intent);
   return { outcome, asked, visible: shown.filter((text) => text !== "") };
 }
 
@@ -116,6 +126,10 @@ describe("an attempt", () => {
     const { outcome, visible } = await attempted([delta("NO"), delta(" way"), FINISH]);
     expect(outcome).toEqual({ kind: "answered", text: "NO way" });
     expect(visible[0]).toBe("NO way");
+  });
+  test("gathers no context for a backend that does not read it", async () => {
+    const { asked } = await attempted([delta("x"), FINISH], { context: false });
+    expect(asked).toMatchObject([{ context: "" }]);
   });
   test("tells the backend what holds for the agent here, and where it is", async () => {
     const { asked } = await attempted([delta("x"), FINISH], { layer: { prompt: "Be brief.", model: "m2" } });
@@ -138,7 +152,7 @@ async function concluded(outcome: Outcome, draft: boolean) {
   };
   const delivery = { draftKey: () => keyOf("key"), rows: () => [] };
   const clock = { now: () => NOW };
-  const how = await conclude({ ledger, delivery, clock, log: () => undefined }, running, turn, outcome);
+  const how = await conclude({ ledger, delivery, clock, log: () => undefined }, running, turn, outcome, draft);
   return { how, done };
 }
 

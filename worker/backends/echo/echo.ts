@@ -5,7 +5,14 @@ import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 export const Echo = z.strictObject({ use: z.literal("echo") });
 
 export const echo = (): Backend => ({
-  capabilities: { history: "server", streaming: false, reasoning: false, cancel: "disconnect", idempotent: true },
+  capabilities: {
+    history: "server",
+    context: false,
+    streaming: false,
+    reasoning: false,
+    cancel: "disconnect",
+    idempotent: true,
+  },
   async *startTurn({ input }: TurnRequest, { signal }): AsyncGenerator<TurnEvent> {
     yield { type: "start" };
     if (signal.aborted) return yield { type: "abort" };

@@ -31,7 +31,14 @@ export const OpenAi = z.strictObject({
 type Settings = z.infer<typeof OpenAi>;
 
 export const openai = (settings: Settings): Backend => ({
-  capabilities: { history: "client", streaming: true, reasoning: true, cancel: "disconnect", idempotent: false },
+  capabilities: {
+    history: "client",
+    context: true,
+    streaming: true,
+    reasoning: true,
+    cancel: "disconnect",
+    idempotent: false,
+  },
   async *startTurn(request, context): AsyncGenerator<TurnEvent> {
     yield { type: "start" };
     // A reader that stops early closes the connection: otherwise a server that never ends would be read for ever.

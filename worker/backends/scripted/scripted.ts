@@ -14,7 +14,14 @@ const KILOBYTES_MAX = 1_000;
 const SECONDS_MAX = 120;
 
 export const scripted = (): Backend => ({
-  capabilities: { history: "server", streaming: true, reasoning: false, cancel: "disconnect", idempotent: true },
+  capabilities: {
+    history: "server",
+    context: false,
+    streaming: true,
+    reasoning: false,
+    cancel: "disconnect",
+    idempotent: true,
+  },
   async *startTurn(request: TurnRequest, context): AsyncGenerator<TurnEvent> {
     yield { type: "start" };
     if (context.signal.aborted) return yield { type: "abort" };

@@ -93,6 +93,8 @@ export type TurnEvent =
 export interface BackendCapabilities {
   /** Who keeps the transcript: the ledger (`client`) or the backend itself (`server`). */
   history: "client" | "server";
+  /** Whether it reads `TurnRequest.context`. */
+  context: boolean;
   streaming: boolean;
   reasoning: boolean;
   cancel: "disconnect" | "request" | "none";

@@ -1,6 +1,6 @@
 /** Agents with the settings that hold for them somewhere, and their ghosts on the homeserver. */
 import type { Agent } from "#core/configuration/agent.ts";
-import { UserId } from "#core/protocol/ids.ts";
+import type { AgentId, UserId } from "#core/protocol/ids.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { Ghost, GhostLedger } from "#ports/homeserver.ts";
 import { type Database, sql } from "../sql/database.ts";
@@ -14,13 +14,11 @@ export function agentRows(
   return {
     async agent(id, roomId) {
       // The avatar has its own column: the agent is cached by its text, and an avatar may be a megabyte.
-      const [row] = await all<LayerTexts & { spec: string | null; avatar: string | null }>(sql`
+      const [row] = await all<AgentTexts>(sql`
         WITH found AS MATERIALIZED (SELECT ${specOf(sql`${id}`, sql`agents.agent`)} AS agent)
         SELECT ${layerColumns(roomId ?? "")}, json_remove(agent, '$.avatar') AS spec, agent -> '$.avatar' AS avatar
         FROM found`);
-      if (!row || row.spec === null) return undefined;
-      const agent = resolvePlace(row).agent(id, row.spec);
-      return row.avatar === null ? agent : { ...agent, avatar: avatarOf(row.avatar) };
+      return row && agentOf(resolvePlace, id, row);
     },
 
     async defaults() {
@@ -32,10 +30,7 @@ export function agentRows(
     async ghost(userId) {
       const [row] = await all<{ deviceId: string; profile: string | null }>(sql`
         SELECT device_id AS deviceId, profile FROM ghosts WHERE user_id = ${userId}`);
-      if (!row) return undefined;
-      const ghost: Ghost = { userId: UserId.parse(userId), deviceId: row.deviceId };
-      if (row.profile !== null) ghost.profile = row.profile;
-      return ghost;
+      return row && ghostOf(userId, row.deviceId, row.profile);
     },
 
     async setGhost({ userId, deviceId, profile }) {
@@ -48,6 +43,22 @@ export function agentRows(
     },
   };
 }
+
+/** An agent as it is stored, and the layers of a place. `spec` is null where no such agent exists. */
+export interface AgentTexts extends LayerTexts {
+  spec: string | null;
+  avatar: string | null;
+}
+
+/** The agent with the settings that hold at the place of `texts`. */
+export function agentOf(resolvePlace: ResolvePlace, id: AgentId, texts: AgentTexts): Agent | undefined {
+  if (texts.spec === null) return undefined;
+  const agent = resolvePlace(texts).agent(id, texts.spec);
+  return texts.avatar === null ? agent : { ...agent, avatar: avatarOf(texts.avatar) };
+}
+
+export const ghostOf = (userId: UserId, deviceId: string, profile: string | null): Ghost =>
+  profile === null ? { userId, deviceId } : { userId, deviceId, profile };
 
 /** Not validated again: it was validated before it was stored, and validating a megabyte takes milliseconds. */
 const avatarOf = (text: string): NonNullable<Agent["avatar"]> => JSON.parse(text);

@@ -42,7 +42,7 @@ const REPLACED_MAX = 50;
  * The `name` or `value` of a room's layer: its own, or else that of the nearest room it has replaced. Rows from before
  * migration 0003 have no `predecessor`; for those only the first room of the chain (`origin`) is known.
  */
-export const ownLayer = (roomId: string, column: "name" | "value"): Sql => sql`(
+export const ownLayer = (roomId: string | Sql, column: "name" | "value"): Sql => sql`(
   WITH RECURSIVE line (id, step) AS (
     SELECT ${roomId}, 0
     UNION ALL
@@ -51,8 +51,8 @@ export const ownLayer = (roomId: string, column: "name" | "value"): Sql => sql`(
   SELECT ${column === "name" ? sql`settings.name` : sql`settings.value`} FROM line CROSS JOIN settings
   WHERE settings.name = 'room:' || line.id ORDER BY step LIMIT 1)`;
 
-/** The columns of `LayerTexts`; with an empty room id only the defaults and groups are set. */
-export const layerColumns = (roomId: RoomId | ""): Sql => sql`
+/** The columns of `LayerTexts`; with an empty room id only the defaults and groups are set. A column may stand for the id. */
+export const layerColumns = (roomId: RoomId | "" | Sql): Sql => sql`
   (SELECT value FROM settings WHERE name = 'defaults') AS defaults,
   (SELECT value FROM settings WHERE name = 'groups') AS groupLists,
   ${ownLayer(roomId, "value")} AS own,

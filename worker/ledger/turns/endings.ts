@@ -6,10 +6,14 @@ import { storable } from "../sql/bulk.ts";
 import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
+import type { currentTurns } from "./current-turn.ts";
 import { insertPlain } from "./outbox.ts";
 import { IS_OPEN } from "./turn-row.ts";
 
-export function endings({ all, atomic }: Database): Pick<TurnLedger, "answered" | "endTurn" | "delivered"> {
+export function endings(
+  { atomic }: Database,
+  current: ReturnType<typeof currentTurns>,
+): Pick<TurnLedger, "answered" | "endTurn" | "delivered"> {
   return {
     async answered(lease, turnId, { reply, rows, lack, nowMs }) {
       const isMine = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND ${IS_OPEN}) AND ${held(lease)}`;
@@ -37,12 +41,15 @@ export function endings({ all, atomic }: Database): Pick<TurnLedger, "answered" 
     },
 
     async delivered(lease, { id }, out) {
-      const rows = await all(sql`
-        UPDATE turns SET state = 'delivered'
-        WHERE id = ${id} AND state = 'answered' AND ${held(lease)}
-          AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = ${out} AND turn_id = ${id} AND ${IS_UNSENT})
-        RETURNING id`);
-      return rows.length === 1;
+      const [ended, next] = await atomic([
+        sql`
+          UPDATE turns SET state = 'delivered'
+          WHERE id = ${id} AND state = 'answered' AND ${held(lease)}
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = ${out} AND turn_id = ${id} AND ${IS_UNSENT})
+          RETURNING id`,
+        current.select(lease),
+      ]);
+      return { isDelivered: ended?.length === 1, next: current.read(next) };
     },
   };
 }

@@ -1,19 +1,19 @@
 /** A turn as its row holds it, and as the session lane reads it. */
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { type Prompt, type Turn, type TurnEnding, textPrompt, textReply } from "#core/turn/turn.ts";
-import { sql } from "../sql/database.ts";
+import { type Sql, sql } from "../sql/database.ts";
 
 /** The turn has no answer yet. */
 export const IS_OPEN = sql`state IN ('queued', 'running')`;
 
-/** For queries `FROM turns`: a turn's columns, with the prompts that were merged into it. */
-export const COLUMNS = sql`
+/** A turn's columns, with the prompts that were merged into it. `table`: how the query calls the table of turns. */
+export const columnsOf = (table: Sql): Sql => sql`
   id, seq, session, agent, room_id AS roomId, thread_root AS threadRoot, direct, event_id AS eventId, sender, prompt,
   sent_at_ms AS sentAtMs, asked_at_ms AS askedAtMs, state, attempt, failures, not_before_ms AS notBeforeMs, shown,
   reply_kind AS replyKind, reply, ending, hop,
   (SELECT json_group_array(json_object('eventId', eventId, 'sender', sender, 'prompt', prompt, 'sentAtMs', sentAtMs))
     FROM (SELECT event_id AS eventId, sender, prompt, sent_at_ms AS sentAtMs FROM turns AS part
-      WHERE part.merged_into = turns.seq ORDER BY part.seq)) AS merged`;
+      WHERE part.merged_into = ${table}.seq ORDER BY part.seq)) AS merged`;
 
 interface PromptRow {
   eventId: string;

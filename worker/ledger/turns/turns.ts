@@ -2,32 +2,33 @@
 import type { Turn } from "#core/turn/turn.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
 import type { ControlKind, TurnLedger } from "#ports/turns.ts";
+import type { ResolvePlace } from "../configuration/resolve.ts";
 import { storable } from "../sql/bulk.ts";
-import { type Database, held, nameOf, type Sql, sql } from "../sql/database.ts";
+import { type Database, held, type Sql, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
+import { levelsOf, MINUTE_MS, takeTokensIf } from "../upkeep/limits.ts";
+import { currentTurns } from "./current-turn.ts";
 import { endings } from "./endings.ts";
-import { COLUMNS, IS_OPEN, type TurnRow, turnOf } from "./turn-row.ts";
+import { columnsOf, IS_OPEN, type TurnRow, turnOf } from "./turn-row.ts";
 
-type Turns = Omit<TurnLedger, "takeTokens" | "returnTokens"> & Pick<OperatorLedger, "replay">;
+type Turns = Omit<TurnLedger, "takeTokens"> & Pick<OperatorLedger, "replay">;
 
-export function turns(database: Database): Turns {
+export function turns(database: Database, resolvePlace: ResolvePlace): Turns {
   const { all } = database;
+  const current = currentTurns(database, resolvePlace);
   return {
     ...pauses(database),
     ...attempts(database),
     ...merging(database),
-    ...endings(database),
+    ...endings(database, current),
 
     async currentTurn(lease) {
-      const [row] = await all<TurnRow & { hasControls: number }>(sql`
-        SELECT ${COLUMNS}, EXISTS (SELECT 1 FROM controls WHERE controls.session = turns.session) AS hasControls FROM turns
-        WHERE session = ${nameOf(lease)} AND state <> 'delivered' AND ${held(lease)} ORDER BY seq LIMIT 1`);
-      return row && { turn: turnOf(row), hasControls: row.hasControls === 1 };
+      return current.read(await all(current.select(lease)));
     },
 
     async transcript(session, limit): Promise<Turn[]> {
       const rows = await all<TurnRow>(sql`
-        SELECT ${COLUMNS} FROM turns
+        SELECT ${columnsOf(sql`turns`)} FROM turns
         WHERE session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late', 'silent'))
         ORDER BY seq DESC LIMIT ${limit}`);
       return rows.map(turnOf);
@@ -63,21 +64,33 @@ function pauses({ all }: Database): Pick<Turns, "postpone" | "postponeFailed" | 
   };
 }
 
-function attempts({ all, atomic }: Database): Pick<Turns, "startAttempt" | "takeControls"> {
+function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeControls"> {
   return {
-    async startAttempt(lease, { id, agent }, caps) {
+    async startAttempt(lease, { id, agent, attempt }, caps) {
+      const { nowMs, out } = caps;
+      const buckets = levelsOf(caps.buckets, nowMs);
       const running = sql`
         SELECT count(*) FROM turns AS other JOIN lanes ON lanes.id = 'session:' || other.session
-        WHERE other.state = 'running' AND other.id <> ${id} AND lanes.lease_until_ms > ${caps.nowMs}`;
-      const rows = await all(sql`
-        UPDATE turns SET state = 'running', attempt = attempt + 1
-        WHERE id = ${id} AND ${IS_OPEN} AND ${held(lease)}
-          AND (SELECT count(*) FROM outbox WHERE lane = ${caps.out.lane} AND ${IS_UNSENT}) < ${caps.out.depth}
-          AND (${running}) < ${caps.all} AND (${running} AND other.agent = ${agent}) < ${caps.agent}
-        RETURNING id`);
-      if (rows.length === 1) return "started";
-      const open = await all(sql`SELECT 1 FROM turns WHERE id = ${id} AND ${IS_OPEN} AND ${held(lease)}`);
-      return open.length === 1 ? "full" : "lost";
+        WHERE other.state = 'running' AND other.id <> ${id} AND lanes.lease_until_ms > ${nowMs}`;
+      const results = await atomic([
+        sql`
+          UPDATE turns SET state = 'running', attempt = attempt + 1
+          WHERE id = ${id} AND attempt = ${attempt} AND ${IS_OPEN} AND ${held(lease)}
+            AND NOT EXISTS (SELECT 1 FROM (${buckets}) WHERE level < 1)
+            AND (SELECT count(*) FROM outbox WHERE lane = ${out.lane} AND ${IS_UNSENT}) < ${out.depth}
+            AND (${running}) < ${caps.all} AND (${running} AND other.agent = ${agent}) < ${caps.agent}
+          RETURNING id`,
+        // Only the statement above makes this the turn's next attempt.
+        takeTokensIf(sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND attempt = ${attempt + 1})`, buckets, nowMs),
+        sql`
+          SELECT max((1 - level) * ${MINUTE_MS} / perMinute) AS waitMs FROM (${buckets})
+          WHERE EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND ${IS_OPEN}) AND ${held(lease)}
+          HAVING EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND ${IS_OPEN}) AND ${held(lease)}`,
+      ]);
+      if (results[0]?.length === 1) return "started";
+      const [open] = (results.at(-1) ?? []) as { waitMs: number | null }[];
+      if (!open) return "lost";
+      return open.waitMs !== null && open.waitMs > 0 ? { tokensInMs: Math.ceil(open.waitMs) } : "full";
     },
 
     async takeControls(lease, { session, seq }) {
