@@ -78,7 +78,7 @@ async function open(folder: string, agents: number): Promise<Hall> {
   const url = "http://127.0.0.1:9";
   const { pump } = compose({
     environment: Environment.parse({ HOMESERVER_URL: url, SERVER_NAME, AS_TOKEN: "bench-as", HS_TOKEN: "bench-hs" }),
-    ...{ ledger, clock: systemClock, owner: "bench", metrics: "json", turnMsMax: 1_000, env: () => undefined },
+    ...{ ledger, clock: systemClock, runner: "bench", metrics: "json", turnMsMax: 1_000, env: () => undefined },
     fetch: () => Promise.reject(new Error("nobody is there")),
     log: () => undefined,
     // Only deciding is measured: nobody answers.

@@ -86,7 +86,7 @@ async function encrypted(
   for (const agent of wanted) {
     const backend = await cipher.encrypt(agent.backend, agent.id, before.get(agent.id));
     const plain = backend.ok ? await cipher.decrypt(backend.value, agent.id) : backend;
-    const checked = plain.ok ? backends.check(plain.value) : plain;
+    const checked = plain.ok ? backends.make(plain.value) : plain;
     if (backend.ok && checked.ok) agents.push({ ...agent, backend: backend.value });
     else if (!checked.ok) complaints.push(`agents.${agent.id}.${checked.error}`);
   }

@@ -5,7 +5,7 @@ import { backends } from "./registry.ts";
 
 describe("an agent's backend", () => {
   const check = (spec: { use: string; [key: string]: unknown }) => {
-    const checked = backends().check(spec);
+    const checked = backends().make(spec);
     return checked.ok ? "fine" : checked.error;
   };
   test.for<[spec: { use: string; [key: string]: unknown }, complaint: string]>([

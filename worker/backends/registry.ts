@@ -26,7 +26,7 @@ const DIALECTS: Record<string, Dialect> = {
 
 export function backends(): Backends {
   return {
-    check(spec) {
+    make(spec) {
       const known = Object.hasOwn(DIALECTS, spec.use) ? DIALECTS[spec.use] : undefined;
       if (!known) return err(`backend.use: there is no "${spec.use}"; there are ${Object.keys(DIALECTS).join(", ")}`);
       const settings = known.settings.safeParse(spec);

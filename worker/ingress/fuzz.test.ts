@@ -96,7 +96,7 @@ async function world(open: (path: string) => { ledger: Ledger; close(): void }):
     env: () => undefined,
     turnMsMax: 60_000,
     metrics: "json",
-    owner: "fuzz",
+    runner: "fuzz",
     doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
   });
   await app.applyAgents(["echo", "second"].map((id) => AgentSpec.parse({ id, name: id, backend: { use: "echo" } })));
@@ -116,7 +116,8 @@ async function populate({ ledger, server }: World): Promise<void> {
       server.devices.add(`${ghost}|TROUPE`);
     }
     const joined = members.map((userId) => ({
-      ...{ userId: UserId.parse(userId), membership: "join" as const },
+      userId: UserId.parse(userId),
+      membership: "join" as const,
       direct: count === 2,
     }));
     await ledger.setMembers(RoomId.parse(room), joined);

@@ -17,7 +17,7 @@ export interface Intent {
 
 /** Ghosts as Matrix users: made on demand, each once. */
 export interface Ghosts {
-  /** Makes of account, device and profile what is missing; then an intent bound to them. */
+  /** Makes the account, the device and the profile where they are missing; then an intent bound to them. */
   intent(agent: Pick<Agent, "id" | "name" | "avatar">): Promise<Answer<Intent>>;
   /** The same for the bot, which has no profile. */
   bot(): Promise<Answer<Intent>>;

@@ -1,4 +1,4 @@
-/** What a host supplies beside its database. */
+/** The clock and the log, which a host supplies. */
 import type { Json } from "#core/protocol/event.ts";
 
 export interface Clock {

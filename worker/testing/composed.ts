@@ -20,20 +20,20 @@ export interface Composed {
   ledger: Ledger;
   server: FakeHomeserver;
   lines: string[];
-  /** One more of the same on the same ledger, as after a restart or beside it. */
-  another(owner: string): App;
+  /** A second app on the same ledger, as after a restart or beside the first. */
+  another(runner: string): App;
   push(...events: unknown[]): Promise<void>;
-  /** Who is in the room from here on; of two the ghost was invited as to a direct chat. */
+  /** Sets the members of the room; two are a direct chat. */
   joined(...users: string[]): Promise<void>;
-  /** What was said, in its order. */
+  /** The bodies of all sent messages, in order. */
   bodies(): unknown[];
-  /** Nothing is open any more. */
+  /** Fails while a lane is due. */
   settled(): Promise<void>;
   operator(method: string, path: string): Promise<Response>;
   close(): void;
 }
 
-/** `agents` as an operator writes them; `settings` beside those every test has. */
+/** `agents` as an operator writes them; `settings` in addition to those every test has. */
 export async function composed(
   agents: Record<string, object>,
   settings: Record<string, unknown> = {},
@@ -45,9 +45,15 @@ export async function composed(
   const over = new AbortController();
   const url = { HOMESERVER_URL: "http://hs.test", SERVER_NAME: NAMESPACE.serverName };
   const environment = Environment.parse({ ...url, ...TOKENS, ...settings });
-  const start = (owner: string): App =>
+  const start = (runner: string): App =>
     compose({
-      ...{ environment, ledger, clock, owner, turnMsMax: 60_000, metrics: "prometheus", env: () => undefined },
+      environment,
+      ledger,
+      clock,
+      runner,
+      turnMsMax: 60_000,
+      metrics: "prometheus",
+      env: () => undefined,
       fetch: server.fetch,
       log: createLog(({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`), []),
       // Without a sweep, a lane is run again whenever it is due.
@@ -57,7 +63,11 @@ export async function composed(
   await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
   let transactions = 0;
   return {
-    ...{ app, ledger, server, lines, another: start },
+    app,
+    ledger,
+    server,
+    lines,
+    another: start,
     async push(...events) {
       transactions++;
       const answer = await app.http.request(`/_matrix/app/v1/transactions/${transactions}`, {
@@ -76,7 +86,8 @@ export async function composed(
       await ledger.setMembers(
         ROOM,
         users.map((userId) => ({
-          ...{ userId: UserId.parse(userId), membership: "join" as const },
+          userId: UserId.parse(userId),
+          membership: "join" as const,
           direct: users.length === 2,
         })),
       );

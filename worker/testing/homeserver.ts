@@ -1,6 +1,6 @@
 /**
- * A homeserver in memory, for tests without a real one: what Synapse 1.163 answers, refusals included. A send is
- * remembered per path, whoever sends it; what is put into `refusals` is answered first.
+ * A homeserver in memory, which answers as Synapse 1.163 does, refusals included. A send is remembered by its path; the
+ * `refusals` are answered first.
  */
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { Fetch } from "#core/turn/backend.ts";
@@ -33,7 +33,7 @@ export interface FakeHomeserver {
   state: Map<string, JsonObject>;
   /** Room ids, by alias. */
   aliases: Map<string, string>;
-  /** Rooms none of us is in any more, for whoever asks who is. */
+  /** Rooms that none of our users is in, so that their members may not be read. */
   refusedReads: Set<string>;
   /** Answered to every join, where it is set. */
   refusedJoins?: number;
@@ -53,7 +53,10 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     devices: new Set(),
     members: new Map(),
     history: new Map(),
-    ...{ state: new Map(), aliases: new Map(), events: new Map(), refusedReads: new Set() },
+    state: new Map(),
+    aliases: new Map(),
+    events: new Map(),
+    refusedReads: new Set(),
     fetch: async (input, init) => {
       const request = new Request(input, init);
       const url = new URL(request.url);

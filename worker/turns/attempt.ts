@@ -72,7 +72,7 @@ export async function backendOf(
   { id, backend }: Agent,
 ): Promise<Result<Backend, string>> {
   const spec = await cipher.decrypt(backend, id);
-  return spec.ok ? backends.check(spec.value) : spec;
+  return spec.ok ? backends.make(spec.value) : spec;
 }
 
 interface Deadlines {

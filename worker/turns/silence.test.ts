@@ -87,7 +87,7 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
       draft: () => ({ show: (text) => void shown.push(text), close: async () => undefined }),
     }),
     ghosts: only<Ghosts>({}),
-    backends: { check: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
+    backends: { make: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
     cipher: {
       encrypt: async (spec) => ok(spec),
       decrypt: async (spec) => (opens ? ok({ ...spec, decrypted: true }) : err("no key")),

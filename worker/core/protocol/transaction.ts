@@ -17,14 +17,14 @@ const Envelope = z.object({
 });
 
 /**
- * An event nested deeper than this is given up: `JSON.stringify` goes some 3,000 levels deep before it throws, SQLite's
- * JSON 1,000, and an event that cannot be written down would stop its whole transaction.
+ * An event nested deeper than this is a dead letter. `JSON.stringify` throws at some 3,000 levels, SQLite's JSON at 1,000,
+ * and an event that cannot be stored would fail its whole transaction.
  */
 export const EVENT_DEPTH_MAX = 500;
 
 export interface Unreadable {
   index: number;
-  /** Where in the event it went wrong, or what is wrong with all of it. */
+  /** The path of the invalid field, or a complaint about the whole event. */
   path: string;
   raw: string;
 }
@@ -39,7 +39,7 @@ export function parseTransaction(body: unknown): Result<Transaction, { reason: "
   const envelope = Envelope.safeParse(body);
   if (!envelope.success) return err({ reason: "not_a_transaction" });
   const { data } = envelope;
-  // A homeserver that was asked for both spellings sends the same twice.
+  // A homeserver sends the same events under both names where both were asked for.
   const transaction: Transaction = {
     events: [],
     unreadable: [],
@@ -62,7 +62,7 @@ function read(raw: unknown): Result<RoomEvent, Omit<Unreadable, "index">> {
   return err({ path: event.error.issues[0]?.path.join(".") ?? "", raw: JSON.stringify(raw) });
 }
 
-/** Whether more arrays and objects stand inside each other than that; level by level, since recursion is what they end. */
+/** Iterative on purpose: recursion would overflow on the very input it guards against. */
 function isDeeper(value: unknown, depthMax: number): boolean {
   let level = [value].filter(isContainer);
   for (let depth = 0; level.length > 0; depth++) {
@@ -74,7 +74,7 @@ function isDeeper(value: unknown, depthMax: number): boolean {
 
 const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** The value with an ellipsis for whatever stands deeper. */
+/** The value with an ellipsis in place of everything deeper. */
 function cutBelow(value: unknown, depthMax: number): unknown {
   if (!isContainer(value)) return value;
   if (depthMax === 0) return "…";
