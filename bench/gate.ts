@@ -86,7 +86,7 @@ async function openRoom(folder: string, agents: number): Promise<BenchRoom> {
     environment: Environment.parse({ HOMESERVER_URL: url, SERVER_NAME, AS_TOKEN: "bench-as", HS_TOKEN: "bench-hs" }),
     ledger,
     clock: systemClock,
-    owner: "bench",
+    runner: "bench",
     metrics: "json",
     turnMsMax: 1_000,
     env: () => undefined,

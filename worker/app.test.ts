@@ -33,7 +33,7 @@ let server: FakeHomeserver;
 let app: App;
 let lines: string[];
 
-function start(owner: string): App {
+function start(runner: string): App {
   return compose({
     environment: settings,
     ledger,
@@ -43,7 +43,7 @@ function start(owner: string): App {
     env: () => undefined,
     turnMsMax: 60_000,
     metrics: "json",
-    owner,
+    runner,
     doorbell: (pump) => ({
       ring: async (lanes) => {
         for (const lane of lanes) if (!pump.nudge(lane)) void pump.run(lane);

@@ -1,6 +1,6 @@
 /**
- * What both hosts compose: the HTTP app, the lanes and their pump, the sweep. A host gives its bindings; everything
- * between "a request came in" and "a request goes out" is here and is the same.
+ * The app that both hosts run: HTTP routes, lanes with their pump, sweep, upkeep. A host supplies its bindings; all the rest
+ * is the same on both.
  */
 import { Hono } from "hono";
 import type { AgentSpec } from "#core/configuration/agent.ts";
@@ -38,20 +38,20 @@ export interface Host {
   ledger: Ledger;
   clock: Clock;
   fetch: Fetch;
-  /** How the homeserver is asked, where that is not `fetch`. */
+  /** Sends requests to the homeserver; by `fetch` unless it is given. */
   ask?: Ask;
   log: Log;
-  /** A variable that an agent's `$NAME` may mean. */
+  /** A variable of the operator's environment that an agent's `$NAME` may mean. */
   env: (name: string) => string | undefined;
-  /** False where nothing more may be begun by this runner; see the pump. */
+  /** False while this runner begins nothing more; see the pump. */
   mayBegin?: () => boolean;
-  /** How `/metrics` are written here. */
+  /** The format of `/metrics`. */
   metrics: "prometheus" | "json";
-  /** How long a turn may run here at most, in milliseconds. */
+  /** How long a turn may run on this host, in milliseconds. */
   turnMsMax: number;
   /** The name of this runner in leases. */
-  owner: string;
-  /** Given the pump of this composition, since in one process the pump is what a ring reaches. */
+  runner: string;
+  /** In one process a ring goes straight to the pump. */
   doorbell: (pump: Pump) => Doorbell;
 }
 
@@ -60,12 +60,12 @@ export interface App {
   pump: Pump;
   doorbell: Doorbell;
   sweep(): Promise<number>;
-  /** What is looked after once a minute. */
+  /** The upkeep, due once a minute. */
   tend(options?: TendOptions): Promise<void>;
-  /** The bot's account and device, and whether the homeserver understands devices. Says whether it answered. */
+  /** Makes the bot's account and device; false while the homeserver does not let it. */
   enter(): Promise<boolean>;
   applyAgents(agents: readonly AgentSpec[]): Promise<void>;
-  /** Rejects with every complaint, a line each, when it is not sound; then nothing has changed. */
+  /** Rejects with every complaint about an invalid configuration, a line each; then nothing has changed. */
   applyConfiguration(configuration: Configuration): Promise<void>;
 }
 
@@ -73,7 +73,7 @@ export function compose(host: Host): App {
   const { environment, ledger, clock, fetch, log } = host;
   const namespace = namespaceOf(environment);
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
-  const ask = doubting(host.ask ?? askByFetch(fetch), onDoubt);
+  const ask = withDoubt(host.ask ?? askByFetch(fetch), onDoubt);
   const call = clientServer({ url: () => homeserverUrl(environment, fetch), asToken: environment.AS_TOKEN, ask });
   const users = ghosts({ call, ledger, namespace, log });
   const known = backends();
@@ -96,7 +96,7 @@ export function compose(host: Host): App {
     mayBegin: host.mayBegin,
     sendFloorMs: environment.SEND_FLOOR_MS,
   });
-  const pump = createPump({ ledger, clock, log, owner: host.owner, work, mayBegin: host.mayBegin });
+  const pump = createPump({ ledger, clock, log, runner: host.runner, work, mayBegin: host.mayBegin });
   const doorbell = host.doorbell(pump);
 
   const refreshAliases = async () => {
@@ -158,7 +158,7 @@ interface DoorNeeds extends Configuring {
   metrics: Host["metrics"];
 }
 
-/** Everything that is served: how the bridge is, the operator API, the homeserver's door. */
+/** The HTTP routes: health and metrics, the operator API, the homeserver's door. */
 function doors({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: DoorNeeds): Hono {
   const { ledger, clock, log, cipher, refreshAliases, backends: known, doorbell, namespace, onDoubt } = needs;
   const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
@@ -187,8 +187,8 @@ function doors({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: DoorNeeds): Hono {
   return http;
 }
 
-/** A homeserver that does not answer may have died, and forgotten what it had not pushed yet. */
-function doubting(ask: Ask, onDoubt: () => Promise<void>): Ask {
+/** A homeserver that does not answer may have died and lost events it had not pushed yet. */
+function withDoubt(ask: Ask, onDoubt: () => Promise<void>): Ask {
   return (...request) =>
     ask(...request).catch(async (error: unknown) => {
       await onDoubt();

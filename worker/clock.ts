@@ -1,4 +1,4 @@
-/** The clock of a runtime with timers. The Node host uses the same. */
+/** The real clock, on both hosts. */
 import type { Clock } from "#ports/host.ts";
 
 export const systemClock: Clock = {

@@ -5,7 +5,7 @@ import { answerQueue, type Ring } from "./host/doorbell.ts";
 
 export { Lane } from "./host/lane.ts";
 
-/** Only the lanes' objects run lanes, so this name never stands in a lease. */
+/** Only the lanes' objects run lanes, so no lease has this runner's name. */
 const hostOf = (env: Env) => workerHost(env, "worker");
 
 export default {

@@ -1,6 +1,6 @@
 /**
- * Whether this process has its data folder to itself: an open exclusive transaction on a small database beside the
- * ledger. The operating system takes the lock back when the process dies, however it dies.
+ * A lock on the data folder, for one process at a time: an exclusive transaction on a small database beside the ledger. The
+ * operating system releases it when the process dies.
  */
 import { join } from "node:path";
 import Libsql from "libsql";
@@ -9,7 +9,7 @@ export interface Alone {
   leave(): void;
 }
 
-/** Undefined when another process serves this folder, as during a deployment. Throws when the folder cannot be written. */
+/** Undefined while another process has the lock, as during a deployment. Throws where the folder cannot be written. */
 export function aloneIn(folder: string): Alone | undefined {
   const file = new Libsql(join(folder, "alone.db"));
   try {

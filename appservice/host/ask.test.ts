@@ -32,7 +32,7 @@ async function serving(listener: RequestListener) {
 }
 const signal = () => AbortSignal.timeout(5_000);
 
-test("sends what it is given, and gives what it is sent", async () => {
+test("sends method, headers and body, and returns status, headers and text", async () => {
   const seen: unknown[] = [];
   const { url } = await serving((request, response) => {
     let body = "";
@@ -50,7 +50,7 @@ test("sends what it is given, and gives what it is sent", async () => {
   expect(seen).toEqual([["PUT", "Bearer t", "10", '{"a":"ü"}']]);
 });
 
-test("uses a connection again, and another one when that was closed meanwhile", async () => {
+test("reuses a connection, and opens another when it was closed meanwhile", async () => {
   const { url, sockets } = await serving((_request, response) => response.end("{}"));
   const ask = keepAliveAsk();
   const get = async () => (await ask(url, { method: "GET", headers: {}, signal: signal() })).text();
@@ -62,7 +62,7 @@ test("uses a connection again, and another one when that was closed meanwhile", 
   expect(sockets).toHaveLength(2);
 });
 
-test("sends no streamed body again, and says so, when the connection was closed meanwhile", async () => {
+test("rejects a streamed body instead of a second try when the connection was closed meanwhile", async () => {
   let asked = 0;
   const { url, sockets } = await serving((request, response) => {
     asked++;
@@ -80,7 +80,7 @@ test("sends no streamed body again, and says so, when the connection was closed 
   expect(await (await post("third")).text()).toBe("{}");
 });
 
-test("cancels what is left of a body whose answer came before it was read", async () => {
+test("cancels the rest of a body whose answer came early", async () => {
   const { url } = await serving((_request, response) => response.writeHead(413).end("{}"));
   const cancel = vi.fn();
   const stream = new ReadableStream<Uint8Array>({ pull: (to) => to.enqueue(new Uint8Array(65_536)), cancel });
@@ -89,7 +89,7 @@ test("cancels what is left of a body whose answer came before it was read", asyn
   await vi.waitFor(() => expect(cancel).toHaveBeenCalled());
 });
 
-test("asks a connection that breaks no second time when it was new", async () => {
+test("does not try again where a new connection breaks", async () => {
   let asked = 0;
   const { url } = await serving((request) => {
     asked++;
@@ -99,7 +99,7 @@ test("asks a connection that breaks no second time when it was new", async () =>
   expect(asked).toBe(1);
 });
 
-test("gives up when it is told to, also in the middle of an answer", async () => {
+test("gives up when the signal aborts in the middle of an answer", async () => {
   const { url } = await serving((_request, response) => response.write("half"));
   const answer = await keepAliveAsk()(url, { method: "GET", headers: {}, signal: AbortSignal.timeout(100) });
   await expect(answer.text()).rejects.toThrow();

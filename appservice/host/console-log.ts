@@ -1,4 +1,4 @@
-/** The log of the Node host: one readable line an event; colours only on a terminal. */
+/** The log of the Node host: one readable line per event, with colours only on a terminal. */
 import { styleText } from "node:util";
 import type { Environment } from "#core/configuration/environment.ts";
 import type { Log } from "#ports/host.ts";

@@ -34,7 +34,7 @@ describe("a file", () => {
     nowMs: NOW,
   });
 
-  test("is brought up to date once, also by many at a time", async () => {
+  test("is migrated once, also by two processes at a time", async () => {
     const path = join(folder(), "troupe.db");
     const [first, second] = [opened(path), opened(path)];
     await first.accept(push("$one"));
@@ -45,7 +45,7 @@ describe("a file", () => {
     expect(file.prepare(once).raw(true).all()).toEqual([[1]]);
   });
 
-  test("that is none is said to be none, and stays as it is", () => {
+  test("that is no database is an error, and is not changed", () => {
     const path = join(folder(), "troupe.db");
     writeFileSync(path, "these are not the tables you are looking for".repeat(100));
     expect(() => opened(path)).toThrow(/not a database/);
@@ -71,7 +71,7 @@ describe("a file", () => {
 });
 
 describe("a data folder", () => {
-  test("has one process that is alone in it, and the next when that has left", () => {
+  test("is locked by one process, and by the next after that has left", () => {
     const path = folder();
     const first = aloneIn(path);
     expect(first).toBeDefined();
@@ -82,7 +82,7 @@ describe("a data folder", () => {
     second?.leave();
   });
 
-  test("that is not there is an error, not a neighbour", () => {
+  test("that does not exist is an error, not a lock of another process", () => {
     expect(() => aloneIn(join(folder(), "nowhere"))).toThrow();
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A libSQL file with statements prepared once: half of what a message costs in a ledger's file would otherwise be SQL
- * read again. Everything is synchronous, so two statements never meet on one connection.
+ * A libSQL file as a database. Statements are prepared once: parsing SQL would be half of the cost of a message. All calls
+ * are synchronous, so statements on one connection never overlap.
  */
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import Libsql from "libsql";
@@ -10,12 +10,12 @@ export interface FileDatabase extends Omit<Database, "namespace"> {
   close(): void;
 }
 
-/** The ledger has some sixty statements; with lists of rows they are a few more. */
+/** The ledger has some sixty statements, and some of them a few variants. */
 const PREPARED_MAX = 500;
 
 /**
- * `FULL` waits for the disk at every commit (in WAL mode one fsync), `NORMAL` does not: that outlives any crash of ours,
- * while a power cut may take the last of it back.
+ * `FULL` waits for the disk at every commit (one fsync in WAL mode). `NORMAL` does not: its commits survive any crash of
+ * ours, but a power cut may undo the latest.
  */
 export function openFile(path: string, synchronous: "FULL" | "NORMAL"): FileDatabase {
   const file = new Libsql(path);
@@ -34,7 +34,7 @@ export function openFile(path: string, synchronous: "FULL" | "NORMAL"): FileData
   };
   const run = ({ text, values }: Sql): unknown[] => {
     const { statement, reader } = prepare(text);
-    // All of them, always: a statement left in the middle would hold its view of the file open.
+    // Always all rows: an unfinished statement would keep its snapshot of the file open.
     if (reader) return statement.all(values);
     statement.run(values);
     return [];
@@ -51,7 +51,7 @@ export function openFile(path: string, synchronous: "FULL" | "NORMAL"): FileData
         command("COMMIT");
         return results;
       } catch (error) {
-        // Some failures have ended the transaction themselves.
+        // Some errors have rolled it back already.
         if (file.inTransaction) command("ROLLBACK");
         throw error;
       }
@@ -61,15 +61,15 @@ export function openFile(path: string, synchronous: "FULL" | "NORMAL"): FileData
 }
 
 /**
- * Brings a file up to date, forward only: each migration once, all of them in one transaction, and whoever else tries
- * meanwhile waits and then finds them done. Throws when the file is not a database or cannot be written.
+ * Migrates a file: each migration once, all in one transaction. A second process waits, then finds nothing left to do. Throws
+ * where the file is not a database or cannot be written.
  */
 export function migrateFile(path: string, migrationsFolder: string): void {
   const file = new Libsql(path);
   try {
     file.exec("PRAGMA busy_timeout = 30000");
     file.exec("BEGIN IMMEDIATE");
-    // The table and its columns are drizzle's, so that its own tools go on understanding the file.
+    // The same table as drizzle's, so that its tools understand the file.
     file.exec(
       "CREATE TABLE IF NOT EXISTS __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)",
     );

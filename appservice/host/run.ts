@@ -1,4 +1,4 @@
-/** Runs something until a signal asks it to stop; a second signal does not wait for it. */
+/** Runs something until a signal stops it. A second signal ends the process at once. */
 
 export interface Stoppable {
   stop(): Promise<void>;
@@ -6,7 +6,7 @@ export interface Stoppable {
   ended?: Promise<void>;
 }
 
-/** Starts it and stays until it is asked to stop or ends by itself; signals that come while it starts are heeded too. */
+/** Starts it, and resolves when it was stopped by a signal or ended by itself. A signal during the start aborts the start. */
 export async function untilStopped(start: (signal: AbortSignal) => Promise<Stoppable>): Promise<void> {
   const asked = new AbortController();
   const onSignal = () => {
@@ -16,7 +16,7 @@ export async function untilStopped(start: (signal: AbortSignal) => Promise<Stopp
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   const stopping = new Promise<void>((resolve) => asked.signal.addEventListener("abort", () => resolve()));
   const running = await start(asked.signal).catch((error: unknown) => {
-    // It gave up because it was asked to: no news.
+    // The abort is the cause, not an error.
     if (asked.signal.aborted && error === asked.signal.reason) return undefined;
     throw error;
   });

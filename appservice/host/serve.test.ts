@@ -48,7 +48,7 @@ async function entered(homeserver: UnkindHomeserver): Promise<string> {
 const said = (homeserver: UnkindHomeserver, room: string) =>
   homeserver.visible(room).flatMap(({ sender, body }) => (sender === GHOST ? [body.slice(0, 20)] : []));
 
-test("a new process starts beside the old one, which is then asked to end: nobody answers twice, nothing is lost", async () => {
+test("a new process beside the old one, which is then stopped, loses no event and answers none twice", async () => {
   const { homeserver, start } = await begin();
   const [oldLines, newLines]: string[][] = [[], []];
   const old = await start(oldLines ?? []);
@@ -69,7 +69,7 @@ test("a new process starts beside the old one, which is then asked to end: nobod
   expect(homeserver.violations).toEqual([]);
 }, 40_000);
 
-test("what takes longer than the grace is handed over at once", async () => {
+test("a turn that takes longer than the grace time is handed over at once", async () => {
   const { homeserver, start } = await begin();
   const old = await start([]);
   const room = await entered(homeserver);
@@ -87,7 +87,7 @@ test("what takes longer than the grace is handed over at once", async () => {
   });
 }, 60_000);
 
-test("what a bridge holds stays when it starts without a file, and a file that is not sound keeps it from starting", async () => {
+test("a start without a file keeps the configuration, and an invalid file prevents the start", async () => {
   const { environment } = await begin();
   const quiet = { environment, env: {}, write: () => undefined };
   const held: Configuration[] = [];
@@ -106,7 +106,7 @@ test("what a bridge holds stays when it starts without a file, and a file that i
   expect(held).toEqual([guide]);
 });
 
-test("without HOMESERVER_URL the server name is asked, and a sentence says so when that fails", async () => {
+test("without HOMESERVER_URL the well-known file is read, and a sentence says so when that fails", async () => {
   const { environment } = await begin();
   const nowhere = { ...environment, HOMESERVER_URL: undefined, SERVER_NAME: "127.0.0.1:9" };
   await expect(serve({ environment: nowhere, env: {}, write: () => undefined })).rejects.toThrow(

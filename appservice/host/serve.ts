@@ -1,5 +1,5 @@
 /**
- * The Node host: one process, one libSQL file, the same app. Rings are function calls, the clockwork is a timer.
+ * The Node host: the app in one process with one libSQL file. Rings are function calls; timers run sweep and upkeep.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -23,27 +23,27 @@ export interface Served {
 }
 
 const SWEEP_MS = 5_000;
-/** What runs when the process is asked to end may come to its end for so long; then somebody else goes on with it. */
+/** How long running turns may finish after SIGTERM; then the next process goes on with them. */
 const GRACE_MS = 7_000;
-/** How long a homeserver that is not up yet is asked again. */
+/** The pause before another try while the homeserver does not answer at the start. */
 const ENTER_MS = 5_000;
 
 interface Options {
   environment: Environment;
   env: Record<string, string | undefined>;
-  /** Applied before it listens, or what to make of what the ledger holds. Without it, what the ledger holds stays. */
+  /** Applied before it listens; a function gets the ledger's. Without it the ledger's stays. */
   configuration?: Configuration | ((held: Configuration) => Configuration);
-  /** One line at a time; standard output when not given. */
+  /** Takes a line of the log; standard output unless it is given. */
   write?: (line: string) => void;
 }
 
-/** Runs the Node host until `stop()`. Throws with a sentence when the homeserver cannot be found, or the database or the port be had. */
+/** Runs the Node host until `stop()`. Throws with a sentence where homeserver, database or port are not available. */
 export async function serve({ environment: given, env, configuration, write }: Options): Promise<Served> {
   const environment = { ...given, HOMESERVER_URL: await homeserverUrl(given, fetch) };
   mkdirSync(environment.DATA_DIR, { recursive: true, mode: 0o700 });
   const { ledger, close: closeLedger } = await openLedger(environment);
   const alone = environment.LIBSQL_URL === undefined ? aloneIn(environment.DATA_DIR) : undefined;
-  // Alone, every lease is a dead process's; beside another one they are left to run out.
+  // Alone, every lease belongs to a dead process. Otherwise leases are left to expire.
   if (alone) await ledger.voidLeases();
 
   const log = consoleLog(environment, write);
@@ -58,7 +58,7 @@ export async function serve({ environment: given, env, configuration, write }: O
     env: (name) => env[name] || undefined,
     metrics: "prometheus",
     turnMsMax: Number.POSITIVE_INFINITY,
-    owner: crypto.randomUUID(),
+    runner: crypto.randomUUID(),
     doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: SWEEP_MS }),
   });
   if (configuration) {
@@ -91,7 +91,7 @@ export async function serve({ environment: given, env, configuration, write }: O
 
 const APPLIED_MARK = "applied_file";
 
-/** A file that is what it was at the last start says nothing new: what was changed since then, by whomever, holds. */
+/** An unchanged file is not applied again, so that changes made since the last start stay. */
 async function applyOnce(app: App, ledger: Ledger, wanted: Configuration): Promise<void> {
   const digest = createHash("sha256").update(JSON.stringify(wanted)).digest("base64url");
   if ((await ledger.mark(APPLIED_MARK)) === digest) return;
@@ -100,14 +100,14 @@ async function applyOnce(app: App, ledger: Ledger, wanted: Configuration): Promi
 }
 
 async function sweeping(app: App, over: AbortSignal): Promise<void> {
-  // At once: what a former process left is due now.
+  // The first sweep is at once: an earlier process may have left due lanes.
   while (!over.aborted) {
     await app.sweep().catch(() => undefined);
     await systemClock.sleep(SWEEP_MS, over);
   }
 }
 
-/** Once the homeserver has let us in, what has to be is looked after, minute by minute. */
+/** The upkeep, from the moment the homeserver has let the bot in. */
 async function tending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
   while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
   for (let afterStart = true; !over.aborted; afterStart = false) {
@@ -124,7 +124,7 @@ async function bind(app: App, { HOST, PORT }: Environment): Promise<{ url: strin
         close: () =>
           new Promise((closed) => {
             server.close(() => closed());
-            // The homeserver keeps its connection; it opens another one to whoever comes next.
+            // The homeserver keeps its connection open; without this the server would not close.
             if ("closeAllConnections" in server) server.closeAllConnections();
           }),
       }),

@@ -1,4 +1,4 @@
-/** What the Worker is given, as what the rooms need: D1 or libSQL, the lanes' objects and the queue behind them. */
+/** The host of the app on Workers, made of its bindings: D1 or libSQL, the lanes' objects, the queue. */
 import { createClient } from "@libsql/client/web";
 import { namespaceOf, readEnvironment } from "#core/configuration/environment.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -10,7 +10,7 @@ import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { createLog, type Line } from "../observe/log.ts";
 import { laneDoorbell } from "./doorbell.ts";
 
-export function workerHost(env: Env, owner: string): Host {
+export function workerHost(env: Env, runner: string): Host {
   const settings: Record<string, unknown> = { ...env };
   const environment = readEnvironment(settings);
   if (!environment.ok) throw new Error(`The Worker is not set up:\n${environment.error}`);
@@ -46,12 +46,12 @@ export function workerHost(env: Env, owner: string): Host {
     metrics: "json",
     // An alarm of a Durable Object lives fifteen minutes.
     turnMsMax: 14 * 60_000,
-    owner,
+    runner,
     doorbell: () => laneDoorbell(env, log),
   };
 }
 
-/** Workers' logs are what is written to the console, one JSON object a line. */
+/** Workers logs take the console's lines; each is one JSON object. */
 function writeLine({ level, event, fields }: Line): void {
   console[level](JSON.stringify({ event, ...fields }));
 }

@@ -1,10 +1,10 @@
-/** The doorbell of the Worker: a lane's object directly, the queue when that throws or for many lanes at once. */
+/** The doorbell of the Worker: it calls each lane's object; where that fails, and for many lanes at once, it uses the queue. */
 
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 
-/** At more lanes than this the queue is asked: one request instead of many. */
+/** More lanes than this go through the queue: one request instead of many. */
 const LANES_RUNG_DIRECTLY = 25;
 /** @see https://developers.cloudflare.com/queues/platform/limits/ */
 const BATCH_MESSAGES_MAX = 100;
@@ -37,7 +37,7 @@ async function enqueue(env: Env, lanes: readonly LaneId[]): Promise<void> {
 
 const DEAD_LETTER_QUEUE = "troupe-doorbell-dead";
 
-/** Rings what the queue carried. A dead letter is only reported: what its lane has due the sweep rings for. */
+/** Rings the lanes of a batch. A dead letter is only logged: the sweep rings its lane where something is due. */
 export async function answerQueue(env: Env, log: Log, batch: MessageBatch<Ring>): Promise<void> {
   for (const message of batch.messages) {
     const { lane } = message.body;

@@ -40,14 +40,14 @@ const push = (events: unknown[]) =>
 describe("the Worker", () => {
   test("is healthy once its database is there", async () => expect((await fetchWorker("/health")).status).toBe(200));
 
-  test("answers a transaction when it is stored, and its room's object decides it", async () => {
+  test("answers a transaction when it is stored, and the room's object then decides its events", async () => {
     await ledger.setMembers(ROOM, [{ userId: UserId.parse("@alice:hs.test"), membership: "join" }]);
     const answer = await push([aMessage("x")]);
     expect([answer.status, await answer.text()]).toEqual([200, "{}"]);
     await vi.waitFor(async () => expect(await ledger.verdicts()).toEqual({ no_agent: 1 }), { timeout: 5_000 });
   });
 
-  test("rings what the queue carries, and acknowledges each ring", async () => {
+  test("rings the lanes of a batch, and acknowledges each message", async () => {
     const lane: LaneId = "room:!from-the-queue";
     const batch = createMessageBatch("troupe-doorbell", [
       { id: "1", timestamp: new Date(), attempts: 1, body: { lane } },
@@ -59,7 +59,7 @@ describe("the Worker", () => {
     expect(kept).toBe(lane);
   });
 
-  test("says how it is, and in figures as JSON to its operator", async () => {
+  test("answers /health to everybody and /metrics to its operator, as JSON", async () => {
     const health = await fetchWorker("/health", {});
     expect(await health.json()).toMatchObject({ ok: true, openTurns: 0 });
     expect((await fetchWorker("/metrics", {})).status).toBe(401);
@@ -67,7 +67,7 @@ describe("the Worker", () => {
     expect(await metrics.json()).toMatchObject({ troupe_open_turns: 0, troupe_verdicts_total: expect.any(Object) });
   });
 
-  test("only reports what the dead-letter queue carries", async () => {
+  test("only logs the messages of the dead-letter queue", async () => {
     const lane: LaneId = "room:!given-up";
     const batch = createMessageBatch("troupe-doorbell-dead", [
       { id: "1", timestamp: new Date(), attempts: 9, body: { lane } },
@@ -77,8 +77,8 @@ describe("the Worker", () => {
     expect(kept).toBeUndefined();
   });
 
-  test("sweeps at its cron, also while the homeserver is away", async () => {
-    // Stored by somebody whose ring was lost.
+  test("sweeps at its cron, also while the homeserver does not answer", async () => {
+    // Stored without a ring.
     await ledger.accept({ events: [aMessage("y", { room_id: "!swept" })], deadLetters: [], nowMs: Date.now() });
     await worker.scheduled(createScheduledController(), env);
     await vi.waitFor(async () => expect(await dueAt(ledger, "room:!swept")).toBeUndefined(), { timeout: 5_000 });

@@ -1,13 +1,13 @@
 /**
- * One Durable Object a lane. It holds no truth, only its lane's name and an alarm: the alarm is the pump, and survives a
- * crash of everything else.
+ * One Durable Object per lane. It stores only its lane's name and an alarm. The alarm runs the lane and survives crashes;
+ * everything else is in the database.
  */
 import { DurableObject } from "cloudflare:workers";
 import type { LaneId } from "#core/turn/lane.ts";
 import { type App, compose } from "../app.ts";
 import { workerHost } from "./bindings.ts";
 
-/** An alarm lives fifteen minutes and a turn up to fourteen, so work begins only in a young alarm. */
+/** An alarm may run for fifteen minutes and a turn for fourteen, so turns begin only in a young alarm. */
 const YOUNG_MS = 30_000;
 
 export class Lane extends DurableObject<Env> {
@@ -15,7 +15,7 @@ export class Lane extends DurableObject<Env> {
   #alarmedAtMs = 0;
 
   #composed(): App {
-    // The object's own id: after a crash it may take its lease back at once, for there is only one of it.
+    // The object's id as the runner's: there is only one such object, so after a crash it may take its own lease again.
     this.#app ??= compose({
       ...workerHost(this.env, this.ctx.id.toString()),
       mayBegin: () => Date.now() - this.#alarmedAtMs < YOUNG_MS,
@@ -37,7 +37,7 @@ export class Lane extends DurableObject<Env> {
     if (dueAtMs !== undefined) await this.#due(dueAtMs);
   }
 
-  /** Sets the alarm unless an earlier one stands. */
+  /** Sets the alarm unless an earlier one is set. */
   async #due(atMs: number): Promise<void> {
     const set = await this.ctx.storage.getAlarm();
     if (set === null || set > atMs) await this.ctx.storage.setAlarm(atMs);

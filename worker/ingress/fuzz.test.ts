@@ -98,7 +98,7 @@ async function world(open: (path: string) => { ledger: Ledger; close(): void }):
     env: () => undefined,
     turnMsMax: 60_000,
     metrics: "json",
-    owner: "fuzz",
+    runner: "fuzz",
     doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
   });
   await app.applyAgents(["echo", "second"].map((id) => AgentSpec.parse({ id, name: id, backend: { use: "echo" } })));

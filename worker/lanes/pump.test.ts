@@ -31,33 +31,33 @@ const deciding =
       await ledger.ignore(lease, [{ seq: event.seq, reason: "notice" }]);
     }
   };
-const pumpOf = (work: Work, over: { owner?: string; clock?: Clock } = {}) =>
+const pumpOf = (work: Work, over: { runner?: string; clock?: Clock } = {}) =>
   createPump({
     ledger,
     clock: systemClock,
-    owner: "me",
+    runner: "me",
     log: (event) => void logged.push(event),
     work: () => work,
     ...over,
   });
 
 describe("the pump", () => {
-  test("looks once where nothing is due, and lets it go", async () => {
+  test("runs a lane once where nothing is due, and releases it", async () => {
     const work = vi.fn(async () => undefined);
     expect(await pumpOf(work).run(LANE)).toEqual({});
     expect(work).toHaveBeenCalledTimes(1);
-    expect(await ledger.claim(LANE, "somebody else", Date.now(), 1)).toBeDefined();
+    expect(await ledger.claim(LANE, "another", Date.now(), 1)).toBeDefined();
   });
 
-  test("runs a lane until nothing is due, and lets it go", async () => {
+  test("runs a lane until nothing is due, and releases it", async () => {
     const seen: unknown[] = [];
     await store("one");
     expect(await pumpOf(deciding(seen)).run(LANE)).toEqual({});
     expect(seen).toEqual(["one"]);
-    expect(await ledger.claim(LANE, "somebody else", Date.now(), 1)).toBeDefined();
+    expect(await ledger.claim(LANE, "another", Date.now(), 1)).toBeDefined();
   });
 
-  test("sees what was stored while it worked, without another ring", async () => {
+  test("runs again for a row stored during the work, without another ring", async () => {
     const seen: unknown[] = [];
     await store("one");
     const work = deciding(seen);
@@ -69,7 +69,7 @@ describe("the pump", () => {
     expect(seen).toEqual(["one", "two"]);
   });
 
-  test("never meets itself: a second run joins the first", async () => {
+  test("joins a second run of a lane to the first", async () => {
     const seen: unknown[] = [];
     await store("one");
     const pump = pumpOf(deciding(seen));
@@ -77,15 +77,15 @@ describe("the pump", () => {
     expect(seen).toEqual(["one"]);
   });
 
-  test("leaves a lane to its holder, and says when the lease runs out", async () => {
+  test("leaves a leased lane alone until the lease expires", async () => {
     await store("one");
-    await ledger.claim(LANE, "somebody else", Date.now(), 30_000);
+    await ledger.claim(LANE, "another", Date.now(), 30_000);
     const seen: unknown[] = [];
     const { dueAtMs } = await pumpOf(deciding(seen)).run(LANE);
     expect([seen, (dueAtMs ?? 0) > Date.now()]).toEqual([[], true]);
   });
 
-  test("wakes work that listens for a ring", async () => {
+  test("wakes work that waits for a ring", async () => {
     await store("one");
     let running: Running | undefined;
     let woken = 0;
@@ -104,7 +104,7 @@ describe("the pump", () => {
     expect(seen).toEqual(["one"]);
   });
 
-  test("comes back later to work that throws, and says so", async () => {
+  test("logs work that throws, and runs the lane again later", async () => {
     await store("one");
     const pump = pumpOf(async () => {
       throw new Error("broken");
@@ -112,17 +112,17 @@ describe("the pump", () => {
     const { dueAtMs } = await pump.run(LANE);
     expect(dueAtMs).toBeGreaterThan(Date.now());
     expect(logged).toEqual(["lane_failed"]);
-    expect(await ledger.claim(LANE, "somebody else", Date.now(), 1)).toBeDefined();
+    expect(await ledger.claim(LANE, "another", Date.now(), 1)).toBeDefined();
   });
 
-  test("does not turn in circles over work that makes no progress", async () => {
+  test("pauses a lane whose work makes no progress", async () => {
     await store("one");
     const work = vi.fn(async () => undefined);
     expect((await pumpOf(work).run(LANE)).dueAtMs).toBeGreaterThan(0);
     expect(work.mock.calls.length).toBeLessThanOrEqual(100);
   });
 
-  test("tells work that its lease was lost", async () => {
+  test("aborts work whose lease was lost", async () => {
     await store("one");
     const clock: Clock = { now: () => Date.now(), sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal) };
     let lost = false;
@@ -140,13 +140,13 @@ describe("the pump", () => {
   });
 });
 
-test("the sweep rings for what is due and nobody runs", async () => {
+test("the sweep rings the lanes that are due and have no lease", async () => {
   const rung: LaneId[] = [];
   const doorbell = { ring: async (lanes: readonly LaneId[]) => void rung.push(...lanes) };
   expect(await sweep({ ledger, doorbell, clock: systemClock })).toBe(0);
   await store("one");
   expect(await sweep({ ledger, doorbell, clock: systemClock })).toBe(1);
-  await ledger.claim(LANE, "somebody", Date.now(), 30_000);
+  await ledger.claim(LANE, "another", Date.now(), 30_000);
   expect(await sweep({ ledger, doorbell, clock: systemClock })).toBe(0);
   expect(rung).toEqual([LANE]);
 });

@@ -29,7 +29,7 @@ interface Needs {
   clock: Clock;
   log: Log;
   /** Unique to this runner. The same after a restart only where two of it cannot run at once. */
-  owner: string;
+  runner: string;
   work: (kind: LaneKind, run: RunLane) => Work;
   /** False while nothing more may begin, because the host may soon end this runner: the lane is run again later. */
   mayBegin?: (() => boolean) | undefined;
@@ -116,8 +116,8 @@ async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, 
 
 /** Undefined when the lane is to be run again at once. */
 async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<LaneDue | undefined> {
-  const { ledger, clock, owner } = needs;
-  const lease = await ledger.claim(lane, owner, clock.now(), LEASE_MS);
+  const { ledger, clock, runner } = needs;
+  const lease = await ledger.claim(lane, runner, clock.now(), LEASE_MS);
   // The other runner sees what is due when it releases. If it dies, its lease has expired by then.
   if (!lease) return { dueAtMs: clock.now() + LEASE_MS };
   const dueAtMs = await hold(needs, run, lease, entry);

@@ -1,9 +1,9 @@
-/** The sweep: rings for every lane that has something due and no living lease. It makes every lost ring harmless. */
+/** The sweep: rings every lane that is due and has no lease, which makes lost rings harmless. */
 import type { Clock } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 
-/** More lanes than this are rung by the next sweep. */
+/** The next sweep rings the lanes beyond this. */
 const LANES_MAX = 1_000;
 
 export async function sweep({

@@ -1,6 +1,6 @@
 /**
- * What is looked after once a minute, on both hosts: that the homeserver is there and knows that we are, that no room
- * has a gap, and that what nobody needs any more is forgotten.
+ * The regular upkeep on both hosts, once a minute: ping the homeserver, look up aliases, repair gaps in rooms, delete old
+ * rows.
  */
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -14,11 +14,11 @@ interface Needs {
   log: Log;
   doorbell: Doorbell;
   keep: Retention;
-  /** Asks the homeserver to ask us; true when it could. It also ends its waiting after an outage of ours. */
+  /** True where the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
   ping: () => Promise<boolean>;
-  /** Reads back what a room is missing; how many events that were. */
+  /** Reads missing events of a room back; their number. */
   repair: (roomId: RoomId) => Promise<number>;
-  /** Looks up again which rooms the configuration's aliases mean. */
+  /** Looks the configuration's aliases up again. */
   lookUpAliases: () => Promise<void>;
 }
 
@@ -29,10 +29,10 @@ const CURSOR_MARK = "repaired";
 
 const PING_MS = 5 * 60_000;
 const ACTIVE_ROOMS = 500;
-/** Rooms that are compared each minute in which nothing seems to happen. */
+/** Further rooms that are compared each minute, in turn. */
 const QUIET_ROOMS = 10;
 
-/** How the homeserver was when it was last asked. */
+/** Whether the last ping succeeded. */
 export interface HomeserverState {
   reachable: boolean;
   /** Our clock, milliseconds since the epoch. */
@@ -73,7 +73,7 @@ export async function homeserverState(ledger: Ledger): Promise<HomeserverState |
 async function repairRooms(needs: Needs): Promise<void> {
   const { ledger } = needs;
   if ((await ledger.mark(REPAIR_MARK)) === "due") {
-    // Before the work: a ping that comes meanwhile asks for another one.
+    // Before the work, so that a ping that arrives meanwhile asks for another repair.
     await ledger.setMark(REPAIR_MARK, "done");
     await repairAll(needs, await ledger.activeRooms(ACTIVE_ROOMS));
   }
@@ -91,7 +91,7 @@ async function repairAll({ repair, doorbell, log }: Needs, rooms: readonly RoomI
       log("gap_repaired", { room, events: missing });
       await doorbell.ring([`room:${room}`]);
     } catch (error) {
-      // The next minute tries the next rooms; this one has its turn again.
+      // Best effort: the other rooms go on, and this one comes up again.
       log("gap_unrepaired", { room, error: error instanceof Error ? error.message : String(error) });
     }
   }

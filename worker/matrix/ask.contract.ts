@@ -77,7 +77,7 @@ export function askContract(name: string, make: () => Ask, serverUrl: () => stri
       });
     });
 
-    test("gives the first bytes before the last are sent", async () => {
+    test("receives the first bytes before the last are sent", async () => {
       const transfer = nameOne();
       const answer = await get(path("download", transfer));
       let bytes = 0;
@@ -102,7 +102,7 @@ export function askContract(name: string, make: () => Ask, serverUrl: () => stri
       await expect(post(path("upload", nameOne()), { stream: failing, length: 5 })).rejects.toThrow();
     });
 
-    test("gives up when the signal says so, in the middle of a body that is sent", async () => {
+    test("gives up when the signal aborts in the middle of a body that is sent", async () => {
       const [transfer, over] = [nameOne(), new AbortController()];
       const body = source(STREAM_BYTES, async () => {
         await arrived(transfer);
@@ -116,7 +116,7 @@ export function askContract(name: string, make: () => Ask, serverUrl: () => stri
       await vi.waitFor(() => expect(body.isCancelled()).toBe(true), WAIT);
     });
 
-    test("gives up when the signal says so, in the middle of a body that is received", async () => {
+    test("gives up when the signal aborts in the middle of a body that is received", async () => {
       const [transfer, over] = [nameOne(), new AbortController()];
       const reader = (await get(path("download", transfer), over.signal)).stream().getReader();
       expect((await reader.read()).done).toBe(false);

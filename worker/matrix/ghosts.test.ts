@@ -49,7 +49,7 @@ describe("a ghost", () => {
     expect(server.requests[2]).toMatch(/user_id=%40agent_echo%3Ahs\.test&device_id=TROUPE/);
   });
 
-  test("that exists already is taken as it is", async () => {
+  test("whose account exists already is used", async () => {
     server.users.add("@agent_echo:hs.test");
     expect((await ghosts(needs()).intent(agent())).ok).toBe(true);
   });
@@ -78,11 +78,11 @@ describe("a ghost", () => {
 });
 
 describe("the bot", () => {
-  test("gets account and device, and finds out whether devices are understood", async () => {
+  test("gets account and device, and asks whether the homeserver understands devices", async () => {
     expect(await enterBot(needs())).toMatchObject({ ok: true });
     expect(logged).toEqual([]);
   });
-  test("says so when they are not", async () => {
+  test("logs it when the homeserver does not", async () => {
     const honest = server.fetch;
     server.fetch = (input, init) =>
       String(input).includes("whoami")
@@ -94,7 +94,7 @@ describe("the bot", () => {
 });
 
 describe("the bot's intent", () => {
-  test("is the bot's own, whose account is made once", async () => {
+  test("has the bot's account, which is made once", async () => {
     const users = ghosts(needs());
     expect(await users.bot()).toMatchObject({ ok: true, value: { userId: "@troupe:hs.test", deviceId: "TROUPE" } });
     await users.bot();
@@ -136,7 +136,7 @@ describe("an answer of the homeserver", () => {
     ["a proxy's page", () => new Response("<html>", { status: 502 }), { status: 502, errcode: "M_UNKNOWN" }, true],
     ["200 without JSON", () => new Response("OK"), { errcode: "M_NOT_JSON" }, true],
     ["200 with a list", () => Response.json([]), { status: 200, errcode: "M_NOT_JSON" }, true],
-    ["200 without what was asked for", () => Response.json({}), { status: 502, message: "answer without x" }, true],
+    ["200 without the expected field", () => Response.json({}), { status: 502, message: "answer without x" }, true],
     [
       "403",
       () => Response.json({ errcode: "M_FORBIDDEN", error: "no" }, { status: 403 }),
@@ -151,11 +151,11 @@ describe("an answer of the homeserver", () => {
     expect(!answer.ok && isPassing(answer.error)).toBe(passing);
   });
 
-  test("that is what was asked for is its value", async () => {
+  test("with the expected field is its value", async () => {
     expect(await answered(() => Response.json({ x: 1 }))).toEqual({ ok: true, value: 1 });
   });
 
-  test("that does not come is an error too", async () => {
+  test("that does not come is an error with status 0", async () => {
     const answer = await answered(() => {
       throw new TypeError("fetch failed");
     });

@@ -29,7 +29,7 @@ describe("the homeserver's URL", () => {
     expect(asked).toEqual([`https://${SERVER_NAME.replace(":8448", "")}/.well-known/matrix/client`]);
   });
   test.for<[what: string, answers: (() => Response)[], sentence: string]>([
-    ["nobody answers", [], "getaddrinfo ENOTFOUND"],
+    ["there is no answer", [], "getaddrinfo ENOTFOUND"],
     ["there is no such file", [() => new Response("", { status: 404 })], "it answers 404"],
     ["it is no JSON", [() => new Response("<html>")], "there is no m.homeserver.base_url"],
     ["it names nothing", [() => Response.json({})], "there is no m.homeserver.base_url"],

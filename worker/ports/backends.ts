@@ -11,12 +11,12 @@ export interface Backends {
 /** Encrypts the secrets that are written out in an agent's backend. The ledger keeps them encrypted. */
 export interface SecretCipher {
   /**
-   * The backend's settings as the ledger may keep them. `agent` is the id they are written under, a family's with its
-   * `*`; `stored` is what the ledger keeps so far. The error is a sentence that says what to mend; it never holds a value.
+   * The settings with their secrets encrypted. `agent` is the id they are written under, a family's with its `*`; `stored`
+   * is the settings the ledger has so far. The error is a sentence that says why not, without any value.
    */
   encrypt(given: BackendSpec, agent: string, stored?: BackendSpec): Promise<Result<BackendSpec, string>>;
-  /** The settings as the backend needs them. `agent` is the id they are written under, or that of a family's member. */
+  /** The settings with their secrets in plain text. `agent` is the id they are written under, or that of a family's member. */
   decrypt(stored: BackendSpec, agent: string): Promise<Result<BackendSpec, string>>;
-  /** The settings as they may be shown: each secret masked. */
+  /** The settings with each secret masked, to be shown. */
   masked(spec: BackendSpec): BackendSpec;
 }

@@ -21,7 +21,7 @@ export interface Running {
   rung(): Promise<void>;
 }
 
-/** Does what is due in a lane. The ledger says what is left, so it returns nothing. */
+/** Works off a lane. It returns nothing: the ledger knows whether the lane is due again. */
 export type Work = (running: Running) => Promise<void>;
 
 /** Runs a lane until nothing is due, unless another runner has its lease. Never rejects. */
@@ -34,7 +34,7 @@ export interface Doorbell {
 
 /** The right to run lanes, and which of them are due. */
 export interface LaneLedger {
-  claim(lane: LaneId, owner: string, nowMs: number, ttlMs: number): Promise<Lease | undefined>;
+  claim(lane: LaneId, runner: string, nowMs: number, ttlMs: number): Promise<Lease | undefined>;
   renew(lease: Lease, untilMs: number): Promise<boolean>;
   /** Lets go, and in the same look says when the lane is due (milliseconds; in the past: now); undefined when nothing is open. */
   release(lease: Lease): Promise<number | undefined>;

@@ -1,4 +1,4 @@
-/** The form of `troupe.yaml`: the configuration as people write it, agents by their ids and avatars as files beside it. */
+/** The shape of `troupe.yaml`: the configuration with agents by their ids and avatars as files beside it. */
 import * as z from "zod/v4";
 import { AgentSpec } from "#core/configuration/agent.ts";
 import type { Configuration } from "#core/configuration/configuration.ts";
@@ -27,7 +27,7 @@ export const FileForm = z.strictObject({
   rooms: z.record(RoomName, RoomLayer).nullish().describe("What holds in single rooms, by room id or alias."),
 });
 
-/** The other way round: what the bridge holds, as a file that can be applied again. */
+/** A configuration of the bridge as such a file, which can be applied again. */
 export function toFile({ defaults, groups, agents, rooms }: Configuration): object {
   const written = agents.map(({ id, name, avatar, ...rest }) => [
     id,
@@ -41,7 +41,7 @@ export function toFile({ defaults, groups, agents, rooms }: Configuration): obje
   };
 }
 
-/** Nothing is left unsaid by leaving out what is empty. */
+/** Without empty objects and lists, which are the default. */
 const some = (part: Record<string, object>): object =>
   Object.fromEntries(Object.entries(part).filter(([, value]) => Object.keys(value).length > 0));
 
@@ -51,7 +51,7 @@ interface Words {
   default?: unknown;
 }
 
-/** The JSON Schema of the file, for editors. Each key stands in it once, with its sentence and its default. */
+/** The JSON Schema of the file, for editors, with the sentence and the default of each key. */
 export function fileSchema(): object {
   const words = z.registry<Words>();
   const add = (schema: z.ZodType, more: Words = {}) =>

@@ -1,4 +1,4 @@
-/** The configuration a bridge is started with: the file's, if there is one. */
+/** The configuration file that a start applies. */
 import { existsSync } from "node:fs";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import { Environment } from "#core/configuration/environment.ts";
@@ -6,12 +6,12 @@ import { backends } from "../../../worker/backends/registry.ts";
 import { EnvironmentError } from "../environment.ts";
 import { readConfigurationFile } from "./read.ts";
 
-/** `TROUPE_FILE=none`: no file is looked for. */
+/** The value of `TROUPE_FILE` that means no file. */
 const NO_FILE = "none";
 
 /**
- * The file's configuration, undefined where there is no file; one that is named has to be there. Checked as far as it
- * can be before anything has started.
+ * The configuration in the file, validated before anything starts. Undefined where there is no file; a file that `TROUPE_FILE`
+ * names must exist.
  */
 export function configurationOf(env: Record<string, string | undefined>): Configuration | undefined {
   const named = env["TROUPE_FILE"] || undefined;

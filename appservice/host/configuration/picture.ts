@@ -1,10 +1,10 @@
-/** Avatars: files beside the configuration, or data URIs within it. The name of a file may lie about what it is. */
+/** Avatars: files beside the configuration, or data URIs within it. Their type is read off their content. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { err, ok, type Result } from "#core/result.ts";
 
-/** What a picture begins with, read as Latin-1. */
+/** The first bytes of each type of picture, as Latin-1. */
 const MEDIA_TYPES: readonly [magic: string, at: number, mediaType: string][] = [
   ["\x89PNG\r\n\x1a\n", 0, "image/png"],
   ["\xff\xd8\xff", 0, "image/jpeg"],
@@ -18,7 +18,7 @@ interface Picture {
   base64: string;
 }
 
-/** `written` is a path, looked up from the folder, or a data URI. */
+/** `written` is a data URI, or a path relative to the folder. */
 export function readPicture(folder: string, written: string): Result<Picture, string> {
   if (!written.startsWith("data:")) return readFile(resolve(folder, written));
   const base64 = written.match(/^data:[\w/.+-]+;base64,([A-Za-z0-9+/]+={0,2})$/)?.[1];

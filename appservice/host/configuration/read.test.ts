@@ -49,7 +49,9 @@ describe("the configuration's file", () => {
   test("holds agents; one without a name is called by its id, and $NAMES stay as they are", () => {
     const text = `agents:\n  helper:\n    name: Helper\n    backend: { use: openai, model: $MODEL }\n  echo:\n    ${ECHO}\n`;
     expect(configurationOf(text)).toEqual({
-      ...{ defaults: {}, groups: {}, rooms: {} },
+      defaults: {},
+      groups: {},
+      rooms: {},
       agents: [
         { id: "helper", name: "Helper", backend: { use: "openai", model: "$MODEL" } },
         { id: "echo", name: "echo", backend: { use: "echo" } },

@@ -1,4 +1,4 @@
-/** `troupe.yaml`, read: the whole configuration, or every complaint about it at once, each with its line. */
+/** Reads `troupe.yaml`: the whole configuration, or every complaint about it at once, each with its line. */
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Document, LineCounter, parseDocument } from "yaml";
@@ -12,11 +12,11 @@ import { readPicture } from "./picture.ts";
 
 export interface ReadFile {
   configuration: Configuration;
-  /** Puts file and line before a complaint that begins with where it is about, such as `agents.helper.mention: …`. */
+  /** Puts file and line before a complaint that begins with a path, such as `agents.helper.mention: …`. */
   locate(complaint: string): string;
 }
 
-/** A backend's own settings are not looked at: the bridge knows them. */
+/** Leaves a backend's own settings to the bridge. */
 export function readConfigurationFile(path: string): Result<ReadFile, string> {
   let text: string;
   try {
@@ -44,7 +44,9 @@ export function readConfigurationFile(path: string): Result<ReadFile, string> {
   const locate = (complaint: string) => placed(placeIn(written, complaint), complaint);
   const read = Object.entries(agents).map(([id, agent]) => toAgent(dirname(path), id, agent));
   const configuration: Configuration = {
-    ...{ defaults: defaults ?? {}, groups: groups ?? {}, rooms: rooms ?? {} },
+    defaults: defaults ?? {},
+    groups: groups ?? {},
+    rooms: rooms ?? {},
     agents: read.flatMap((one) => one.agents),
   };
   const complaints = [...read.flatMap((one) => one.complaints), ...complaintsAbout(configuration)];
@@ -53,7 +55,7 @@ export function readConfigurationFile(path: string): Result<ReadFile, string> {
 
 const nameOf = (keys: Path): string => keys.join(".") || "the file";
 
-/** The parser's own sentence ends with its place and a picture of it; of those the place is told before it. */
+/** The parser's sentence without the place and the excerpt at its end; the place is put before it. */
 function said({ code, message, pos }: Document.Parsed["errors"][number], text: string): string {
   if (code === "DUPLICATE_KEY") return `${text.slice(...pos).split(":")[0]} is there twice`;
   return message.split(/ at line \d+/)[0] ?? message;
@@ -63,12 +65,12 @@ function unfolded(document: Document.Parsed): unknown {
   try {
     return document.toJS();
   } catch {
-    // Aliases that unfold without end are no configuration either.
+    // YAML aliases that expand without end throw here.
     return undefined;
   }
 }
 
-/** Of the nearest thing around it that is there: what is missing has no line. */
+/** A missing key has no line: it gets the line of the nearest key around it. */
 function lineOf(document: Document.Parsed, lines: LineCounter, keys: Path): string {
   for (let length = keys.length; length > 0; length--) {
     const node = document.getIn(keys.slice(0, length), true);
@@ -78,7 +80,7 @@ function lineOf(document: Document.Parsed, lines: LineCounter, keys: Path): stri
   return "";
 }
 
-/** The deepest place whose name a complaint begins with. Names may hold dots, so the file is asked and not the text. */
+/** The deepest node whose path a complaint begins with. Names may contain dots, so the path is matched against the file. */
 function placeIn(written: unknown, complaint: string): string[] {
   if (typeof written !== "object" || written === null) return [];
   const named = Object.entries(written).filter(
@@ -95,7 +97,7 @@ interface FromFile {
   complaints: string[];
 }
 
-/** Without a picture that cannot be had, so that the rest is looked at too. */
+/** Drops a picture that cannot be read, so that the rest is validated too. */
 function toAgent(folder: string, id: string, { avatar, ...rest }: FileAgent): FromFile {
   const picture = avatar === undefined ? undefined : readPicture(folder, avatar);
   const agent = readAgent({ id, name: id, ...rest, ...(picture?.ok ? { avatar: picture.value } : {}) });

@@ -1,5 +1,5 @@
 /**
- * The errors we answer a homeserver with, and their status.
+ * Errors: those we answer a homeserver with, and those it answers us with.
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#unknown-routes
  */
@@ -16,13 +16,13 @@ export type Errcode = keyof typeof STATUS;
 
 export const matrixError = (errcode: Errcode, error: string) => ({ status: STATUS[errcode], body: { errcode, error } });
 
-/** The two that share a code: a path nobody knows, and a known path asked with a method it does not have. */
+/** One code with two meanings: an unknown path (404), and a known path with a method it does not have (405). */
 export const unrecognized = (status: 404 | 405) => ({
   status,
   body: { errcode: "M_UNRECOGNIZED", error: status === 404 ? "Unknown path" : "Wrong method" },
 });
 
-/** A request that the homeserver did not do as asked. */
+/** Why the homeserver did not do what a request asked. */
 export interface HomeserverError {
   /** 0 when there was no answer. */
   status: number;
@@ -31,9 +31,9 @@ export interface HomeserverError {
   retryAfterMs?: number;
 }
 
-/** Worth another try: nobody answered, the homeserver is in trouble, or it asks us to wait. */
+/** True where another try may succeed: no answer, a homeserver in trouble, a rate limit, a wrong token. */
 export const isPassing = ({ status, errcode }: HomeserverError): boolean =>
   status === 0 || status >= 500 || status === 429 || errcode === "M_NOT_JSON" || isBadToken(errcode);
 
-/** A wrong token is the operator's mistake and will be mended: nothing is given up because of it. */
+/** A wrong token is the operator's mistake, which will be corrected. */
 const isBadToken = (errcode: string) => errcode === "M_UNKNOWN_TOKEN" || errcode === "M_MISSING_TOKEN";

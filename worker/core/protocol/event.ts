@@ -1,5 +1,5 @@
 /**
- * Events as a homeserver pushes them, read one at a time and leniently: what we do not need is kept as it came.
+ * Events as a homeserver pushes them. Each is read alone and leniently: fields we do not use are kept as they came.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#room-event-format
  */
@@ -25,6 +25,6 @@ export const RoomEvent = z.object({
 });
 export type RoomEvent = z.infer<typeof RoomEvent>;
 
-/** A JSON value: what is stored, queued or sent. */
+/** Any value of JSON. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };

@@ -10,7 +10,7 @@ import * as z from "zod/v4";
 
 /** @see https://spec.matrix.org/v1.19/appendices/#size-limits */
 const ID_BYTES_MAX = 255;
-/** Half a surrogate pair and NUL are in no id, and no ledger gives them back: two ids would become one, or a longer one. */
+/** No ledger returns NUL or half a surrogate pair as it was stored: two ids could become the same. */
 const fits = (id: string) =>
   id.isWellFormed() && !id.includes("\0") && new TextEncoder().encode(id).length <= ID_BYTES_MAX;
 
@@ -21,7 +21,7 @@ export const UserId = z
   .brand<"UserId">();
 export type UserId = z.infer<typeof UserId>;
 
-/** From room version 12 on a room id carries no server name, so none is demanded here. */
+/** Room ids have no server name from room version 12 on, so none is required. */
 export const RoomId = z.string().regex(/^!./).refine(fits).brand<"RoomId">();
 export type RoomId = z.infer<typeof RoomId>;
 
@@ -36,7 +36,7 @@ export const AgentId = z
   .brand<"AgentId">();
 export type AgentId = z.infer<typeof AgentId>;
 
-/** How an agent is written down: an id, or one with a `*` in it for every agent whose id is like it. */
+/** The key of an agent in the configuration: an id, or a pattern with one `*` for all agents whose ids match. */
 export const AgentKey = z
   .string()
   .regex(/^[a-z0-9_.=-]*\*?[a-z0-9_.=-]*$/, "an agent's id is made of a-z, 0-9, _, ., = and -, with one * at most")
@@ -55,21 +55,21 @@ export function splitUserId(userId: UserId): [localpart: string, serverName: str
   return [userId.slice(1, colon), userId.slice(colon + 1)];
 }
 
-/** Who is ours on the homeserver: the bot and the ghosts. Made once from the configuration. */
+/** Our users on the homeserver: the bot and the ghosts. */
 export interface Namespace {
   serverName: string;
   ghostPrefix: string;
   botLocalpart: string;
 }
 
-/** The ghost of an agent. Its parts were checked when they were read, so this is the one place an id is put together. */
+/** The ghost of an agent. Ids are put together only here and in `botUserId`. */
 export const ghostUserId = (namespace: Namespace, agent: AgentId): UserId =>
   UserId.parse(`@${namespace.ghostPrefix}${agent}:${namespace.serverName}`);
 
 export const botUserId = (namespace: Namespace): UserId =>
   UserId.parse(`@${namespace.botLocalpart}:${namespace.serverName}`);
 
-/** The agent whose ghost this would be, by prefix *and* domain; whether there is such an agent the ledger knows. */
+/** The agent whose ghost has this id, by prefix *and* server name. The ledger knows whether the agent exists. */
 export function agentOfGhost(namespace: Namespace, userId: UserId): AgentId | undefined {
   const [localpart, serverName] = splitUserId(userId);
   if (serverName !== namespace.serverName || !localpart.startsWith(namespace.ghostPrefix)) return undefined;
@@ -77,10 +77,10 @@ export function agentOfGhost(namespace: Namespace, userId: UserId): AgentId | un
   return id.success ? id.data : undefined;
 }
 
-/** Whether somebody is a user of our own homeserver. */
+/** True for every user of our own homeserver. */
 export const isLocal = ({ serverName }: Namespace, userId: UserId): boolean => splitUserId(userId)[1] === serverName;
 
-/** True for the bot and for every user of our namespace, whether or not an agent of that name exists. */
+/** True for the bot and for every user of our namespace, whether or not its agent exists. */
 export function isOurs(namespace: Namespace, userId: UserId): boolean {
   const [localpart, serverName] = splitUserId(userId);
   if (serverName !== namespace.serverName) return false;

@@ -30,16 +30,16 @@ describe("ids", () => {
 });
 
 describe("a transaction", () => {
-  test.for([[null], [[]], ["x"], [{}], [{ events: {} }]])("%j is none", ([body]) => {
+  test.for([[null], [[]], ["x"], [{}], [{ events: {} }]])("%j is not a transaction", ([body]) => {
     expect(parseTransaction(body)).toMatchObject({ ok: false });
   });
   test.for<[name: string, raw: unknown, path: string]>([
     ["no object", 5, ""],
     ["no event id", { ...anEvent(), event_id: undefined }, "event_id"],
-    ["a sender that is none", { ...anEvent(), sender: "alice" }, "sender"],
+    ["a sender that is no user id", { ...anEvent(), sender: "alice" }, "sender"],
     ["content that is no object", { ...anEvent(), content: [] }, "content"],
     ["a nested array", [[[[]]]], ""],
-  ])("keeps what is around an event with %s", ([, raw, path]) => {
+  ])("keeps the events around one with %s", ([, raw, path]) => {
     const [before, after] = [anEvent(), anEvent()];
     const parsed = parseTransaction({ events: [before, raw, after] });
     expect(parsed).toMatchObject({ ok: true, value: { events: [before, after], unreadable: [{ index: 1, path }] } });

@@ -1,5 +1,5 @@
 /**
- * The registration: what we ask a homeserver for.
+ * The registration file, which tells a homeserver about us.
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#registration
  */
@@ -34,20 +34,20 @@ export const registrationShape = ({ id, url, asToken, hsToken, namespace }: Wish
   as_token: asToken,
   hs_token: hsToken,
   sender_localpart: namespace.botLocalpart,
-  // A reply that is edited while it grows would stop at the eleventh event otherwise.
+  // Otherwise a reply that is edited while it grows would stop at the eleventh event.
   rate_limited: false,
-  // Nothing we do yet needs typing or receipts, and each of them would be a request of its own.
+  // Typing and receipts are not used, and each would be a request of its own.
   receive_ephemeral: false,
   namespaces: { users: [{ exclusive: true, regex: usersRegex(namespace) }], aliases: [], rooms: [] },
 });
 
-/** It ends with the server name: homeservers match from the start only, and another server's users are not ours. */
+/** Ends with the server name: homeservers anchor the pattern at the start only, and users of other servers are not ours. */
 export const usersRegex = ({ ghostPrefix, serverName }: Namespace): string =>
   `^@${escaped(ghostPrefix)}[a-z0-9_.=-]+:${escaped(serverName)}$`;
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** What of a registration does not fit our settings, a sentence each. */
+/** The differences between a registration and our settings, a sentence each. */
 export function complaints(registration: Registration, namespace: Namespace): string[] {
   const regex = usersRegex(namespace);
   const claims = registration.namespaces.users;

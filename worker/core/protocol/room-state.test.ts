@@ -15,7 +15,7 @@ function room(create: object, levels?: object): RoomState {
 const V11 = { room_version: "11" };
 const V12 = { room_version: "12" };
 
-describe("somebody's power", () => {
+describe("a user's power", () => {
   test.for<[name: string, create: object, levels: object | undefined, userId: UserId, power: number]>([
     ["a creator before there are levels", V11, undefined, ALICE, 100],
     ["another before there are levels", V11, undefined, BOB, 0],
@@ -62,10 +62,10 @@ describe("somebody's power", () => {
       BOB,
       0,
     ],
-    ["nobody special from version 12 on", V12, { users: {} }, BOB, 0],
+    ["another user from version 12 on", V12, { users: {} }, BOB, 0],
     ["a creator of a room without a version, which is the first", {}, { users: {} }, ALICE, 0],
     [
-      "a creator of a version nobody knows yet",
+      "a creator of an unknown version",
       { room_version: "org.example.14" },
       { users: {} },
       ALICE,
@@ -76,13 +76,13 @@ describe("somebody's power", () => {
     ["levels of halves", V11, { users: { [BOB]: 50.5 } }, BOB, 0],
     ["users that are a list", V11, { users: [BOB], users_default: 5 }, BOB, 5],
     ["a default that is no number", V11, { users_default: {} }, BOB, 0],
-    ["somebody of an object's own words", V11, { users: {} }, UserId.parse("@constructor:hs.test"), 0],
+    ["a user called like a property of objects", V11, { users: {} }, UserId.parse("@constructor:hs.test"), 0],
   ])("%s", ([, create, levels, userId, power]) => expect(powerOf(room(create, levels), userId)).toBe(power));
 
-  test("is none in a room nothing is known of", () => expect(powerOf(NO_STATE, ALICE)).toBe(0));
+  test("is 0 in an unknown room", () => expect(powerOf(NO_STATE, ALICE)).toBe(0));
 });
 
-describe("who may send state", () => {
+describe("the right to send state", () => {
   test.for<[name: string, levels: object | undefined, userId: UserId, may: boolean]>([
     ["the level of the type", { users: { [BOB]: 50 }, events: { "m.x": 50 } }, BOB, true],
     ["less than the level of the type", { users: { [BOB]: 49 }, events: { "m.x": 50 } }, BOB, false],
@@ -98,32 +98,32 @@ describe("who may send state", () => {
   ])("%s", ([, levels, userId, may]) => expect(maySendState(room(V11, levels), userId, "m.x")).toBe(may));
 });
 
-describe("what a state event changes", () => {
+describe("the change a state event makes", () => {
   test.for<[name: string, type: string, content: object, changed: object | undefined]>([
     ["a name", "m.room.name", { name: "Team" }, { name: "Team" }],
-    ["a name that is none", "m.room.name", { name: 5 }, { name: "" }],
+    ["a name that is no text", "m.room.name", { name: 5 }, { name: "" }],
     ["a topic that is long", "m.room.topic", { topic: "x".repeat(5_000) }, { topic: "x".repeat(1_000) }],
     ["encryption", "m.room.encryption", {}, { encrypted: true }],
     ["a replacement", "m.room.tombstone", { replacement_room: "!new" }, { replacement: "!new" }],
     ["no replacement", "m.room.tombstone", {}, {}],
-    ["what nobody keeps", "m.room.avatar", {}, undefined],
+    ["an event that is not kept", "m.room.avatar", {}, undefined],
   ])("%s", ([, type, content, changed]) => {
     expect(stateIn({ type, sender: ALICE, state_key: "", content: { ...content } })).toEqual(changed);
   });
 
-  test("nothing, with a state key", () => {
+  test("is none with a state key", () => {
     expect(stateIn({ type: "m.room.name", sender: ALICE, state_key: "x", content: { name: "a" } })).toBeUndefined();
   });
-  test("the room it came from", () => {
+  test("can be the predecessor", () => {
     expect(room({ ...V12, predecessor: { room_id: "!old:hs.test" } }).predecessor).toBe("!old:hs.test");
     expect(room({ ...V12, predecessor: { room_id: 5 } }).predecessor).toBeUndefined();
   });
-  test("nothing, where what was asked for cannot be read", () => {
+  test("is none where the event cannot be read", () => {
     expect(readStateEvent("m.room.name", { sender: ALICE, content: { name: "a" } })).toEqual({ name: "a" });
     expect(readStateEvent("m.room.name", { content: { name: "a" } })).toEqual({});
     expect(readStateEvent("m.room.name", null)).toEqual({});
   });
-  test("comes back from the ledger as it was", () => {
+  test("survives storage as JSON", () => {
     const state = room(V12, { users: { [BOB]: 50 } });
     expect(RoomState.parse(JSON.parse(JSON.stringify(state)))).toEqual(state);
   });

@@ -1,5 +1,5 @@
 /**
- * What the gate knows of a room: kept from its state events, read whole when an agent joins.
+ * The state of a room, as far as we keep it: read whole when an agent joins, then kept up to date by state events.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroompower_levels
  */
@@ -7,7 +7,7 @@ import * as z from "zod/v4";
 import type { RoomEvent } from "./event.ts";
 import { RoomId, UserId } from "./ids.ts";
 
-/** Names and topics go into prompts; nobody needs more of them. */
+/** Names and topics go into prompts, so their length is limited. */
 const TEXT_LENGTH_MAX = 1_000;
 const text = (value: unknown) => (typeof value === "string" ? value.slice(0, TEXT_LENGTH_MAX) : "");
 
@@ -19,17 +19,16 @@ const Levels = z.object({
   events: z.record(z.string(), Level.catch(50)).catch({}),
 });
 
-/** A room's state as far as anybody here looks at it. */
 export const RoomState = z.object({
   name: z.string().default(""),
   topic: z.string().default(""),
   encrypted: z.boolean().default(false),
-  /** Power levels as they were sent; undefined while there is no such event. */
+  /** Undefined while the room has no `m.room.power_levels`. */
   levels: Levels.optional(),
-  /** Who made the room. From room version 12 on their power is above every level. */
+  /** The creators of the room. From room version 12 on their power is above every level. */
   creators: z.array(UserId).default([]),
   creatorsRule: z.boolean().default(false),
-  /** The room this one replaced, as its own first event says. */
+  /** The room this one replaced, according to its own `m.room.create`. */
   predecessor: RoomId.optional(),
   /** The room that has replaced this one. */
   replacement: RoomId.optional(),
@@ -37,7 +36,7 @@ export const RoomState = z.object({
 export type RoomState = z.infer<typeof RoomState>;
 export const NO_STATE: RoomState = RoomState.parse({});
 
-/** The types of state that are kept; all of them have an empty state key. */
+/** The types of the state events that are kept, all with an empty state key. */
 export const STATE_TYPES = [
   "m.room.create",
   "m.room.name",
@@ -47,10 +46,10 @@ export const STATE_TYPES = [
   "m.room.tombstone",
 ] as const;
 
-/** In these versions the creator has no power but what the levels say. */
+/** Room versions in which the creator has only the power that the levels say. */
 const CREATORS_DO_NOT_RULE = new Set(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
 
-/** What a state event changes; undefined when it is none of those that are kept. */
+/** The change a state event makes; undefined for events that are not kept. */
 export function stateIn({
   type,
   content,
@@ -81,7 +80,7 @@ export function stateIn({
 
 const StateEvent = z.object({ sender: UserId, content: z.record(z.string(), z.unknown()) });
 
-/** What an event says that was asked for by its type; nothing where it cannot be read. */
+/** The change made by an event that was requested by its type; none where it cannot be read. */
 export function readStateEvent(type: string, raw: unknown): Partial<RoomState> {
   const event = StateEvent.safeParse(raw);
   return event.success ? (stateIn({ ...event.data, type, state_key: "" }) ?? {}) : {};
@@ -103,17 +102,17 @@ function created(content: RoomEvent["content"], sender: UserId): Partial<RoomSta
   };
 }
 
-/** Above every level somebody could be given. */
+/** Above every possible level. */
 const WITHOUT_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** Somebody's power in a room: what is unknown is none. */
+/** A user's power in a room; 0 where nothing says more. */
 export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: UserId): number {
   if (creatorsRule && creators.includes(userId)) return WITHOUT_LIMIT;
-  // Without such an event the creator has 100 and everybody else nothing.
+  // Without m.room.power_levels the creator has 100 and every other user 0.
   if (!levels) return creators[0] === userId ? 100 : 0;
   return Object.hasOwn(levels.users, userId) ? (levels.users[userId] ?? 0) : levels.users_default;
 }
 
-/** Whether somebody may send state of a type. */
+/** True where the user may send state events of this type. */
 export const maySendState = (state: RoomState, userId: UserId, type: string): boolean =>
   powerOf(state, userId) >= (state.levels?.events[type] ?? state.levels?.state_default ?? 0);

@@ -13,14 +13,14 @@ import { RoomEvent } from "./event.ts";
 const Envelope = z.object({ events: z.array(z.unknown()) });
 
 /**
- * An event nested deeper than this is given up: `JSON.stringify` goes some 3,000 levels deep before it throws, SQLite's
- * JSON 1,000, and an event that cannot be written down would stop its whole transaction.
+ * An event nested deeper than this is a dead letter. `JSON.stringify` throws at some 3,000 levels, SQLite's JSON at 1,000,
+ * and an event that cannot be stored would fail its whole transaction.
  */
 export const EVENT_DEPTH_MAX = 500;
 
 export interface Unreadable {
   index: number;
-  /** Where in the event it went wrong, or what is wrong with all of it. */
+  /** The path of the invalid field, or a complaint about the whole event. */
   path: string;
   raw: string;
 }
@@ -63,7 +63,7 @@ function isDeeper(value: unknown, depthMax: number): boolean {
 
 const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** The value with an ellipsis for whatever stands deeper. */
+/** The value with an ellipsis in place of everything deeper. */
 function cutBelow(value: unknown, depthMax: number): unknown {
   if (!isContainer(value)) return value;
   if (depthMax === 0) return "…";

@@ -1,4 +1,4 @@
-/** Requests as a homeserver gets them, and what is read from its answers. */
+/** Requests as a homeserver gets them, and the values read from its answers. */
 import { describe, expect, test } from "vitest";
 import { EventId, RoomId, UserId } from "../ids.ts";
 import { actingDevice, putDevice, registerUser } from "./account.ts";
@@ -248,7 +248,7 @@ describe("an answer", () => {
       value: undefined,
     },
     {
-      name: "of a state event is what is kept of it",
+      name: "of a state event is the part we keep",
       request: stateEvent(ROOM, "m.room.name"),
       json: { sender: USER, content: { name: "Kitchen" } },
       value: { name: "Kitchen" },

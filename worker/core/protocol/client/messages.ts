@@ -1,4 +1,4 @@
-/** Events of a room: sending one, reading one, reading back what is older. */
+/** Events of a room: sending one, reading one, reading older ones back. */
 import * as z from "zod/v4";
 import { ok } from "../../result.ts";
 import { type JsonObject, RoomEvent } from "../event.ts";

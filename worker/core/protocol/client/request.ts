@@ -1,6 +1,6 @@
 /**
  * A request to the homeserver as a value: where it goes, what it carries and how its answer is read. One function an
- * endpoint, one file a topic; sending is somebody else's work (`worker/matrix/`).
+ * endpoint, one file a topic. `worker/matrix/` sends them.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#api-standards
  */
