@@ -1,7 +1,7 @@
 /** What the lanes of each kind run, each with exactly what it needs: none of them is given a token of the bridge. */
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Fetch } from "#core/turn/backend.ts";
-import type { LaneId, LaneKind } from "#core/turn/lane.ts";
+import type { LaneId } from "#core/turn/lane.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -35,14 +35,17 @@ interface Needs {
   sendFloorMs: number;
 }
 
-export function laneWork(needs: Needs): (kind: LaneKind, run: RunLane) => Work {
+export function laneWork(needs: Needs): (run: RunLane) => Work {
   const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, limits } = needs;
   const { turnMsMax, mayBegin, sendFloorMs } = needs;
   const deliveryBy = (run: RunLane) => delivery({ ledger, clock, log, namespace, run });
-  return (kind, run) => {
-    switch (kind) {
+  return (run) => (running, first) => {
+    switch (first.kind) {
       case "room":
-        return roomLane({ ledger, clock, log, namespace, ghosts, ring, delivery: deliveryBy(run) });
+        return roomLane({ ledger, clock, log, namespace, ghosts, ring, delivery: deliveryBy(run) })(
+          running,
+          first.events,
+        );
       case "session":
         return sessionLane({
           ledger,
@@ -60,9 +63,9 @@ export function laneWork(needs: Needs): (kind: LaneKind, run: RunLane) => Work {
           run,
           delivery: deliveryBy(run),
           random: Math.random,
-        });
+        })(running, first.current);
       case "out":
-        return outLane({ ledger, clock, log, ghosts, sendFloorMs });
+        return outLane({ ledger, clock, log, ghosts, sendFloorMs })(running, first.row);
     }
   };
 }

@@ -22,6 +22,7 @@ const running: Running = {
   lease: { lane: "session:mx.echo.1", fence: 1 },
   lost: new AbortController().signal,
   rung: () => new Promise(() => undefined),
+  release: (write) => write(),
 };
 
 /** The world of a draft: time passes at once, and queued rows are sent. */
@@ -93,7 +94,7 @@ describe("an answer", () => {
 
 test("a draft mentions no user, at its beginning and while it grows", async () => {
   const { delivers, queued, put, intent } = world();
-  const draft = delivers.draft(turn, running, intent);
+  const draft = delivers.draft(turn, running.lease, intent);
   draft.show("  ");
   await new Promise((resolve) => setTimeout(resolve, 10));
   expect(queued).toEqual([]);

@@ -46,7 +46,7 @@ export function delivery(needs: Needs): Delivery {
   return {
     lane: laneOf,
     draftKey: draftKeyOf,
-    draft: (turn, running, intent) => openDraft({ ...needs, turn, running, intent, out: outOf(turn) }),
+    draft: (turn, lease, intent) => openDraft({ ...needs, turn, lease, intent, out: outOf(turn) }),
     notice(where, markdown) {
       const { agent, cause, threadRoot } = where;
       const mark: Mark = { agent, turn: cause, part: 0, hop: 0, kind: "notice" };

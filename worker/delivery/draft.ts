@@ -9,11 +9,12 @@ import { deliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import { sendMessage } from "#core/protocol/client/messages.ts";
 import type { EventId } from "#core/protocol/ids.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Draft, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { RunLane, Running } from "#ports/lanes.ts";
+import type { RunLane } from "#ports/lanes.ts";
 import type { TurnLedger } from "#ports/turns.ts";
 import { contentOf } from "./content.ts";
 import { draftKeyOf, markOf, partsOf } from "./parts.ts";
@@ -34,7 +35,7 @@ interface DraftNeeds {
   log: Log;
   run: RunLane;
   turn: Turn;
-  running: Running;
+  lease: Lease;
   intent: Pick<Intent, "send">;
   /** Who speaks, and in which lane. */
   out: Pick<OutboxRow, "lane" | "agent" | "userId">;
@@ -81,7 +82,7 @@ async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortS
       original ??= (await needs.ledger.outboxRow(draftKeyOf(turn)))?.eventId;
       const latest = text();
       if (!original || latest === shown) continue;
-      await needs.ledger.showing(needs.running.lease, turn.id, latest);
+      await needs.ledger.showing(needs.lease, turn.id, latest);
       if (await sendEdit(needs, original, latest, edits)) shown = latest;
     }
   } catch (error) {
@@ -92,13 +93,13 @@ async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortS
 
 /** Queues the first text, unless an earlier attempt did, and sends it. Gives its event id if it is known by now. */
 async function sendFirst(needs: ShowNeeds, text: string): Promise<EventId | undefined> {
-  const { ledger, turn, running, run, out } = needs;
+  const { ledger, turn, lease, run, out } = needs;
   const key = draftKeyOf(turn);
   const utterance: Utterance = { say: "message", ...draftOf(turn, text), thread: turn.threadRoot };
   const row: OutboxRow = { ...out, turnId: turn.id, key, utterance };
   needs.onStore();
   // In one batch: the next owner of the turn must know that people may have read this text.
-  if (!(await ledger.queueOut(running.lease, [row], { turnId: turn.id, text }))) return undefined;
+  if (!(await ledger.queueOut(lease, [row], { turnId: turn.id, text }))) return undefined;
   await run(out.lane);
   return (await ledger.outboxRow(key))?.eventId;
 }

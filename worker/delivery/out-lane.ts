@@ -21,12 +21,12 @@ import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import type { LaneId } from "#core/turn/lane.ts";
+import type { LaneId, Lease } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
-import type { FrozenRequest, OpenOutboxRow, OutboxLedger } from "#ports/delivery.ts";
+import type { FrozenRequest, OpenOutboxRow, OutboxEnd, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { Lease, Work } from "#ports/lanes.ts";
+import type { Running, Work } from "#ports/lanes.ts";
 import { freeze } from "./freeze.ts";
 
 const RETRY_MS_MIN = 1_000;
@@ -36,7 +36,8 @@ const RETRY_MS_MAX = 60_000;
 const LATE_MS_MIN = 60_000;
 
 interface Needs {
-  ledger: Pick<OutboxLedger, "nextOut" | "freezeOut" | "ended" | "retryOut"> & Pick<ConfigurationLedger, "agent">;
+  ledger: Pick<OutboxLedger, "nextOut" | "freezeOut" | "ended" | "endedAndNext" | "retryOut"> &
+    Pick<ConfigurationLedger, "agent">;
   ghosts: Users;
   clock: Clock;
   log: Log;
@@ -56,45 +57,52 @@ interface Users {
 /** Why a row is not sent now: to be tried again, or never. */
 type Refusal = { again: HomeserverError } | { never: string };
 
-export function outLane(needs: Needs): Work {
-  const { clock, sendFloorMs } = needs;
-  return async ({ lease, lost }) => {
-    for (let row = await nextDue(needs, lease); row && !lost.aborted; row = await nextDue(needs, lease)) {
-      if ((await deliver(needs, lease, row)) === "wait") break;
-      if (sendFloorMs > 0) await clock.sleep(sendFloorMs, lost);
+export function outLane(needs: Needs): Work<OpenOutboxRow | undefined> {
+  return async (running, first) => {
+    let row = first;
+    while (row && row.notBeforeMs <= needs.clock.now() && !running.lost.aborted) {
+      const end = await attempt(needs, running.lease, row);
+      if (!end) return undefined;
+      const after = await finish(needs, running, row, end);
+      if (after === "released") return after;
+      row = after;
     }
+    return undefined;
   };
 }
 
-/** The oldest row, if it is due. Rows that are too late become dead letters on the way. */
-async function nextDue(needs: Needs, lease: Lease): Promise<OpenOutboxRow | undefined> {
-  for (;;) {
-    const row = await needs.ledger.nextOut(lease);
-    if (!row || row.notBeforeMs > needs.clock.now()) return undefined;
-    if (!(await isLate(needs, row))) return row;
-    await bury(needs, lease, row, `A message of ${row.userId} would have come too long after the question`);
+/** Stores how a row ended and gives the next one. With a floor between sends the lane stays leased through the pause. */
+async function finish(
+  { ledger, clock, sendFloorMs }: Needs,
+  { lease, lost, release }: Running,
+  { seq }: OpenOutboxRow,
+  end: OutboxEnd,
+): Promise<OpenOutboxRow | "released" | undefined> {
+  if (sendFloorMs > 0) {
+    await ledger.ended(lease, seq, end, clock.now());
+    await clock.sleep(sendFloorMs, lost);
+    return ledger.nextOut(lease);
   }
+  const { next, isReleased } = await release(() => ledger.endedAndNext(lease, seq, end, clock.now()));
+  return isReleased ? "released" : next;
 }
 
-/** `next`: the row has ended. `wait`: it is to be sent again later. */
-async function deliver(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<"next" | "wait"> {
+/** Sends a row once; undefined when it is to be sent again later. A row that is too late or refused becomes a dead letter. */
+async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<OutboxEnd | undefined> {
   const { ledger, clock, log } = needs;
+  if (await isLate(needs, row)) {
+    return dead(needs, row, `A message of ${row.userId} would have come too long after the question`);
+  }
   const request = await requestOf(needs, lease, row);
-  if (request === "lost") return "wait";
+  if (request === "lost") return undefined;
   const sent = request.ok ? await send(needs, row, request.value) : request;
-  if (sent.ok) {
-    // A crash before this line repeats the send, and the homeserver answers with the same event id.
-    await ledger.ended(lease, row.seq, { state: "sent", eventId: sent.value }, clock.now());
-    return "next";
-  }
-  if ("again" in sent.error) {
-    const { again } = sent.error;
-    log("send_retried", { key: row.key, status: again.status, errcode: again.errcode, attempt: row.attempt + 1 });
-    await ledger.retryOut(lease, row.seq, clock.now() + waitMs(row, again));
-    return "wait";
-  }
-  await bury(needs, lease, row, sent.error.never);
-  return "next";
+  // A crash before the end is stored repeats the send, and the homeserver answers with the same event id.
+  if (sent.ok) return { state: "sent", eventId: sent.value };
+  if ("never" in sent.error) return dead(needs, row, sent.error.never);
+  const { again } = sent.error;
+  log("send_retried", { key: row.key, status: again.status, errcode: again.errcode, attempt: row.attempt + 1 });
+  await ledger.retryOut(lease, row.seq, clock.now() + waitMs(row, again));
+  return undefined;
 }
 
 /** The row's request: as it is stored, or frozen now. `lost`: the lease is, so nothing may be sent. */
@@ -154,10 +162,10 @@ async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }:
 /** The room's id follows the first bar: none of our user ids has one. */
 const roomOf = (lane: LaneId): RoomId => RoomId.parse(lane.slice(lane.indexOf("|") + 1));
 
-async function bury({ ledger, log, clock }: Needs, lease: Lease, row: OpenOutboxRow, reason: string): Promise<void> {
+function dead({ log }: Needs, row: OpenOutboxRow, reason: string): OutboxEnd {
   log("dead_letter", { kind: "outbox", key: row.key, reason });
   const raw = row.frozen ? JSON.stringify({ path: row.frozen.path, body: row.frozen.body }) : row.plain;
-  await ledger.ended(lease, row.seq, { state: "dead", deadLetter: { kind: "outbox", reason, raw } }, clock.now());
+  return { state: "dead", deadLetter: { kind: "outbox", reason, raw } };
 }
 
 /** A rate limit says when to come back; other errors back off. */

@@ -61,8 +61,8 @@ describe("the pump", () => {
     const seen: unknown[] = [];
     await store("one");
     const work = deciding(seen);
-    const pump = pumpOf(async (running) => {
-      await work(running);
+    const pump = pumpOf(async (running, first) => {
+      await work(running, first);
       if (seen.length === 1) await store("two");
     });
     await pump.run(LANE);
@@ -90,11 +90,11 @@ describe("the pump", () => {
     let running: Running | undefined;
     let woken = 0;
     const seen: unknown[] = [];
-    const pump = pumpOf(async (given) => {
+    const pump = pumpOf(async (given, first) => {
       running ??= given;
       if (woken === 0) await given.rung();
       woken++;
-      return deciding(seen)(given);
+      return deciding(seen)(given, first);
     });
     expect(pump.nudge(LANE)).toBe(false);
     const run = pump.run(LANE);
@@ -102,6 +102,58 @@ describe("the pump", () => {
     expect(pump.nudge(LANE)).toBe(true);
     await run;
     expect(seen).toEqual(["one"]);
+  });
+
+  test("gives the work the rows that were read with the claim", async () => {
+    await store("one");
+    const seen: unknown[] = [];
+    await pumpOf(async ({ lease }, first) => {
+      seen.push(first);
+      await ledger.ignore(lease, [{ seq: 1, reason: "notice" }]);
+    }).run(LANE);
+    expect(seen).toMatchObject([{ kind: "room", events: [{ seq: 1, event: { content: { body: "one" } } }] }]);
+  });
+
+  /** A write that decides everything and releases the lease. */
+  const releasing = async ({ lease, release }: Running, write: () => Promise<unknown>): Promise<"released"> => {
+    await release(async () => {
+      await write();
+      await ledger.release(lease);
+    });
+    return "released";
+  };
+
+  test("does not release a lane again that its work has released", async () => {
+    await store("one");
+    const release = vi.fn(ledger.release);
+    const pump = createPump({
+      ledger: { ...ledger, release },
+      clock: systemClock,
+      runner: "me",
+      log: () => undefined,
+      work: () => (running) => releasing(running, () => ledger.ignore(running.lease, [{ seq: 1, reason: "notice" }])),
+    });
+    expect(await pump.run(LANE)).toEqual({});
+    expect(release).not.toHaveBeenCalled();
+    expect(await ledger.claim(LANE, "another", Date.now(), 1)).toBeDefined();
+  });
+
+  test("runs a lane again that was rung while its work released it", async () => {
+    let runs = 0;
+    const pump = pumpOf((running) => {
+      runs++;
+      return releasing(running, async () => runs === 1 && pump.nudge(LANE));
+    });
+    await pump.run(LANE);
+    expect(runs).toBe(2);
+  });
+
+  test("renews no lease while it is being released", async () => {
+    const clock: Clock = { now: () => Date.now(), sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 2), signal) };
+    const pump = pumpOf((running) => releasing(running, () => systemClock.sleep(50)), { clock });
+    expect(await pump.run(LANE)).toEqual({});
+    expect(logged).toEqual([]);
+    expect(await ledger.claim(LANE, "another", Date.now(), 1)).toBeDefined();
   });
 
   test("logs work that throws, and runs the lane again later", async () => {

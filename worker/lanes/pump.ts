@@ -2,17 +2,18 @@
  * The pump: runs a lane until nothing in it is due.
  *
  * ```
- *  ring ─▶ claim ─▶ work ─▶ release, due? ─▶ claim ─▶ …
+ *  ring ─▶ claim, first work ─▶ work ─▶ release, due? ─▶ claim ─▶ …
  * ```
  *
  * A lane has one runner in the world: the lease in SQL keeps others away, its fence voids the writes of a late one, and
  * the table of running lanes keeps a process from running a lane twice. The release asks in the same batch whether the
- * lane is due, so a writer that finds the lane taken can leave its row to the holder.
+ * lane is due, so a writer that finds the lane taken can leave its row to the holder. Work whose last write finds nothing
+ * left to do releases the lease in that write.
  */
 
-import type { LaneId, LaneKind } from "#core/turn/lane.ts";
+import type { LaneId, LaneKind, Lease } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { LaneDue, Lease, RunLane, Work } from "#ports/lanes.ts";
+import type { Claimed, LaneDue, RunLane, Running, Work } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 
 /** A crashed runner's lane is free after this long. */
@@ -30,7 +31,7 @@ interface Needs {
   log: Log;
   /** Unique to this runner. The same after a restart only where two of it cannot run at once. */
   runner: string;
-  work: (kind: LaneKind, run: RunLane) => Work;
+  work: (run: RunLane) => Work;
   /** False while nothing more may begin, because the host may soon end this runner: the lane is run again later. */
   mayBegin?: (() => boolean) | undefined;
 }
@@ -117,10 +118,10 @@ async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, 
 /** Undefined when the lane is to be run again at once. */
 async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<LaneDue | undefined> {
   const { ledger, clock, runner } = needs;
-  const lease = await ledger.claim(lane, runner, clock.now(), LEASE_MS);
+  const claimed = await ledger.claim(lane, runner, clock.now(), LEASE_MS);
   // The other runner sees what is due when it releases. If it dies, its lease has expired by then.
-  if (!lease) return { dueAtMs: clock.now() + LEASE_MS };
-  const dueAtMs = await hold(needs, run, lease, entry);
+  if (!claimed) return { dueAtMs: clock.now() + LEASE_MS };
+  const dueAtMs = await hold(needs, run, claimed, entry);
   const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false;
   const isDue = entry.again || (dueAtMs !== undefined && dueAtMs <= clock.now());
   if (isDue && !isOver) return undefined;
@@ -128,41 +129,73 @@ async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry):
 }
 
 /** Works under the lease and releases it; resolves to when the lane is due. */
-async function hold(needs: Needs, run: RunLane, lease: Lease, entry: Entry): Promise<number | undefined> {
-  const { ledger, clock, log, work } = needs;
+async function hold(needs: Needs, run: RunLane, claimed: Claimed, entry: Entry): Promise<number | undefined> {
+  const { ledger, log, work } = needs;
+  const { first, ...lease } = claimed;
   const lost = new AbortController();
-  const over = new AbortController();
-  const renewing = renew(ledger, clock, lease, over.signal, () => {
+  const renewal = keepRenewing(needs, lease, () => {
     log("lease_lost", { lane: lease.lane });
     lost.abort("lost");
   });
-  const rung = () => new Promise<void>((resolve) => entry.waiting.push(resolve));
+  const running: Running = {
+    lease,
+    lost: AbortSignal.any([lost.signal, entry.handOver.signal]),
+    rung: () => new Promise<void>((resolve) => entry.waiting.push(resolve)),
+    async release(write) {
+      await renewal.pause();
+      // Rings up to here are covered: the write looks for due rows in the same batch.
+      entry.again = false;
+      return write().finally(renewal.resume);
+    },
+  };
+  let state: "released" | undefined;
   let dueAtMs: number | undefined;
   try {
-    const taken = AbortSignal.any([lost.signal, entry.handOver.signal]);
-    await work(kindOf(lease.lane), run)({ lease, lost: taken, rung });
+    state = await work(run)(running, first);
   } finally {
-    over.abort("over");
-    await renewing;
-    // Rings up to here are covered: `release` looks for due rows in the same batch.
-    entry.again = false;
-    dueAtMs = await ledger.release(lease);
+    await renewal.end();
+    if (state !== "released") {
+      entry.again = false;
+      dueAtMs = await ledger.release(lease);
+    }
   }
   return dueAtMs;
 }
 
-async function renew(ledger: Ledger, clock: Clock, lease: Lease, over: AbortSignal, lost: () => void): Promise<void> {
-  for (;;) {
-    await clock.sleep(RENEW_MS, over);
-    if (over.aborted) return;
-    try {
-      if (await ledger.renew(lease, clock.now() + LEASE_MS)) continue;
-    } catch {
-      // The database is away. The lease lasts for two more tries.
-      continue;
+interface Renewal {
+  /** No renewal is in flight from here on, and none begins. */
+  pause(): Promise<void>;
+  resume(): void;
+  end(): Promise<void>;
+}
+
+function keepRenewing({ ledger, clock }: Needs, lease: Lease, onLost: () => void): Renewal {
+  const over = new AbortController();
+  let isPaused = false;
+  let inFlight: Promise<boolean> = Promise.resolve(true);
+  const loop = (async () => {
+    for (;;) {
+      await clock.sleep(RENEW_MS, over.signal);
+      if (over.signal.aborted) return;
+      if (isPaused) continue;
+      // While the database is away the lease lasts for two more tries.
+      inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch(() => true);
+      if (!(await inFlight)) return onLost();
     }
-    return lost();
-  }
+  })();
+  return {
+    async pause() {
+      isPaused = true;
+      await inFlight;
+    },
+    resume() {
+      isPaused = false;
+    },
+    async end() {
+      over.abort("over");
+      await loop;
+    },
+  };
 }
 
 function kindOf(lane: LaneId): LaneKind {

@@ -1,25 +1,34 @@
 /** Leases: which runner may run a lane, and which lanes are due. */
-import type { LaneId } from "#core/turn/lane.ts";
-import type { LaneLedger } from "#ports/lanes.ts";
+import { EVENTS_MAX, type LaneId, type LaneKind } from "#core/turn/lane.ts";
+import type { FirstWork, LaneLedger } from "#ports/lanes.ts";
+import { selectWaiting, waitingOf } from "./rooms/waiting.ts";
 import { type Database, nameOf, type Sql, sql } from "./sql/database.ts";
 import { IS_UNSENT } from "./sql/unsent.ts";
+import type { CurrentTurns } from "./turns/current-turn.ts";
+import { openRowOf, selectNextOut } from "./turns/outbox.ts";
 
-export function leases({ all, atomic }: Database): LaneLedger {
+export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLedger {
   return {
     /** Compare-and-swap. The same runner may take its own lease again, and gets a new fence. */
-    async claim(lane, owner, nowMs, ttlMs) {
-      const [row] = await all<{ fence: number }>(sql`
-        INSERT INTO lanes (id, owner, lease_until_ms, fence) VALUES (${lane}, ${owner}, ${nowMs + ttlMs}, 1)
+    async claim(lane, runner, nowMs, ttlMs) {
+      const untilMs = nowMs + ttlMs;
+      const claim = sql`
+        INSERT INTO lanes (id, owner, lease_until_ms, fence) VALUES (${lane}, ${runner}, ${untilMs}, 1)
         ON CONFLICT (id) DO UPDATE
           SET owner = excluded.owner, lease_until_ms = excluded.lease_until_ms, fence = lanes.fence + 1
           WHERE lanes.lease_until_ms < ${nowMs} OR lanes.owner = excluded.owner
-        RETURNING fence`);
-      return row && { lane, fence: row.fence };
+        RETURNING fence`;
+      const isMine = sql`
+        EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND owner = ${runner} AND lease_until_ms = ${untilMs})`;
+      const [claimed, first] = await atomic([claim, selectFirst(lane, isMine, current)]);
+      const [row] = (claimed ?? []) as { fence: number }[];
+      return row && { lane, fence: row.fence, first: firstOf(lane, first, current) };
     },
 
     async renew({ lane, fence }, untilMs) {
       const rows = await all(sql`
-        UPDATE lanes SET lease_until_ms = ${untilMs} WHERE id = ${lane} AND fence = ${fence} RETURNING id`);
+        UPDATE lanes SET lease_until_ms = ${untilMs} WHERE id = ${lane} AND fence = ${fence} AND lease_until_ms > 0
+        RETURNING id`);
       return rows.length === 1;
     },
 
@@ -54,6 +63,34 @@ export function leases({ all, atomic }: Database): LaneLedger {
       return rows.map((row) => row.lane);
     },
   };
+}
+
+function selectFirst(lane: LaneId, isMine: Sql, current: CurrentTurns): Sql {
+  const name = nameOf({ lane });
+  switch (kindOf(lane)) {
+    case "room":
+      return selectWaiting(name, isMine, EVENTS_MAX);
+    case "session":
+      return current.select(name, isMine);
+    case "out":
+      return selectNextOut(lane, isMine);
+  }
+}
+
+function firstOf(lane: LaneId, rows: readonly unknown[] | undefined, current: CurrentTurns): FirstWork {
+  switch (kindOf(lane)) {
+    case "room":
+      return { kind: "room", events: waitingOf(rows) };
+    case "session":
+      return { kind: "session", current: current.read(rows) };
+    case "out":
+      return { kind: "out", row: openRowOf(rows, lane) };
+  }
+}
+
+function kindOf(lane: LaneId): LaneKind {
+  if (lane.startsWith("room:")) return "room";
+  return lane.startsWith("session:") ? "session" : "out";
 }
 
 /** When the oldest open row of a lane is due. Selects no row when nothing is open. */

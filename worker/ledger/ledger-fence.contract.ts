@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import type { Turn, WaitingEvent } from "#core/turn/turn.ts";
-import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter } from "#ports/operator.ts";
 import { anEvent } from "#testing/events.ts";

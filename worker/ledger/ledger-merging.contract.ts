@@ -1,8 +1,8 @@
 /** The part of the ledger's contract about turns that are merged into an earlier one and keep their rows. */
 import { describe, expect, test } from "vitest";
 import { UserId } from "#core/protocol/ids.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import { promptsOf, type Turn, textOf } from "#core/turn/turn.ts";
-import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import {
   anAnswer,

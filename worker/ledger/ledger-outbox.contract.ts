@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { storedUtterance } from "#core/message/utterance.ts";
 import { BOT, EventId, UserId } from "#core/protocol/ids.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import type { OpenOutboxRow } from "#ports/delivery.ts";
-import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import {
   anAnswer,
@@ -167,6 +167,23 @@ function endContract(make: Make): void {
     await decided(ledger, { confirmed: { key: row.key, userId: row.userId, eventId: SENT } });
     expect(await ledger.outboxRow(row.key)).toEqual({ state: "sent", eventId: SENT });
     expect(await ledger.nextOut(lease)).toBeUndefined();
+  });
+
+  test.for(STATES)("that is %s and the last of its lane releases the lease as it ends", async ([, isFrozen]) => {
+    const { ledger, lease, seq } = await oneRow(isFrozen);
+    const end = { state: "sent" as const, eventId: SENT };
+    expect(await ledger.endedAndNext(lease, seq, end, NOW)).toEqual({ next: undefined, isReleased: true });
+    expect(await ledger.renew(lease, NOW + 1_000)).toBe(false);
+    expect(await ledger.claim(lease.lane, "another", NOW, 1_000)).toBeDefined();
+  });
+
+  test.for(STATES)("that is %s and not the last gives the next one and keeps the lease", async ([, isFrozen]) => {
+    const { ledger, lease, seq } = await oneRow(isFrozen);
+    const next = aRow();
+    await ledger.queueOut(lease, [next]);
+    const ended = await ledger.endedAndNext(lease, seq, { state: "sent", eventId: SENT }, NOW);
+    expect(ended).toMatchObject({ next: { key: next.key }, isReleased: false });
+    expect(await ledger.renew(lease, NOW + 1_000)).toBe(true);
   });
 
   test("that does not exist has no state", async () => {

@@ -1,6 +1,6 @@
 /** The part of the ledger's contract about turns: attempts, controls, replies, and how many may run. */
 import { describe, expect, test } from "vitest";
-import { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
+import { AgentId, AgentKey, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { textPrompt, textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
@@ -9,6 +9,7 @@ import {
   aPrompt,
   aRequest,
   aRow,
+  aSpec,
   aTurn,
   CAPS,
   controlsOf,
@@ -26,6 +27,8 @@ import {
   SESSION_LANE,
   startAttempt,
 } from "#testing/ledger-rows.ts";
+
+const GHOST = UserId.parse("@agent_echo:hs.test");
 
 type Make = () => Promise<Ledger>;
 
@@ -45,6 +48,52 @@ function laneContract(make: Make): void {
     expect(await currentTurn(ledger, lease)).toMatchObject({ id: first.id, state: "answered" });
     expect(await isDelivered(ledger, lease, first)).toBe(true);
     expect(await currentTurn(ledger, lease)).toMatchObject({ id: second.id, state: "queued" });
+  });
+
+  test("the last turn of a session releases the lease as it is delivered; another one is given and keeps it", async () => {
+    const ledger = await make();
+    const [first, second] = [aTurn(), aTurn()];
+    const lease = await queued(ledger, first, second);
+    for (const turn of [first, second]) await ledger.answered(lease, turn.id, anAnswer());
+    expect(await ledger.delivered(lease, first, OUT_LANE)).toMatchObject({
+      isDelivered: true,
+      next: { turn: { id: second.id } },
+      isReleased: false,
+    });
+    expect(await ledger.delivered(lease, second, OUT_LANE)).toEqual({
+      isDelivered: true,
+      next: undefined,
+      isReleased: true,
+    });
+    expect(await ledger.renew(lease, NOW + 1_000)).toBe(false);
+  });
+
+  test("a turn is read with its agent as it holds in the room, and with the ghost", async () => {
+    const ledger = await make();
+    await ledger.setAgents([{ ...aSpec("echo"), prompt: "everywhere" }]);
+    await ledger.setRoomLayer(ROOM, { prompt: "here" });
+    const lease = await queued(ledger, aTurn());
+    const agent = { id: ECHO, settings: { prompt: "here" } };
+    expect(await ledger.currentTurn(lease)).toMatchObject({ agent, ghost: undefined });
+    await ledger.setGhost({ userId: GHOST, deviceId: "PHONE", profile: "p" });
+    expect(await ledger.currentTurn(lease)).toMatchObject({
+      ghost: { userId: GHOST, deviceId: "PHONE", profile: "p" },
+    });
+    await ledger.removeAgent(AgentKey.parse("echo"));
+    expect(await ledger.currentTurn(lease)).toMatchObject({ agent: undefined });
+  });
+
+  test("a claim reads the oldest work of the lane; one that fails reads nothing", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    await queued(ledger, turn);
+    const claimed = await ledger.claim("session:mx.echo.1", "me", NOW * 2, 1_000);
+    expect(claimed?.first).toMatchObject({ kind: "session", current: { turn: { id: turn.id } } });
+    expect(await ledger.claim("session:mx.echo.1", "another", NOW * 2, 1_000)).toBeUndefined();
+    expect((await ledger.claim("session:none", "me", NOW, 1_000))?.first).toEqual({
+      kind: "session",
+      current: undefined,
+    });
   });
 
   test("attempts are counted until there is an answer", async () => {

@@ -13,6 +13,7 @@ import { senders } from "./rooms/sender.ts";
 import { waiting } from "./rooms/waiting.ts";
 import type { Database } from "./sql/database.ts";
 import { chatter } from "./turns/chatter.ts";
+import { currentTurns } from "./turns/current-turn.ts";
 import { epochs } from "./turns/epochs.ts";
 import { outboxRows } from "./turns/outbox.ts";
 import { turns } from "./turns/turns.ts";
@@ -25,15 +26,16 @@ import { marks } from "./upkeep/marks.ts";
 
 export function createLedger(database: Database): Ledger {
   const resolvePlace = createResolvePlace();
+  const current = currentTurns(database, resolvePlace);
   return {
     ...intake(database),
-    ...leases(database),
+    ...leases(database, current),
     ...waiting(database),
     ...looks(database, resolvePlace),
     ...senders(database),
     ...decisions(database),
     ...members(database),
-    ...turns(database, resolvePlace),
+    ...turns(database, current),
     ...epochs(database),
     ...chatter(database),
     ...outboxRows(database),

@@ -2,10 +2,9 @@
 import type { DeliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import type { EventId, RoomId, Speaker, UserId } from "#core/protocol/ids.ts";
-import type { LaneId } from "#core/turn/lane.ts";
+import type { LaneId, Lease } from "#core/turn/lane.ts";
 import type { Reply, Turn, TurnId } from "#core/turn/turn.ts";
 import type { Intent } from "./homeserver.ts";
-import type { Lease, Running } from "./lanes.ts";
 import type { DeadLetter } from "./operator.ts";
 
 /** A reply while it grows: one message, edited. Everything but the first text is best effort. */
@@ -22,7 +21,7 @@ export interface Delivery {
   lane(turn: Pick<Turn, "agent" | "roomId">): LaneId;
   /** The row of one sentence of ours. */
   notice(where: NoticePlace, markdown: string): OutboxRow;
-  draft(turn: Turn, running: Running, intent: Pick<Intent, "send">): Draft;
+  draft(turn: Turn, lease: Lease, intent: Pick<Intent, "send">): Draft;
   /** The delivery key that the turn's draft has, whether or not there is a draft. */
   draftKey(turn: Pick<Turn, "id">): DeliveryKey;
   /** The rows of a reply: new messages, or with a draft its final edit and messages for the text that did not fit. */
@@ -96,6 +95,13 @@ export interface OutboxLedger {
   freezeOut(lease: Lease, seq: number, frozen: FrozenRequest): Promise<boolean>;
   /** Ends an open row. `nowMs` dates its dead letter. */
   ended(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Promise<boolean>;
+  /** The same, and gives the lane's next row. Where there is none, it releases the lease in the same batch. */
+  endedAndNext(
+    lease: Lease,
+    seq: number,
+    end: OutboxEnd,
+    nowMs: number,
+  ): Promise<{ next: OpenOutboxRow | undefined; isReleased: boolean }>;
   /** Counts a failed attempt of an open row and puts it off. */
   retryOut(lease: Lease, seq: number, notBeforeMs: number): Promise<boolean>;
 }

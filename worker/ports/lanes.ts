@@ -1,10 +1,18 @@
 /** Lanes: who may run one, what running one is given, and how it is rung for. */
-import type { LaneId } from "#core/turn/lane.ts";
+import type { LaneId, Lease } from "#core/turn/lane.ts";
+import type { WaitingEvent } from "#core/turn/turn.ts";
+import type { OpenOutboxRow } from "./delivery.ts";
+import type { CurrentTurn } from "./turns.ts";
 
-/** The right to run a lane. Every write of a runner carries it; with a fence that is not the lane's any more it writes nothing. */
-export interface Lease {
-  lane: LaneId;
-  fence: number;
+/** The oldest work of a lane, as it was when the lane was claimed. */
+export type FirstWork =
+  /** At most `EVENTS_MAX` of them (core/turn/lane.ts). */
+  | { kind: "room"; events: readonly WaitingEvent[] }
+  | { kind: "session"; current: CurrentTurn | undefined }
+  | { kind: "out"; row: OpenOutboxRow | undefined };
+
+export interface Claimed extends Lease {
+  first: FirstWork;
 }
 
 /** When a lane is to be run again, in milliseconds since the epoch; without a time when it is rung. */
@@ -19,10 +27,12 @@ export interface Running {
   lost: AbortSignal;
   /** Resolves at the next ring of this lane. */
   rung(): Promise<void>;
+  /** Makes a write that may release the lease; meanwhile the lease is not renewed. */
+  release<T>(write: () => Promise<T>): Promise<T>;
 }
 
-/** Works off a lane. It returns nothing: the ledger knows whether the lane is due again. */
-export type Work = (running: Running) => Promise<void>;
+/** Works off a lane. `released`: its last write found nothing left to do, and released the lease. */
+export type Work<First = FirstWork> = (running: Running, first: First) => Promise<"released" | undefined>;
 
 /** Runs a lane until nothing is due, unless another runner has its lease. Never rejects. */
 export type RunLane = (lane: LaneId) => Promise<LaneDue>;
@@ -34,7 +44,9 @@ export interface Doorbell {
 
 /** The right to run lanes, and which of them are due. */
 export interface LaneLedger {
-  claim(lane: LaneId, runner: string, nowMs: number, ttlMs: number): Promise<Lease | undefined>;
+  /** Claims the lane for `ttlMs` and reads its oldest work; undefined while another runner has it. */
+  claim(lane: LaneId, runner: string, nowMs: number, ttlMs: number): Promise<Claimed | undefined>;
+  /** False when the lease is lost or was released. */
   renew(lease: Lease, untilMs: number): Promise<boolean>;
   /** Lets go, and in the same look says when the lane is due (milliseconds; in the past: now); undefined when nothing is open. */
   release(lease: Lease): Promise<number | undefined>;

@@ -7,9 +7,9 @@ import type { DeliveryKey } from "#core/message/mark.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { RoomState } from "#core/protocol/room-state.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import type { NewTurn, SessionKey, WaitingEvent } from "#core/turn/turn.ts";
 import type { OutboxRow } from "./delivery.ts";
-import type { Lease } from "./lanes.ts";
 import type { DeadLetter } from "./operator.ts";
 import type { ControlKind } from "./turns.ts";
 

@@ -2,11 +2,10 @@
 import type { Agent } from "#core/configuration/agent.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
-import type { LaneId } from "#core/turn/lane.ts";
+import type { LaneId, Lease } from "#core/turn/lane.ts";
 import type { Reply, SessionKey, Turn, TurnEnding, TurnId } from "#core/turn/turn.ts";
 import type { OutboxRow } from "./delivery.ts";
 import type { Ghost } from "./homeserver.ts";
-import type { Lease } from "./lanes.ts";
 import type { DeadLetter } from "./operator.ts";
 
 /** `stop` ends the running turn and those that wait. `interrupt` ends only the running one: a newer message takes over. */
@@ -89,12 +88,15 @@ export interface TurnLedger {
   answered(lease: Lease, turnId: TurnId, answer: TurnAnswer): Promise<boolean>;
   /** Ends a turn that has no reply. `nowMs` dates its dead letter. */
   endTurn(lease: Lease, turnId: TurnId, lack: Lack, nowMs: number): Promise<boolean>;
-  /** Marks the turn delivered if none of its rows in this out lane is open, and gives the session's next turn. */
+  /**
+   * Marks the turn delivered if none of its rows in this out lane is open, and gives the session's next turn. Where there is
+   * none, it releases the lease in the same batch.
+   */
   delivered(
     lease: Lease,
     turn: Pick<Turn, "id">,
     out: LaneId,
-  ): Promise<{ isDelivered: boolean; next: CurrentTurn | undefined }>;
+  ): Promise<{ isDelivered: boolean; next: CurrentTurn | undefined; isReleased: boolean }>;
   /** Turns of the session with a reply, and those that were too late or declined, with their merged prompts; newest first. */
   transcript(session: SessionKey, limit: number): Promise<Turn[]>;
   /** Takes a token of each bucket and gives 0, or takes none and gives the wait for the emptiest one in milliseconds. */

@@ -5,7 +5,7 @@
 import type { Verdict } from "#core/gate/facts.ts";
 import { gate } from "#core/gate/gate.ts";
 import { keyOfOwn } from "#core/message/mark.ts";
-import type { LaneId } from "#core/turn/lane.ts";
+import { EVENTS_MAX, type LaneId } from "#core/turn/lane.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Running, Work } from "#ports/lanes.ts";
 import type { Decision } from "#ports/rooms.ts";
@@ -13,22 +13,20 @@ import { act, threadOf } from "./act.ts";
 import type { CommandNeeds } from "./commands/order.ts";
 import { type Gathered, gather, type Look, oneLook } from "./gather.ts";
 
-/** Events looked at in one read of the ledger. */
-const EVENTS_MAX = 50;
-
 export interface Needs extends CommandNeeds {
   /** Tells the session lanes; never waited for longer than a ring takes. */
   ring: (lanes: readonly LaneId[]) => Promise<void>;
 }
 
-export function roomLane(needs: Needs): Work {
-  return async (running) => {
-    for (;;) {
-      const events = await needs.ledger.nextEvents(running.lease, EVENTS_MAX);
-      if (events.length === 0 || (await several(needs, running, events)) === "lost") return;
+export function roomLane(needs: Needs): Work<readonly WaitingEvent[]> {
+  return async (running, first) => {
+    for (let events = first; events.length > 0; ) {
+      if ((await several(needs, running, events)) === "lost") return undefined;
       // Whether there is more by now the pump asks, after the lane was let go.
-      if (events.length < EVENTS_MAX) return;
+      if (events.length < EVENTS_MAX) return undefined;
+      events = await needs.ledger.nextEvents(running.lease, EVENTS_MAX);
     }
+    return undefined;
   };
 }
 

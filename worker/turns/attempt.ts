@@ -54,7 +54,7 @@ export async function attempt(
 
   const stop = new AbortController();
   const words = new Words();
-  const draft = needs.delivery.draft(turn, running, intent);
+  const draft = needs.delivery.draft(turn, running.lease, intent);
   const typing = keepTyping(needs.clock, intent, turn.roomId);
   const onText = backend.value.capabilities.streaming ? (text: string) => draft.show(text) : () => undefined;
   let outcome: Outcome;

@@ -33,21 +33,29 @@ export interface Needs extends Omit<AttemptNeeds & ConcludeNeeds & LimitNeeds, "
   mayBegin?: (() => boolean) | undefined;
 }
 
-/** `on`: the next turn is to be read. `rest`: there is nothing to do for now. Otherwise the next turn was read already. */
-type Next = "on" | "rest" | { current: CurrentTurn | undefined };
+/**
+ * `on`: the next turn is to be read. `rest`: there is nothing to do for now. `released`: there is no turn left, and the
+ * lease was released. Otherwise the next turn was read already.
+ */
+type Next = "on" | "rest" | "released" | { current: CurrentTurn | undefined };
 
 type AgentTurn = CurrentTurn & { agent: Agent };
 
-export function sessionLane(needs: Needs): Work {
-  return async (running) => {
-    let current = await needs.ledger.currentTurn(running.lease);
+export function sessionLane(needs: Needs): Work<CurrentTurn | undefined> {
+  return async (running, first) => {
+    let current = first;
     while (current && !running.lost.aborted) {
-      const isEnded = current.hasControls && (await endByControls(needs, running, current));
-      const next: Next = isEnded ? "on" : await takeStep(needs, running, current);
-      if (next === "rest") return;
+      const next = await advance(needs, running, current);
+      if (next === "released" || next === "rest") return next === "released" ? next : undefined;
       current = next === "on" ? await needs.ledger.currentTurn(running.lease) : next.current;
     }
+    return undefined;
   };
+}
+
+async function advance(needs: Needs, running: Running, current: CurrentTurn): Promise<Next> {
+  const isEnded = current.hasControls && (await endByControls(needs, running, current));
+  return isEnded ? "on" : takeStep(needs, running, current);
 }
 
 /** Applies the controls of a turn that does not run. True when they ended it. */
@@ -181,8 +189,9 @@ async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Next
 async function send(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   const lane = needs.delivery.lane(turn);
   await needs.run(lane);
-  const { isDelivered, next } = await needs.ledger.delivered(running.lease, turn, lane);
+  const { lease, release } = running;
+  const { isDelivered, next, isReleased } = await release(() => needs.ledger.delivered(lease, turn, lane));
   if (!isDelivered) return later(needs, running, turn, UNREACHABLE_MS);
   needs.log("turn_delivered", { turn: turn.id, agent: turn.agent });
-  return { current: next };
+  return isReleased ? "released" : { current: next };
 }

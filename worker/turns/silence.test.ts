@@ -59,6 +59,7 @@ const running: Running = {
   lease: { lane: "session:mx.echo.1", fence: 1 },
   lost: new AbortController().signal,
   rung: () => new Promise(() => undefined),
+  release: (write) => write(),
 };
 /** An attempt against a backend that says these events; what was shown, what it was asked. */
 async function attempted(

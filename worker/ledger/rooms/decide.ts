@@ -2,8 +2,8 @@
 
 import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
 import type { RoomState } from "#core/protocol/room-state.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
-import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Decision } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";

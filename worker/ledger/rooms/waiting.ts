@@ -1,6 +1,7 @@
 /** What waits: events without a verdict, turns that are not answered. And what became of the rest. */
 import { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
+import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Decided } from "#ports/operator.ts";
 import { type Database, held, nameOf, type Sql, sql } from "../sql/database.ts";
@@ -27,14 +28,22 @@ export function waiting(database: Database): Waiting {
     ...reasons(database),
 
     async nextEvents(lease, limit) {
-      const rows = await all<{ seq: number; event: string; receivedAtMs: number }>(sql`
-        SELECT seq, event, received_at_ms AS receivedAtMs FROM events
-        WHERE room_id = ${nameOf(lease)} AND verdict IS NULL AND ${held(lease)}
-        ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`);
-      return rows.map((row) => ({ ...row, event: RoomEvent.parse(JSON.parse(row.event)) }));
+      return waitingOf(await all(selectWaiting(nameOf(lease), held(lease), limit)));
     },
   };
 }
+
+/** The oldest undecided events of a room. `isMine`: the room's lane is leased by the reader. */
+export const selectWaiting = (roomId: string, isMine: Sql, limit: number): Sql => sql`
+  SELECT seq, event, received_at_ms AS receivedAtMs FROM events
+  WHERE room_id = ${roomId} AND verdict IS NULL AND ${isMine}
+  ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`;
+
+export const waitingOf = (rows: readonly unknown[] | undefined): WaitingEvent[] =>
+  ((rows ?? []) as { seq: number; event: string; receivedAtMs: number }[]).map((row) => ({
+    ...row,
+    event: RoomEvent.parse(JSON.parse(row.event)),
+  }));
 
 function openTurns({
   all,

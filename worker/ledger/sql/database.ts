@@ -1,6 +1,6 @@
 /** The database under the ledger's SQL. D1, a libSQL server and a libSQL file each implement it. */
 import type { Namespace } from "#core/protocol/ids.ts";
-import type { Lease } from "#ports/lanes.ts";
+import type { Lease } from "#core/turn/lane.ts";
 
 export type Value = string | number | null;
 
@@ -51,6 +51,11 @@ export interface Database {
 /** A condition that is true while the lease is held. Every write of a lane's runner carries it. */
 export const held = ({ lane, fence }: Lease): Sql =>
   sql`EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND fence = ${fence})`;
+
+/** Releases the lease if nothing is left to do. Returns a row when it did. */
+export const releaseUnless = ({ lane, fence }: Lease, isLeft: Sql): Sql => sql`
+  UPDATE lanes SET owner = NULL, lease_until_ms = 0
+  WHERE id = ${lane} AND fence = ${fence} AND NOT EXISTS (${isLeft}) RETURNING id`;
 
 /** How many rows the last statement of an atomic batch returned. */
 export const countOfLast = (results: readonly unknown[][]): number => results.at(-1)?.length ?? 0;

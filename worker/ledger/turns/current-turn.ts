@@ -1,10 +1,9 @@
 /** The oldest open turn of a session, with everything that its next step needs. */
 import { AgentId, UserId } from "#core/protocol/ids.ts";
-import type { Lease } from "#ports/lanes.ts";
 import type { CurrentTurn } from "#ports/turns.ts";
 import { type AgentTexts, agentOf, ghostOf } from "../configuration/agents.ts";
 import { layerColumns, type ResolvePlace } from "../configuration/resolve.ts";
-import { type Database, held, nameOf, type Sql, sql } from "../sql/database.ts";
+import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql, specOf } from "../sql/ghosts.ts";
 import { columnsOf, type TurnRow, turnOf } from "./turn-row.ts";
 
@@ -15,7 +14,8 @@ type Row = TurnRow &
 export function currentTurns({ namespace }: Pick<Database, "namespace">, resolvePlace: ResolvePlace) {
   const { userId } = ghostSql(namespace);
   return {
-    select: (lease: Lease): Sql => sql`
+    /** `isMine`: the session's lane is leased by the reader. */
+    select: (session: string, isMine: Sql): Sql => sql`
       SELECT ${columnsOf(sql`open_turn`)}, ${layerColumns(sql`open_turn.room_id`)},
         json_remove(spec, '$.avatar') AS spec, spec -> '$.avatar' AS avatar,
         EXISTS (SELECT 1 FROM controls WHERE controls.session = open_turn.session) AS hasControls,
@@ -23,7 +23,7 @@ export function currentTurns({ namespace }: Pick<Database, "namespace">, resolve
       FROM (
         SELECT *, ${userId(sql`agent`)} AS ghost, ${specOf(sql`turns.agent`, sql`agents.agent`)} AS spec
         FROM turns
-        WHERE session = ${nameOf(lease)} AND state <> 'delivered' AND ${held(lease)} ORDER BY seq LIMIT 1) AS open_turn
+        WHERE session = ${session} AND state <> 'delivered' AND ${isMine} ORDER BY seq LIMIT 1) AS open_turn
       LEFT JOIN ghosts ON ghosts.user_id = open_turn.ghost`,
 
     read(rows: readonly unknown[] | undefined): CurrentTurn | undefined {
@@ -39,3 +39,5 @@ export function currentTurns({ namespace }: Pick<Database, "namespace">, resolve
     },
   };
 }
+
+export type CurrentTurns = ReturnType<typeof currentTurns>;

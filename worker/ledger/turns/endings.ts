@@ -1,18 +1,19 @@
 /** How a turn gets its reply, or ends without one. */
+
+import type { Lease } from "#core/turn/lane.ts";
 import { markdownOf, type TurnId } from "#core/turn/turn.ts";
-import type { Lease } from "#ports/lanes.ts";
 import type { Lack, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, type Database, held, nameOf, releaseUnless, type Sql, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
-import type { currentTurns } from "./current-turn.ts";
+import type { CurrentTurns } from "./current-turn.ts";
 import { insertPlain } from "./outbox.ts";
 import { IS_OPEN } from "./turn-row.ts";
 
 export function endings(
   { atomic }: Database,
-  current: ReturnType<typeof currentTurns>,
+  current: CurrentTurns,
 ): Pick<TurnLedger, "answered" | "endTurn" | "delivered"> {
   return {
     async answered(lease, turnId, { reply, rows, lack, nowMs }) {
@@ -41,15 +42,16 @@ export function endings(
     },
 
     async delivered(lease, { id }, out) {
-      const [ended, next] = await atomic([
+      const [ended, next, released] = await atomic([
         sql`
           UPDATE turns SET state = 'delivered'
           WHERE id = ${id} AND state = 'answered' AND ${held(lease)}
             AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = ${out} AND turn_id = ${id} AND ${IS_UNSENT})
           RETURNING id`,
-        current.select(lease),
+        current.select(nameOf(lease), held(lease)),
+        releaseUnless(lease, sql`SELECT 1 FROM turns WHERE session = ${nameOf(lease)} AND state <> 'delivered'`),
       ]);
-      return { isDelivered: ended?.length === 1, next: current.read(next) };
+      return { isDelivered: ended?.length === 1, next: current.read(next), isReleased: released?.length === 1 };
     },
   };
 }

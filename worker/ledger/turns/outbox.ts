@@ -2,10 +2,10 @@
 import { DeliveryKey } from "#core/message/mark.ts";
 import { storedUtterance } from "#core/message/utterance.ts";
 import { AgentId, BOT, EventId, type Speaker, UserId } from "#core/protocol/ids.ts";
-import type { LaneId } from "#core/turn/lane.ts";
-import type { OpenOutboxRow, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
+import type { LaneId, Lease } from "#core/turn/lane.ts";
+import type { OpenOutboxRow, OutboxEnd, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
 import { storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, type Database, held, releaseUnless, type Sql, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
@@ -64,16 +64,7 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
     },
 
     async nextOut(lease) {
-      const [row] = await all<Row>(sql`
-        SELECT seq, key, turn_id AS turnId, agent, user_id AS userId, state, plain,
-          CASE state
-            WHEN 'plain' THEN (SELECT ghosts.device_id FROM ghosts WHERE ghosts.user_id = outbox.user_id)
-            ELSE device_id
-          END AS deviceId,
-          path, body, attempt, not_before_ms AS notBeforeMs,
-          (SELECT asked_at_ms FROM turns WHERE turns.id = turn_id) AS askedAtMs
-        FROM outbox WHERE lane = ${lease.lane} AND ${IS_UNSENT} AND ${held(lease)} ORDER BY seq LIMIT 1`);
-      return row && openRowOf(row, lease.lane);
+      return openRowOf(await all(selectNextOut(lease.lane, held(lease))), lease.lane);
     },
 
     async freezeOut(lease, seq, { deviceId, path, body }) {
@@ -84,16 +75,19 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
     },
 
     async ended(lease, seq, end, nowMs) {
-      const mine = sql`seq = ${seq} AND ${held(lease)}`;
-      if (end.state === "sent") return (await all(endOpen("sent", end.eventId, mine), "durable")).length === 1;
+      return countOfLast(await atomic(endings(lease, seq, end, nowMs), "durable")) === 1;
+    },
+
+    async endedAndNext(lease, seq, end, nowMs) {
       const results = await atomic(
         [
-          insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${mine})`),
-          endOpen("dead", null, mine),
+          ...endings(lease, seq, end, nowMs),
+          selectNextOut(lease.lane, held(lease)),
+          releaseUnless(lease, sql`SELECT 1 FROM outbox WHERE lane = ${lease.lane} AND ${IS_UNSENT}`),
         ],
         "durable",
       );
-      return countOfLast(results) === 1;
+      return { next: openRowOf(results.at(-2), lease.lane), isReleased: countOfLast(results) === 1 };
     },
 
     async retryOut(lease, seq, notBeforeMs) {
@@ -105,7 +99,29 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
   };
 }
 
-function openRowOf(row: Row, lane: LaneId): OpenOutboxRow {
+/** The oldest open row of a lane. `isMine`: the lane is leased by the reader. */
+export const selectNextOut = (lane: LaneId, isMine: Sql): Sql => sql`
+  SELECT seq, key, turn_id AS turnId, agent, user_id AS userId, state, plain,
+    CASE state
+      WHEN 'plain' THEN (SELECT ghosts.device_id FROM ghosts WHERE ghosts.user_id = outbox.user_id)
+      ELSE device_id
+    END AS deviceId,
+    path, body, attempt, not_before_ms AS notBeforeMs,
+    (SELECT asked_at_ms FROM turns WHERE turns.id = turn_id) AS askedAtMs
+  FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT} AND ${isMine} ORDER BY seq LIMIT 1`;
+
+function endings(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[] {
+  const mine = sql`seq = ${seq} AND ${held(lease)}`;
+  if (end.state === "sent") return [endOpen("sent", end.eventId, mine)];
+  return [
+    insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${mine})`),
+    endOpen("dead", null, mine),
+  ];
+}
+
+export function openRowOf(rows: readonly unknown[] | undefined, lane: LaneId): OpenOutboxRow | undefined {
+  const [row] = (rows ?? []) as Row[];
+  if (!row) return undefined;
   const { turnId, askedAtMs, deviceId, path, body } = row;
   const shared = {
     seq: row.seq,

@@ -2,20 +2,18 @@
 import type { Turn } from "#core/turn/turn.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
 import type { ControlKind, TurnLedger } from "#ports/turns.ts";
-import type { ResolvePlace } from "../configuration/resolve.ts";
 import { storable } from "../sql/bulk.ts";
-import { type Database, held, type Sql, sql } from "../sql/database.ts";
+import { type Database, held, nameOf, type Sql, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { levelsOf, MINUTE_MS, takeTokensIf } from "../upkeep/limits.ts";
-import { currentTurns } from "./current-turn.ts";
+import type { CurrentTurns } from "./current-turn.ts";
 import { endings } from "./endings.ts";
 import { columnsOf, IS_OPEN, type TurnRow, turnOf } from "./turn-row.ts";
 
 type Turns = Omit<TurnLedger, "takeTokens"> & Pick<OperatorLedger, "replay">;
 
-export function turns(database: Database, resolvePlace: ResolvePlace): Turns {
+export function turns(database: Database, current: CurrentTurns): Turns {
   const { all } = database;
-  const current = currentTurns(database, resolvePlace);
   return {
     ...pauses(database),
     ...attempts(database),
@@ -23,7 +21,7 @@ export function turns(database: Database, resolvePlace: ResolvePlace): Turns {
     ...endings(database, current),
 
     async currentTurn(lease) {
-      return current.read(await all(current.select(lease)));
+      return current.read(await all(current.select(nameOf(lease), held(lease))));
     },
 
     async transcript(session, limit): Promise<Turn[]> {
