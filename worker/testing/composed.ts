@@ -12,7 +12,7 @@ import type { Pump } from "../lanes/pump.ts";
 import { createLog } from "../observe/log.ts";
 import { type FakeHomeserver, fakeHomeserver } from "./homeserver.ts";
 import { NAMESPACE, ROOM } from "./ledger-rows.ts";
-import { temporaryLedger } from "./temp-ledger.ts";
+import { type TemporaryLedger, temporaryLedger } from "./temp-ledger.ts";
 
 const TOKENS = { AS_TOKEN: "as-token-of-tests", HS_TOKEN: "hs-token-of-tests", ADMIN_TOKEN: "admin-of-tests" };
 
@@ -34,13 +34,17 @@ export interface Composed {
   close(): void;
 }
 
-/** `agents` as an operator writes them; `settings` beside those every test has. */
+/**
+ * `agents` as an operator writes them; `settings` beside those every test has. With a `given` ledger its own agents stay,
+ * and `agents` is ignored.
+ */
 export async function composed(
   agents: Record<string, object>,
   settings: Record<string, unknown> = {},
   clock: Clock = systemClock,
+  given?: Pick<TemporaryLedger, "ledger" | "close">,
 ): Promise<Composed> {
-  const { ledger, close } = await temporaryLedger();
+  const { ledger, close } = given ?? (await temporaryLedger());
   const server = fakeHomeserver(TOKENS.AS_TOKEN);
   const lines: string[] = [];
   const over = new AbortController();
@@ -54,7 +58,8 @@ export async function composed(
       doorbell: (pump) => ({ ring: async (lanes) => ring(pump, lanes, over.signal) }),
     });
   const app = start("first");
-  await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
+  if (!given)
+    await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
   let transactions = 0;
   return {
     ...{ app, ledger, server, lines, another: start },

@@ -1,8 +1,8 @@
 /** A real ledger on a libSQL file that goes away with the test. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "@libsql/client";
+import { type Client, createClient } from "@libsql/client";
 import { drizzle } from "drizzle-orm/libsql";
 import { migrate } from "drizzle-orm/libsql/migrator";
 import type { Namespace } from "#core/protocol/ids.ts";
@@ -10,13 +10,34 @@ import type { Ledger } from "#ports/ledger.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { NAMESPACE } from "./ledger-rows.ts";
+import { oldStatements } from "./old-database.ts";
 
-export async function temporaryLedger(namespace: Namespace = NAMESPACE): Promise<{ ledger: Ledger; close(): void }> {
+export interface TemporaryLedger {
+  ledger: Ledger;
+  client: Client;
+  close(): void;
+}
+
+/** An empty ledger. */
+export const temporaryLedger = (namespace: Namespace = NAMESPACE): Promise<TemporaryLedger> =>
+  migrated(namespace, async () => undefined);
+
+/** The ledger of the old version (`old-database.ts`), as if it had been written at `atMs`, brought up to date. */
+export const oldLedger = (atMs: number): Promise<TemporaryLedger> =>
+  migrated(NAMESPACE, async (client) => {
+    for (const statement of oldStatements(readFileSync(DUMP, "utf8"), atMs)) await client.execute(statement);
+  });
+
+const DUMP = "./worker/testing/fixtures/c884e11.sql";
+
+async function migrated(namespace: Namespace, fill: (client: Client) => Promise<void>): Promise<TemporaryLedger> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-ledger-"));
   const client = createClient({ url: `file:${join(folder, "troupe.db")}` });
   await client.execute("PRAGMA journal_mode = WAL");
+  await fill(client);
   await migrate(drizzle(client), { migrationsFolder: "./migrations" });
   return {
+    client,
     ledger: createLedger(libsqlDatabase(client, namespace)),
     close() {
       client.close();
