@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -20,6 +21,7 @@ export default defineConfig({
                 HS_TOKEN: "hs-token-of-the-tests",
                 ADMIN_TOKEN: "admin-token-of-the-tests",
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),
+                TEST_OLD_DATABASE: readFileSync("./worker/testing/fixtures/c884e11.sql", "utf8"),
               },
             },
           })),

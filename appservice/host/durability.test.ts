@@ -83,6 +83,7 @@ describe("durability", () => {
       "approve",
       "deny",
       "ended",
+      "endedAndNext",
       "ignore",
       "putAgent",
       "removeAgent",

@@ -12,7 +12,7 @@ import { createLog } from "../observe/log.ts";
 import type { DatabaseCall } from "./database-calls.ts";
 import { type FakeHomeserver, fakeHomeserver } from "./homeserver.ts";
 import { NAMESPACE, ROOM } from "./ledger-rows.ts";
-import { temporaryLedger } from "./temp-ledger.ts";
+import { type TemporaryLedger, temporaryLedger } from "./temp-ledger.ts";
 
 const TOKENS = { AS_TOKEN: "as-token-of-tests", HS_TOKEN: "hs-token-of-tests", ADMIN_TOKEN: "admin-of-tests" };
 
@@ -36,14 +36,18 @@ export interface Composed {
   close(): void;
 }
 
-/** `agents` as an operator writes them; `settings` are variables of the environment beside the required ones. */
+/**
+ * `agents` as an operator writes them; `settings` are variables of the environment beside the required ones. With a `given` ledger its own agents stay,
+ * and `agents` is ignored.
+ */
 export async function composed(
   agents: Record<string, object>,
   settings: Record<string, unknown> = {},
   clock: Clock = systemClock,
+  given?: Pick<TemporaryLedger, "ledger" | "close">,
 ): Promise<Composed> {
   const calls: DatabaseCall[] = [];
-  const { ledger, close } = await temporaryLedger(calls);
+  const { ledger, close } = given ?? (await temporaryLedger(calls));
   const server = fakeHomeserver(TOKENS.AS_TOKEN);
   const lines: string[] = [];
   const over = new AbortController();
@@ -64,7 +68,8 @@ export async function composed(
       doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
     });
   const app = start("first");
-  await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
+  if (!given)
+    await app.applyAgents(Object.entries(agents).map(([id, agent]) => AgentSpec.parse({ id, name: id, ...agent })));
   let transactions = 0;
   return {
     app,

@@ -1,8 +1,8 @@
 /** A real ledger on a libSQL file that is deleted after the test. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "@libsql/client";
+import { type Client, createClient } from "@libsql/client";
 import { drizzle } from "drizzle-orm/libsql";
 import { migrate } from "drizzle-orm/libsql/migrator";
 import type { Ledger } from "#ports/ledger.ts";
@@ -10,15 +10,35 @@ import { createLedger } from "../ledger/ledger.ts";
 import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { type DatabaseCall, namingLedger, recordedDatabase } from "./database-calls.ts";
 import { NAMESPACE } from "./ledger-rows.ts";
+import { oldStatements } from "./old-database.ts";
 
-/** Every call to the database is added to `calls`, where they are given. */
-export async function temporaryLedger(calls?: DatabaseCall[]): Promise<{ ledger: Ledger; close(): void }> {
+export interface TemporaryLedger {
+  ledger: Ledger;
+  client: Client;
+  close(): void;
+}
+
+/** An empty ledger. Every call to the database is added to `calls`, where they are given. */
+export const temporaryLedger = (calls?: DatabaseCall[]): Promise<TemporaryLedger> =>
+  migrated(async () => undefined, calls);
+
+/** The ledger of the old version (`old-database.ts`), as if it had been written at `atMs`, brought up to date. */
+export const oldLedger = (atMs: number): Promise<TemporaryLedger> =>
+  migrated(async (client) => {
+    for (const statement of oldStatements(readFileSync(DUMP, "utf8"), atMs)) await client.execute(statement);
+  });
+
+const DUMP = "./worker/testing/fixtures/c884e11.sql";
+
+async function migrated(fill: (client: Client) => Promise<void>, calls?: DatabaseCall[]): Promise<TemporaryLedger> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-ledger-"));
   const client = createClient({ url: `file:${join(folder, "troupe.db")}` });
   await client.execute("PRAGMA journal_mode = WAL");
+  await fill(client);
   await migrate(drizzle(client), { migrationsFolder: "./migrations" });
   const database = libsqlDatabase(client, NAMESPACE);
   return {
+    client,
     ledger: calls ? namingLedger(createLedger(recordedDatabase(database, calls))) : createLedger(database),
     close() {
       client.close();

@@ -1,114 +1,60 @@
-/** Which messages are parts of one conversation. Named after what was mixed up, or torn apart, elsewhere. */
+/** Which messages are in one session. Rows are named after what was mixed up, or torn apart, in other bridges. */
 import { describe, expect, test } from "vitest";
-import { Dice } from "#testing/chance.ts";
-import { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
-import { answerThread, epochScope, sessionKey, sessionScope, type Where } from "./session.ts";
+import { BOB, type Mode, relation, type Said, SCOPES, type Scope, type SessionSettings } from "#testing/sessions.ts";
 
-type Mode = "off" | "inbound" | "always";
-type Scope = "room" | "thread" | "user" | "thread+user";
-interface Said {
-  agent?: string;
-  room?: string;
-  sender?: string;
-  event?: string;
-  thread?: string;
-  direct?: boolean;
-  opened?: boolean;
-  epoch?: number;
-}
-interface Set {
-  scope?: Scope;
-  dmScope?: Scope;
-  threads?: Mode;
-  dmThreads?: Mode;
-}
+/** Pairs of messages. `two users` and the next one are the first and second pair with another sender. */
+const PAIRS: Record<string, [one: Said, other: Said]> = {
+  "outside of threads": [{ event: "$1" }, { event: "$2" }],
+  "in one thread": [
+    { event: "$1", thread: "$a" },
+    { event: "$2", thread: "$a" },
+  ],
+  "in two threads": [
+    { event: "$1", thread: "$a" },
+    { event: "$2", thread: "$b" },
+  ],
+  "root and its thread": [{ event: "$a" }, { event: "$2", thread: "$a" }],
+  "two users": [{ event: "$1" }, { event: "$2", sender: BOB }],
+  "two users in one thread": [
+    { event: "$1", thread: "$a" },
+    { event: "$2", thread: "$a", sender: BOB },
+  ],
+};
 
-const where = (said: Said, set: Set): Where => ({
-  agent: AgentId.parse(said.agent ?? "echo"),
-  origin: RoomId.parse(said.room ?? "!room"),
-  sender: UserId.parse(said.sender ?? "@alice:hs.test"),
-  eventId: EventId.parse(said.event ?? "$event"),
-  thread: said.thread === undefined ? undefined : EventId.parse(said.thread),
-  direct: said.direct ?? false,
-  opened: said.opened ?? false,
-  settings: { scope: "thread", dmScope: "thread", threads: "inbound", dmThreads: "inbound", ...set },
-});
-const scopeOf = (said: Said, set: Set): string =>
-  JSON.stringify(epochScope(sessionScope(where(said, set)), said.epoch ?? 0));
-/** The same session or another one. */
-const relation = (one: Said, other: Said, set: Set): "one" | "two" =>
-  scopeOf(one, set) === scopeOf(other, set) ? "one" : "two";
-
-const BOB = "@bob:hs.test";
-
-describe("in a room, two messages are", () => {
-  type Row = [
-    scope: Scope,
-    threads: Mode,
-    topLevel: string,
-    sameThread: string,
-    otherThread: string,
-    intoThread: string,
-    otherUser: string,
-    otherUserInThread: string,
-  ];
-  // Columns: two outside of threads; two in one thread; in two threads; the first in the thread that the other began by
-  // being answered; as the first column, of two people; as the second, of two people.
-  test.for<Row>([
-    ["room", "off", "one", "one", "one", "one", "one", "one"],
-    ["room", "inbound", "one", "one", "one", "one", "one", "one"],
-    ["room", "always", "one", "one", "one", "one", "one", "one"],
-    ["thread", "off", "one", "one", "one", "one", "one", "one"],
-    ["thread", "inbound", "one", "one", "two", "two", "one", "one"],
-    ["thread", "always", "two", "one", "two", "one", "two", "one"],
-    ["user", "off", "one", "one", "one", "one", "two", "two"],
-    ["user", "inbound", "one", "one", "one", "one", "two", "two"],
-    ["user", "always", "one", "one", "one", "one", "two", "two"],
-    ["thread+user", "off", "one", "one", "one", "one", "two", "two"],
-    ["thread+user", "inbound", "one", "one", "two", "two", "two", "two"],
-    ["thread+user", "always", "two", "one", "two", "one", "two", "two"],
-  ])(
-    "scope %s, threads %s: %s, %s in one thread, %s in two threads, %s from root to thread, %s of two people, %s of two in a thread",
-    ([scope, threads, ...expected]) => {
-      const pairs: [Said, Said][] = [
-        [{ event: "$1" }, { event: "$2" }],
-        [
-          { event: "$1", thread: "$a" },
-          { event: "$2", thread: "$a" },
-        ],
-        [
-          { event: "$1", thread: "$a" },
-          { event: "$2", thread: "$b" },
-        ],
-        [{ event: "$a" }, { event: "$2", thread: "$a" }],
-        [{ event: "$1" }, { event: "$2", sender: BOB }],
-        [
-          { event: "$1", thread: "$a" },
-          { event: "$2", thread: "$a", sender: BOB },
-        ],
-      ];
-      expect(pairs.map(([one, other]) => relation(one, other, { scope, threads }))).toEqual(expected);
-      // A direct chat is the same by its own two settings, and the room's have no part in it.
-      const direct = pairs.map(([one, other]) =>
-        relation(
-          { ...one, direct: true },
-          { ...other, direct: true },
-          { dmScope: scope, dmThreads: threads, scope: "user", threads: "off" },
-        ),
-      );
-      expect(direct).toEqual(expected);
-    },
-  );
+describe("in a room, two messages are in one session, except", () => {
+  const users = ["two users", "two users in one thread"];
+  test.for<[scope: Scope, threads: Mode, apart: string[]]>([
+    ["room", "off", []],
+    ["room", "inbound", []],
+    ["room", "always", []],
+    ["thread", "off", []],
+    ["thread", "inbound", ["in two threads", "root and its thread"]],
+    ["thread", "always", ["outside of threads", "in two threads", "two users"]],
+    ["user", "off", users],
+    ["user", "inbound", users],
+    ["user", "always", users],
+    ["thread+user", "off", users],
+    ["thread+user", "inbound", ["in two threads", "root and its thread", ...users]],
+    ["thread+user", "always", ["outside of threads", "in two threads", ...users]],
+  ])("with scope %s and threads %s: %j", ([scope, threads, apart]) => {
+    const areApart = (set: SessionSettings, over: Said = {}) =>
+      Object.entries(PAIRS)
+        .filter(([, [one, other]]) => relation({ ...one, ...over }, { ...other, ...over }, set) === "two")
+        .map(([name]) => name);
+    expect(areApart({ scope, threads })).toEqual(apart);
+    // A direct chat follows its own two settings alone.
+    const direct: SessionSettings = { dmScope: scope, dmThreads: threads, scope: "user", threads: "off" };
+    expect(areApart(direct, { direct: true })).toEqual(apart);
+  });
 });
 
-const SCOPES: Scope[] = ["room", "thread", "user", "thread+user"];
 const MODES: Mode[] = ["off", "inbound", "always"];
 const SETS = SCOPES.flatMap((scope) =>
-  MODES.map((threads): Set => ({ scope, threads, dmScope: scope, dmThreads: threads })),
+  MODES.map((threads): SessionSettings => ({ scope, threads, dmScope: scope, dmThreads: threads })),
 );
-const named = SETS.map((set): [string, Set] => [`scope ${set.scope}, threads ${set.threads}`, set]);
+const named = SETS.map((set): [string, SessionSettings] => [`scope ${set.scope}, threads ${set.threads}`, set]);
 
-describe("whatever is set, a conversation never leaves", () => {
+describe("whatever is set, a session never leaves", () => {
   test.for(named)("its room: %s (OpenClaw #7718: a room of two in the main session)", ([, set]) => {
     expect(relation({ room: "!a" }, { room: "!b" }, set)).toBe("two");
     expect(relation({ room: "!a", thread: "$t" }, { room: "!b", thread: "$t" }, set)).toBe("two");
@@ -133,7 +79,7 @@ describe("whatever is set, a conversation never leaves", () => {
 });
 
 describe("no bleed, and nothing torn apart", () => {
-  test.for<[name: string, one: Said, other: Said, set: Set, expected: "one" | "two"]>([
+  test.for<[name: string, one: Said, other: Said, set: SessionSettings, expected: "one" | "two"]>([
     ["OpenClaw #8149, #13515, #57995: a thread has a conversation of its own", { thread: "$a" }, {}, {}, "two"],
     [
       "OpenClaw #71738, nanobot #5275, cc-connect #1717: two threads share nothing",
@@ -230,102 +176,7 @@ describe("no bleed, and nothing torn apart", () => {
   });
 });
 
-describe("the answer goes", () => {
-  test.for<[name: string, said: Said, set: Set, thread: string | undefined]>([
-    ["off, from a thread", { thread: "$t" }, { threads: "off" }, undefined],
-    ["off, from the room", {}, { threads: "off" }, undefined],
-    ["inbound, from a thread", { thread: "$t" }, { threads: "inbound" }, "$t"],
-    ["inbound, from the room", {}, { threads: "inbound" }, undefined],
-    ["always, from a thread", { thread: "$t" }, { threads: "always" }, "$t"],
-    ["always, from the room", { event: "$q" }, { threads: "always" }, "$q"],
-    [
-      "in a direct chat by its own setting: always",
-      { event: "$q", direct: true },
-      { threads: "off", dmThreads: "always" },
-      "$q",
-    ],
-    [
-      "in a direct chat by its own setting: off",
-      { thread: "$t", direct: true },
-      { threads: "always", dmThreads: "off" },
-      undefined,
-    ],
-    ["in a room by the room's: always", { event: "$q" }, { threads: "always", dmThreads: "off" }, "$q"],
-  ])("%s", ([, said, set, thread]) => expect(answerThread(where(said, set))).toBe(thread));
-});
-
-/** Ids out of few letters, so that they come close to each other; each kind with the sign it begins with. */
-function aSaid(dice: Dice): Required<Pick<Said, "agent" | "room" | "sender" | "event">> & Said {
-  const some = () => Array.from({ length: 1 + dice.below(3) }, () => dice.pick(["$", "a", "@", '"'])).join("");
-  const agent = dice.pick(["a", "epoch"]);
-  const thread = dice.oneIn(2) ? { thread: `$${some()}` } : {};
-  return {
-    agent,
-    room: `!${some()}`,
-    sender: `@a:${dice.pick(["a", "$a"])}`,
-    event: `$${some()}`,
-    ...thread,
-    epoch: dice.below(2),
-  };
-}
-/** What tells two sessions apart where scope is thread+user and answers stay where the question is. */
-const identity = ({ agent, room, sender, thread, epoch }: Said): string =>
-  [agent, room, sender, thread ?? "none", epoch].map(String).map(encodeURIComponent).join("\n");
-
-describe("ids of one kind", () => {
-  test("can never be taken for another's: equal scopes are equal in each part", () => {
-    const set: Set = { scope: "thread+user" };
-    const seen = new Map<string, string>();
-    for (let seed = 1; seed <= 5_000; seed++) {
-      const said = aSaid(new Dice(seed));
-      const known = seen.get(scopeOf(said, set)) ?? identity(said);
-      expect(identity(said)).toBe(known);
-      seen.set(scopeOf(said, set), known);
-    }
-    const alike = new Set(Array.from({ length: 5_000 }, (_, at) => identity(aSaid(new Dice(at + 1)))));
-    expect(seen.size).toBe(alike.size);
-  });
-
-  test("of one scope are no ids of another's either, but where nothing tells them apart", () => {
-    const scopes = SCOPES.map((scope) => scopeOf({ thread: "$t" }, { scope }));
-    expect(new Set(scopes).size).toBe(4);
-  });
-
-  test("have their places, and those who are away leave theirs: the digests of these are kept", () => {
-    const scopes = SCOPES.map((scope) => sessionScope(where({ thread: "$t" }, { scope })));
-    expect(scopes).toEqual([
-      ["session", "echo", "!room", ""],
-      ["session", "echo", "!room", "$t"],
-      ["session", "echo", "!room", "", "@alice:hs.test"],
-      ["session", "echo", "!room", "$t", "@alice:hs.test"],
-    ]);
-    expect(epochScope(scopes[0] ?? [], 3)).toEqual(["epoch", "3", "session", "echo", "!room", ""]);
-  });
-
-  test("before the first !new are none of those after it", () => {
-    const [first, after] = [sessionScope(where({}, {})), epochScope(sessionScope(where({}, {})), 1)];
-    expect(first[0]).not.toBe(after[0]);
-    expect(epochScope(first, 0)).toEqual(first);
-    expect(epochScope(first, 1)).not.toEqual(epochScope(first, 11));
-  });
-});
-
-describe("a key", () => {
-  test.for<[name: string, agent: string, digest: string, key: string]>([
-    ["has the agent in it, for people", "echo", "abcdefghijklmnopqrstuvwxyz", "mx.echo.abcdefghijklmnopqrst"],
-    ["has no =", "a=b", "0123456789012345678901", "mx.a-b.01234567890123456789"],
-  ])("%s", ([, agent, digest, key]) => expect(sessionKey(AgentId.parse(agent), digest)).toBe(key));
-
-  test("has at most 128 characters", () => {
-    expect(sessionKey(AgentId.parse("a".repeat(128)), "d".repeat(32))).toHaveLength(128);
-  });
-  test("shows no room and no person", () => {
-    const key = sessionKey(AgentId.parse("echo"), "digest");
-    expect(key).not.toMatch(/[!@$:]/);
-  });
-});
-
-test("a direct chat somebody else has come to begins anew: they hear nothing of before", () => {
+test("a direct chat that another user has joined is a new session, so that they never see the private history", () => {
   expect(relation({ direct: true }, { opened: true }, {})).toBe("two");
   expect(relation({ direct: true }, { opened: true, sender: "@bob:hs.test" }, {})).toBe("two");
   expect(relation({ opened: true }, { opened: true, sender: "@bob:hs.test" }, {})).toBe("one");
