@@ -1,10 +1,10 @@
 /** Turns that survive: what happens to a turn beside being answered, the whole way, on a real ledger. */
 
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { AgentId } from "#core/protocol/ids.ts";
+import { AgentId, UserId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
-import { ROOM } from "#testing/ledger-rows.ts";
+import { aSession, ROOM } from "#testing/ledger-rows.ts";
 import { sessionOf } from "./router/new-turn.ts";
 
 const ALICE = "@alice:hs.test";
@@ -188,8 +188,15 @@ describe("age", () => {
     await vi.waitFor(() => expect(bodies()).toEqual(["echo new"]), soon);
     const agent = await ledger.agent(AgentId.parse("echo"));
     const { session } = agent
-      ? await sessionOf(ledger, { agent, event: aMessage("any"), origin: ROOM, direct: true, opened: false })
-      : { session: "" };
+      ? await sessionOf(ledger, {
+          agent,
+          origin: ROOM,
+          sender: UserId.parse("@alice:hs.test"),
+          direct: true,
+          opened: false,
+          answersIn: undefined,
+        })
+      : { session: aSession("none") };
     const transcript = await ledger.transcript(session, 10);
     expect(transcript.map(({ prompt, reply }) => [prompt.text, reply?.markdown])).toEqual([
       ["new", "echo new"],
