@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { EventId } from "#core/protocol/ids.ts";
 import { promptsOf, textOf } from "#core/turn/turn.ts";
 import { composed } from "#testing/composed.ts";
-import { NOW } from "#testing/ledger-rows.ts";
+import { aSession, NOW } from "#testing/ledger-rows.ts";
 import { oldLedger, type TemporaryLedger } from "#testing/temp-ledger.ts";
 import { systemClock } from "./clock.ts";
 import { oldVersionContract } from "./ledger/old-version.contract.ts";
@@ -68,7 +68,7 @@ describe("the bridge on a database of the version before", () => {
     const answers = direct.map(({ content }) => content["body"]).filter((body) => body !== "Because.");
     expect(answers).toEqual(["echo one\n\ntwo", "echo three", "echo four"]);
     const verdict = async (id: string) => (await ledger.verdictOf(EventId.parse(id)))?.verdict;
-    const four = (await ledger.transcript("mx.echo.7dxyre7njj4rh4cbdo2l", 1))[0];
+    const four = (await ledger.transcript(aSession("mx.echo.7dxyre7njj4rh4cbdo2l"), 1))[0];
     expect(four && promptsOf(four).map(({ parts }) => textOf(parts))).toEqual(["four"]);
     expect(await verdict(four?.prompt.eventId ?? "")).toBe("wake_direct");
     expect((await ledger.verdicts())["not_addressed"]).toBe(3);

@@ -51,7 +51,7 @@ describe("pairing", () => {
     await world.push(aMessage("hello", { sender: EVE }));
     await vi.waitFor(() => expect(code()).toHaveLength(1), soon);
     await world.push(aMessage(`!pair ${code()[0]}`, { sender: EVE }));
-    await answered(/opens nothing/);
+    await answered(/not valid here/);
     await world.push(aMessage("and now?", { sender: EVE }));
     await verdict("pair");
     expect(said()).not.toContain("echo and now?");
@@ -61,7 +61,7 @@ describe("pairing", () => {
     await begin(shy, EVE, ECHO);
     for (const name of ["a", "b", "c", "d"]) await world.push(aMessage("hello", { sender: `@${name}:evil.test` }));
     await vi.waitFor(async () => expect((await world.ledger.verdicts())["pair"]).toBe(4), soon);
-    await answered(/too many ask/);
+    await answered(/too many users wait/);
     expect(new Set(code()).size).toBe(3);
   });
 
@@ -74,13 +74,13 @@ describe("pairing", () => {
     await world.push(aMessage("hi", { sender: EVE }));
     await answered(/^echo hi$/);
     await world.push(aMessage(`!pair ${owners}`, { sender: "@mallory:evil.test" }));
-    await answered(/opens nothing/);
+    await answered(/not valid here/);
   });
 
   test("is taken back by an admin's word", async () => {
     await begin(shy, EVE, ECHO);
     await world.push(aMessage(`!allow ${EVE}`, { sender: BOB }));
-    await answered(/may talk to/);
+    await answered(/may now talk to/);
     await world.push(aMessage("hi", { sender: EVE }));
     await answered(/^echo hi$/);
     await world.push(aMessage(`!deny ${EVE}`, { sender: BOB }));
@@ -144,7 +144,7 @@ describe("a command", () => {
     await world.push(aMessage("!unmute", { sender: BOB }));
     await verdict("command_not_permitted");
     await world.push(aMessage("!unmute"));
-    await answered(/^I listen again/);
+    await answered(/^Agents answer here again/);
     await world.push(aMessage("hello again"));
     await answered(/^echo hello again$/);
   });
@@ -155,7 +155,7 @@ describe("a command", () => {
     await world.push(unheard);
     await verdict("not_permitted");
     await world.push(aMessage("!why", replyTo(unheard.event_id)));
-    await answered(/not among those echo may talk to/);
+    await answered(/not among the users echo may talk to/);
     await world.push(aMessage("!why", { room_id: "!elsewhere", ...replyTo(unheard.event_id) }));
     await world.push(aMessage("!why", replyTo("$of_nobody")));
     await answered(/no such message/);
@@ -169,14 +169,14 @@ describe("a command", () => {
     await vi.waitFor(async () => expect((await world.ledger.verdicts())["command_not_permitted"]).toBe(4), soon);
     expect(await world.ledger.grants()).toEqual([]);
     await world.push(aMessage("!model small"));
-    await answered(/Model from now on: small/);
+    await answered(/model from now on: small/);
   });
 
   test("that sends an agent to a room nobody reaches is answered, and blocks nothing", async () => {
     await begin(echo({ admins: [ALICE] }));
     world.server.refusedJoins = 502;
     await world.push(aMessage("!join !gone"), aMessage("hello"));
-    await answered(/could not enter/);
+    await answered(/could not join/);
     await answered(/^echo hello$/);
   });
 
@@ -199,7 +199,7 @@ describe("a command", () => {
   test("!thread holds for the agent in the room from the next message on", async () => {
     await begin(echo({ admins: [ALICE] }));
     await world.push(aMessage("!thread always"));
-    await answered(/Answers in threads: always/);
+    await answered(/answers in threads: always/);
     const asked = aMessage("hello");
     await world.push(asked);
     await answered(/^echo hello$/);
@@ -321,7 +321,7 @@ describe("a room", () => {
     });
     await world.push(anEvent({ type: "m.room.tombstone", state_key: "", content: { replacement_room: "!next" } }));
     await verdict("follow");
-    await answered(/replaces the one before/);
+    await answered(/replaces an earlier one/);
     await world.push(aMessage("hello", { room_id: "!next" }));
     await answered(/^echo hello$/);
     expect((await world.ledger.room((await world.ledger.room(ROOM)).origin)).origin).toBe(ROOM);

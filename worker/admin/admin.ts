@@ -1,6 +1,7 @@
 /** The operator API, the same on both hosts: configuration, people, verdicts, dead letters. Closed without `ADMIN_TOKEN`. */
 import { Hono } from "hono";
-import type { LaneId } from "#core/turn/lane.ts";
+import { type LaneId, sessionLane } from "#core/turn/lane.ts";
+import { TurnId } from "#core/turn/turn.ts";
 import type { ConfigurationLedger, PeopleLedger } from "#ports/configuration.ts";
 import type { Clock } from "#ports/host.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
@@ -46,10 +47,11 @@ function deadLetterRoutes(
   app.get("/admin/dead-letters", async (c) => c.json({ deadLetters: await ledger.deadLetters(DEAD_LETTERS_SHOWN) }));
   // A new id: under the old one the homeserver would take the answer for a repeated send of the apology.
   app.post("/admin/turns/:id/replay", async (c) => {
-    const id = `${c.req.param("id").slice(0, TURN_ID_LENGTH)}r${clock.now().toString(36)}`;
-    const session = await ledger.replay(c.req.param("id"), id, clock.now());
+    const given = TurnId.parse(c.req.param("id"));
+    const id = TurnId.parse(`${given.slice(0, TURN_ID_LENGTH)}r${clock.now().toString(36)}`);
+    const session = await ledger.replay(given, id, clock.now());
     if (session === undefined) return refuse(c, 404, ["There is no turn with this id that was given up."]);
-    await ring([`session:${session}`]);
+    await ring([sessionLane(session)]);
     return c.json({ turn: id });
   });
   return app;

@@ -1,8 +1,9 @@
 /** Explains verdicts: of one event, of a room's latest events, and how often each was given. */
 import { Hono } from "hono";
-import { explain } from "#core/gate/why.ts";
+import { wordOf } from "#core/gate/reasons.ts";
 import { EventId, RoomId } from "#core/protocol/ids.ts";
-import type { Decided, OperatorLedger } from "#ports/operator.ts";
+import { explainStored } from "#core/strings/reasons.ts";
+import type { OperatorLedger, StoredVerdict } from "#ports/operator.ts";
 import { refuse } from "./refuse.ts";
 
 const DECISIONS_SHOWN = 20;
@@ -16,8 +17,8 @@ export function whyRoutes({ ledger }: Needs): Hono {
   const app = new Hono();
   app.get("/admin/events/:eventId/why", async (c) => {
     const id = EventId.safeParse(c.req.param("eventId"));
-    const decided = id.success ? await ledger.verdictOf(id.data) : undefined;
-    if (decided) return c.json(withSentence(decided));
+    const stored = id.success ? await ledger.verdictOf(id.data) : undefined;
+    if (stored) return c.json(shown(stored));
     return refuse(c, 404, [
       "No event with this id is known: it never arrived, or it is so old that its id was deleted.",
     ]);
@@ -29,13 +30,16 @@ export function whyRoutes({ ledger }: Needs): Hono {
     if (!(wanted >= 1 && wanted <= DECISIONS_MAX)) {
       return refuse(c, 400, [`limit: expected a number from 1 to ${DECISIONS_MAX}`]);
     }
-    return c.json({ decisions: (await ledger.verdictsIn(id.data, wanted)).map(withSentence) });
+    return c.json({ decisions: (await ledger.verdictsIn(id.data, wanted)).map(shown) });
   });
   app.get("/admin/verdicts", async (c) => c.json({ verdicts: await ledger.verdicts() }));
   return app;
 }
 
-const withSentence = (decided: Decided) => ({
-  ...decided,
-  sentence: decided.verdict === undefined ? "It has not been decided yet." : explain(decided.verdict, decided.about),
+const shown = ({ verdict, evidence, about, ...event }: StoredVerdict) => ({
+  ...event,
+  ...(verdict === undefined ? {} : { verdict: wordOf(verdict) }),
+  ...(evidence === undefined ? {} : { evidence }),
+  ...(about === undefined ? {} : { about }),
+  sentence: verdict === undefined ? "It has no verdict yet." : explainStored(verdict, evidence, about),
 });

@@ -25,7 +25,7 @@ test("an event and the latest events of a room are explained", async () => {
     body: { eventId: stranger.event_id, roomId: "!room", verdict: "not_permitted", about: "echo" },
   });
   expect(why.body["sentence"]).toBe(
-    "The sender is not among those echo may talk to. Add them to `users`, or say `!allow`.",
+    "The sender is not among the users echo may talk to (`dm` is `allowlist`). Add them to `users`, or say `!allow`.",
   );
   const all = await get(`rooms/${encodeURIComponent("!room")}/decisions`);
   expect(all.body["decisions"]).toMatchObject([
@@ -40,7 +40,7 @@ test("an event without a verdict is explained as waiting", async () => {
   const event = aMessage("later");
   await bridge.ledger.accept({ transactionId: "1", events: [event], deadLetters: [], nowMs: Date.now() });
   const why = await get(`events/${encodeURIComponent(event.event_id)}/why`);
-  expect(why.body).toMatchObject({ eventId: event.event_id, sentence: "It has not been decided yet." });
+  expect(why.body).toMatchObject({ eventId: event.event_id, sentence: "It has no verdict yet." });
   expect(why.body).not.toHaveProperty("verdict");
 });
 

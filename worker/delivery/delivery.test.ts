@@ -1,13 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { CONTENT_KEY } from "#core/message/mark.ts";
 import { addressedIn } from "#core/message/mention.ts";
-import { readContent } from "#core/message/text.ts";
+import { readMessage } from "#core/message/message.ts";
 import type { JsonObject, RoomEvent } from "#core/protocol/event.ts";
 import { BOT, EventId, UserId } from "#core/protocol/ids.ts";
 import { ok } from "#core/result.ts";
 import { textReply } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import type { Running } from "#ports/lanes.ts";
+import { anEvent } from "#testing/events.ts";
 import { anIntent } from "#testing/intent.ts";
 import { aStoredTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { contentOf } from "./content.ts";
@@ -88,7 +89,7 @@ describe("an answer", () => {
     const expected = { user_ids: ["@alice:hs.test"] };
     expect(edit).toMatchObject({ "m.mentions": expected, "m.new_content": { "m.mentions": expected } });
     const content = edit as RoomEvent["content"];
-    expect(addressedIn(readContent({ content })).users).toEqual(["@alice:hs.test"]);
+    expect(readMessage(anEvent({ content })).addressed.users).toEqual(["@alice:hs.test"]);
   });
 });
 

@@ -11,7 +11,7 @@ import {
   type Speaker,
   type UserId,
 } from "#core/protocol/ids.ts";
-import type { LaneId } from "#core/turn/lane.ts";
+import { type LaneId, outLane } from "#core/turn/lane.ts";
 import { markdownOf, type Reply, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -36,7 +36,7 @@ interface Speaking {
 export function delivery(needs: Needs): Delivery {
   const { namespace } = needs;
   const userOf = (agent: Speaker): UserId => (agent === BOT ? botUserId(namespace) : ghostUserId(namespace, agent));
-  const laneOf = ({ agent, roomId }: Speaking): LaneId => `out:${userOf(agent)}|${roomId}`;
+  const laneOf = ({ agent, roomId }: Speaking): LaneId => outLane(userOf(agent), roomId);
   const outOf = (speaking: Speaking): Pick<OutboxRow, "lane" | "agent" | "userId"> => ({
     lane: laneOf(speaking),
     agent: speaking.agent,

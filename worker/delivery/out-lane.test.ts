@@ -14,11 +14,11 @@ import {
   aRow,
   aSpec,
   aTurn,
-  decided,
   leaseOf,
   NOW,
   OUT_LANE,
   queued,
+  settled,
 } from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { outLane } from "./out-lane.ts";
@@ -210,7 +210,7 @@ describe("a row", () => {
     const it = await world(row);
     it.answers.push(AWAY);
     await run(it);
-    await decided(it.ledger, { confirmed: { key: row.key, userId: GHOST, eventId: aTurn().prompt.eventId } });
+    await settled(it.ledger, { confirmed: { key: row.key, userId: GHOST, eventId: aTurn().prompt.eventId } });
     await run(it, { nowMs: NOW + 60_000 });
     expect(it.puts).toHaveLength(1);
   });

@@ -19,9 +19,9 @@
 import { isFinalEdit } from "#core/message/mark.ts";
 import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
-import { BOT, type EventId, RoomId, type UserId } from "#core/protocol/ids.ts";
+import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import type { LaneId, Lease } from "#core/turn/lane.ts";
+import { type LaneId, type Lease, laneOf } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { FrozenRequest, OpenOutboxRow, OutboxEnd, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
@@ -159,8 +159,11 @@ async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }:
   return replyAge !== undefined && age > replyAge * 1_000;
 }
 
-/** The room's id follows the first bar: none of our user ids has one. */
-const roomOf = (lane: LaneId): RoomId => RoomId.parse(lane.slice(lane.indexOf("|") + 1));
+function roomOf(id: LaneId): RoomId {
+  const lane = laneOf(id);
+  if (lane.kind !== "out") throw new Error(`${id} is no outbox`);
+  return lane.roomId;
+}
 
 function dead({ log }: Needs, row: OpenOutboxRow, reason: string): OutboxEnd {
   log("dead_letter", { kind: "outbox", key: row.key, reason });

@@ -1,8 +1,9 @@
 /** Leases: which runner may run a lane, and which lanes are due. */
-import { EVENTS_MAX, type LaneId, type LaneKind } from "#core/turn/lane.ts";
+import { unreachable } from "#core/result.ts";
+import { EVENTS_MAX, type LaneId, laneOf, lanePrefix } from "#core/turn/lane.ts";
 import type { FirstWork, LaneLedger } from "#ports/lanes.ts";
 import { selectWaiting, waitingOf } from "./rooms/waiting.ts";
-import { type Database, nameOf, type Sql, sql } from "./sql/database.ts";
+import { type Database, type Sql, sql } from "./sql/database.ts";
 import { IS_UNSENT } from "./sql/unsent.ts";
 import type { CurrentTurns } from "./turns/current-turn.ts";
 import { openRowOf, selectNextOut } from "./turns/outbox.ts";
@@ -49,9 +50,9 @@ export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLe
       // A lane is due when its oldest open row is. SQLite takes the other columns from the row that min() found.
       const rows = await all<{ lane: LaneId }>(sql`
         SELECT open.lane AS lane FROM (
-          SELECT 'room:' || room_id AS lane, 0 AS due FROM events WHERE verdict IS NULL GROUP BY room_id
+          SELECT ${lanePrefix("room")} || room_id AS lane, 0 AS due FROM events WHERE verdict IS NULL GROUP BY room_id
           UNION ALL
-          SELECT 'session:' || session, not_before_ms FROM (
+          SELECT ${lanePrefix("session")} || session, not_before_ms FROM (
             SELECT session, not_before_ms, min(seq) FROM turns WHERE state <> 'delivered' GROUP BY session)
           UNION ALL
           SELECT lane, not_before_ms FROM (
@@ -65,43 +66,48 @@ export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLe
   };
 }
 
-function selectFirst(lane: LaneId, isMine: Sql, current: CurrentTurns): Sql {
-  const name = nameOf({ lane });
-  switch (kindOf(lane)) {
+function selectFirst(id: LaneId, isMine: Sql, current: CurrentTurns): Sql {
+  const lane = laneOf(id);
+  switch (lane.kind) {
     case "room":
-      return selectWaiting(name, isMine, EVENTS_MAX);
+      return selectWaiting(lane.roomId, isMine, EVENTS_MAX);
     case "session":
-      return current.select(name, isMine);
+      return current.select(lane.session, isMine);
     case "out":
-      return selectNextOut(lane, isMine);
+      return selectNextOut(id, isMine);
+    default:
+      return unreachable(lane);
   }
 }
 
-function firstOf(lane: LaneId, rows: readonly unknown[] | undefined, current: CurrentTurns): FirstWork {
-  switch (kindOf(lane)) {
+function firstOf(id: LaneId, rows: readonly unknown[] | undefined, current: CurrentTurns): FirstWork {
+  const { kind } = laneOf(id);
+  switch (kind) {
     case "room":
-      return { kind: "room", events: waitingOf(rows) };
+      return { kind, events: waitingOf(rows) };
     case "session":
-      return { kind: "session", current: current.read(rows) };
+      return { kind, current: current.read(rows) };
     case "out":
-      return { kind: "out", row: openRowOf(rows, lane) };
+      return { kind, row: openRowOf(rows, id) };
+    default:
+      return unreachable(kind);
   }
 }
 
-function kindOf(lane: LaneId): LaneKind {
-  if (lane.startsWith("room:")) return "room";
-  return lane.startsWith("session:") ? "session" : "out";
-}
-
-/** When the oldest open row of a lane is due. Selects no row when nothing is open. */
-function dueAt(lane: LaneId): Sql {
-  const name = nameOf({ lane });
-  if (lane.startsWith("room:"))
-    return sql`SELECT 0 AS due FROM events WHERE room_id = ${name} AND verdict IS NULL LIMIT 1`;
-  return lane.startsWith("session:")
-    ? // A control (stop, interrupt) makes the session due at once, even while its turn is backing off.
-      sql`
-        SELECT CASE WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${name}) THEN 0 ELSE not_before_ms END AS due
-        FROM turns WHERE session = ${name} AND state <> 'delivered' ORDER BY seq LIMIT 1`
-    : sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT} ORDER BY seq LIMIT 1`;
+/** When the oldest open row of a lane is due; no row when nothing is open. */
+function dueAt(id: LaneId): Sql {
+  const lane = laneOf(id);
+  switch (lane.kind) {
+    case "room":
+      return sql`SELECT 0 AS due FROM events WHERE room_id = ${lane.roomId} AND verdict IS NULL LIMIT 1`;
+    case "session":
+      // A control (stop, interrupt) makes the session due at once, even while its turn is backing off.
+      return sql`
+        SELECT CASE WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session}) THEN 0 ELSE not_before_ms END AS due
+        FROM turns WHERE session = ${lane.session} AND state <> 'delivered' ORDER BY seq LIMIT 1`;
+    case "out":
+      return sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${id} AND ${IS_UNSENT} ORDER BY seq LIMIT 1`;
+    default:
+      return unreachable(lane);
+  }
 }

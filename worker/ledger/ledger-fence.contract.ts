@@ -3,21 +3,22 @@ import { describe, expect, test } from "vitest";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
 import type { Lease } from "#core/turn/lane.ts";
-import type { Turn, WaitingEvent } from "#core/turn/turn.ts";
+import type { SessionKey, Turn, WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter } from "#ports/operator.ts";
 import { anEvent } from "#testing/events.ts";
 import {
-  aDecision,
   anAnswer,
   aRequest,
   aRow,
+  aSession,
+  aSettled,
   aSpec,
   aTurn,
+  aTurnId,
   CAPS,
   controlsOf,
   currentTurn,
-  decided,
   dueAt,
   ECHO,
   isDelivered,
@@ -29,6 +30,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  settled,
   startAttempt,
   waiting,
 } from "#testing/ledger-rows.ts";
@@ -55,11 +57,11 @@ async function world(ledger: Ledger): Promise<World> {
   await ledger.setAgents([aSpec("echo")]);
   const open = aTurn({ id: "open" });
   await queued(ledger, open, aTurn({ id: "behind" }));
-  await decided(ledger, {
+  await settled(ledger, {
     turns: [aTurn({ id: "answered", session: "mx.echo.2" })],
-    controls: [{ session: "mx.echo.1", kind: "stop" as const }],
+    controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }],
   });
-  await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), "answered", anAnswer());
+  await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), aTurnId("answered"), anAnswer());
   const [, event] = await waiting(ledger);
   const claim = async (): Promise<Lanes> => ({
     room: await leaseOf(ledger, ROOM_LANE),
@@ -91,36 +93,36 @@ async function seen(ledger: Ledger, { held }: World) {
 }
 
 const late = aRow({ key: "late" });
-const broken = aRow({ turnId: "broken", userId: NOTHING as UserId });
-const decision = aDecision({
-  reason: "late",
+const broken = aRow({ turnId: aTurnId("broken"), userId: NOTHING as UserId });
+const settlement = aSettled({
+  reason: "wake_thread",
   turns: [aTurn({ session: "mx.echo.9" })],
   members: [{ userId: UserId.parse("@agent_echo:hs.test"), membership: "join" }],
-  controls: [{ session: "mx.echo.9", kind: "stop" as const }],
+  controls: [{ session: aSession("mx.echo.9"), kind: "stop" as const }],
 });
 
 /** Every method that takes a lease and writes. */
 const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World) => Promise<boolean>][] = [
   ["renew", (ledger, { session }) => ledger.renew(session, NOW * 2)],
-  ["decide", (ledger, { room }, { event }) => ledger.decide(room, event, decision)],
+  ["settle", (ledger, { room }, { event }) => ledger.settle(room, event, settlement)],
   ["ignore", (ledger, { room }, { event }) => ledger.ignore(room, [{ seq: event.seq, reason: "notice" }])],
   [
     "startAttempt",
     async (ledger, { session }) =>
-      (await startAttempt(ledger, session, { id: "open", agent: ECHO }, CAPS)) === "started",
+      (await startAttempt(ledger, session, { id: aTurnId("open"), agent: ECHO }, CAPS)) === "started",
   ],
-  ["postpone", (ledger, { session }) => ledger.postpone(session, "open", NOW + 1)],
+  ["postpone", (ledger, { session }) => ledger.postpone(session, aTurnId("open"), NOW + 1)],
   ["takeControls", async (ledger, { session }) => (await controlsOf(ledger, session)).length > 0],
-  ["postponeFailed", (ledger, { session }) => ledger.postponeFailed(session, "open", NOW + 1)],
-  ["answered", (ledger, { session }) => ledger.answered(session, "open", anAnswer("hi", { rows: [late] }))],
+  ["postponeFailed", (ledger, { session }) => ledger.postponeFailed(session, aTurnId("open"), NOW + 1)],
+  ["answered", (ledger, { session }) => ledger.answered(session, aTurnId("open"), anAnswer("hi", { rows: [late] }))],
   [
     "answered for want of an answer",
-    (ledger, { session }) => ledger.answered(session, "open", anAnswer("hi", { rows: [late], lack: LACK })),
+    (ledger, { session }) => ledger.answered(session, aTurnId("open"), anAnswer("hi", { rows: [late], lack: LACK })),
   ],
-  ["endTurn", (ledger, { session }) => ledger.endTurn(session, "open", LACK, NOW)],
-  ["showing", (ledger, { session }) => ledger.showing(session, "open", "half")],
+  ["endTurn", (ledger, { session }) => ledger.endTurn(session, aTurnId("open"), LACK, NOW)],
+  ["showing", (ledger, { session }) => ledger.showing(session, aTurnId("open"), "half")],
   ["merge", async (ledger, { session }, { behind }) => (await ledger.merge(session, behind, "all")) === 1],
-  ["delivered", (ledger, { session }) => isDelivered(ledger, session, { id: "answered" })],
+  ["delivered", (ledger, { session }) => isDelivered(ledger, session, { id: aTurnId("answered") })],
   ["queueOut", (ledger, { out }) => ledger.queueOut(out, [late])],
   ["freezeOut", (ledger, { out }, { seq }) => ledger.freezeOut(out, seq, aRequest())],
   ["ended as sent", (ledger, { out }, { seq }) => ledger.ended(out, seq, SENT, NOW)],
@@ -157,17 +159,20 @@ const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<un
     (ledger) => ledger.accept({ events: [anEvent()], deadLetters: [{ ...LETTER, reason: NOTHING }], nowMs: NOW }),
   ],
   [
-    "decide",
+    "settle",
     (ledger, { held, event }) =>
-      ledger.decide(held.room, event, {
-        ...decision,
+      ledger.settle(held.room, event, {
+        ...settlement,
         controls: [
-          { session: "mx.echo.9", kind: "stop" as const },
-          { session: NOTHING, kind: "stop" as const },
+          { session: aSession("mx.echo.9"), kind: "stop" as const },
+          { session: NOTHING as SessionKey, kind: "stop" as const },
         ],
       }),
   ],
-  ["answered", (ledger, { held }) => ledger.answered(held.session, "open", anAnswer("hi", { rows: [late, broken] }))],
+  [
+    "answered",
+    (ledger, { held }) => ledger.answered(held.session, aTurnId("open"), anAnswer("hi", { rows: [late, broken] })),
+  ],
   ["queueOut", (ledger, { held }) => ledger.queueOut(held.out, [late, broken])],
   [
     "ended",

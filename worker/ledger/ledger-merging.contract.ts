@@ -7,14 +7,16 @@ import type { Ledger } from "#ports/ledger.ts";
 import {
   anAnswer,
   aPrompt,
+  aSession,
   aTurn,
+  aTurnId,
   CAPS,
   currentTurn,
-  decided,
   NOW,
   OUT_LANE,
   queued,
   ROOM,
+  settled,
   startAttempt,
 } from "#testing/ledger-rows.ts";
 
@@ -66,7 +68,7 @@ function mergeContract(make: Make): void {
     const open = await first(ledger, lease);
     await ledger.answered(lease, turn.id, anAnswer());
     expect(await ledger.merge(lease, open, "all")).toBe(0);
-    expect(await ledger.waitingIn("mx.echo.1")).toMatchObject({ count: 2 });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toMatchObject({ count: 2 });
   });
 
   test("neither wait nor hold their turn back any more", async () => {
@@ -77,7 +79,7 @@ function mergeContract(make: Make): void {
     expect(await ledger.heldBackUntil(lease, turn)).toBe(NOW + 100);
     await ledger.merge(lease, turn, "sender");
     expect(await ledger.heldBackUntil(lease, turn)).toBe(0);
-    expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 1, oldest: turn.id });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toEqual({ count: 1, oldest: turn.id });
   });
 
   test("are in the history as messages of their own", async () => {
@@ -85,7 +87,7 @@ function mergeContract(make: Make): void {
     const { lease, turns } = await merged(ledger);
     await ledger.answered(lease, turns[0].id, anAnswer());
     await ledger.delivered(lease, turns[0], OUT_LANE);
-    const transcript = await ledger.transcript("mx.echo.1", 5);
+    const transcript = await ledger.transcript(aSession("mx.echo.1"), 5);
     expect(transcript.map(promptsOf)).toEqual([turns.map(({ prompt }) => prompt)]);
   });
 
@@ -93,8 +95,8 @@ function mergeContract(make: Make): void {
     const ledger = await make();
     const { lease, turns } = await merged(ledger);
     await ledger.endTurn(lease, turns[0].id, { ending: "timeout" }, NOW);
-    expect(await ledger.replay(turns[1].id, "again", NOW)).toBeUndefined();
-    expect(await ledger.replay(turns[0].id, "again", NOW)).toBe("mx.echo.1");
+    expect(await ledger.replay(turns[1].id, aTurnId("again"), NOW)).toBeUndefined();
+    expect(await ledger.replay(turns[0].id, aTurnId("again"), NOW)).toBe("mx.echo.1");
     const again = await first(ledger, lease);
     expect([again.id, ...textsOf(again)]).toEqual(["again", "one", "two", "three"]);
   });
@@ -107,7 +109,7 @@ function mergeContract(make: Make): void {
     expect(textsOf(await first(ledger, lease))).toEqual(["one", "two", "three"]);
     await ledger.endTurn(lease, turns[0].id, { ending: "late" }, NOW);
     await ledger.prune(NOW * 2, keep);
-    expect(await ledger.transcript("mx.echo.1", 5)).toEqual([]);
+    expect(await ledger.transcript(aSession("mx.echo.1"), 5)).toEqual([]);
   });
 }
 
@@ -115,15 +117,15 @@ function redactionContract(make: Make): void {
   test("takes one merged message out of its turn and leaves the others", async () => {
     const ledger = await make();
     const { lease, turns } = await merged(ledger);
-    await decided(ledger, { redacted: turns[1].prompt.eventId });
+    await settled(ledger, { redacted: turns[1].prompt.eventId });
     expect(textsOf(await first(ledger, lease))).toEqual(["one", "three"]);
-    expect(await ledger.waitingIn("mx.echo.1")).toMatchObject({ count: 1 });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toMatchObject({ count: 1 });
   });
 
   test("lets merged messages wait for themselves again when the message before them is taken out", async () => {
     const ledger = await make();
     const { lease, turns } = await merged(ledger);
-    await decided(ledger, { redacted: turns[0].prompt.eventId });
+    await settled(ledger, { redacted: turns[0].prompt.eventId });
     const second = await first(ledger, lease);
     expect([second.id, ...textsOf(second)]).toEqual([turns[1].id, "two"]);
     expect(await ledger.merge(lease, second, "all")).toBe(1);
@@ -134,15 +136,15 @@ function redactionContract(make: Make): void {
     const ledger = await make();
     const { lease, turns } = await merged(ledger);
     await startAttempt(ledger, lease, turns[0], CAPS);
-    for (const { prompt } of turns.slice(0, 2)) await decided(ledger, { redacted: prompt.eventId });
+    for (const { prompt } of turns.slice(0, 2)) await settled(ledger, { redacted: prompt.eventId });
     expect(textsOf(await first(ledger, lease))).toEqual(["one", "three"]);
   });
 
   test("takes merged messages out of their own room only", async () => {
     const ledger = await make();
     const { lease, turns } = await merged(ledger);
-    await decided(ledger, { redacted: turns[1].prompt.eventId }, { room_id: "!other" });
-    await decided(ledger, { redacted: turns[0].prompt.eventId }, { room_id: "!other" });
+    await settled(ledger, { redacted: turns[1].prompt.eventId }, { room_id: "!other" });
+    await settled(ledger, { redacted: turns[0].prompt.eventId }, { room_id: "!other" });
     expect(textsOf(await first(ledger, lease))).toEqual(["one", "two", "three"]);
     expect((await first(ledger, lease)).roomId).toBe(ROOM);
   });

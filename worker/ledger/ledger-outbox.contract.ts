@@ -11,7 +11,7 @@ import {
   aRequest,
   aRow,
   aTurn,
-  decided,
+  aTurnId,
   dueAt,
   keyOf,
   leaseOf,
@@ -19,6 +19,7 @@ import {
   OUT_LANE,
   queued,
   SESSION_LANE,
+  settled,
 } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
@@ -37,7 +38,7 @@ export function outboxContract(make: Make): void {
 function plainContract(make: Make): void {
   test("comes out as it was stored, in order, and is open", async () => {
     const ledger = await make();
-    const long = aRow({ turnId: "turn", utterance: anUtterance("€😀".repeat(8_000)) });
+    const long = aRow({ turnId: aTurnId("turn"), utterance: anUtterance("€😀".repeat(8_000)) });
     const bot = aRow({ agent: BOT });
     const rows = [long, bot, ...Array.from({ length: 120 }, () => aRow())];
     const lease = await leaseOf(ledger, OUT_LANE);
@@ -162,9 +163,9 @@ function endContract(make: Make): void {
 
   test.for(STATES)("that is %s is proved to be sent by our own event, for its own sender", async ([, isFrozen]) => {
     const { ledger, lease, row } = await oneRow(isFrozen);
-    await decided(ledger, { confirmed: { key: row.key, userId: ALICE, eventId: SENT } });
+    await settled(ledger, { confirmed: { key: row.key, userId: ALICE, eventId: SENT } });
     expect(await ledger.outboxRow(row.key)).toEqual({ state: "open" });
-    await decided(ledger, { confirmed: { key: row.key, userId: row.userId, eventId: SENT } });
+    await settled(ledger, { confirmed: { key: row.key, userId: row.userId, eventId: SENT } });
     expect(await ledger.outboxRow(row.key)).toEqual({ state: "sent", eventId: SENT });
     expect(await ledger.nextOut(lease)).toBeUndefined();
   });

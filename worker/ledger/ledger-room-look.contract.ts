@@ -1,12 +1,13 @@
 /** The part of the ledger's contract about a look at a room: its agents, members and layers, also in a crowd. */
 import { describe, expect, test } from "vitest";
+import { unknownRoom } from "#core/gate/facts.ts";
 import { EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import { NO_STATE } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import {
   aRow,
   aSpec,
   aTurn,
-  decided,
   ECHO,
   ghost,
   leaseOf,
@@ -15,6 +16,7 @@ import {
   OUT_LANE,
   presentIds,
   ROOM,
+  settled,
 } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
@@ -53,7 +55,7 @@ function factsContract(make: Make): void {
     expect((await ledger.room(ROOM)).joinedCount).toBe(0);
     await ledger.setMembers(ROOM, [...people.slice(0, 2), member("@invited:hs.test", "invite")]);
     expect((await ledger.room(ROOM)).joinedCount).toBe(2);
-    await decided(ledger, { members: people }, { room_id: "!other" });
+    await settled(ledger, { members: people }, { room_id: "!other" });
     expect((await ledger.room(ROOM)).joinedCount).toBe(2);
     await ledger.setMembers(ROOM, people);
     expect((await ledger.room(ROOM)).joinedCount).toBe(3);
@@ -85,19 +87,27 @@ function factsContract(make: Make): void {
 
 function lookContract(make: Make): void {
   test("of an unknown room knows nothing, and its origin is itself", async () => {
-    expect(await (await make()).room(ROOM)).toEqual({
-      ...{ origin: ROOM, aliases: [], muted: false, joinedCount: 0, botJoined: false },
-      ...{ present: [], crowded: false },
-      state: { name: "", topic: "", encrypted: false, creators: [], creatorsRule: false },
+    expect(await (await make()).room(ROOM)).toEqual(unknownRoom(ROOM));
+    expect(unknownRoom(ROOM)).toEqual({
+      id: ROOM,
+      state: NO_STATE,
+      origin: ROOM,
+      names: [ROOM],
+      aliases: [],
+      muted: false,
+      joinedCount: 0,
+      present: [],
+      crowded: false,
     });
   });
 
   test("says whether the bot is joined, and the bot is no agent", async () => {
     const ledger = await make();
     await ledger.setMembers(ROOM, [member("@troupe:hs.test", "invite"), member("@alice:hs.test")]);
-    expect(await ledger.room(ROOM)).toMatchObject({ botJoined: false, joinedCount: 1 });
+    expect(await ledger.room(ROOM)).toMatchObject({ joinedCount: 1 });
+    expect(await ledger.room(ROOM)).not.toHaveProperty("botUserId");
     await ledger.setMembers(ROOM, [member("@troupe:hs.test"), member("@alice:hs.test")]);
-    expect(await ledger.room(ROOM)).toMatchObject({ botJoined: true, joinedCount: 2, present: [] });
+    expect(await ledger.room(ROOM)).toMatchObject({ botUserId: "@troupe:hs.test", joinedCount: 2, present: [] });
   });
 
   test("shows twenty agents, and of more the first", async () => {

@@ -5,9 +5,9 @@ import type { Ledger } from "#ports/ledger.ts";
 import {
   anAnswer,
   aRow,
+  aSession,
   aSpec,
   aTurn,
-  decided,
   ECHO,
   ghost,
   keyOf,
@@ -17,6 +17,7 @@ import {
   OUT_LANE,
   queued,
   ROOM,
+  settled,
 } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
@@ -80,7 +81,7 @@ function lookContract(make: Make): void {
 function heardContract(make: Make): void {
   async function say(ledger: Ledger, text: string, over: Partial<ReturnType<typeof aTurn>> = {}) {
     const turn = aTurn(over);
-    await decided(ledger, { turns: [turn] }, { room_id: turn.roomId });
+    await settled(ledger, { turns: [turn] }, { room_id: turn.roomId });
     const lease = await leaseOf(ledger, `session:${turn.session}`);
     await ledger.answered(lease, turn.id, anAnswer(text));
   }
@@ -99,9 +100,9 @@ function heardContract(make: Make): void {
   test("an echo is looked for among the latest twenty answers", async () => {
     const ledger = await make();
     await say(ledger, "first");
-    for (let n = 0; n < 19; n++) await say(ledger, "next", { session: `mx.echo.${n}` });
+    for (let n = 0; n < 19; n++) await say(ledger, "next", { session: aSession(`mx.echo.${n}`) });
     expect(await ledger.wasSaid(ROOM, "first", 0)).toBe(true);
-    await say(ledger, "last", { session: "mx.echo.last" });
+    await say(ledger, "last", { session: aSession("mx.echo.last") });
     expect(await ledger.wasSaid(ROOM, "first", 0)).toBe(false);
     expect(await ledger.wasSaid(ROOM, "last", 0)).toBe(true);
   });
@@ -113,15 +114,15 @@ function heardContract(make: Make): void {
       { sinceMs: 4, count: 5, restUntilMs: 6 },
     ];
     const guide = AgentId.parse("guide");
-    await decided(ledger, {
+    await settled(ledger, {
       pairs: [
         { agent: ECHO, count: first },
         { agent: guide, count: first },
       ],
     });
-    await decided(ledger, { pairs: [{ agent: ECHO, count: second }] });
-    await decided(ledger, { pairs: [{ agent: ECHO, count: first }] }, { sender: "@bob:hs.test" });
-    await decided(ledger, { pairs: [{ agent: ECHO, count: first }] }, { room_id: "!other" });
+    await settled(ledger, { pairs: [{ agent: ECHO, count: second }] });
+    await settled(ledger, { pairs: [{ agent: ECHO, count: first }] }, { sender: "@bob:hs.test" });
+    await settled(ledger, { pairs: [{ agent: ECHO, count: first }] }, { room_id: "!other" });
     expect([...(await ledger.pairs(ROOM, ALICE))].sort()).toEqual([
       ["echo", second],
       ["guide", first],

@@ -9,12 +9,13 @@ import {
   aPrompt,
   aRequest,
   aRow,
+  aSession,
   aSpec,
   aTurn,
+  aTurnId,
   CAPS,
   controlsOf,
   currentTurn,
-  decided,
   dueAt,
   ECHO,
   isDelivered,
@@ -25,6 +26,7 @@ import {
   queued,
   ROOM,
   SESSION_LANE,
+  settled,
   startAttempt,
 } from "#testing/ledger-rows.ts";
 
@@ -129,7 +131,7 @@ function laneContract(make: Make): void {
     const turn = aTurn();
     const lease = await queued(ledger, turn);
     expect(await isDelivered(ledger, lease, turn)).toBe(false);
-    const rows = [aRow({ turnId: turn.id }), aRow({ turnId: "another" })];
+    const rows = [aRow({ turnId: turn.id }), aRow({ turnId: aTurnId("another") })];
     await ledger.answered(lease, turn.id, anAnswer("hi", { rows }));
     expect(await isDelivered(ledger, lease, turn)).toBe(false);
     const out = await leaseOf(ledger, OUT_LANE);
@@ -142,11 +144,11 @@ function laneContract(make: Make): void {
 
   test("a stop is taken once, and by its own session only", async () => {
     const ledger = await make();
-    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" as const }] });
-    await decided(ledger, {
+    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }] });
+    await settled(ledger, {
       controls: [
-        { session: "mx.echo.1", kind: "stop" as const },
-        { session: "mx.echo.2", kind: "stop" as const },
+        { session: aSession("mx.echo.1"), kind: "stop" as const },
+        { session: aSession("mx.echo.2"), kind: "stop" as const },
       ],
     });
     const lease = await leaseOf(ledger, SESSION_LANE);
@@ -161,10 +163,10 @@ function laneContract(make: Make): void {
     for (const turn of turns.slice(0, 3)) {
       await ledger.answered(lease, turn.id, anAnswer(`to ${turn.id}`));
     }
-    await ledger.delivered(lease, { id: turns[0]?.id ?? "" }, OUT_LANE);
+    await ledger.delivered(lease, { id: turns[0]?.id ?? aTurnId("") }, OUT_LANE);
     const expected = [turns[2]?.id, turns[1]?.id, turns[0]?.id];
-    expect((await ledger.transcript("mx.echo.1", 10)).map(({ id }) => id)).toEqual(expected);
-    expect(await ledger.transcript("mx.echo.1", 1)).toMatchObject([
+    expect((await ledger.transcript(aSession("mx.echo.1"), 10)).map(({ id }) => id)).toEqual(expected);
+    expect(await ledger.transcript(aSession("mx.echo.1"), 1)).toMatchObject([
       { reply: textReply("reply", `to ${turns[2]?.id}`) },
     ]);
   });
@@ -175,8 +177,8 @@ function waitingContract(make: Make): void {
     const ledger = await make();
     const [first, second] = [aTurn(), aTurn()];
     await queued(ledger, first, second, aTurn({ session: "mx.echo.2" }));
-    expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 2, oldest: first.id });
-    expect(await ledger.waitingIn("mx.echo.9")).toEqual({ count: 0 });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toEqual({ count: 2, oldest: first.id });
+    expect(await ledger.waitingIn(aSession("mx.echo.9"))).toEqual({ count: 0 });
   });
 
   test("is ended by a stop if it waited when the stop was said, and not if it came later", async () => {
@@ -184,8 +186,8 @@ function waitingContract(make: Make): void {
     const [running, waits, later] = [aTurn(), aTurn(), aTurn()];
     const lease = await queued(ledger, running, waits);
     await startAttempt(ledger, lease, running, CAPS);
-    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" }] });
-    await decided(ledger, { turns: [later] });
+    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
+    await settled(ledger, { turns: [later] });
     const current = await ledger.currentTurn(lease);
     expect(current).toMatchObject({ hasControls: true, turn: { id: running.id } });
     expect(await controlsOf(ledger, lease, current?.turn.seq)).toEqual(["stop"]);
@@ -200,7 +202,7 @@ function waitingContract(make: Make): void {
     const ledger = await make();
     const [first, second] = [aTurn(), aTurn()];
     const lease = await queued(ledger, first);
-    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "interrupt" }], turns: [second] });
+    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "interrupt" }], turns: [second] });
     await ledger.endTurn(lease, first.id, { ending: "late" }, NOW);
     const current = await currentTurn(ledger, lease);
     expect(current?.id).toBe(second.id);
@@ -214,7 +216,7 @@ function waitingContract(make: Make): void {
     await ledger.postponeFailed(lease, turn.id, NOW + 1_000);
     expect(await currentTurn(ledger, lease)).toMatchObject({ failures: 1, notBeforeMs: NOW + 1_000 });
     expect(await ledger.release({ ...lease, fence: -1 })).toBe(NOW + 1_000);
-    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" }] });
+    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
     expect(await ledger.release({ ...lease, fence: -1 })).toBe(0);
   });
 
@@ -246,22 +248,22 @@ function redactionContract(make: Make): void {
     const [running, waits] = [aTurn(), aTurn()];
     const lease = await queued(ledger, running, waits);
     await startAttempt(ledger, lease, running, CAPS);
-    for (const { prompt } of [running, waits]) await decided(ledger, { redacted: prompt.eventId });
-    expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 1, oldest: running.id });
+    for (const { prompt } of [running, waits]) await settled(ledger, { redacted: prompt.eventId });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toEqual({ count: 1, oldest: running.id });
   });
 
   test("takes the text of an answered prompt out of history and context", async () => {
     const ledger = await make();
     const event = anEvent();
     const turn = aTurn({ prompt: aPrompt("my secret", { eventId: event.event_id }) });
-    await decided(ledger, { turns: [turn] }, event);
+    await settled(ledger, { turns: [turn] }, event);
     const lease = await leaseOf(ledger, SESSION_LANE);
     await ledger.answered(lease, turn.id, anAnswer("I keep it"));
     await ledger.delivered(lease, turn, OUT_LANE);
     expect(await ledger.event(event.event_id)).toBeDefined();
-    await decided(ledger, { redacted: event.event_id });
+    await settled(ledger, { redacted: event.event_id });
     expect(await ledger.event(event.event_id)).toBeUndefined();
-    const [past] = await ledger.transcript("mx.echo.1", 5);
+    const [past] = await ledger.transcript(aSession("mx.echo.1"), 5);
     expect(past).toMatchObject({ prompt: { parts: textPrompt("(redacted)") }, reply: textReply("reply", "I keep it") });
   });
 
@@ -271,14 +273,14 @@ function redactionContract(make: Make): void {
     const { event_id: eventId } = event;
     const waits = aTurn({ session: "waits", prompt: aPrompt("hello", { eventId }) });
     const done = aTurn({ session: "done", agent: AgentId.parse("guide"), prompt: aPrompt("hello", { eventId }) });
-    await decided(ledger, { turns: [waits, { ...done, ending: "context" }] }, event);
-    await decided(ledger, { redacted: eventId }, { room_id: "!other" });
+    await settled(ledger, { turns: [waits, { ...done, ending: "context" }] }, event);
+    await settled(ledger, { redacted: eventId }, { room_id: "!other" });
     expect(await ledger.event(eventId)).toEqual(event);
-    expect(await ledger.waitingIn("waits")).toMatchObject({ count: 1 });
-    expect(await ledger.transcript("done", 5)).toMatchObject([{ prompt: { parts: textPrompt("hello") } }]);
-    await decided(ledger, { redacted: eventId });
+    expect(await ledger.waitingIn(aSession("waits"))).toMatchObject({ count: 1 });
+    expect(await ledger.transcript(aSession("done"), 5)).toMatchObject([{ prompt: { parts: textPrompt("hello") } }]);
+    await settled(ledger, { redacted: eventId });
     expect(await ledger.event(eventId)).toBeUndefined();
-    expect(await ledger.waitingIn("waits")).toEqual({ count: 0 });
+    expect(await ledger.waitingIn(aSession("waits"))).toEqual({ count: 0 });
   });
 }
 
@@ -294,15 +296,15 @@ function replayContract(make: Make): void {
       anAnswer("sorry", { lack: { ending: "timeout", deadLetter }, nowMs: NOW + 7 }),
     );
     expect(await ledger.deadLetters(5)).toMatchObject([{ ...deadLetter, createdAtMs: NOW + 7 }]);
-    expect(await ledger.replay(turn.id, "again", NOW)).toBeUndefined();
+    expect(await ledger.replay(turn.id, aTurnId("again"), NOW)).toBeUndefined();
     await ledger.delivered(lease, turn, OUT_LANE);
-    expect(await ledger.replay(turn.id, "again", NOW + 5)).toBe("mx.echo.1");
+    expect(await ledger.replay(turn.id, aTurnId("again"), NOW + 5)).toBe("mx.echo.1");
     expect(await currentTurn(ledger, lease)).toMatchObject({
       id: "again",
       state: "queued",
       attempt: 0,
       askedAtMs: NOW + 5,
     });
-    expect(await ledger.replay(turn.id, "third", NOW)).toBeUndefined();
+    expect(await ledger.replay(turn.id, aTurnId("third"), NOW)).toBeUndefined();
   });
 }

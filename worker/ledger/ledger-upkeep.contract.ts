@@ -3,7 +3,18 @@ import { describe, expect, test } from "vitest";
 import { UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
-import { anAnswer, aRow, aTurn, currentTurn, decided, leaseOf, NOW, queued, ROOM } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aRow,
+  aTurn,
+  aTurnId,
+  currentTurn,
+  leaseOf,
+  NOW,
+  queued,
+  ROOM,
+  settled,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -34,7 +45,7 @@ function pruneContract(make: Make): void {
     expect((await ledger.known([event.event_id])).size).toBe(1);
     await ledger.prune(at(3), keep);
     expect(await currentTurn(ledger, lease)).toMatchObject({ id: open.id });
-    expect(await ledger.replay(done.id, "again", NOW)).toBeUndefined();
+    expect(await ledger.replay(done.id, aTurnId("again"), NOW)).toBeUndefined();
   });
 
   test("forgets a bounded number of rows at a time, and gets to the end", async () => {
@@ -57,9 +68,9 @@ function pruneContract(make: Make): void {
 
   test("lists the rooms with the latest events, and the rooms with members", async () => {
     const ledger = await make();
-    await decided(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!a" });
-    await decided(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!b" });
-    await decided(ledger, {}, { room_id: "!a" });
+    await settled(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!a" });
+    await settled(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!b" });
+    await settled(ledger, {}, { room_id: "!a" });
     expect(await ledger.activeRooms(5)).toEqual(["!a", "!b"]);
     expect(await ledger.roomsAfter("", 5)).toEqual(["!a", "!b"]);
     expect(await ledger.roomsAfter("!a", 5)).toEqual(["!b"]);

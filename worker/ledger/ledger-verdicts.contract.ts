@@ -3,16 +3,18 @@ import { describe, expect, test } from "vitest";
 import { EventId } from "#core/protocol/ids.ts";
 import { textPrompt, textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import type { IgnoredEvent } from "#ports/rooms.ts";
 import { anEvent } from "#testing/events.ts";
 import {
-  aDecision,
   anAnswer,
   aPrompt,
+  aSession,
+  aSettled,
   aSpec,
   aTurn,
+  aTurnId,
   controlsOf,
   currentTurn,
-  decided,
   ECHO,
   leaseOf,
   member,
@@ -22,6 +24,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  settled,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -38,7 +41,7 @@ export function verdictContract(make: Make): void {
       const lease = await leaseOf(ledger, ROOM_LANE);
       expect(await ledger.nextEvents(lease, 1)).toMatchObject([{ event: mine, receivedAtMs: 42 }]);
       const [first] = await ledger.nextEvents(lease, 10);
-      if (first) await ledger.decide(lease, first, aDecision());
+      if (first) await ledger.settle(lease, first, aSettled());
       expect(await ledger.nextEvents(lease, 10)).toMatchObject([{ event: next }]);
     });
 
@@ -55,8 +58,8 @@ export function verdictContract(make: Make): void {
       const ledger = await make();
       const answered = aTurn();
       const lease = await queued(ledger, answered, aTurn({ session: "mx.echo.2" }));
-      await decided(ledger, { turns: [aTurn({ session: "mx.echo.3", threadRoot: THREAD })] });
-      await decided(ledger, { turns: [aTurn({ session: "mx.echo.2" })] });
+      await settled(ledger, { turns: [aTurn({ session: "mx.echo.3", threadRoot: THREAD })] });
+      await settled(ledger, { turns: [aTurn({ session: "mx.echo.2" })] });
       await ledger.answered(lease, answered.id, anAnswer());
       expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toEqual(["mx.echo.2"]);
       expect(await ledger.openSessions(ROOM, THREAD, [ECHO])).toEqual(["mx.echo.3"]);
@@ -65,31 +68,31 @@ export function verdictContract(make: Make): void {
 }
 
 function decideContract(make: Make): void {
-  test("many verdicts that bring nothing are written at once, each counted, none twice", async () => {
+  test("many verdicts without other effects are written at once, each counted, none twice", async () => {
     const ledger = await make();
     const events = Array.from({ length: 120 }, () => anEvent());
     await ledger.accept({ events, deadLetters: [], nowMs: NOW });
     const lease = await leaseOf(ledger, ROOM_LANE);
     const found = await ledger.nextEvents(lease, 200);
-    const ignored = found.slice(1).map(({ seq }, n) => ({ seq, reason: n < 100 ? "notice" : "edit" }));
+    const ignored = found.slice(1).map(({ seq }, n): IgnoredEvent => ({ seq, reason: n < 100 ? "notice" : "edit" }));
     expect(await ledger.ignore(lease, ignored)).toBe(true);
     expect(await ledger.ignore(lease, ignored)).toBe(false);
     expect(await ledger.verdicts()).toEqual({ notice: 100, edit: 19 });
     expect(await ledger.nextEvents(lease, 200)).toEqual(found.slice(0, 1));
   });
 
-  test("a decision is taken once, and everything it brings with it", async () => {
+  test("a verdict is stored once, with everything it settles", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
     const [lease, event] = await waiting(ledger);
     const turns = [aTurn({ threadRoot: THREAD, direct: true }), aTurn({ session: "mx.echo.2" })];
-    const decision = aDecision({
+    const settlement = aSettled({
       turns,
       members: [member("@agent_echo:hs.test")],
-      controls: [{ session: "mx.echo.1", kind: "stop" as const }],
+      controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }],
     });
-    expect(await ledger.decide(lease, event, decision)).toBe(true);
-    expect(await ledger.decide(lease, event, { ...decision, reason: "other" })).toBe(false);
+    expect(await ledger.settle(lease, event, settlement)).toBe(true);
+    expect(await ledger.settle(lease, event, { ...settlement, reason: "wake_reply" })).toBe(false);
 
     expect(await ledger.verdicts()).toEqual({ wake_mention: 1 });
     const session = await leaseOf(ledger, SESSION_LANE);
@@ -103,17 +106,17 @@ function decideContract(make: Make): void {
     const ledger = await make();
     const turn = aTurn();
     await queued(ledger, turn);
-    await decided(ledger, { turns: [{ ...turn, id: "another", session: "mx.echo.9" }] });
+    await settled(ledger, { turns: [{ ...turn, id: aTurnId("another"), session: aSession("mx.echo.9") }] });
     expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toEqual([turn.session]);
   });
 
   test("hundreds of turns, memberships and stops fit into one decision", async () => {
     const ledger = await make();
     const range = Array.from({ length: 300 }, (_, index) => index);
-    await decided(ledger, {
+    await settled(ledger, {
       turns: range.map((index) => aTurn({ session: `s${index}` })),
       members: range.map((index) => member(`@person${index}:hs.test`)),
-      controls: range.map((index) => ({ session: `s${index}`, kind: "stop" as const })),
+      controls: range.map((index) => ({ session: aSession(`s${index}`), kind: "stop" as const })),
     });
     expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toHaveLength(300);
     expect(await controlsOf(ledger, await leaseOf(ledger, "session:s299"))).toEqual(["stop"]);
@@ -135,7 +138,7 @@ function decideContract(make: Make): void {
 
   test("verdicts are counted by their reason", async () => {
     const ledger = await make();
-    for (const reason of ["own_event", "join", "own_event"]) await decided(ledger, { reason });
+    for (const reason of ["own_event", "join", "own_event"] as const) await settled(ledger, { reason });
     expect(await ledger.verdicts()).toEqual({ own_event: 2, join: 1 });
   });
 }

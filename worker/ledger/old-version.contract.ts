@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { AgentId, BOT, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { textPrompt, textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { currentTurn, leaseOf, NOW } from "#testing/ledger-rows.ts";
+import { aSession, aTurnId, currentTurn, leaseOf, NOW } from "#testing/ledger-rows.ts";
 
 const [MAIN, DIRECT, BEFORE] = [RoomId.parse("!main"), RoomId.parse("!direct"), RoomId.parse("!before")];
 const [ECHO, GUIDE, TICKET] = [AgentId.parse("echo"), AgentId.parse("guide"), AgentId.parse("ticket_7")];
@@ -13,7 +13,7 @@ const [ALICE, BOB, CAROL] = [
   UserId.parse("@carol:hs.test"),
 ];
 const THREAD = EventId.parse("$thread");
-const CHAT = "mx.echo.7dxyre7njj4rh4cbdo2l";
+const CHAT = aSession("mx.echo.7dxyre7njj4rh4cbdo2l");
 
 /** `make` gives the migrated database, written at `NOW`. */
 export function oldVersionContract(name: string, make: () => Promise<Ledger>): void {
@@ -66,20 +66,20 @@ function placeContract(make: () => Promise<Ledger>): void {
 
   test("rooms hold: who is there, what replaced what, and which chat is direct", async () => {
     const ledger = await make();
-    expect(await ledger.room(MAIN)).toMatchObject({ origin: BEFORE, aliases: ["#help:hs.test"], botJoined: true });
+    expect(await ledger.room(MAIN)).toMatchObject({ origin: BEFORE, aliases: ["#help:hs.test"], botUserId: "@troupe:hs.test" });
     expect((await ledger.room(DIRECT)).present).toMatchObject([{ agent: { id: ECHO }, invitedDirectly: true }]);
     expect(await ledger.replacedBy(MAIN, UserId.parse("@agent_echo:hs.test"))).toBe(BEFORE);
   });
 
   test("epochs, marks, verdicts and dead letters are what they were", async () => {
     const ledger = await make();
-    expect([await ledger.epoch("mx.echo.base"), await ledger.mark("repaired")]).toEqual([7, "!cursor"]);
+    expect([await ledger.epoch(aSession("mx.echo.base")), await ledger.mark("repaired")]).toEqual([7, "!cursor"]);
     expect(await ledger.verdicts()).toMatchObject({ not_addressed: 2, command_why: 1 });
     expect((await ledger.deadLetters(5)).map(({ kind, raw }) => [kind, raw]).sort()).toEqual([
       ["event", "{}"],
       ["turn", "failed"],
     ]);
-    expect(await ledger.replay("failed", "again", NOW)).toBe("mx.guide.failed");
+    expect(await ledger.replay(aTurnId("failed"), aTurnId("again"), NOW)).toBe("mx.guide.failed");
   });
 }
 

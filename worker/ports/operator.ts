@@ -1,13 +1,18 @@
 /** Verdicts, figures and dead letters for the operator, and the upkeep of the ledger. */
+import type { Evidence } from "#core/gate/evidence.ts";
+import type { OtherReason, Reason } from "#core/gate/reasons.ts";
 import type { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
 import type { SessionKey, TurnId } from "#core/turn/turn.ts";
 
-/** An event's verdict as stored. */
-export interface Decided {
+/** An event's verdict as it is stored. */
+export interface StoredVerdict {
   eventId: EventId;
   roomId: RoomId;
-  /** Undefined until the event is decided. */
-  verdict?: string;
+  /** Undefined while the event waits. */
+  verdict?: Reason | OtherReason;
+  /** Undefined where there is none, and for verdicts of older versions. */
+  evidence?: Evidence;
+  /** The agent the verdict is about. */
   about?: AgentId;
   receivedAtMs: number;
 }
@@ -44,9 +49,9 @@ export interface DeadLetter {
 export type StoredDeadLetter = DeadLetter & { id: number; createdAtMs: number };
 
 export interface OperatorLedger {
-  verdictOf(eventId: EventId): Promise<Decided | undefined>;
+  verdictOf(eventId: EventId): Promise<StoredVerdict | undefined>;
   /** The verdicts on the latest messages, reactions and invitations of a room, newest first. */
-  verdictsIn(roomId: RoomId, limit: number): Promise<Decided[]>;
+  verdictsIn(roomId: RoomId, limit: number): Promise<StoredVerdict[]>;
   /** How often each verdict was given. */
   verdicts(): Promise<Record<string, number>>;
   /** Queues a turn that was given up again, under a new id. Undefined when there is no such turn. */

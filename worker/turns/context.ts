@@ -4,6 +4,7 @@
  * fails because of it.
  */
 import type { Agent } from "#core/configuration/agent.ts";
+import type { RoomFacts } from "#core/gate/facts.ts";
 import { isIgnored, isUserOf } from "#core/gate/permits.ts";
 import { parseCommand } from "#core/message/command.ts";
 import { markIn } from "#core/message/mark.ts";
@@ -18,7 +19,7 @@ import { prefaceOf, type Quote, quoteOf } from "#core/turn/prompt.ts";
 import { promptsOf, type Turn } from "#core/turn/turn.ts";
 import type { Answer, Intent } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { RoomLedger, RoomLook } from "#ports/rooms.ts";
+import type { RoomLedger } from "#ports/rooms.ts";
 import type { SessionLedger, TurnLedger } from "#ports/turns.ts";
 import { TRANSCRIPT_TURNS } from "./request.ts";
 
@@ -131,7 +132,7 @@ const TOO_LATE: Answer<never> = {
 type Permission = (sender: UserId) => Promise<boolean>;
 
 /** Whose messages may be quoted to the agent, by its `contextFrom`. The prompt's sender and our own users always may. */
-function permission({ needs, turn, agent }: Place, room: RoomLook): Permission {
+function permission({ needs, turn, agent }: Place, room: RoomFacts): Permission {
   const { settings } = agent;
   const isUserOfIt = async (userId: UserId): Promise<boolean> => {
     const person = { userId, isLocal: isLocal(needs.namespace, userId), power: powerOf(room.state, userId) };

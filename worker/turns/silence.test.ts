@@ -2,13 +2,12 @@
 import { describe, expect, test } from "vitest";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Layer, resolve } from "#core/configuration/settings.ts";
-import { NO_STATE } from "#core/protocol/room-state.ts";
+import { unknownRoom } from "#core/gate/facts.ts";
 import { err, ok } from "#core/result.ts";
 import { NOTHING_TO_SAY, STOPPED } from "#core/strings/replies.ts";
 import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 import { textReply } from "#core/turn/turn.ts";
 import type { Running } from "#ports/lanes.ts";
-import type { RoomLook } from "#ports/rooms.ts";
 import { anIntent } from "#testing/intent.ts";
 import { aStoredTurn, ECHO, keyOf, NAMESPACE, NOW, ROOM } from "#testing/ledger-rows.ts";
 import { systemClock } from "../clock.ts";
@@ -82,20 +81,9 @@ async function attempted(
       yield* events;
     },
   };
-  const look: RoomLook = {
-    state: NO_STATE,
-    origin: ROOM,
-    aliases: [],
-    direct: false,
-    muted: false,
-    joinedCount: 3,
-    botJoined: false,
-    present: [],
-    crowded: false,
-  };
   const needs: AttemptNeeds = {
     ledger: {
-      room: async () => look,
+      room: async () => ({ ...unknownRoom(ROOM), direct: false, joinedCount: 3 }),
       event: async () => undefined,
       isFirst: async () => true,
       chatter: async () => [],

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { anEvent } from "#testing/events.ts";
 import { BOT, EventId } from "../protocol/ids.ts";
 import { CONTENT_KEY, deliveryKey, isFinalEdit, keyOfOwn, type Mark, markIn, withMark } from "./mark.ts";
 
@@ -33,14 +32,13 @@ describe("a mark", () => {
 });
 
 describe("a delivery key", () => {
-  const keyOf = (mark: Mark, content: object = {}) => keyOfOwn(anEvent({ content: withMark({ ...content }, mark) }));
+  const keyOf = (mark: Mark, content: object = {}) => keyOfOwn(mark, { content: { ...content } });
   const edit = { "m.new_content": {} };
   test.for<[name: string, key: string | undefined, expected: string | undefined]>([
     ["a message has that of an original", keyOf({ ...MARK, part: 2 }), deliveryKey("t", 2, "original")],
     ["an edit that ends a draft has that of a final edit", keyOf(MARK, edit), deliveryKey("t", 0, "final")],
     ["a draft has that of a draft", keyOf({ ...MARK, kind: "draft" }), deliveryKey("t", 0, "draft")],
     ["an edit of a draft has none", keyOf({ ...MARK, kind: "draft" }, edit), undefined],
-    ["an event without a mark has none", keyOfOwn(anEvent()), undefined],
   ])("is read off an event of ours: %s", ([, key, expected]) => expect(key).toBe(expected));
 
   test("is what earlier versions stored and sent", () => {

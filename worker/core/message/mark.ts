@@ -59,14 +59,9 @@ export function deliveryKey(cause: string, part: number, revision: Revision): De
 /** True for the last edit of a draft. */
 export const isFinalEdit = (key: DeliveryKey): boolean => key.endsWith(".final");
 
-/**
- * The delivery key of an event of ours that came back. Undefined when the event has no mark, and for edits of a draft:
- * they are best effort, so no row waits for them.
- */
-export function keyOfOwn(event: Pick<RoomEvent, "content">): DeliveryKey | undefined {
-  const mark = markIn(event);
-  if (!mark) return undefined;
-  const isEdit = event.content["m.new_content"] !== undefined;
-  if (mark.kind === "draft") return isEdit ? undefined : deliveryKey(mark.turn, mark.part, "draft");
-  return deliveryKey(mark.turn, mark.part, isEdit ? "final" : "original");
+/** The delivery key that the mark of an event names. Undefined for edits of a draft: they are best effort. */
+export function keyOfOwn({ kind, turn, part }: Mark, { content }: Pick<RoomEvent, "content">): DeliveryKey | undefined {
+  const isEdit = content["m.new_content"] !== undefined;
+  if (kind === "draft") return isEdit ? undefined : deliveryKey(turn, part, "draft");
+  return deliveryKey(turn, part, isEdit ? "final" : "original");
 }

@@ -102,12 +102,12 @@ function created(content: RoomEvent["content"], sender: UserId): Partial<RoomSta
   };
 }
 
-/** Above every possible level. */
-const WITHOUT_LIMIT = Number.MAX_SAFE_INTEGER;
+/** The power of a room's creators: above every level that can be given. */
+export const CREATOR_POWER = Number.MAX_SAFE_INTEGER;
 
 /** A user's power in a room; 0 where nothing says more. */
 export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: UserId): number {
-  if (creatorsRule && creators.includes(userId)) return WITHOUT_LIMIT;
+  if (creatorsRule && creators.includes(userId)) return CREATOR_POWER;
   // Without m.room.power_levels the creator has 100 and every other user 0.
   if (!levels) return creators[0] === userId ? 100 : 0;
   return Object.hasOwn(levels.users, userId) ? (levels.users[userId] ?? 0) : levels.users_default;

@@ -1,9 +1,9 @@
 /** The thread of an answer, and that no two sessions have one key. */
 import { describe, expect, test } from "vitest";
 import { Dice } from "#testing/chance.ts";
-import { type Said, SCOPES, type SessionSettings, scopeOf, where } from "#testing/sessions.ts";
+import { conversation, type Said, SCOPES, type SessionSettings, scopeOf, threadFor } from "#testing/sessions.ts";
 import { AgentId } from "../protocol/ids.ts";
-import { answerThread, epochScope, sessionKey, sessionScope } from "./session.ts";
+import { epochScope, sessionKey, sessionScope } from "./session.ts";
 
 describe("the answer goes", () => {
   test.for<[name: string, said: Said, set: SessionSettings, thread: string | undefined]>([
@@ -26,7 +26,7 @@ describe("the answer goes", () => {
       undefined,
     ],
     ["in a room by the room's: always", { event: "$q" }, { threads: "always", dmThreads: "off" }, "$q"],
-  ])("%s", ([, said, set, thread]) => expect(answerThread(where(said, set))).toBe(thread));
+  ])("%s", ([, said, set, thread]) => expect(threadFor(said, set)).toBe(thread));
 });
 
 /** Ids out of few letters, so that they come close to each other; each kind with the sign it begins with. */
@@ -67,7 +67,7 @@ describe("ids of one kind", () => {
   });
 
   test("have fixed places, because digests of these lists are stored", () => {
-    const scopes = SCOPES.map((scope) => sessionScope(where({ thread: "$t" }, { scope })));
+    const scopes = SCOPES.map((scope) => sessionScope(conversation({ thread: "$t" }, { scope })));
     expect(scopes).toEqual([
       ["session", "echo", "!room", ""],
       ["session", "echo", "!room", "$t"],
@@ -78,7 +78,7 @@ describe("ids of one kind", () => {
   });
 
   test("before the first !new make other scopes than after it", () => {
-    const [first, after] = [sessionScope(where({}, {})), epochScope(sessionScope(where({}, {})), 1)];
+    const [first, after] = [sessionScope(conversation({}, {})), epochScope(sessionScope(conversation({}, {})), 1)];
     expect(first[0]).not.toBe(after[0]);
     expect(epochScope(first, 0)).toEqual(first);
     expect(epochScope(first, 1)).not.toEqual(epochScope(first, 11));

@@ -4,7 +4,7 @@ import type { Lease } from "#core/turn/lane.ts";
 import { markdownOf, type TurnId } from "#core/turn/turn.ts";
 import type { Lack, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, held, nameOf, releaseUnless, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, type Database, held, releaseUnless, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import type { CurrentTurns } from "./current-turn.ts";
@@ -48,8 +48,8 @@ export function endings(
           WHERE id = ${id} AND state = 'answered' AND ${held(lease)}
             AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = ${out} AND turn_id = ${id} AND ${IS_UNSENT})
           RETURNING id`,
-        current.select(nameOf(lease), held(lease)),
-        releaseUnless(lease, sql`SELECT 1 FROM turns WHERE session = ${nameOf(lease)} AND state <> 'delivered'`),
+        current.select(sessionOf(lease), held(lease)),
+        releaseUnless(lease, sql`SELECT 1 FROM turns WHERE session = ${sessionOf(lease)} AND state <> 'delivered'`),
       ]);
       return { isDelivered: ended?.length === 1, next: current.read(next), isReleased: released?.length === 1 };
     },

@@ -3,6 +3,7 @@ import { DeliveryKey } from "#core/message/mark.ts";
 import { storedUtterance } from "#core/message/utterance.ts";
 import { AgentId, BOT, EventId, type Speaker, UserId } from "#core/protocol/ids.ts";
 import type { LaneId, Lease } from "#core/turn/lane.ts";
+import { TurnId } from "#core/turn/turn.ts";
 import type { OpenOutboxRow, OutboxEnd, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
 import { storable } from "../sql/bulk.ts";
 import { countOfLast, type Database, held, releaseUnless, type Sql, sql } from "../sql/database.ts";
@@ -131,7 +132,7 @@ export function openRowOf(rows: readonly unknown[] | undefined, lane: LaneId): O
     userId: UserId.parse(row.userId),
     attempt: row.attempt,
     notBeforeMs: row.notBeforeMs,
-    ...(turnId === null ? {} : { turnId }),
+    ...(turnId === null ? {} : { turnId: TurnId.parse(turnId) }),
     ...(askedAtMs ? { askedAtMs } : {}),
   };
   if (row.state === "frozen") return { ...shared, frozen: { deviceId: deviceId ?? "", path, body } };

@@ -1,6 +1,6 @@
 /** A turn as its row holds it, and as the session lane reads it. */
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import { type Prompt, type Turn, type TurnEnding, textPrompt, textReply } from "#core/turn/turn.ts";
+import { type Prompt, SessionKey, type Turn, type TurnEnding, TurnId, textPrompt, textReply } from "#core/turn/turn.ts";
 import { type Sql, sql } from "../sql/database.ts";
 
 /** The turn has no answer yet. */
@@ -46,9 +46,9 @@ export interface TurnRow extends PromptRow {
 
 export function turnOf(row: TurnRow): Turn {
   return {
-    id: row.id,
+    id: TurnId.parse(row.id),
     seq: row.seq,
-    session: row.session,
+    session: SessionKey.parse(row.session),
     agent: AgentId.parse(row.agent),
     roomId: RoomId.parse(row.roomId),
     direct: row.direct === 1,

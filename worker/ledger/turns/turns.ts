@@ -1,9 +1,10 @@
 /** The session lane's rows: turns from queued to delivered. */
-import type { Turn } from "#core/turn/turn.ts";
+import { lanePrefix } from "#core/turn/lane.ts";
+import { SessionKey, type Turn } from "#core/turn/turn.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
 import type { ControlKind, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
-import { type Database, held, nameOf, type Sql, sql } from "../sql/database.ts";
+import { type Database, held, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { levelsOf, MINUTE_MS, takeTokensIf } from "../upkeep/limits.ts";
 import type { CurrentTurns } from "./current-turn.ts";
@@ -21,7 +22,7 @@ export function turns(database: Database, current: CurrentTurns): Turns {
     ...endings(database, current),
 
     async currentTurn(lease) {
-      return current.read(await all(current.select(nameOf(lease), held(lease))));
+      return current.read(await all(current.select(sessionOf(lease), held(lease))));
     },
 
     async transcript(session, limit): Promise<Turn[]> {
@@ -39,7 +40,7 @@ export function turns(database: Database, current: CurrentTurns): Turns {
           shown = NULL, reply_kind = NULL, reply = NULL, ending = NULL
         WHERE id = ${turnId} AND state = 'delivered' AND ending IS NOT NULL AND ending NOT IN ('merged', 'redacted', 'context')
         RETURNING session`);
-      return row?.session;
+      return row && SessionKey.parse(row.session);
     },
   };
 }
@@ -68,7 +69,7 @@ function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeContr
       const { nowMs, out } = caps;
       const buckets = levelsOf(caps.buckets, nowMs);
       const running = sql`
-        SELECT count(*) FROM turns AS other JOIN lanes ON lanes.id = 'session:' || other.session
+        SELECT count(*) FROM turns AS other JOIN lanes ON lanes.id = ${lanePrefix("session")} || other.session
         WHERE other.state = 'running' AND other.id <> ${id} AND lanes.lease_until_ms > ${nowMs}`;
       const results = await atomic([
         sql`
