@@ -1,4 +1,4 @@
-/** What is read from a backend's stream, and that a decline is never shown, not even its first letters. */
+/** Text and outcome of a backend's stream. A decline is never shown, not even its first letters. */
 import { describe, expect, test } from "vitest";
 import type { TurnEvent } from "#core/turn/backend.ts";
 import { type Outcome, Words } from "./words.ts";
