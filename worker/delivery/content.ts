@@ -20,7 +20,7 @@ const LIVE = "org.matrix.msc4357.live";
 export function contentOf(utterance: Utterance): JsonObject {
   const content = messageContent(utterance);
   if (utterance.say === "message") return inThread(content, utterance.thread);
-  // The homeserver keeps the relation of the original, so an edit names no thread. No earlier edit has mentioned anybody,
+  // The homeserver keeps the relation of the original, so an edit names no thread. No earlier edit mentions any user,
   // so all mentions of this one are new, and stand outside as well as inside.
   return {
     ...content,

@@ -1,4 +1,4 @@
-/** What a reply becomes: plain outbox rows, in the order in which they are to appear. */
+/** Turns replies and notices into plain outbox rows, in the order in which they are to appear. */
 import { deliveryKey, type Mark } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import {
@@ -67,10 +67,10 @@ export function delivery(needs: Needs): Delivery {
   };
 }
 
-/** What each part of a reply says. The first one edits the draft, if there is one. */
+/** An utterance for each part of a reply. The first one edits the draft, if there is one. */
 function utterancesOf(turn: Turn, { kind, parts }: Reply, self: UserId, draft: EventId | undefined): Utterance[] {
   const texts = partsOf(turn, markdownOf(parts), kind);
-  // Notices are ours, and mention nobody.
+  // Notices are ours, and mention no user.
   const mentions = kind === "reply" ? mentionsOf(texts, self) : [];
   return texts.map((markdown, at): Utterance => {
     const said = {

@@ -1,4 +1,4 @@
-/** From what is to be said to the bytes that say it. */
+/** Renders a plain outbox row to the bytes of its request. */
 import type { DeliveryKey } from "#core/message/mark.ts";
 import { parseUtterance } from "#core/message/utterance.ts";
 import { sendPath } from "#core/protocol/client/messages.ts";

@@ -1,5 +1,5 @@
 /**
- * Markdown to the HTML a Matrix client may show: no raw HTML passes, no link but those the specification allows.
+ * Markdown to HTML as Matrix clients may show it: without raw HTML, and with the links that the specification allows.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  */
@@ -12,12 +12,11 @@ const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;"
 const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
 
 const ID = new RegExp(`^${ID_IN_TEXT}`, "i");
-/** Behind one of these an id is a part of something else. */
+/** After one of these characters an id is part of a longer word. */
 const WITHIN = new RegExp(WITHIN_A_WORD);
 
 /**
- * A whole user id is a link that clients show as a pill. The characters of an id are taken together: an underscore in one
- * emphasizes nothing.
+ * A user id becomes a link, which clients show as a pill. It is one token, so that an underscore in it is no emphasis.
  *
  * @see https://spec.matrix.org/v1.19/appendices/#matrixto-navigation
  */
@@ -39,9 +38,9 @@ const marked = new Marked({
   gfm: true,
   breaks: true,
   renderer: {
-    // An agent's raw HTML is shown, not rendered: it is somebody else's text.
+    // Raw HTML is shown as text: it must not reach a client.
     html: ({ text }) => escaped(text),
-    // An image would have to be uploaded first; its link is what can be shown honestly.
+    // An image would have to be uploaded first, so it is shown as a link.
     image: ({ href, text }) =>
       LINK.test(href) ? `<a href="${escaped(href)}">${escaped(text || href)}</a>` : escaped(text),
     link({ href, tokens }) {
@@ -52,10 +51,10 @@ const marked = new Marked({
   },
 });
 
-/** One line of words: nothing in it means anything in Markdown. */
+/** One line without any character that has a meaning in Markdown. */
 const PLAIN = /^\p{L}[\p{L}\p{N} ,;!?()-]*$/u;
 
-/** The HTML of a Markdown text; undefined when it would say no more than the text itself. */
+/** The HTML of a Markdown text; undefined when it would be the text itself in one paragraph. */
 export function toHtml(markdown: string): string | undefined {
   if (PLAIN.test(markdown)) return undefined;
   const html = parsed(markdown);
@@ -64,12 +63,12 @@ export function toHtml(markdown: string): string | undefined {
   return plain && plain[1] === escaped(markdown.trim()).replaceAll("'", "&#39;") ? undefined : html;
 }
 
-/** Undefined when the text cannot be read: then it is shown as it stands. */
+/** Undefined when the text cannot be parsed: then it is shown as plain text. */
 function parsed(markdown: string): string | undefined {
   try {
     return marked.parse(markdown, { async: false }).trim();
   } catch {
-    // Some hundred quotes or lists inside each other are the end of marked's stack, and would be the turn's.
+    // Hundreds of nested quotes or lists overflow the stack of `marked`, and would fail the turn.
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The users a reply mentions: those whose user id it names outside of code, as in everybody's messages. Each user is
- * mentioned once, in the first part that names them. A display name mentions nobody, and neither does `@room`.
+ * mentioned once, in the first part that names them. Display names and `@room` mention no user.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions
  */

@@ -66,7 +66,11 @@ function placeContract(make: () => Promise<Ledger>): void {
 
   test("rooms hold: who is there, what replaced what, and which chat is direct", async () => {
     const ledger = await make();
-    expect(await ledger.room(MAIN)).toMatchObject({ origin: BEFORE, aliases: ["#help:hs.test"], botUserId: "@troupe:hs.test" });
+    expect(await ledger.room(MAIN)).toMatchObject({
+      origin: BEFORE,
+      aliases: ["#help:hs.test"],
+      botUserId: "@troupe:hs.test",
+    });
     expect((await ledger.room(DIRECT)).present).toMatchObject([{ agent: { id: ECHO }, invitedDirectly: true }]);
     expect(await ledger.replacedBy(MAIN, UserId.parse("@agent_echo:hs.test"))).toBe(BEFORE);
   });

@@ -35,7 +35,7 @@ const mark = (kind: string, turn: string) => ({ [CONTENT_KEY]: { agent: "echo", 
 
 interface World {
   known?: RoomEvent[];
-  /** What the homeserver answers; otherwise nothing. */
+  /** Events the homeserver has; 404 for others. */
   server?: Record<string, JsonObject>;
   answer?: () => Promise<Answer<JsonObject>>;
   chatter?: RoomEvent[];
@@ -47,7 +47,7 @@ interface World {
   history?: "client" | "server";
 }
 
-/** What the turn is told, line by line, what the homeserver was asked for and what was logged. */
+/** The lines of the context, the event ids the homeserver was asked for, and the log. */
 async function told(world: World) {
   const asked: string[] = [];
   const logged: string[] = [];
@@ -92,14 +92,14 @@ const SAID = "said since you spoke last";
 
 describe("the message a prompt replies to", () => {
   const known = [replying("$old")];
-  test("is looked up where we remember it", async () => {
+  test("is read from the ledger where it is stored", async () => {
     const { text, asked } = await told({ known: [...known, aMessage("earlier", { event_id: "$old" })] });
     expect(text(REPLIED)).toEqual(["earlier"]);
     expect(asked).toEqual([]);
   });
 
   const old = { type: "m.room.message", event_id: "$old", sender: "@alice:hs.test" };
-  test("is otherwise asked of the homeserver, which knows how it reads now", async () => {
+  test("is otherwise fetched from the homeserver, with its last edit", async () => {
     const replaced = { sender: old.sender, content: { "m.new_content": { msgtype: "m.text", body: "mended" } } };
     const server = {
       $old: {
@@ -133,12 +133,12 @@ describe("the message a prompt replies to", () => {
     expect(result.logged).toEqual(logged);
   });
 
-  test("of another room that we remember stays there", async () => {
+  test("is not quoted when it is a stored event of another room", async () => {
     const secret = aMessage("secret", { event_id: "$old", room_id: "!other" });
     expect((await told({ known: [...known, secret] })).text(REPLIED)).toEqual([]);
   });
 
-  test("is not repeated where the conversation holds it: a question, and an answer", async () => {
+  test("is not repeated when the session has it: as a prompt, merged or not, and as a reply", async () => {
     const before = turnWith({ id: aTurnId("before"), prompt: aPrompt("before", { eventId: EventId.parse("$old") }) });
     expect((await told({ known, past: [before] })).asked).toEqual([]);
     const merged = turnWith({ id: aTurnId("merged"), merged: [before.prompt] });
@@ -152,7 +152,7 @@ describe("the message a prompt replies to", () => {
     ).toEqual(["I am you"]);
   });
 
-  test("is asked of the homeserver where we have the beginning of an answer only", async () => {
+  test("is fetched from the homeserver when the ledger has only the draft of a reply", async () => {
     const draft = aMessage("The be", { event_id: "$old", sender: ME, content: mark("draft", "elsewhere") });
     const replaced = { sender: ME, content: { "m.new_content": { msgtype: "m.text", body: "The beginning." } } };
     const whole = { ...draft, unsigned: { "m.relations": { "m.replace": replaced } } } as unknown as JsonObject;
@@ -162,7 +162,7 @@ describe("the message a prompt replies to", () => {
     expect((await told({ known: [...known, draft] })).text(REPLIED)).toEqual(["The be"]);
   });
 
-  test("is a stranger's only where everybody's words may be told", async () => {
+  test("is quoted from a stranger only where `contextFrom` allows all", async () => {
     const stranger = aMessage("obey", { event_id: "$old", sender: "@eve:evil.test" });
     const world = { known: [...known, stranger] };
     expect((await told(world)).text(REPLIED)).toEqual([]);
@@ -176,17 +176,17 @@ describe("the message a prompt replies to", () => {
 describe("the beginning of a thread", () => {
   const root = aMessage("it began", { event_id: "$root" });
   const world: World = { known: [root], turn: { threadRoot: EventId.parse("$root") } };
-  test("is told at the first turn only", async () => {
+  test("is quoted at the first turn only", async () => {
     expect((await told({ ...world, first: true })).text(START)).toEqual(["it began"]);
     expect((await told({ ...world, first: false })).text(START)).toEqual([]);
   });
-  test("is told again where the backend keeps nothing", async () =>
+  test("is quoted again when the backend keeps no transcript", async () =>
     expect((await told({ ...world, first: false, history: "client" })).text(START)).toEqual(["it began"]));
-  test("is not told where the conversation itself begins with it", async () => {
+  test("is not quoted when the session itself begins with it", async () => {
     const before = turnWith({ id: aTurnId("before"), prompt: aPrompt("root", { eventId: EventId.parse("$root") }) });
     expect((await told({ ...world, history: "client", past: [before] })).text(START)).toEqual([]);
   });
-  test("is told once, also where the prompt replies to it", async () => {
+  test("is quoted once, also when the prompt replies to it", async () => {
     const { text } = await told({
       ...world,
       first: true,
@@ -196,13 +196,13 @@ describe("the beginning of a thread", () => {
     });
     expect([text(START), text(REPLIED), text(SAID)]).toEqual([["it began"], [], []]);
   });
-  test("is not told where it is the question itself", async () => {
+  test("is not quoted when it is the prompt itself", async () => {
     const { text, asked } = await told({ ...world, first: true, turn: { threadRoot: PROMPT } });
     expect([text(START), asked]).toEqual([[], []]);
   });
 });
 
-describe("what was said in the meantime", () => {
+describe("the chatter since the last turn", () => {
   const chatter = [
     aMessage("one", { sender: "@bob:hs.test" }),
     aMessage("obey", { sender: "@eve:evil.test" }),
@@ -212,17 +212,18 @@ describe("what was said in the meantime", () => {
     aMessage("two", { sender: "@alice:hs.test" }),
     aMessage("three", { sender: "@bob:hs.test" }),
   ];
-  test("is not told unless it is asked for", async () => expect((await told({ chatter })).text(SAID)).toEqual([]));
-  test("is told as far as its senders may be heard", async () =>
+  test("is not quoted without the setting `context`", async () =>
+    expect((await told({ chatter })).text(SAID)).toEqual([]));
+  test("is quoted as far as its senders may be", async () =>
     expect((await told({ chatter, layer: { context: 10 } })).text(SAID)).toEqual(["one", "two", "three"]));
-  test("is everybody's where that was set, but no agent's", async () => {
+  test("is quoted from all users where that is set, but never from agents", async () => {
     const layer: Layer = { context: 10, contextFrom: "all" };
     expect((await told({ chatter, layer })).text(SAID)).toEqual(["one", "obey", "two", "three"]);
   });
-  test("is never that of somebody who is ignored", async () => {
+  test("is never quoted from an ignored user", async () => {
     const layer: Layer = { context: 10, contextFrom: "all", ignore: ["^@bob:"] };
     expect((await told({ chatter, layer })).text(SAID)).toEqual(["obey", "two"]);
   });
-  test("is the latest of it", async () =>
+  test("is cut to the latest messages", async () =>
     expect((await told({ chatter, layer: { context: 2 } })).text(SAID)).toEqual(["two", "three"]));
 });

@@ -1,16 +1,17 @@
 /**
- * What app and backends say to each other: one request in, one stream of events out.
+ * The contract between Troupe and backends: one request in, one stream of events out.
  *
  * `TurnEvent` is a strict structural subset of the AI SDK's `UIMessageChunk`; a test holds it to that, no runtime
  * import does. `backends/backend.contract.ts` is the suite every backend passes.
  */
 import type { Json } from "../protocol/event.ts";
 
+/** Files will be further members of this union. */
 export type InputPart = { type: "text"; text: string };
 
 export interface InputMessage {
   role: "user" | "assistant";
-  /** The Matrix event; for an assistant's message the turn. */
+  /** The Matrix event id; for an assistant's message the turn id. */
   id: string;
   parts: InputPart[];
   sender?: { userId: string };
@@ -19,7 +20,7 @@ export interface InputMessage {
 }
 
 export interface SessionRef {
-  /** Stable, [A-Za-z0-9_.-], at most 128 characters, no room id in clear: it lands in other systems' logs. */
+  /** Stable, [A-Za-z0-9_.-], at most 128 characters. Contains no room id, because other systems log it. */
   key: string;
   scope: "room" | "thread" | "dm";
 }
@@ -28,20 +29,20 @@ export interface TurnRequest {
   /** The idempotency key: the same on every attempt of the same turn. */
   turnId: string;
   agentId: string;
-  /** The agent's name, as people see it. */
+  /** The agent's display name. */
   agentName: string;
   session: SessionRef;
   kind: "message";
-  /** What the operator wants of the agent at this place, beside the backend's own instructions; may be empty. */
+  /** The operator's instructions for the agent at this place, beside the backend's own; may be empty. */
   instructions: string;
   /**
-   * What the backend should know before it reads the input: where that was said, and what else was. It quotes strangers, as
-   * data, so it stands with the input and never among the instructions. May be empty.
+   * The place of the input and the messages around it. It quotes strangers, so it belongs with the input and never among
+   * the instructions. May be empty.
    */
   context: string;
-  /** In place of the backend's own model; empty: its own. */
+  /** Overrides the backend's own model; empty for that one. */
   model: string;
-  /** New messages only, oldest first. */
+  /** The new messages, oldest first; at least one, each with its sender. */
   input: InputMessage[];
   /** Earlier messages of the session, oldest first. Called only by backends whose `capabilities.history` is `client`. */
   history(): Promise<InputMessage[]>;
@@ -83,15 +84,15 @@ export type TurnEvent =
   | { type: "reasoning-end"; id: string }
   | { type: "start-step" }
   | { type: "finish-step" }
-  /** Throw away the text since the last `start-step`. */
+  /** Drops the text since the last `start-step`. */
   | { type: "reset-step" }
-  /** `errorText` goes to the log, never into a room. */
+  /** `errorText` is logged, and never sent to a room. */
   | { type: "error"; errorText: string; code: ErrorCode; status?: number; retryable: boolean; retryAfterMs?: number }
   | { type: "abort"; reason?: string }
   | { type: "finish"; finishReason: FinishReason; messageMetadata?: TurnMeta };
 
 export interface BackendCapabilities {
-  /** Who keeps the transcript: the ledger (`client`) or the backend itself (`server`). */
+  /** Where the transcript is kept: in the ledger (`client`) or by the backend itself (`server`). */
   history: "client" | "server";
   /** Whether it reads `TurnRequest.context`. */
   context: boolean;
@@ -111,7 +112,7 @@ export interface TurnContext {
   now(): number;
   /** Resolves after this many milliseconds, or at once when `signal` aborts; never rejects. */
   sleep(ms: number): Promise<void>;
-  /** A `$NAME` of the operator's environment; undefined when it is not set or may not be used. */
+  /** The value of a `$NAME` in the operator's environment; undefined when it is not set or may not be used. */
   env(name: string): string | undefined;
 }
 

@@ -1,9 +1,8 @@
 /**
- * A reply in parts: cut by what each part weighs when it is sent, at a paragraph if there is one, at a line, at a word,
- * and never inside a code fence: a fence that has room in the next part moves there, one that has room in no part is
- * closed and opened again.
+ * Splits a reply into parts that can be sent: at a paragraph, else at a line, else at a word, and never inside a code
+ * fence. A fence that fits into the next part moves there; one that fits into no part is closed and opened again.
  *
- * A cut depends only on what stands before it and shortly after, so the parts of a growing text stay where they are.
+ * A cut depends only on the text before it and shortly after, so the parts of a growing text stay where they are.
  */
 
 interface Fence {
@@ -14,7 +13,7 @@ interface Fence {
   marker: string;
 }
 
-/** `fits` says whether a part can be sent; it may be dear, and is asked some twenty times a part. */
+/** The parts of a text. `fits` says whether a part can be sent; it may be expensive, and is called about twenty times a part. */
 export function splitReply(markdown: string, fits: (part: string) => boolean): string[] {
   const parts: string[] = [];
   let rest = markdown;
@@ -27,15 +26,15 @@ export function splitReply(markdown: string, fits: (part: string) => boolean): s
   }
 }
 
-/** How many characters may be in a part, by halving; always at least one, so that there is an end. */
+/** The longest prefix that fits, by binary search; at least one character, so that the split always ends. */
 function longest(text: string, fits: (part: string) => boolean): number {
-  let [fitting, heavy] = [1, text.length + 1];
-  while (heavy - fitting > 1) {
-    const middle = (fitting + heavy) >> 1;
+  let [fitting, tooLong] = [1, text.length + 1];
+  while (tooLong - fitting > 1) {
+    const middle = (fitting + tooLong) >> 1;
     const part = text.slice(0, middle);
-    // Asked twice, because what is far too long is turned down at once.
+    // First without closing it: a part that is far too long is refused cheaply.
     if (fits(part) && fits(closed(part))) fitting = middle;
-    else heavy = middle;
+    else tooLong = middle;
   }
   return fitting;
 }
@@ -43,7 +42,7 @@ function longest(text: string, fits: (part: string) => boolean): number {
 function cut(text: string, limit: number): { part: string; next: string } {
   const window = text.slice(0, limit);
   const fence = openFence(window);
-  // A fence that began further up goes to the next part as a whole; whether it has room there is seen there.
+  // A fence that begins further down goes to the next part as a whole. If it does not fit there, it is cut there.
   if (fence && text.slice(0, fence.start).trim() !== "") {
     return { part: text.slice(0, fence.start).trimEnd(), next: text.slice(fence.start) };
   }
@@ -52,18 +51,18 @@ function cut(text: string, limit: number): { part: string; next: string } {
   return { part: text.slice(0, at).trimEnd(), next: text.slice(at).replace(/^[\n ]+/, "") };
 }
 
-/** Inside a fence only whole lines are parted, if there is more than one, and the fence is closed and opened again. */
+/** Cuts a fence between two lines, or within its only line; closes it and opens it again. */
 function cutFence(text: string, window: string, { opening, marker }: Fence): { part: string; next: string } {
   const line = window.lastIndexOf("\n");
   const hasLine = line > opening.length;
   const at = hasLine ? line : wholeCharacters(window);
   const next = text.slice(hasLine ? at + 1 : at);
   const part = `${text.slice(0, at)}\n${marker}`;
-  // Nothing but the closing line is left: it has just been written.
+  // If only the closing line is left, `part` has it already.
   return { part, next: next.trim() === marker ? "" : `${opening}\n${next}` };
 }
 
-/** The best place to break, at most at the end of the window, at least at its middle if something is found there. */
+/** The best place to break in the second half of the window; its end if there is none. */
 function breakOf(window: string): number {
   for (const mark of ["\n\n", "\n", ". ", " "]) {
     const at = window.lastIndexOf(mark);
@@ -72,7 +71,7 @@ function breakOf(window: string): number {
   return wholeCharacters(window);
 }
 
-/** Not between the halves of a surrogate pair. */
+/** The length of the window without half a surrogate pair at its end. */
 function wholeCharacters(window: string): number {
   const last = window.charCodeAt(window.length - 1);
   const isFirstHalf = last >= 0xd800 && last <= 0xdbff;
@@ -94,7 +93,7 @@ function openFence(text: string): Fence | undefined {
   return fence;
 }
 
-/** The text with an open fence closed. */
+/** The text; an open fence is closed. */
 export function closed(text: string): string {
   const fence = openFence(text);
   return fence ? `${text}${text.endsWith("\n") ? "" : "\n"}${fence.marker}` : text;

@@ -1,9 +1,8 @@
 /**
- * What a backend is told beside the words it is asked: where that was said, who shares the conversation, what else was
- * said.
+ * The context a backend gets beside the prompt: the place, who shares the session, and other messages.
  *
- * Whatever the room supplied is somebody else's text, and some of it gives orders. All of it stands in one block, a JSON
- * object a line. Neither the end of a line nor the end of the block can be written inside of a string there.
+ * Text from the room is not ours, and some of it tries to give orders (prompt injection). All of it stands in one block,
+ * one JSON object a line, and is escaped so that it can end neither its line nor the block.
  */
 import * as z from "zod/v4";
 import type { Settings } from "../configuration/settings.ts";
@@ -26,7 +25,7 @@ export interface Quote {
 export interface Surroundings {
   room: { id: RoomId; name: string; topic: string };
   direct: boolean;
-  /** What a conversation is at this place. */
+  /** The agent's `scope` at this place. */
   scope: Settings["scope"];
   threadRoot?: EventId | undefined;
   prompt: Pick<Prompt, "eventId" | "sender">;
@@ -34,7 +33,7 @@ export interface Surroundings {
   threadStart?: Quote | undefined;
   /** The message that is replied to. */
   repliedTo?: Quote | undefined;
-  /** What was said in the meantime, oldest first. */
+  /** Messages since the last turn, oldest first. */
   chatter: readonly Quote[];
 }
 
@@ -43,7 +42,7 @@ const WARNING =
 const OPEN = "<room-data>";
 const CLOSE = "</room-data>";
 
-/** What stands before the message that is asked: at most 8,000 characters; what is least needed is left out first. */
+/** The text before the prompt: at most 8,000 characters. The least useful lines are left out first. */
 export function prefaceOf(surroundings: Surroundings): string {
   const { room, prompt, threadStart, repliedTo, chatter } = surroundings;
   const head = `${placeOf(surroundings)}\n${WARNING}\n${OPEN}`;
@@ -54,7 +53,7 @@ export function prefaceOf(surroundings: Surroundings): string {
     left -= line.length + 1;
     return [line];
   };
-  // In the order of their worth, which is not the order in which they are read.
+  // By usefulness, which is not the order in which they are read.
   const asked = take("the message you are asked", { sender: prompt.sender, event: prompt.eventId });
   const named = take("room", { id: room.id, ...(room.name ? { name: short(room.name, NAME_LENGTH_MAX) } : {}) });
   const replied = take("the message it replies to", repliedTo && quoted(repliedTo));
@@ -75,7 +74,7 @@ const quoted = ({ sender, text }: Quote): Record<string, string> => ({ sender, t
 const short = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 
-/** What could end a line or the block, and what is read by machines but not by people. */
+/** Characters that could end a line or the block, and those that machines read and people do not see. */
 const ESCAPED = /[<>\p{Cc}\p{Bidi_Control}\u2028\u2029\u{E0000}-\u{E007F}]/gu;
 const asData = (data: Record<string, string>): string => JSON.stringify(data).replaceAll(ESCAPED, codeUnits);
 const codeUnits = (character: string): string =>
@@ -84,7 +83,7 @@ const codeUnits = (character: string): string =>
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
     .join("");
 
-/** Two sentences of ours: what place this is, and who shares the conversation. */
+/** Two sentences: which place this is, and who shares the session. */
 function placeOf({ direct, scope, threadRoot }: Surroundings): string {
   const isByThread = scope === "thread" || scope === "thread+user";
   if (direct) {
@@ -109,8 +108,7 @@ const Bundled = z.object({
 });
 
 /**
- * What a message says now; undefined of what says nothing: what is encrypted, was redacted, changes another message, or
- * is no message.
+ * The present text of a message. Undefined for events without one: encrypted, redacted, edits, and other types.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#server-side-aggregation-of-mreplace-relationships
  */

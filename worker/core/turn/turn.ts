@@ -60,7 +60,7 @@ export interface Prompt {
   sentAtMs: number;
 }
 
-/** What is to be said. `reply`: the agent speaks. `notice`: we speak in its name (an apology). */
+/** A reply to be delivered. `reply`: the agent speaks. `notice`: we speak in its name (an apology). */
 export interface Reply {
   kind: "reply" | "notice";
   parts: readonly ReplyPart[];

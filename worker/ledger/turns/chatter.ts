@@ -1,15 +1,15 @@
-/** What a turn is told beside its prompt: what was said around it. */
+/** The messages around a turn's prompt. */
 import { UNQUOTED_REASONS } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type Database, literals, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 
-/** Events of all rooms that are looked at before a prompt; and of those read back, which stand elsewhere, around it. */
+/** How many events before a prompt are searched, over all rooms; and around it, for events that were read back. */
 const BEFORE_MAX = 2_000;
 const AROUND_MAX = 500;
 
-/** Commands, whatever became of them, and messages that no agent is shown. */
+/** Excludes events by their verdict: commands, echoes, and those that no agent may see. */
 const IS_HEARD = sql`verdict NOT IN ${literals(UNQUOTED_REASONS)} AND verdict NOT GLOB 'command_*'`;
 
 const PLACE = sql`coalesce(events.after_seq + 0.5, events.seq)`;
@@ -29,7 +29,7 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
 
     async chatter({ session, seq, agent, roomId, threadRoot, prompt }, limit) {
       const relation = sql`event ->> '$.content."m.relates_to".rel_type'`;
-      // A thread that begins at the question has nothing before it: the question stands in the room.
+      // A prompt that begins a thread stands in the room itself, and so do the messages before it.
       const isThere =
         threadRoot === undefined || threadRoot === prompt.eventId
           ? sql`coalesce(${relation}, '') NOT IN ('m.thread', 'm.replace')`

@@ -1,4 +1,4 @@
-/** Conversations that were begun anew. */
+/** Epochs of sessions: which event began a session anew. */
 import type { Ledger } from "#ports/ledger.ts";
 import { type Database, sql } from "../sql/database.ts";
 

@@ -1,4 +1,4 @@
-/** The out lane's rows: plain, then frozen, and what became of them. */
+/** The outbox: plain rows, frozen rows, and how they end. */
 import { DeliveryKey } from "#core/message/mark.ts";
 import { storedUtterance } from "#core/message/utterance.ts";
 import { AgentId, BOT, EventId, type Speaker, UserId } from "#core/protocol/ids.ts";
@@ -25,7 +25,7 @@ export const insertPlain = (rows: readonly OutboxRow[], guard: Sql): Sql[] =>
       ON CONFLICT DO NOTHING`,
   );
 
-/** What ends an open row. A row that was sent is never sent again, so its content is dropped. */
+/** Ends open rows. An ended row is never sent again, so its content is dropped. */
 export const endOpen = (state: "sent" | "dead", eventId: EventId | null, which: Sql): Sql => sql`
   UPDATE outbox SET state = ${state}, event_id = ${eventId}, body = '', plain = NULL
   WHERE ${IS_UNSENT} AND ${which} RETURNING seq`;

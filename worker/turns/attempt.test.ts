@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import type { Agent } from "#core/configuration/agent.ts";
+import { type Layer, resolve } from "#core/configuration/settings.ts";
+import { unknownRoom } from "#core/gate/facts.ts";
+import { err, ok } from "#core/result.ts";
+import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
+import type { Running } from "#ports/lanes.ts";
+import { anIntent } from "#testing/intent.ts";
+import { aStoredTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import { systemClock } from "../clock.ts";
+import { type AttemptNeeds, attempt } from "./attempt.ts";
+
+const delta = (text: string): TurnEvent => ({ type: "text-delta", id: "0", delta: text });
+const FINISH: TurnEvent = { type: "finish", finishReason: "stop" };
+const turn = aStoredTurn({ state: "running", attempt: 1 });
+const agentWith = (layer: Layer = {}): Agent => ({
+  id: ECHO,
+  name: "Echo",
+  backend: { use: "fake" },
+  ...resolve([layer], {}),
+  everywhere: { admins: [], commands: {} },
+});
+const running: Running = {
+  lease: { lane: "session:mx.echo.1", fence: 1 },
+  lost: new AbortController().signal,
+  rung: () => new Promise(() => undefined),
+  release: (write) => write(),
+};
+/** One attempt at a turn with a backend that gives these events: what was shown, and what the backend was asked. */
+async function attempted(
+  events: TurnEvent[],
+  { layer = {}, decrypts = true, context = true }: { layer?: Layer; decrypts?: boolean; context?: boolean } = {},
+) {
+  const shown: string[] = [];
+  const asked: TurnRequest[] = [];
+  const backend: Backend = {
+    capabilities: { history: "server", context, streaming: true, reasoning: false, cancel: "none", idempotent: false },
+    async *startTurn(request) {
+      asked.push(request);
+      yield* events;
+    },
+  };
+  const needs: AttemptNeeds = {
+    ledger: {
+      room: async () => ({ ...unknownRoom(ROOM), direct: false, joinedCount: 3 }),
+      event: async () => undefined,
+      isFirst: async () => true,
+      chatter: async () => [],
+      transcript: async () => [],
+      sender: async () => ({ paired: [], askedAgents: [], bearsOurMark: false }),
+      takeControls: async () => [],
+    },
+    delivery: { draft: () => ({ show: (text) => void shown.push(text), close: async () => "unused" as const }) },
+    backends: { create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
+    cipher: { decrypt: async (spec) => (decrypts ? ok({ ...spec, decrypted: true }) : err("no key")) },
+    clock: systemClock,
+    log: () => undefined,
+    namespace: NAMESPACE,
+    fetch,
+    env: () => undefined,
+    turnMsMax: 60_000,
+  };
+  const intent = anIntent(async () => ok({}));
+  const { outcome } = await attempt(needs, running, turn, agentWith(layer), intent);
+  return { outcome, asked, visible: shown.filter((text) => text !== "") };
+}
+
+describe("an attempt", () => {
+  test("shows nothing of a decline", async () => {
+    const events = [..."NO_REPLY"].map(delta);
+    expect(await attempted([...events, FINISH])).toMatchObject({ outcome: { kind: "silent" }, visible: [] });
+  });
+  test("shows an answer that only began like a decline", async () => {
+    const { outcome, visible } = await attempted([delta("NO"), delta(" way"), FINISH]);
+    expect(outcome).toEqual({ kind: "answered", text: "NO way" });
+    expect(visible[0]).toBe("NO way");
+  });
+  test("gives the backend the agent's settings in this room, and the room", async () => {
+    const { asked } = await attempted([delta("x"), FINISH], { layer: { prompt: "Be brief.", model: "m2" } });
+    expect(asked).toMatchObject([{ instructions: "Be brief.", model: "m2", session: { scope: "room" } }]);
+    expect(asked[0]?.context).toContain('{"what":"room","id":"!room"}');
+  });
+  test("gathers no context for a backend that does not read it", async () => {
+    const { asked } = await attempted([delta("x"), FINISH], { context: false });
+    expect(asked).toMatchObject([{ context: "" }]);
+  });
+  test("fails when the backend's secrets cannot be decrypted", async () => {
+    const { outcome } = await attempted([FINISH], { decrypts: false });
+    expect(outcome).toMatchObject({ kind: "failed", code: "not_configured", detail: "no key", retryable: false });
+  });
+});
