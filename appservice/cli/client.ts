@@ -111,8 +111,8 @@ function caller(homeserver: string, leaving?: AbortSignal): Call {
     const answer = await fetch(`${homeserver}/_matrix/client${path}`, {
       method,
       headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-      ...(leaving ? { signal: leaving } : {}),
+      body: body ? JSON.stringify(body) : null,
+      signal: leaving ?? null,
     }).catch(() => {
       leaving?.throwIfAborted();
       throw new EnvironmentError(`The homeserver at ${homeserver} does not answer any more.`);

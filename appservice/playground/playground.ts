@@ -98,7 +98,7 @@ async function startBridge(world: World, synapse: Synapse, configuration: Config
     AS_TOKEN: world.asToken,
     HS_TOKEN: world.hsToken,
     ADMIN_TOKEN: world.adminToken,
-    ...(process.env["SECRET_KEY"] ? { SECRET_KEY: process.env["SECRET_KEY"] } : {}),
+    SECRET_KEY: process.env["SECRET_KEY"],
     PORT: String(world.bridgePort),
     DATA_DIR: join(FOLDER, "bridge"),
   });

@@ -23,7 +23,7 @@ export class UserError extends Error {}
 interface Install {
   venv: string;
   progress: (line: string) => void;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Installs Synapse unless it is installed, and returns its python. An interrupted installation starts again. */
@@ -45,7 +45,7 @@ export async function installSynapse({ venv, progress, signal }: Install): Promi
   }
   try {
     // Looked for again under the lock: the process we waited for may have installed it.
-    if (!existsSync(marker)) await install({ venv, progress, ...(signal ? { signal } : {}) }, python);
+    if (!existsSync(marker)) await install({ venv, progress, signal }, python);
     writeFileSync(marker, "");
   } finally {
     alone.leave();

@@ -46,7 +46,7 @@ export function ingress(needs: Needs): Hono {
   app.get(`${ROOT}/thirdparty/*`, (c) => answer(c, "M_NOT_FOUND", "There are no third-party networks here"));
 
   for (const known of ["transactions/:txnId", "users/*", "rooms/*", "ping", "thirdparty/*"]) {
-    app.all(`${ROOT}/${known}`, (c) => plain(c, unrecognized(405)));
+    app.all(`${ROOT}/${known}`, (c) => respond(c, unrecognized(405)));
   }
   app.all(`${ROOT}/*`, unknownPath);
   app.onError((error, c) => {
@@ -56,12 +56,12 @@ export function ingress(needs: Needs): Hono {
   return app;
 }
 
-/** For every path that nothing of ours has. */
-export const unknownPath = (c: Context): Response => plain(c, unrecognized(404));
+/** Answers every path that is not ours. */
+export const unknownPath = (c: Context): Response => respond(c, unrecognized(404));
 
-const plain = (c: Context, { status, body }: { status: 400 | 401 | 403 | 404 | 405 | 500; body: object }) =>
+const respond = (c: Context, { status, body }: { status: 400 | 401 | 403 | 404 | 405 | 500; body: object }) =>
   c.json(body, status);
-const answer = (c: Context, errcode: Errcode, sentence: string) => plain(c, matrixError(errcode, sentence));
+const answer = (c: Context, errcode: Errcode, sentence: string) => respond(c, matrixError(errcode, sentence));
 
 const BEARER = /^Bearer (.+)$/i;
 
@@ -76,12 +76,12 @@ async function refuse({ isHomeserver }: Needs, c: Context): Promise<Response | u
 }
 
 async function userQuery({ namespace, onUserQuery }: Needs, c: Context): Promise<Response> {
-  const userId = UserId.safeParse(decoded(c.req.path.slice(`${ROOT}/users/`.length)));
+  const userId = UserId.safeParse(decode(c.req.path.slice(`${ROOT}/users/`.length)));
   const agent = userId.success ? agentOfGhost(namespace, userId.data) : undefined;
   return agent && (await onUserQuery(agent)) ? c.json({}) : answer(c, "M_NOT_FOUND", "There is no such agent");
 }
 
-function decoded(text: string): string {
+function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -24,7 +24,7 @@ export async function askBridge(
   const answer = await fetch(`${url}/admin/${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    ...(body ? { body: JSON.stringify(body) } : {}),
+    body: body ? JSON.stringify(body) : null,
   }).catch(() => undefined);
   if (!answer) throw new EnvironmentError(`Nothing answers at ${url}; is the bridge running?`);
   const json: unknown = await answer.json().catch(() => undefined);

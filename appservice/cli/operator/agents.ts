@@ -42,7 +42,7 @@ export async function addAgent(id: string, given: Addition): Promise<void> {
 }
 
 const agentOf = ({ name, set = [], backend, backendSet = [] }: Addition): object => ({
-  ...(name === undefined ? {} : { name }),
+  name,
   ...settingsOf(set),
   backend: { ...settingsOf(backendSet), use: backend },
 });

@@ -148,6 +148,6 @@ export const namespaceOf = (environment: Environment): Namespace => ({
   botLocalpart: environment.BOT_LOCALPART,
 });
 
-/** Variables that an agent's `$NAME` must not reach, or whoever can write agents could read the bridge's secrets. */
+/** Variables that an agent's `$NAME` must not reach: a user who may write agents could read the bridge's secrets. */
 export const isOwnSecret = (name: string): boolean =>
   Object.entries(Environment.shape).some(([key, schema]) => key === name && docs.get(schema)?.secret === true);

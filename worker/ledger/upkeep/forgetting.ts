@@ -17,8 +17,8 @@ export const forgetting = (database: Database): Pick<OperatorLedger, "prune"> =>
 });
 
 /**
- * One step looks at a fixed number of the oldest rows, so that it never keeps the database busy for long. The sweep calls
- * it again and again.
+ * One step looks at a fixed number of the oldest rows, so that it never keeps the database busy for long. It is called
+ * again and again (`lanes/tend.ts`).
  */
 async function prune(database: Database, nowMs: number, keep: Retention): Promise<number> {
   const emptiedCount = await emptyContents(database, nowMs - keep.contentsMs);
