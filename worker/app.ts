@@ -6,7 +6,6 @@ import { Hono } from "hono";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
-import { isPassing } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId, LaneKind } from "#core/turn/lane.ts";
@@ -82,7 +81,7 @@ export function compose(host: Host): App {
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
 
-  const shared = { ...host, namespace, ghosts: users, isPassing, backends: known, cipher };
+  const shared = { ...host, namespace, ghosts: users, backends: known, cipher };
   const limits = limitsOf(environment);
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const work = (kind: LaneKind, run: RunLane): Work => {

@@ -71,7 +71,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const STANDS_ON: Record<string, readonly string[]> = {
   core: ["result.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
   ledger: ["sql", "configuration", "upkeep", "turns", "rooms"],
-  router: ["digest.ts", "rooms", "new-turn.ts", "wake.ts", "commands"],
+  router: ["digest.ts", "occasion.ts", "rooms", "new-turn.ts", "wake.ts", "commands"],
   backends: ["echo", "scripted", "openai", "secrets"],
   "appservice/host": ["environment.ts", "configuration"],
   "appservice/cli": ["terminal", "api", "operator"],

@@ -1,10 +1,10 @@
 /** Turns that survive: what happens to a turn beside being answered, the whole way, on a real ledger. */
 
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { AgentId } from "#core/protocol/ids.ts";
+import { AgentId, UserId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
-import { ROOM } from "#testing/ledger-rows.ts";
+import { aSession, ROOM } from "#testing/ledger-rows.ts";
 import { sessionOf } from "./router/new-turn.ts";
 
 const ALICE = "@alice:hs.test";
@@ -57,7 +57,10 @@ describe("while an agent is busy", () => {
     await running();
     await push(...["two", "three", "four"].map((text) => aMessage(text)));
     await vi.waitFor(async () => expect((await ledger.verdicts())["queue_full"]).toBe(2), soon);
-    await vi.waitFor(() => expect(bodies()).toEqual([expect.stringMatching(/^I still have 2 messages/)]), soon);
+    await vi.waitFor(
+      () => expect(bodies()).toEqual([expect.stringMatching(/^2 messages of this conversation already wait/)]),
+      soon,
+    );
     await push(aMessage("!stop"));
     await vi.waitFor(() => expect(bodies().slice(1)).toEqual(["*(Stopped.)*"]), soon);
     await vi.waitFor(world.settled, soon);
@@ -188,8 +191,15 @@ describe("age", () => {
     await vi.waitFor(() => expect(bodies()).toEqual(["echo new"]), soon);
     const agent = await ledger.agent(AgentId.parse("echo"));
     const { session } = agent
-      ? await sessionOf(ledger, { agent, event: aMessage("any"), origin: ROOM, direct: true, opened: false })
-      : { session: "" };
+      ? await sessionOf(ledger, {
+          agent,
+          origin: ROOM,
+          sender: UserId.parse("@alice:hs.test"),
+          direct: true,
+          opened: false,
+          answersIn: undefined,
+        })
+      : { session: aSession("none") };
     const transcript = await ledger.transcript(session, 10);
     expect(transcript.map(({ prompt, reply }) => [prompt.text, reply?.markdown])).toEqual([
       ["new", "echo new"],

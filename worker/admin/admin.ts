@@ -1,6 +1,7 @@
 /** The operator API, on both hosts: the configuration in and out, and what an operator may ask. Closed unless `ADMIN_TOKEN` is set. */
 import { Hono } from "hono";
-import type { LaneId } from "#core/turn/lane.ts";
+import { type LaneId, sessionLane } from "#core/turn/lane.ts";
+import { TurnId } from "#core/turn/turn.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { configurationRoutes } from "./configuration-routes.ts";
@@ -42,10 +43,11 @@ function givenUp({ ledger, clock }: { ledger: Ledger; clock: Clock }, ring: Need
   app.get("/admin/dead-letters", async (c) => c.json({ deadLetters: await ledger.deadLetters(DEAD_LETTERS_SHOWN) }));
   // Another id, or the homeserver would take the answer for the apology it has had.
   app.post("/admin/turns/:id/replay", async (c) => {
-    const id = `${c.req.param("id").slice(0, TURN_ID_LENGTH)}r${clock.now().toString(36)}`;
-    const session = await ledger.replay(c.req.param("id"), id, clock.now());
+    const given = TurnId.parse(c.req.param("id"));
+    const id = TurnId.parse(`${given.slice(0, TURN_ID_LENGTH)}r${clock.now().toString(36)}`);
+    const session = await ledger.replay(given, id, clock.now());
     if (session === undefined) return refuse(c, 404, ["No turn with this id was given up."]);
-    await ring([`session:${session}`]);
+    await ring([sessionLane(session)]);
     return c.json({ turn: id });
   });
   return app;

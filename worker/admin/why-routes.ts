@@ -1,9 +1,10 @@
-/** Why an event was answered or not, and what of the verdicts is kept. */
+/** Why an event was answered or not, and how often each verdict was given. */
 import { Hono } from "hono";
-import { explain } from "#core/gate/why.ts";
+import { wordOf } from "#core/gate/reasons.ts";
 import { EventId, RoomId } from "#core/protocol/ids.ts";
+import { explainStored } from "#core/strings/reasons.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Decided } from "#ports/operator.ts";
+import type { StoredVerdict } from "#ports/operator.ts";
 import { refuse } from "./refuse.ts";
 
 const DECISIONS_SHOWN = 20;
@@ -13,8 +14,8 @@ export function whyRoutes({ ledger }: { ledger: Ledger }): Hono {
   const app = new Hono();
   app.get("/admin/events/:eventId/why", async (c) => {
     const id = EventId.safeParse(c.req.param("eventId"));
-    const decided = id.success ? await ledger.verdictOf(id.data) : undefined;
-    if (decided) return c.json(told(decided));
+    const stored = id.success ? await ledger.verdictOf(id.data) : undefined;
+    if (stored) return c.json(shown(stored));
     return refuse(c, 404, [
       "No event with this id is known: it never came here, or it is so long ago that its id was forgotten.",
     ]);
@@ -26,13 +27,16 @@ export function whyRoutes({ ledger }: { ledger: Ledger }): Hono {
     if (!(wanted >= 1 && wanted <= DECISIONS_MAX)) {
       return refuse(c, 400, [`limit: expected a number from 1 to ${DECISIONS_MAX}`]);
     }
-    return c.json({ decisions: (await ledger.verdictsIn(id.data, wanted)).map(told) });
+    return c.json({ decisions: (await ledger.verdictsIn(id.data, wanted)).map(shown) });
   });
   app.get("/admin/verdicts", async (c) => c.json({ verdicts: await ledger.verdicts() }));
   return app;
 }
 
-const told = (decided: Decided) => ({
-  ...decided,
-  sentence: decided.verdict === undefined ? "It waits to be decided." : explain(decided.verdict, decided.about),
+const shown = ({ verdict, evidence, about, ...event }: StoredVerdict) => ({
+  ...event,
+  ...(verdict === undefined ? {} : { verdict: wordOf(verdict) }),
+  ...(evidence === undefined ? {} : { evidence }),
+  ...(about === undefined ? {} : { about }),
+  sentence: verdict === undefined ? "It has no verdict yet." : explainStored(verdict, evidence, about),
 });

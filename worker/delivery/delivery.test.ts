@@ -1,14 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { CONTENT_KEY } from "#core/message/mark.ts";
 import { addressedIn } from "#core/message/mention.ts";
-import { readContent } from "#core/message/text.ts";
+import { readMessage } from "#core/message/message.ts";
 import type { JsonObject, RoomEvent } from "#core/protocol/event.ts";
-import { EventId, UserId } from "#core/protocol/ids.ts";
+import { BOT, EventId, UserId } from "#core/protocol/ids.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { Running } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import { anEvent } from "#testing/events.ts";
 import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { delivery } from "./delivery.ts";
 import { toHtml } from "./markdown.ts";
@@ -87,7 +88,7 @@ describe("whom an answer mentions", () => {
     const expected = { user_ids: ["@alice:hs.test"] };
     expect(edit).toMatchObject({ "m.mentions": expected, "m.new_content": { "m.mentions": expected } });
     const content = edit as RoomEvent["content"];
-    expect(addressedIn(readContent({ content })).users).toEqual(["@alice:hs.test"]);
+    expect(readMessage(anEvent({ content })).addressed.users).toEqual(["@alice:hs.test"]);
   });
 });
 
@@ -119,8 +120,8 @@ describe("a sentence of ours", () => {
     const row = delivers.notice({ agent: ECHO, roomId: ROOM, cause: "c" }, "hello");
     expect(row).toMatchObject({ agent: "echo", userId: "@agent_echo:hs.test", lane: "out:@agent_echo:hs.test|!room" });
   });
-  test("is said by the bot where no agent is named", () => {
-    const row = delivers.notice({ agent: undefined, roomId: ROOM, cause: "c" }, "hello");
+  test("is said by the bot", () => {
+    const row = delivers.notice({ agent: BOT, roomId: ROOM, cause: "c" }, "hello");
     expect(row).toMatchObject({ agent: "", userId: "@troupe:hs.test", lane: "out:@troupe:hs.test|!room" });
     expect(JSON.parse(row.body)).toMatchObject({ msgtype: "m.notice", [CONTENT_KEY]: { agent: "", kind: "notice" } });
   });

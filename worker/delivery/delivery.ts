@@ -3,15 +3,16 @@
 import { deliveryKey } from "#core/message/mark.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import {
-  type AgentId,
+  BOT,
   botUserId,
   type EventId,
   ghostUserId,
   type Namespace,
   type RoomId,
+  type Speaker,
   type UserId,
 } from "#core/protocol/ids.ts";
-import type { LaneId } from "#core/turn/lane.ts";
+import { type LaneId, outLane } from "#core/turn/lane.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -36,13 +37,13 @@ const DEVICE_ID = "TROUPE";
 export function delivery(needs: Needs): Delivery {
   const { namespace } = needs;
   const userOf = ({ agent }: Speaking): UserId =>
-    agent === undefined ? botUserId(namespace) : ghostUserId(namespace, agent);
-  const laneOf = (speaking: Speaking): LaneId => `out:${userOf(speaking)}|${speaking.roomId}`;
+    agent === BOT ? botUserId(namespace) : ghostUserId(namespace, agent);
+  const laneOf = (speaking: Speaking): LaneId => outLane(userOf(speaking), speaking.roomId);
 
   const unturned = (speaking: Speaking, key: string, content: JsonObject): OutboxRow => ({
     key,
     lane: laneOf(speaking),
-    agent: speaking.agent ?? "",
+    agent: speaking.agent === BOT ? "" : speaking.agent,
     userId: userOf(speaking),
     deviceId: DEVICE_ID,
     path: sendPath(speaking, key),
@@ -59,7 +60,13 @@ export function delivery(needs: Needs): Delivery {
     draft: (turn, running, intent) =>
       openDraft({ ...needs, turn, running, intent, row: (key, content) => row(turn, key, content) }),
     notice(where, markdown) {
-      const mark = { agent: where.agent ?? "", turn: where.cause, part: 0, hop: 0, kind: "notice" as const };
+      const mark = {
+        agent: where.agent === BOT ? "" : where.agent,
+        turn: where.cause,
+        part: 0,
+        hop: 0,
+        kind: "notice" as const,
+      };
       const content = messageContent({ markdown, mark, threadRoot: where.threadRoot });
       return unturned(where, deliveryKey(where.cause, 0, "0"), content);
     },
@@ -76,9 +83,9 @@ export function delivery(needs: Needs): Delivery {
   };
 }
 
-/** Who says something, and where; an agent that is undefined is the bot. */
+/** A speaker, and the room it speaks in. */
 interface Speaking {
-  agent: AgentId | undefined;
+  agent: Speaker;
   roomId: RoomId;
 }
 

@@ -5,9 +5,9 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
  */
 
-import type { HomeserverError } from "#core/protocol/errcode.ts";
-import { EventId, RoomId } from "#core/protocol/ids.ts";
-import type { LaneId } from "#core/turn/lane.ts";
+import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
+import { EventId, type RoomId } from "#core/protocol/ids.ts";
+import { type LaneId, laneOf } from "#core/turn/lane.ts";
 import type { StoredOutboxRow } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -25,8 +25,6 @@ interface Needs {
   ghosts: Ghosts;
   clock: Clock;
   log: Log;
-  /** Worth another try (true), or refused for good. */
-  isPassing: (error: HomeserverError) => boolean;
   /** No two sends of a lane begin within this time, in milliseconds. */
   sendFloorMs: number;
 }
@@ -53,7 +51,7 @@ async function due(needs: Needs, lease: Lease): Promise<StoredOutboxRow | undefi
 
 /** False when the row is to be sent again later; true when it is done with. */
 async function send(needs: Needs, lease: Lease, row: StoredOutboxRow): Promise<boolean> {
-  const { ledger, ghosts, clock, log, isPassing } = needs;
+  const { ledger, ghosts, clock, log } = needs;
   const answer = await ghosts.existing(row.userId, row.deviceId).put(row.path, row.body);
   const eventId = answer.ok ? EventId.safeParse(answer.value["event_id"]).data : undefined;
   if (eventId) {
@@ -86,8 +84,11 @@ async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }:
   return replyAge !== undefined && age > replyAge * 1_000;
 }
 
-/** The room's id stands behind the first bar: no user id of ours has one. */
-const roomOf = (lane: LaneId): RoomId => RoomId.parse(lane.slice(lane.indexOf("|") + 1));
+function roomOf(id: LaneId): RoomId {
+  const lane = laneOf(id);
+  if (lane.kind !== "out") throw new Error(`${id} is no outbox`);
+  return lane.roomId;
+}
 
 type Asked = StoredOutboxRow & { askedAtMs?: number };
 

@@ -7,7 +7,7 @@ import type { Context } from "hono";
 import { matrixError } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { parseTransaction } from "#core/protocol/transaction.ts";
-import type { LaneId } from "#core/turn/lane.ts";
+import { roomLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -51,7 +51,7 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
 
   async function ring(rooms: readonly RoomId[]): Promise<void> {
     if (rooms.length === 0) return;
-    const lanes = rooms.map((room): LaneId => `room:${room}`);
+    const lanes = rooms.map(roomLane);
     const over = new AbortController();
     const rung = doorbell.ring(lanes).catch((error: unknown) => {
       log("lane_failed", { lanes, error: error instanceof Error ? error.message : String(error) });

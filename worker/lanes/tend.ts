@@ -3,6 +3,7 @@
  * has a gap, and that what nobody needs any more is forgotten.
  */
 import type { RoomId } from "#core/protocol/ids.ts";
+import { roomLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -85,7 +86,7 @@ async function repairAll({ repair, doorbell, log }: Needs, rooms: readonly RoomI
       const missing = await repair(room);
       if (missing === 0) continue;
       log("gap_repaired", { room, events: missing });
-      await doorbell.ring([`room:${room}`]);
+      await doorbell.ring([roomLane(room)]);
     } catch (error) {
       // The next minute tries the next rooms; this one has its turn again.
       log("gap_unrepaired", { room, error: error instanceof Error ? error.message : String(error) });

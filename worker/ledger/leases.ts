@@ -1,7 +1,8 @@
 /** Who may run a lane, and which lanes have something due. */
-import type { LaneId } from "#core/turn/lane.ts";
+import { unreachable } from "#core/result.ts";
+import { type LaneId, laneOf, lanePrefix } from "#core/turn/lane.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { type Database, nameOf, type Sql, sql } from "./sql/database.ts";
+import { type Database, type Sql, sql } from "./sql/database.ts";
 
 export function leases({
   all,
@@ -42,9 +43,9 @@ export function leases({
       // The oldest open row of each lane says when the lane is due; SQLite takes the other columns from the row of min().
       const rows = await all<{ lane: LaneId }>(sql`
         SELECT open.lane AS lane FROM (
-          SELECT 'room:' || room_id AS lane, 0 AS due FROM events WHERE verdict IS NULL GROUP BY room_id
+          SELECT ${lanePrefix("room")} || room_id AS lane, 0 AS due FROM events WHERE verdict IS NULL GROUP BY room_id
           UNION ALL
-          SELECT 'session:' || session, not_before_ms FROM (
+          SELECT ${lanePrefix("session")} || session, not_before_ms FROM (
             SELECT session, not_before_ms, min(seq) FROM turns WHERE state <> 'delivered' GROUP BY session)
           UNION ALL
           SELECT lane, not_before_ms FROM (
@@ -59,14 +60,19 @@ export function leases({
 }
 
 /** When the oldest open row of a lane is due; no row when nothing is open. */
-function dueAt(lane: LaneId): Sql {
-  const name = nameOf({ lane });
-  if (lane.startsWith("room:"))
-    return sql`SELECT 0 AS due FROM events WHERE room_id = ${name} AND verdict IS NULL LIMIT 1`;
-  return lane.startsWith("session:")
-    ? // What it was told it is to hear at once, also while it waits.
-      sql`
-        SELECT CASE WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${name}) THEN 0 ELSE not_before_ms END AS due
-        FROM turns WHERE session = ${name} AND state <> 'delivered' ORDER BY seq LIMIT 1`
-    : sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${lane} AND state = 'frozen' ORDER BY seq LIMIT 1`;
+function dueAt(id: LaneId): Sql {
+  const lane = laneOf(id);
+  switch (lane.kind) {
+    case "room":
+      return sql`SELECT 0 AS due FROM events WHERE room_id = ${lane.roomId} AND verdict IS NULL LIMIT 1`;
+    case "session":
+      // A control (stop, interrupt) makes the session due at once, even while its turn is backing off.
+      return sql`
+        SELECT CASE WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session}) THEN 0 ELSE not_before_ms END AS due
+        FROM turns WHERE session = ${lane.session} AND state <> 'delivered' ORDER BY seq LIMIT 1`;
+    case "out":
+      return sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${id} AND state = 'frozen' ORDER BY seq LIMIT 1`;
+    default:
+      return unreachable(lane);
+  }
 }

@@ -8,13 +8,15 @@ import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter } from "#ports/operator.ts";
 import { anEvent } from "#testing/events.ts";
 import {
-  aDecision,
   aRow,
+  aSession,
+  aSettled,
   aSpec,
   aTurn,
+  aTurnId,
   CAPS,
+  controlsOf,
   currentTurn,
-  decided,
   dueAt,
   ECHO,
   leaseOf,
@@ -24,7 +26,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
-  told,
+  settled,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -51,11 +53,11 @@ async function world(ledger: Ledger): Promise<World> {
   await ledger.setAgents([aSpec("echo")]);
   const open = aTurn({ id: "open" });
   await queued(ledger, open, aTurn({ id: "behind" }));
-  await decided(ledger, {
+  await settled(ledger, {
     turns: [aTurn({ id: "answered", session: "mx.echo.2" })],
-    controls: [{ session: "mx.echo.1", kind: "stop" as const }],
+    controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }],
   });
-  await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), "answered", REPLY, []);
+  await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), aTurnId("answered"), REPLY, []);
   const [, event] = await waiting(ledger);
   const claim = async (): Promise<Lanes> => ({
     room: await leaseOf(ledger, ROOM_LANE),
@@ -87,31 +89,34 @@ async function seen(ledger: Ledger, { held }: World) {
 }
 
 const late = aRow({ key: "late" });
-const decision = aDecision({
-  reason: "late",
+const settlement = aSettled({
+  reason: "wake_thread",
   turns: [aTurn({ session: "mx.echo.9" })],
   members: [{ userId: UserId.parse("@agent_echo:hs.test"), membership: "join" }],
-  controls: [{ session: "mx.echo.9", kind: "stop" as const }],
+  controls: [{ session: aSession("mx.echo.9"), kind: "stop" as const }],
 });
 
 /** Every method that takes a lease and writes. */
 const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World) => Promise<boolean>][] = [
   ["renew", (ledger, { session }) => ledger.renew(session, NOW * 2)],
-  ["decide", (ledger, { room }, { event }) => ledger.decide(room, event, decision)],
+  ["settle", (ledger, { room }, { event }) => ledger.settle(room, event, settlement)],
   ["ignore", (ledger, { room }, { event }) => ledger.ignore(room, [{ seq: event.seq, reason: "notice" }])],
   [
     "startAttempt",
     async (ledger, { session }) =>
-      (await ledger.startAttempt(session, { id: "open", agent: ECHO }, CAPS)) === "started",
+      (await ledger.startAttempt(session, { id: aTurnId("open"), agent: ECHO }, CAPS)) === "started",
   ],
-  ["postpone", (ledger, { session }) => ledger.postpone(session, "open", NOW + 1)],
-  ["takeControls", async (ledger, { session }) => (await told(ledger, session)).length > 0],
-  ["answered", (ledger, { session }) => ledger.answered(session, "open", REPLY, [late])],
-  ["answered for want of an answer", (ledger, { session }) => ledger.answered(session, "open", REPLY, [late], LACK)],
-  ["endTurn", (ledger, { session }) => ledger.endTurn(session, "open", LACK)],
-  ["showing", (ledger, { session }) => ledger.showing(session, "open", "half")],
+  ["postpone", (ledger, { session }) => ledger.postpone(session, aTurnId("open"), NOW + 1)],
+  ["takeControls", async (ledger, { session }) => (await controlsOf(ledger, session)).length > 0],
+  ["answered", (ledger, { session }) => ledger.answered(session, aTurnId("open"), REPLY, [late])],
+  [
+    "answered for want of an answer",
+    (ledger, { session }) => ledger.answered(session, aTurnId("open"), REPLY, [late], LACK),
+  ],
+  ["endTurn", (ledger, { session }) => ledger.endTurn(session, aTurnId("open"), LACK)],
+  ["showing", (ledger, { session }) => ledger.showing(session, aTurnId("open"), "half")],
   ["merge", async (ledger, { session }, { behind }) => (await ledger.merge(session, behind, "all")) === 1],
-  ["delivered", (ledger, { session }) => ledger.delivered(session, "answered")],
+  ["delivered", (ledger, { session }) => ledger.delivered(session, aTurnId("answered"))],
   ["freeze", (ledger, { out }) => ledger.freeze(out, [late])],
   ["ended as sent", (ledger, { out }, { seq }) => ledger.ended(out, seq, SENT)],
   ["ended as dead", (ledger, { out }, { seq }) => ledger.ended(out, seq, { state: "dead", deadLetter: LETTER })],
@@ -147,17 +152,20 @@ const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<un
     (ledger) => ledger.accept({ events: [anEvent()], deadLetters: [{ ...LETTER, reason: NOTHING }], nowMs: NOW }),
   ],
   [
-    "decide",
+    "settle",
     (ledger, { held, event }) =>
-      ledger.decide(held.room, event, {
-        ...decision,
+      ledger.settle(held.room, event, {
+        ...settlement,
         controls: [
-          { session: "mx.echo.9", kind: "stop" as const },
-          { session: NOTHING, kind: "stop" as const },
+          { session: aSession("mx.echo.9"), kind: "stop" as const },
+          { session: aSession(NOTHING), kind: "stop" as const },
         ],
       }),
   ],
-  ["answered", (ledger, { held }) => ledger.answered(held.session, "open", REPLY, [late, aRow({ body: NOTHING })])],
+  [
+    "answered",
+    (ledger, { held }) => ledger.answered(held.session, aTurnId("open"), REPLY, [late, aRow({ body: NOTHING })]),
+  ],
   ["freeze", (ledger, { held }) => ledger.freeze(held.out, [late, aRow({ body: NOTHING })])],
   [
     "ended",

@@ -1,12 +1,13 @@
 /** The part of the ledger's contract about what the gate is told: of a room, of its agents, of a sender. */
 import { describe, expect, test } from "vitest";
+import { unknownRoom } from "#core/gate/facts.ts";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import {
   aRow,
+  aSession,
   aSpec,
   aTurn,
-  decided,
   ECHO,
   ghost,
   leaseOf,
@@ -16,6 +17,7 @@ import {
   presentIds,
   queued,
   ROOM,
+  settled,
 } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
@@ -37,9 +39,16 @@ export function gateContract(make: Make): void {
 
 function lookContract(make: Make): void {
   test("of an unknown room knows nothing, and its origin is itself", async () => {
-    expect(await (await make()).room(ROOM)).toEqual({
-      ...{ origin: ROOM, aliases: [], muted: false, joinedCount: 0, botJoined: false },
-      ...{ present: [], crowded: false },
+    expect(await (await make()).room(ROOM)).toEqual(unknownRoom(ROOM));
+    expect(unknownRoom(ROOM)).toEqual({
+      id: ROOM,
+      origin: ROOM,
+      names: [ROOM],
+      aliases: [],
+      muted: false,
+      joinedCount: 0,
+      present: [],
+      crowded: false,
       state: { name: "", topic: "", encrypted: false, creators: [], creatorsRule: false },
     });
   });
@@ -47,9 +56,10 @@ function lookContract(make: Make): void {
   test("says whether the bot is joined, and the bot is no agent", async () => {
     const ledger = await make();
     await ledger.setMembers(ROOM, [member("@troupe:hs.test", "invite"), member("@alice:hs.test")]);
-    expect(await ledger.room(ROOM)).toMatchObject({ botJoined: false, joinedCount: 1 });
+    expect(await ledger.room(ROOM)).toMatchObject({ joinedCount: 1 });
+    expect(await ledger.room(ROOM)).not.toHaveProperty("botUserId");
     await ledger.setMembers(ROOM, [member("@troupe:hs.test"), member("@alice:hs.test")]);
-    expect(await ledger.room(ROOM)).toMatchObject({ botJoined: true, joinedCount: 2, present: [] });
+    expect(await ledger.room(ROOM)).toMatchObject({ botUserId: "@troupe:hs.test", joinedCount: 2, present: [] });
   });
 
   test("shows twenty agents, and of more the first", async () => {
@@ -278,7 +288,7 @@ function senderContract(make: Make): void {
 function heardContract(make: Make): void {
   async function say(ledger: Ledger, text: string, over: Partial<ReturnType<typeof aTurn>> = {}) {
     const turn = aTurn(over);
-    await decided(ledger, { turns: [turn] }, { room_id: turn.roomId });
+    await settled(ledger, { turns: [turn] }, { room_id: turn.roomId });
     const lease = await leaseOf(ledger, `session:${turn.session}`);
     await ledger.answered(lease, turn.id, { kind: "reply", markdown: text }, []);
   }
@@ -297,9 +307,9 @@ function heardContract(make: Make): void {
   test("an echo is looked for among the latest twenty answers", async () => {
     const ledger = await make();
     await say(ledger, "first");
-    for (let n = 0; n < 19; n++) await say(ledger, "next", { session: `mx.echo.${n}` });
+    for (let n = 0; n < 19; n++) await say(ledger, "next", { session: aSession(`mx.echo.${n}`) });
     expect(await ledger.wasSaid(ROOM, "first", 0)).toBe(true);
-    await say(ledger, "last", { session: "mx.echo.last" });
+    await say(ledger, "last", { session: aSession("mx.echo.last") });
     expect(await ledger.wasSaid(ROOM, "first", 0)).toBe(false);
     expect(await ledger.wasSaid(ROOM, "last", 0)).toBe(true);
   });
@@ -311,15 +321,15 @@ function heardContract(make: Make): void {
       { sinceMs: 4, count: 5, restUntilMs: 6 },
     ];
     const guide = AgentId.parse("guide");
-    await decided(ledger, {
+    await settled(ledger, {
       pairs: [
         { agent: ECHO, count: first },
         { agent: guide, count: first },
       ],
     });
-    await decided(ledger, { pairs: [{ agent: ECHO, count: second }] });
-    await decided(ledger, { pairs: [{ agent: ECHO, count: first }] }, { sender: "@bob:hs.test" });
-    await decided(ledger, { pairs: [{ agent: ECHO, count: first }] }, { room_id: "!other" });
+    await settled(ledger, { pairs: [{ agent: ECHO, count: second }] });
+    await settled(ledger, { pairs: [{ agent: ECHO, count: first }] }, { sender: "@bob:hs.test" });
+    await settled(ledger, { pairs: [{ agent: ECHO, count: first }] }, { room_id: "!other" });
     expect([...(await ledger.pairs(ROOM, ALICE))].sort()).toEqual([
       ["echo", second],
       ["guide", first],

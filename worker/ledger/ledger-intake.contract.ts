@@ -8,7 +8,6 @@ import {
   aRow,
   aSpec,
   aTurn,
-  decided,
   dueAt,
   ECHO,
   leaseOf,
@@ -18,6 +17,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  settled,
 } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
@@ -102,7 +102,7 @@ function repetitionContract(make: Make): void {
   test("a repetition rings for no room whose pushed events are all decided", async () => {
     const ledger = await make();
     const event = anEvent();
-    await decided(ledger, {}, event);
+    await settled(ledger, {}, event);
     await push(ledger, [anEvent()], "2");
     expect(await push(ledger, [event])).toEqual([]);
   });

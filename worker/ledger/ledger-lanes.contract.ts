@@ -2,15 +2,18 @@
 import { describe, expect, test } from "vitest";
 import { EventId, RoomId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import type { IgnoredEvent } from "#ports/rooms.ts";
 import { anEvent } from "#testing/events.ts";
 import {
-  aDecision,
   aRow,
+  aSession,
+  aSettled,
   aSpec,
   aTurn,
+  aTurnId,
   CAPS,
+  controlsOf,
   currentTurn,
-  decided,
   dueAt,
   ECHO,
   ghost,
@@ -23,7 +26,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
-  told,
+  settled,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -41,7 +44,7 @@ export function roomContract(make: Make): void {
       const lease = await leaseOf(ledger, ROOM_LANE);
       expect(await ledger.nextEvents(lease, 1)).toMatchObject([{ event: mine, receivedAtMs: 42 }]);
       const [first] = await ledger.nextEvents(lease, 10);
-      if (first) await ledger.decide(lease, first, aDecision());
+      if (first) await ledger.settle(lease, first, aSettled());
       expect(await ledger.nextEvents(lease, 10)).toMatchObject([{ event: next }]);
     });
 
@@ -58,8 +61,8 @@ export function roomContract(make: Make): void {
       const ledger = await make();
       const answered = aTurn();
       const lease = await queued(ledger, answered, aTurn({ session: "mx.echo.2" }));
-      await decided(ledger, { turns: [aTurn({ session: "mx.echo.3", threadRoot: THREAD })] });
-      await decided(ledger, { turns: [aTurn({ session: "mx.echo.2" })] });
+      await settled(ledger, { turns: [aTurn({ session: "mx.echo.3", threadRoot: THREAD })] });
+      await settled(ledger, { turns: [aTurn({ session: "mx.echo.2" })] });
       await ledger.answered(lease, answered.id, { kind: "reply", markdown: "hi" }, []);
       expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toEqual(["mx.echo.2"]);
       expect(await ledger.openSessions(ROOM, THREAD, [ECHO])).toEqual(["mx.echo.3"]);
@@ -69,36 +72,36 @@ export function roomContract(make: Make): void {
 }
 
 function decideContract(make: Make): void {
-  test("many verdicts that bring nothing are written at once, each counted, none twice", async () => {
+  test("many verdicts without other effects are written at once, each counted, none twice", async () => {
     const ledger = await make();
     const events = Array.from({ length: 120 }, () => anEvent());
     await ledger.accept({ events, deadLetters: [], nowMs: NOW });
     const lease = await leaseOf(ledger, ROOM_LANE);
     const found = await ledger.nextEvents(lease, 200);
-    const ignored = found.slice(1).map(({ seq }, n) => ({ seq, reason: n < 100 ? "notice" : "edit" }));
+    const ignored = found.slice(1).map(({ seq }, n): IgnoredEvent => ({ seq, reason: n < 100 ? "notice" : "edit" }));
     expect(await ledger.ignore(lease, ignored)).toBe(true);
     expect(await ledger.ignore(lease, ignored)).toBe(false);
     expect(await ledger.verdicts()).toEqual({ notice: 100, edit: 19 });
     expect(await ledger.nextEvents(lease, 200)).toEqual(found.slice(0, 1));
   });
 
-  test("a decision is taken once, and everything it brings with it", async () => {
+  test("a verdict is stored once, with everything it settles", async () => {
     const ledger = await make();
     await setAgents(ledger, "echo");
     const [lease, event] = await waiting(ledger);
     const turns = [aTurn({ threadRoot: THREAD, direct: true }), aTurn({ session: "mx.echo.2" })];
-    const decision = aDecision({
+    const settlement = aSettled({
       turns,
       members: [member("@agent_echo:hs.test")],
-      controls: [{ session: "mx.echo.1", kind: "stop" as const }],
+      controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }],
     });
-    expect(await ledger.decide(lease, event, decision)).toBe(true);
-    expect(await ledger.decide(lease, event, { ...decision, reason: "other" })).toBe(false);
+    expect(await ledger.settle(lease, event, settlement)).toBe(true);
+    expect(await ledger.settle(lease, event, { ...settlement, reason: "wake_reply" })).toBe(false);
 
     expect(await ledger.verdicts()).toEqual({ wake_mention: 1 });
     const session = await leaseOf(ledger, SESSION_LANE);
     expect(await currentTurn(ledger, session)).toMatchObject({ ...turns[0], state: "queued", attempt: 0, failures: 0 });
-    expect(await told(ledger, session)).toEqual(["stop"]);
+    expect(await controlsOf(ledger, session)).toEqual(["stop"]);
     expect(await presentIds(ledger)).toEqual(["echo"]);
     expect((await ledger.dueLanes(NOW, 10)).sort()).toEqual(["session:mx.echo.2"]);
   });
@@ -107,20 +110,20 @@ function decideContract(make: Make): void {
     const ledger = await make();
     const turn = aTurn();
     await queued(ledger, turn);
-    await decided(ledger, { turns: [{ ...turn, id: "another", session: "mx.echo.9" }] });
+    await settled(ledger, { turns: [{ ...turn, id: aTurnId("another"), session: aSession("mx.echo.9") }] });
     expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toEqual([turn.session]);
   });
 
-  test("hundreds of turns, memberships and stops fit into one decision", async () => {
+  test("hundreds of turns, memberships and stops fit into one verdict", async () => {
     const ledger = await make();
     const range = Array.from({ length: 300 }, (_, index) => index);
-    await decided(ledger, {
+    await settled(ledger, {
       turns: range.map((index) => aTurn({ session: `s${index}` })),
       members: range.map((index) => member(`@person${index}:hs.test`)),
-      controls: range.map((index) => ({ session: `s${index}`, kind: "stop" as const })),
+      controls: range.map((index) => ({ session: aSession(`s${index}`), kind: "stop" as const })),
     });
     expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toHaveLength(300);
-    expect(await told(ledger, await leaseOf(ledger, "session:s299"))).toEqual(["stop"]);
+    expect(await controlsOf(ledger, await leaseOf(ledger, "session:s299"))).toEqual(["stop"]);
     expect((await ledger.room(ROOM)).joinedCount).toBe(3);
   });
 
@@ -136,7 +139,7 @@ function decideContract(make: Make): void {
 
   test("verdicts are counted by their reason", async () => {
     const ledger = await make();
-    for (const reason of ["own_event", "join", "own_event"]) await decided(ledger, { reason });
+    for (const reason of ["own_event", "join", "own_event"] as const) await settled(ledger, { reason });
     expect(await ledger.verdicts()).toEqual({ own_event: 2, join: 1 });
   });
 }
@@ -163,7 +166,7 @@ function factsContract(make: Make): void {
     expect((await ledger.room(ROOM)).joinedCount).toBe(0);
     await ledger.setMembers(ROOM, [...people.slice(0, 2), member("@invited:hs.test", "invite")]);
     expect((await ledger.room(ROOM)).joinedCount).toBe(2);
-    await decided(ledger, { members: people }, { room_id: "!other" });
+    await settled(ledger, { members: people }, { room_id: "!other" });
     expect((await ledger.room(ROOM)).joinedCount).toBe(2);
     await ledger.setMembers(ROOM, people);
     expect((await ledger.room(ROOM)).joinedCount).toBe(3);
@@ -244,7 +247,7 @@ export function sessionContract(make: Make): void {
       const turn = aTurn();
       const lease = await queued(ledger, turn);
       expect(await ledger.delivered(lease, turn.id)).toBe(false);
-      const rows = [aRow({ turnId: turn.id }), aRow({ turnId: "another" })];
+      const rows = [aRow({ turnId: turn.id }), aRow({ turnId: aTurnId("another") })];
       await ledger.answered(lease, turn.id, { kind: "reply", markdown: "hi" }, rows);
       expect(await ledger.delivered(lease, turn.id)).toBe(false);
       const out = await leaseOf(ledger, OUT_LANE);
@@ -255,16 +258,16 @@ export function sessionContract(make: Make): void {
 
     test("a stop is taken once, and by its own session only", async () => {
       const ledger = await make();
-      await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" as const }] });
-      await decided(ledger, {
+      await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }] });
+      await settled(ledger, {
         controls: [
-          { session: "mx.echo.1", kind: "stop" as const },
-          { session: "mx.echo.2", kind: "stop" as const },
+          { session: aSession("mx.echo.1"), kind: "stop" as const },
+          { session: aSession("mx.echo.2"), kind: "stop" as const },
         ],
       });
       const lease = await leaseOf(ledger, SESSION_LANE);
-      expect([await told(ledger, lease), await told(ledger, lease)]).toEqual([["stop", "stop"], []]);
-      expect(await told(ledger, await leaseOf(ledger, "session:mx.echo.2"))).toEqual(["stop"]);
+      expect([await controlsOf(ledger, lease), await controlsOf(ledger, lease)]).toEqual([["stop", "stop"], []]);
+      expect(await controlsOf(ledger, await leaseOf(ledger, "session:mx.echo.2"))).toEqual(["stop"]);
     });
 
     test("the transcript is what was answered, newest first", async () => {
@@ -274,10 +277,12 @@ export function sessionContract(make: Make): void {
       for (const turn of turns.slice(0, 3)) {
         await ledger.answered(lease, turn.id, { kind: "reply", markdown: `to ${turn.id}` }, []);
       }
-      await ledger.delivered(lease, turns[0]?.id ?? "");
+      await ledger.delivered(lease, aTurnId(turns[0]?.id ?? ""));
       const expected = [turns[2]?.id, turns[1]?.id, turns[0]?.id];
-      expect((await ledger.transcript("mx.echo.1", 10)).map(({ id }) => id)).toEqual(expected);
-      expect(await ledger.transcript("mx.echo.1", 1)).toMatchObject([{ reply: { markdown: `to ${turns[2]?.id}` } }]);
+      expect((await ledger.transcript(aSession("mx.echo.1"), 10)).map(({ id }) => id)).toEqual(expected);
+      expect(await ledger.transcript(aSession("mx.echo.1"), 1)).toMatchObject([
+        { reply: { markdown: `to ${turns[2]?.id}` } },
+      ]);
     });
   });
 }
@@ -286,7 +291,7 @@ export function outContract(make: Make): void {
   describe("the out lane", () => {
     test("rows come out as they were frozen, in order and byte for byte", async () => {
       const ledger = await make();
-      const long = aRow({ turnId: "turn", body: `{"body":"${"€😀".repeat(8_000)}"}` });
+      const long = aRow({ turnId: aTurnId("turn"), body: `{"body":"${"€😀".repeat(8_000)}"}` });
       const rows = [long, ...Array.from({ length: 120 }, () => aRow())];
       const lease = await leaseOf(ledger, OUT_LANE);
       expect(await ledger.freeze(lease, rows)).toBe(true);

@@ -5,16 +5,17 @@ import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
 import {
-  aDecision,
+  aSession,
+  aSettled,
   aSpec,
   aTurn,
-  decided,
   ECHO,
   ghost,
   member,
   NOW,
   queued,
   ROOM,
+  settled,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -39,24 +40,24 @@ function stateContract(make: Make): void {
   test("changes key by key, and each key as a whole", async () => {
     const ledger = await make();
     const other = { ...LEVELS, users: { "@c:d": 100 } };
-    await decided(ledger, { state: { name: "half \ud83d, \0, 'it'" } });
-    await decided(ledger, { state: { levels: LEVELS } });
-    await decided(ledger, { state: { levels: other, encrypted: true } });
-    await decided(ledger, { state: {} });
-    await decided(ledger, { state: { name: "in another room" } }, { room_id: "!other" });
+    await settled(ledger, { state: { name: "half \ud83d, \0, 'it'" } });
+    await settled(ledger, { state: { levels: LEVELS } });
+    await settled(ledger, { state: { levels: other, encrypted: true } });
+    await settled(ledger, { state: {} });
+    await settled(ledger, { state: { name: "in another room" } }, { room_id: "!other" });
     expect(await stateOf(ledger)).toEqual({
       ...NO_STATE,
       name: "half \ud83d, \0, 'it'",
       encrypted: true,
       levels: other,
     });
-    await decided(ledger, { state: { name: "" } });
+    await settled(ledger, { state: { name: "" } });
     expect(await stateOf(ledger)).toMatchObject({ name: "", encrypted: true });
   });
 
   test("read anew replaces what was known, and leaves the origin", async () => {
     const ledger = await make();
-    await decided(ledger, { state: { name: "old", topic: "old" } });
+    await settled(ledger, { state: { name: "old", topic: "old" } });
     await ledger.succeed(SECOND, ROOM);
     await ledger.setState(ROOM, RoomState.parse({ name: "new", levels: LEVELS }));
     expect(await ledger.room(ROOM)).toMatchObject({
@@ -68,21 +69,21 @@ function stateContract(make: Make): void {
   test("is not changed by a decision that is not taken", async () => {
     const ledger = await make();
     const [lease, event] = await waiting(ledger);
-    await ledger.decide(lease, event, aDecision());
-    const late = aDecision({
+    await ledger.settle(lease, event, aSettled());
+    const late = aSettled({
       state: { name: "late" },
       thread: { root: ROOT, hold: { agent: ECHO, holder: ALICE } },
       pairs: [{ agent: ECHO, count: { sinceMs: 1, count: 1, restUntilMs: 0 } }],
       members: [{ ...ghost("echo", "invite"), direct: true }],
       about: ECHO,
     });
-    expect(await ledger.decide(lease, event, late)).toBe(false);
+    expect(await ledger.settle(lease, event, late)).toBe(false);
     expect(await stateOf(ledger)).toEqual(NO_STATE);
     expect(await ledger.sender(ROOM, { sender: ALICE, threadRoot: ROOT })).not.toHaveProperty("thread");
     expect(await ledger.pairs(ROOM, ALICE)).toEqual(new Map());
     expect(await ledger.verdictOf(event.event.event_id)).not.toHaveProperty("about");
     await ledger.setAgents([aSpec("echo")]);
-    await decided(ledger, { members: [ghost("echo")] });
+    await settled(ledger, { members: [ghost("echo")] });
     expect((await ledger.room(ROOM)).present).toMatchObject([{ invitedDirectly: false }]);
   });
 }
@@ -90,10 +91,10 @@ function stateContract(make: Make): void {
 function threadContract(make: Make): void {
   const threadOf = async (ledger: Ledger) => (await ledger.sender(ROOM, { sender: ALICE, threadRoot: ROOT })).thread;
   const hold = (agent: AgentId, holder: UserId) => ({ thread: { root: ROOT, hold: { agent, holder } } });
-  async function at(ledger: Ledger, nowMs: number, decision: Parameters<typeof decided>[1]) {
+  async function at(ledger: Ledger, nowMs: number, over: Parameters<typeof settled>[1]) {
     const event = anEvent();
     await ledger.accept({ events: [event], deadLetters: [], nowMs });
-    await decided(ledger, decision, event);
+    await settled(ledger, over, event);
   }
 
   test("is held by whoever woke an agent in it last, from when that was heard", async () => {
@@ -107,17 +108,17 @@ function threadContract(make: Make): void {
 
   test("that was shared once stays so", async () => {
     const ledger = await make();
-    await decided(ledger, hold(ECHO, ALICE));
-    await decided(ledger, { thread: { root: ROOT, shared: true } });
-    await decided(ledger, hold(ECHO, ALICE));
+    await settled(ledger, hold(ECHO, ALICE));
+    await settled(ledger, { thread: { root: ROOT, shared: true } });
+    await settled(ledger, hold(ECHO, ALICE));
     expect(await threadOf(ledger)).toMatchObject({ agent: ECHO, holder: ALICE, shared: true });
   });
 
   test("that began shared is nobody's, and then not one agent's alone", async () => {
     const ledger = await make();
-    await decided(ledger, { thread: { root: ROOT, shared: true } });
+    await settled(ledger, { thread: { root: ROOT, shared: true } });
     expect(await threadOf(ledger)).toEqual({ shared: true, atMs: NOW });
-    await decided(ledger, hold(ECHO, ALICE));
+    await settled(ledger, hold(ECHO, ALICE));
     expect(await threadOf(ledger)).toMatchObject({ agent: ECHO, shared: true });
   });
 }
@@ -131,21 +132,21 @@ function directContract(make: Make): void {
 
   test("is what an agent was invited to, until it leaves", async () => {
     const ledger = await make();
-    await decided(ledger, { members: [invited] });
+    await settled(ledger, { members: [invited] });
     expect(await isDirect(ledger)).toEqual([]);
-    await decided(ledger, { members: [ghost("echo")] });
+    await settled(ledger, { members: [ghost("echo")] });
     expect(await isDirect(ledger)).toEqual([true]);
-    await decided(ledger, { members: [ghost("echo", "leave")] });
-    await decided(ledger, { members: [ghost("echo")] });
+    await settled(ledger, { members: [ghost("echo", "leave")] });
+    await settled(ledger, { members: [ghost("echo")] });
     expect(await isDirect(ledger)).toEqual([false]);
   });
 
   test("ends with a ban, and not for others", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo"), aSpec("guide")]);
-    await decided(ledger, { members: [invited, { ...ghost("guide", "invite"), direct: true }] });
-    await decided(ledger, { members: [ghost("echo", "ban")] });
-    await decided(ledger, { members: [ghost("echo"), ghost("guide")] });
+    await settled(ledger, { members: [invited, { ...ghost("guide", "invite"), direct: true }] });
+    await settled(ledger, { members: [ghost("echo", "ban")] });
+    await settled(ledger, { members: [ghost("echo"), ghost("guide")] });
     const present = (await ledger.room(ROOM)).present.map((one) => [one.agent.id, one.invitedDirectly]);
     expect(present).toEqual([
       ["echo", false],
@@ -155,7 +156,7 @@ function directContract(make: Make): void {
 
   test("stays one for who stays, however the members are read anew", async () => {
     const ledger = await make();
-    await decided(ledger, { members: [invited, ghost("guide")] });
+    await settled(ledger, { members: [invited, ghost("guide")] });
     await ledger.setMembers(ROOM, [ghost("echo"), ghost("guide"), member("@alice:hs.test")]);
     expect(await isDirect(ledger)).toEqual([true]);
     await ledger.setMembers(ROOM, [ghost("guide")]);
@@ -167,8 +168,8 @@ function directContract(make: Make): void {
 
   test("members that cannot be stored change nothing", async () => {
     const ledger = await make();
-    await decided(ledger, { members: [invited] });
-    await decided(ledger, { members: [ghost("echo")] });
+    await settled(ledger, { members: [invited] });
+    await settled(ledger, { members: [ghost("echo")] });
     const broken = { userId: BOB, membership: null as unknown as "join" };
     await expect(ledger.setMembers(ROOM, [broken])).rejects.toThrow();
     expect(await isDirect(ledger)).toEqual([true]);
@@ -180,13 +181,13 @@ function successionContract(make: Make): void {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
     await ledger.setRoomLayer(ROOM, { prompt: "here", muted: true });
-    await decided(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
+    await settled(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
     await ledger.succeed(ROOM, SECOND);
     await ledger.succeed(SECOND, THIRD);
     // Read before the agent has come; what it was invited as waits for it.
     await ledger.setMembers(THIRD, [member("@alice:hs.test")]);
-    await decided(ledger, { members: [ghost("echo", "invite")] }, { room_id: THIRD });
-    await decided(ledger, { members: [ghost("echo")] }, { room_id: THIRD });
+    await settled(ledger, { members: [ghost("echo", "invite")] }, { room_id: THIRD });
+    await settled(ledger, { members: [ghost("echo")] }, { room_id: THIRD });
     expect(await ledger.room(THIRD)).toMatchObject({
       ...{ origin: ROOM, muted: true },
       present: [{ invitedDirectly: true, agent: { settings: { prompt: "here" } } }],
@@ -199,12 +200,12 @@ function successionContract(make: Make): void {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
     await ledger.setRoomLayer(ROOM, { muted: true });
-    await decided(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
+    await settled(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
     await ledger.succeed(ROOM, SECOND);
     await ledger.setRoomLayer(SECOND, {});
-    await decided(ledger, { members: [ghost("echo")], state: { name: "second" } }, { room_id: SECOND });
-    await decided(ledger, { members: [ghost("echo", "leave")] }, { room_id: SECOND });
-    await decided(ledger, { members: [ghost("echo")] }, { room_id: SECOND });
+    await settled(ledger, { members: [ghost("echo")], state: { name: "second" } }, { room_id: SECOND });
+    await settled(ledger, { members: [ghost("echo", "leave")] }, { room_id: SECOND });
+    await settled(ledger, { members: [ghost("echo")] }, { room_id: SECOND });
     await ledger.succeed(ROOM, SECOND);
     expect(await ledger.room(SECOND)).toMatchObject({
       ...{ origin: ROOM, muted: false, state: { name: "second" } },
@@ -256,8 +257,8 @@ function successionContract(make: Make): void {
   test("is known by the tombstone of a room somebody is in", async () => {
     const ledger = await make();
     const echo = ghost("echo").userId;
-    await decided(ledger, { state: { name: "old" } });
-    await decided(ledger, { state: { replacement: SECOND }, members: [ghost("echo"), ghost("left", "leave")] });
+    await settled(ledger, { state: { name: "old" } });
+    await settled(ledger, { state: { replacement: SECOND }, members: [ghost("echo"), ghost("left", "leave")] });
     expect(await ledger.replacedBy(SECOND, echo)).toBe(ROOM);
     expect(await ledger.replacedBy(SECOND, ghost("left").userId)).toBeUndefined();
     expect(await ledger.replacedBy(SECOND, ALICE)).toBeUndefined();
@@ -304,11 +305,11 @@ function sessionsContract(make: Make): void {
 
   test("begin anew with the later of two epochs", async () => {
     const ledger = await make();
-    expect(await ledger.epoch("mx.echo.1")).toBe(0);
-    await ledger.beginEpoch("mx.echo.1", 7);
-    await ledger.beginEpoch("mx.echo.1", 5);
-    expect(await ledger.epoch("mx.echo.1")).toBe(7);
-    expect(await ledger.epoch("mx.echo.2")).toBe(0);
+    expect(await ledger.epoch(aSession("mx.echo.1"))).toBe(0);
+    await ledger.beginEpoch(aSession("mx.echo.1"), 7);
+    await ledger.beginEpoch(aSession("mx.echo.1"), 5);
+    expect(await ledger.epoch(aSession("mx.echo.1"))).toBe(7);
+    expect(await ledger.epoch(aSession("mx.echo.2"))).toBe(0);
   });
 
   test("remember how many agents answered each other before a turn", async () => {

@@ -5,10 +5,12 @@ import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
 import {
   aRow,
+  aSession,
   aTurn,
+  aTurnId,
   CAPS,
+  controlsOf,
   currentTurn,
-  decided,
   ECHO,
   leaseOf,
   NOW,
@@ -16,7 +18,7 @@ import {
   queued,
   ROOM,
   SESSION_LANE,
-  told,
+  settled,
 } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
@@ -54,8 +56,8 @@ function waitingContract(make: Make): void {
     const ledger = await make();
     const [first, second] = [aTurn(), aTurn()];
     await queued(ledger, first, second, aTurn({ session: "mx.echo.2" }));
-    expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 2, oldest: first.id });
-    expect(await ledger.waitingIn("mx.echo.9")).toEqual({ count: 0 });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toEqual({ count: 2, oldest: first.id });
+    expect(await ledger.waitingIn(aSession("mx.echo.9"))).toEqual({ count: 0 });
   });
 
   test("a stop ends what waited when it was said, and nothing that came later", async () => {
@@ -63,11 +65,11 @@ function waitingContract(make: Make): void {
     const [running, waits, later] = [aTurn(), aTurn(), aTurn()];
     const lease = await queued(ledger, running, waits);
     await ledger.startAttempt(lease, running, CAPS);
-    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" }] });
-    await decided(ledger, { turns: [later] });
+    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
+    await settled(ledger, { turns: [later] });
     const current = await ledger.currentTurn(lease);
     expect(current).toMatchObject({ told: true, turn: { id: running.id } });
-    expect(await told(ledger, lease, current?.turn.seq)).toEqual(["stop"]);
+    expect(await controlsOf(ledger, lease, current?.turn.seq)).toEqual(["stop"]);
     await ledger.endTurn(lease, running.id, { ending: "stopped" });
     expect(await ledger.currentTurn(lease)).toMatchObject({ told: false, turn: { id: later.id, state: "queued" } });
   });
@@ -76,11 +78,11 @@ function waitingContract(make: Make): void {
     const ledger = await make();
     const [first, second] = [aTurn(), aTurn()];
     const lease = await queued(ledger, first);
-    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "interrupt" }], turns: [second] });
+    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "interrupt" }], turns: [second] });
     await ledger.endTurn(lease, first.id, { ending: "late" });
     const current = await currentTurn(ledger, lease);
     expect(current?.id).toBe(second.id);
-    expect(await told(ledger, lease, current?.seq)).toEqual([]);
+    expect(await controlsOf(ledger, lease, current?.seq)).toEqual([]);
   });
 
   test("a turn that waits and is told something is due at once", async () => {
@@ -90,7 +92,7 @@ function waitingContract(make: Make): void {
     await ledger.postpone(lease, turn.id, NOW + 1_000, "failed");
     expect(await currentTurn(ledger, lease)).toMatchObject({ failures: 1, notBeforeMs: NOW + 1_000 });
     expect(await ledger.release({ ...lease, fence: -1 })).toBe(NOW + 1_000);
-    await decided(ledger, { controls: [{ session: "mx.echo.1", kind: "stop" }] });
+    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
     expect(await ledger.release({ ...lease, fence: -1 })).toBe(0);
   });
 
@@ -99,22 +101,22 @@ function waitingContract(make: Make): void {
     const [running, waits] = [aTurn(), aTurn()];
     const lease = await queued(ledger, running, waits);
     await ledger.startAttempt(lease, running, CAPS);
-    for (const { prompt } of [running, waits]) await decided(ledger, { redacted: prompt.eventId });
-    expect(await ledger.waitingIn("mx.echo.1")).toEqual({ count: 1, oldest: running.id });
+    for (const { prompt } of [running, waits]) await settled(ledger, { redacted: prompt.eventId });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toEqual({ count: 1, oldest: running.id });
   });
 
   test("a prompt that is taken back is told nobody any more, once it was answered", async () => {
     const ledger = await make();
     const event = anEvent();
     const turn = aTurn({ prompt: { ...aTurn().prompt, eventId: event.event_id, text: "my secret" } });
-    await decided(ledger, { turns: [turn] }, event);
+    await settled(ledger, { turns: [turn] }, event);
     const lease = await leaseOf(ledger, SESSION_LANE);
     await ledger.answered(lease, turn.id, { kind: "reply", markdown: "I keep it" }, []);
     await ledger.delivered(lease, turn.id);
     expect(await ledger.event(event.event_id)).toBeDefined();
-    await decided(ledger, { redacted: event.event_id });
+    await settled(ledger, { redacted: event.event_id });
     expect(await ledger.event(event.event_id)).toBeUndefined();
-    const [past] = await ledger.transcript("mx.echo.1", 5);
+    const [past] = await ledger.transcript(aSession("mx.echo.1"), 5);
     expect(past).toMatchObject({ prompt: { text: "(redacted)" }, reply: { markdown: "I keep it" } });
   });
 
@@ -124,14 +126,14 @@ function waitingContract(make: Make): void {
     const { event_id: eventId } = event;
     const waits = aTurn({ session: "waits", prompt: { ...aTurn().prompt, eventId } });
     const done = aTurn({ session: "done", agent: AgentId.parse("guide"), prompt: { ...aTurn().prompt, eventId } });
-    await decided(ledger, { turns: [waits, { ...done, ending: "context" }] }, event);
-    await decided(ledger, { redacted: eventId }, { room_id: "!other" });
+    await settled(ledger, { turns: [waits, { ...done, ending: "context" }] }, event);
+    await settled(ledger, { redacted: eventId }, { room_id: "!other" });
     expect(await ledger.event(eventId)).toEqual(event);
-    expect(await ledger.waitingIn("waits")).toMatchObject({ count: 1 });
-    expect(await ledger.transcript("done", 5)).toMatchObject([{ prompt: { text: "hello" } }]);
-    await decided(ledger, { redacted: eventId });
+    expect(await ledger.waitingIn(aSession("waits"))).toMatchObject({ count: 1 });
+    expect(await ledger.transcript(aSession("done"), 5)).toMatchObject([{ prompt: { text: "hello" } }]);
+    await settled(ledger, { redacted: eventId });
     expect(await ledger.event(eventId)).toBeUndefined();
-    expect(await ledger.waitingIn("waits")).toEqual({ count: 0 });
+    expect(await ledger.waitingIn(aSession("waits"))).toEqual({ count: 0 });
   });
 
   test("are found by what asked them and by what they show", async () => {
@@ -161,9 +163,9 @@ function waitingContract(make: Make): void {
     const lease = await leaseOf(ledger, OUT_LANE);
     await ledger.freeze(lease, [row]);
     const eventId = EventId.parse("$back");
-    await decided(ledger, { confirmed: { key: row.key, userId: BOB, eventId } });
+    await settled(ledger, { confirmed: { key: row.key, userId: BOB, eventId } });
     expect(await ledger.outboxRow(row.key)).toEqual({ state: "frozen" });
-    await decided(ledger, { confirmed: { key: row.key, userId: row.userId, eventId } });
+    await settled(ledger, { confirmed: { key: row.key, userId: row.userId, eventId } });
     expect(await ledger.outboxRow(row.key)).toEqual({ state: "sent", eventId });
     expect(await ledger.nextOut(lease)).toBeUndefined();
   });
@@ -175,16 +177,16 @@ function waitingContract(make: Make): void {
     const deadLetter = { kind: "turn" as const, reason: "its time was up", raw: turn.id };
     await ledger.answered(lease, turn.id, { kind: "notice", markdown: "sorry" }, [], { ending: "timeout", deadLetter });
     expect(await ledger.deadLetters(5)).toMatchObject([deadLetter]);
-    expect(await ledger.replay(turn.id, "again", NOW)).toBeUndefined();
+    expect(await ledger.replay(turn.id, aTurnId("again"), NOW)).toBeUndefined();
     await ledger.delivered(lease, turn.id);
-    expect(await ledger.replay(turn.id, "again", NOW + 5)).toBe("mx.echo.1");
+    expect(await ledger.replay(turn.id, aTurnId("again"), NOW + 5)).toBe("mx.echo.1");
     expect(await currentTurn(ledger, lease)).toMatchObject({
       id: "again",
       state: "queued",
       attempt: 0,
       askedAtMs: NOW + 5,
     });
-    expect(await ledger.replay(turn.id, "third", NOW)).toBeUndefined();
+    expect(await ledger.replay(turn.id, aTurnId("third"), NOW)).toBeUndefined();
   });
 }
 
@@ -254,7 +256,7 @@ function upkeepContract(make: Make): void {
     expect((await ledger.known([event.event_id])).size).toBe(1);
     await ledger.prune(at(3), keep);
     expect(await currentTurn(ledger, lease)).toMatchObject({ id: open.id });
-    expect(await ledger.replay(done.id, "again", NOW)).toBeUndefined();
+    expect(await ledger.replay(done.id, aTurnId("again"), NOW)).toBeUndefined();
   });
 
   test("forgets a bounded number at a time, and gets to the end", async () => {
@@ -277,9 +279,9 @@ function upkeepContract(make: Make): void {
 
   test("knows the rooms in which something happens, and those in which somebody is", async () => {
     const ledger = await make();
-    await decided(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!a" });
-    await decided(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!b" });
-    await decided(ledger, {}, { room_id: "!a" });
+    await settled(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!a" });
+    await settled(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!b" });
+    await settled(ledger, {}, { room_id: "!a" });
     expect(await ledger.activeRooms(5)).toEqual(["!a", "!b"]);
     expect(await ledger.roomsAfter("", 5)).toEqual(["!a", "!b"]);
     expect(await ledger.roomsAfter("!a", 5)).toEqual(["!b"]);

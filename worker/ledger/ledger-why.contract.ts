@@ -1,21 +1,23 @@
 /** The part of the ledger's contract about what was said around a question, why nothing was, and what is forgotten. */
 import { describe, expect, test } from "vitest";
+import type { Reason } from "#core/gate/reasons.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { NewTurn, Turn } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Decision } from "#ports/rooms.ts";
+import type { Settled } from "#ports/rooms.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
+  aSession,
   aTurn,
   currentTurn,
-  decided,
   ECHO,
   leaseOf,
   NOW,
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  settled,
   waiting,
 } from "#testing/ledger-rows.ts";
 
@@ -38,14 +40,14 @@ export function whyContract(make: Make): void {
 }
 
 async function said(ledger: Ledger, ...events: RoomEvent[]) {
-  for (const event of events) await decided(ledger, { reason: "not_addressed" }, event);
+  for (const event of events) await settled(ledger, { reason: "not_addressed" }, event);
 }
 
 /** A question that is asked of the agent now. */
 async function asked(ledger: Ledger, event: RoomEvent = anEvent(), over: Partial<NewTurn> = {}): Promise<Turn> {
   const turn = aTurn({ ...over, roomId: event.room_id });
   const prompt = { ...turn.prompt, eventId: event.event_id };
-  await decided(ledger, { turns: [{ ...turn, prompt }] }, event);
+  await settled(ledger, { turns: [{ ...turn, prompt }] }, event);
   const lease = await leaseOf(ledger, SESSION_LANE);
   let current = await currentTurn(ledger, lease);
   while (current && current.id !== turn.id) {
@@ -109,13 +111,22 @@ function chatterContract(make: Make): void {
     const own = aMessage("asked of this one elsewhere");
     const decide = async (event: RoomEvent, over: Partial<NewTurn>) => {
       const turn = aTurn({ session: "other", ...over });
-      await decided(ledger, { turns: [{ ...turn, prompt: { ...turn.prompt, eventId: event.event_id } }] }, event);
+      await settled(ledger, { turns: [{ ...turn, prompt: { ...turn.prompt, eventId: event.event_id } }] }, event);
     };
     await decide(own, {});
     await decide(others, { agent: AgentId.parse("guide") });
-    const unheard = ["soft_failed", "echo", "ignored_sender", "pair", "command_stop", "command_not_permitted"];
-    for (const reason of [...unheard, "command_too_old", "not_permitted", "commander"])
-      await decided(ledger, { reason }, aMessage(reason));
+    const unheard: Reason[] = [
+      "soft_failed",
+      "echo",
+      "ignored_sender",
+      "pair",
+      "command_stop",
+      "command_not_permitted",
+    ];
+    // A word of another version: commands are known by what they begin with.
+    const commander = "commander" as Reason;
+    for (const reason of [...unheard, "command_too_old", "not_permitted", commander] as const)
+      await settled(ledger, { reason }, aMessage(reason));
     expect(await bodies(ledger, await asked(ledger))).toEqual(["asked of another agent", "not_permitted", "commander"]);
   });
 
@@ -132,7 +143,7 @@ function chatterContract(make: Make): void {
     const within = await asked(ledger, inThread("question"), { threadRoot: ROOT });
     expect(await bodies(ledger, within)).toEqual(["here", "here too"]);
     const begun = await asked(ledger, question, { threadRoot: question.event_id, session: within.session });
-    expect(await bodies(ledger, { ...begun, session: "mx.echo.new" })).toEqual(["in the room"]);
+    expect(await bodies(ledger, { ...begun, session: aSession("mx.echo.new") })).toEqual(["in the room"]);
   });
 
   test("knows nothing of a question that was forgotten, nor of what had its content forgotten", async () => {
@@ -140,7 +151,7 @@ function chatterContract(make: Make): void {
     await said(ledger, aMessage("old"));
     const keep = { contentsMs: 0, eventIdsMs: DAY_MS, turnsMs: DAY_MS };
     const question = anEvent();
-    await decided(ledger, {}, question);
+    await settled(ledger, {}, question);
     while ((await ledger.prune(NOW + 1, keep)) > 0);
     await said(ledger, aMessage("new"));
     const turn = await asked(ledger);
@@ -205,6 +216,8 @@ function chatterBoundsContract(make: Make): void {
   });
 }
 
+const REASONS = ["notice", "muted", "edit"] as const;
+
 function verdictsContract(make: Make): void {
   test("of a quiet room are found however busy the others are", async () => quietContract(await make()));
 
@@ -228,32 +241,32 @@ function verdictsContract(make: Make): void {
     const found = await ledger.nextEvents(lease, 10);
     await ledger.ignore(
       lease,
-      found.map(({ seq }, n) => ({ seq, reason: `r${n}`, ...(n === 1 ? { about: ECHO } : {}) })),
+      found.map(({ seq }, n) => ({ seq, reason: REASONS[n] ?? "state", ...(n === 1 ? { about: ECHO } : {}) })),
     );
     const read = await Promise.all(events.map(({ event_id }) => ledger.verdictOf(event_id)));
     expect(read.map((one) => [one?.verdict, one?.about])).toEqual([
-      ["r0", undefined],
-      ["r1", ECHO],
-      ["r2", undefined],
+      ["notice", undefined],
+      ["muted", ECHO],
+      ["edit", undefined],
     ]);
   });
 
   test("of a room are those on what people said and whom they invited, the latest first", async () => {
     const ledger = await make();
-    const decide = async (reason: string, event: RoomEvent, over: Partial<Decision> = {}) =>
-      decided(ledger, { ...over, reason }, event);
-    await decide("one", anEvent(), { about: ECHO });
+    const decide = async (reason: Reason, event: RoomEvent, over: Partial<Settled> = {}) =>
+      settled(ledger, { ...over, reason }, event);
+    await decide("wake_mention", anEvent(), { about: ECHO });
     await decide("own_event", anEvent());
-    await decide("elsewhere", anEvent({ room_id: "!other" }));
+    await decide("no_agent", anEvent({ room_id: "!other" }));
     await decide("state", anEvent({ type: "m.room.name", state_key: "" }));
-    await decide("joined", aMembership("@agent_echo:hs.test", "join"));
-    await decide("invited", aMembership("@agent_echo:hs.test", "invite"));
-    await decide("reacted", anEvent({ type: "m.reaction" }));
+    await decide("notice", aMembership("@agent_echo:hs.test", "join"));
+    await decide("join", aMembership("@agent_echo:hs.test", "invite"));
+    await decide("stop", anEvent({ type: "m.reaction" }));
     await decide("encrypted", anEvent({ type: "m.room.encrypted" }));
-    await decide("deep", anEvent({ content: { x: deep(2_000) } }));
+    await decide("no_text", anEvent({ content: { x: deep(2_000) } }));
     await waiting(ledger);
     const latest = await ledger.verdictsIn(ROOM, 10);
-    expect(latest.map(({ verdict }) => verdict)).toEqual(["encrypted", "reacted", "invited", "one"]);
+    expect(latest.map(({ verdict }) => verdict)).toEqual(["encrypted", "stop", "join", "wake_mention"]);
     expect(latest.at(-1)).toMatchObject({ about: ECHO, roomId: ROOM, receivedAtMs: NOW });
     expect(await ledger.verdictsIn(ROOM, 1)).toHaveLength(1);
     expect(await ledger.verdictsIn(RoomId.parse("!none"), 10)).toEqual([]);
@@ -262,8 +275,8 @@ function verdictsContract(make: Make): void {
 
 async function quietContract(ledger: Ledger): Promise<void> {
   const said = anEvent({ room_id: "!quiet" });
-  await decided(ledger, { reason: "muted" }, said);
-  await decided(ledger, { reason: "membership" }, aMembership("@bob:hs.test", "invite", { room_id: "!quiet" }));
+  await settled(ledger, { reason: "muted" }, said);
+  await settled(ledger, { reason: "membership" }, aMembership("@bob:hs.test", "invite", { room_id: "!quiet" }));
   const events = Array.from({ length: 21_000 }, () => anEvent());
   await ledger.accept({ events, deadLetters: [], nowMs: NOW });
   const found = await ledger.verdictsIn(RoomId.parse("!quiet"), 10);
@@ -276,7 +289,7 @@ function forgettingContract(make: Make): void {
   test("is forgotten in its time: codes, pairs, threads", async () => {
     const ledger = await make();
     const pairing = { agent: ECHO, userId: ALICE, code: "ABCD2345", atMs: NOW };
-    await decided(ledger, {
+    await settled(ledger, {
       thread: { root: ROOT, hold: { agent: ECHO, holder: ALICE } },
       pairs: [{ agent: ECHO, count: { sinceMs: NOW, count: 1, restUntilMs: 0 } }],
     });

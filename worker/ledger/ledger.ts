@@ -5,11 +5,11 @@ import { configurations } from "./configuration/configuration.ts";
 import { access } from "./configuration/people.ts";
 import { policies } from "./configuration/resolve.ts";
 import { leases } from "./leases.ts";
-import { decisions } from "./rooms/decide.ts";
 import { intake } from "./rooms/intake.ts";
-import { looks } from "./rooms/look.ts";
 import { members } from "./rooms/members.ts";
-import { senders } from "./rooms/sender.ts";
+import { roomFacts } from "./rooms/room-facts.ts";
+import { senderLookups } from "./rooms/sender-facts.ts";
+import { settling } from "./rooms/settle.ts";
 import { waiting } from "./rooms/waiting.ts";
 import type { Database } from "./sql/database.ts";
 import { chatter } from "./turns/chatter.ts";
@@ -29,9 +29,9 @@ export function createLedger(database: Database): Ledger {
     ...intake(database),
     ...leases(database),
     ...waiting(database),
-    ...looks(database, policyOf),
-    ...senders(database),
-    ...decisions(database),
+    ...roomFacts(database, policyOf),
+    ...senderLookups(database),
+    ...settling(database),
     ...members(database),
     ...sessions(database),
     ...epochs(database),

@@ -12,9 +12,11 @@ import { AgentId, RoomId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
 import {
-  aDecision,
   aRow,
+  aSession,
+  aSettled,
   aTurn,
+  aTurnId,
   CAPS,
   currentTurn,
   ghost,
@@ -35,10 +37,10 @@ import { libsqlDatabase } from "./sql/libsql.ts";
 const GUIDE = AgentId.parse("guide");
 const [ALICE, EVENT] = [aTurn().prompt.sender, aTurn().prompt.eventId];
 const ROOM_LEASE = { lane: ROOM_LANE, fence: 1 };
-const EVERYTHING = aDecision({
+const EVERYTHING = aSettled({
   turns: [aTurn()],
   members: [{ ...ghost("guide", "invite"), direct: true }, ghost("echo", "leave")],
-  controls: [{ session: "mx.echo.1", kind: "stop" }],
+  controls: [{ session: aSession("mx.echo.1"), kind: "stop" }],
   notices: [aRow()],
   redacted: EVENT,
   state: { name: "A room" },
@@ -163,8 +165,8 @@ test("what the version before stored can be read, and goes on", async () => {
   expect((await ledger.room(ROOM)).present).toMatchObject([{ agent: echo, invitedDirectly: false }]);
   const lease = await leaseOf(ledger, ROOM_LANE);
   const [found] = await ledger.nextEvents(lease, 10);
-  expect(found && (await ledger.decide(lease, found, EVERYTHING))).toBe(true);
-  expect(await ledger.transcript("mx.echo.1", 10)).toEqual([]);
+  expect(found && (await ledger.settle(lease, found, EVERYTHING))).toBe(true);
+  expect(await ledger.transcript(aSession("mx.echo.1"), 10)).toEqual([]);
   const current = await currentTurn(ledger, await leaseOf(ledger, SESSION_LANE));
   expect(current).toMatchObject({ id, hop: 0, prompt: { text: "hello" } });
 });
@@ -222,13 +224,13 @@ describe("the cost of looking", () => {
     ["hasPeople", (ledger) => ledger.hasPeople(ROOM, ALICE)],
     ["ghostsIn", (ledger) => ledger.ghostsIn(ROOM, "", 10)],
     ["replacedBy", (ledger) => ledger.replacedBy(ROOM, ALICE)],
-    ["decide", (ledger) => ledger.decide(ROOM_LEASE, { seq: 1, event: anEvent(), receivedAtMs: NOW }, EVERYTHING)],
+    ["settle", (ledger) => ledger.settle(ROOM_LEASE, { seq: 1, event: anEvent(), receivedAtMs: NOW }, EVERYTHING)],
     ["ignore", (ledger) => ledger.ignore(ROOM_LEASE, [{ seq: 1, reason: "notice", about: GUIDE }])],
     ["succeed", (ledger) => ledger.succeed(ROOM, RoomId.parse("!next"))],
     ["setMembers", (ledger) => ledger.setMembers(ROOM, [ghost("guide")])],
-    ["epoch", (ledger) => ledger.epoch("mx.echo.1")],
+    ["epoch", (ledger) => ledger.epoch(aSession("mx.echo.1"))],
     ["event", (ledger) => ledger.event(EVENT)],
-    ["isFirst", (ledger) => ledger.isFirst({ session: "mx.echo.1", seq: 2 })],
+    ["isFirst", (ledger) => ledger.isFirst({ session: aSession("mx.echo.1"), seq: 2 })],
     ["chatter", (ledger) => ledger.chatter({ ...aTurn(), seq: 2 }, 10)],
     ["verdictOf", (ledger) => ledger.verdictOf(EVENT)],
     ["verdictsIn", (ledger) => ledger.verdictsIn(ROOM, 10)],
@@ -236,17 +238,17 @@ describe("the cost of looking", () => {
     ["roomLayer", (ledger) => ledger.roomLayer(ROOM)],
     ["openSessions", (ledger) => ledger.openSessions(ROOM, undefined, [GUIDE])],
     ["release", (ledger) => ledger.release({ lane: SESSION_LANE, fence: 1 })],
-    ["transcript", (ledger) => ledger.transcript("mx.echo.1", 10)],
-    ["delivered", (ledger) => ledger.delivered({ lane: SESSION_LANE, fence: 1 }, "turn")],
+    ["transcript", (ledger) => ledger.transcript(aSession("mx.echo.1"), 10)],
+    ["delivered", (ledger) => ledger.delivered({ lane: SESSION_LANE, fence: 1 }, aTurnId("turn"))],
     ["nextEvents", (ledger) => ledger.nextEvents({ lane: "room:!room", fence: 1 }, 10)],
     ["currentTurn", (ledger) => ledger.currentTurn(SESSION)],
     ["startAttempt", (ledger) => ledger.startAttempt(SESSION, aTurn(), CAPS)],
-    ["takeControls", (ledger) => ledger.takeControls(SESSION, { session: "mx.echo.1", seq: 1 })],
+    ["takeControls", (ledger) => ledger.takeControls(SESSION, { session: aSession("mx.echo.1"), seq: 1 })],
     ["merge", (ledger) => ledger.merge(SESSION, { ...aTurn(), seq: 1 }, "all")],
     ["heldBackUntil", (ledger) => ledger.heldBackUntil(SESSION, { ...aTurn(), seq: 1 })],
     ["openSessionsAt", (ledger) => ledger.openSessionsAt(aTurn().prompt.eventId, ROOM, [GUIDE])],
     ["openSessionsIn", (ledger) => ledger.openSessionsIn(ROOM)],
-    ["waitingIn", (ledger) => ledger.waitingIn("mx.echo.1")],
+    ["waitingIn", (ledger) => ledger.waitingIn(aSession("mx.echo.1"))],
     ["known", (ledger) => ledger.known([aTurn().prompt.eventId])],
     ["activeRooms", (ledger) => ledger.activeRooms(10)],
     ["roomsAfter", (ledger) => ledger.roomsAfter("", 10)],

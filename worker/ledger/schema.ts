@@ -6,6 +6,9 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { UNLISTED_REASONS } from "#core/gate/reasons.ts";
+
+const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(", ");
 
 /** Pushes, for the operator's eyes: nothing is decided on a transaction id, a homeserver may count from 1 again. */
 export const transactions = sqliteTable("transactions", {
@@ -27,14 +30,16 @@ export const events = sqliteTable(
     event: text("event").notNull(),
     /** The agent the verdict is about. */
     about: text("about"),
+    /** Numbers behind the verdict, as JSON. */
+    evidence: text("evidence"),
   },
   (table) => [
     uniqueIndex("events_event_id").on(table.eventId),
     index("events_undecided").on(table.roomId, table.seq).where(sql`verdict IS NULL`),
-    // What is no news of a room's own is left out: it costs a write for each verdict.
+    // For the list of a room's latest verdicts. Every row in it costs a write, so common verdicts are left out.
     index("events_decided")
       .on(table.roomId, table.seq)
-      .where(sql`verdict IS NOT NULL AND verdict NOT IN ('own_event', 'membership', 'state')`),
+      .where(sql.raw(`verdict IS NOT NULL AND verdict NOT IN (${quoted(UNLISTED_REASONS)})`)),
   ],
 );
 
@@ -154,7 +159,7 @@ export const rooms = sqliteTable(
     roomId: text("room_id").primaryKey(),
     /** The first of the rooms that replaced each other; its own id where it replaced none. */
     origin: text("origin").notNull(),
-    /** A room's state as JSON, as far as anybody looks at it (core/policy/power.ts). */
+    /** A room's state as JSON, as far as anybody looks at it (core/protocol/room-state.ts). */
     state: text("state").notNull(),
     /** The same as in the state, to be found by. */
     replacement: text("replacement"),

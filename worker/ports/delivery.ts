@@ -1,5 +1,5 @@
 /** Delivery: what is said in a room, and the rows that bring it there. */
-import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { AgentId, EventId, RoomId, Speaker, UserId } from "#core/protocol/ids.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Reply, Turn, TurnId } from "#core/turn/turn.ts";
 import type { Intent } from "./homeserver.ts";
@@ -27,8 +27,7 @@ export interface Delivery {
 
 /** Where one of our own sentences is said. `cause` is unique over all ghosts: the same one is said once. */
 export interface NoticePlace {
-  /** Undefined: the bot. */
-  agent: AgentId | undefined;
+  agent: Speaker;
   roomId: RoomId;
   threadRoot?: EventId;
   cause: string;

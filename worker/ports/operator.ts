@@ -1,13 +1,18 @@
 /** What an operator looks at, and the ledger's upkeep. */
+import type { Evidence } from "#core/gate/evidence.ts";
+import type { OtherReason, Reason } from "#core/gate/reasons.ts";
 import type { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
 import type { SessionKey, TurnId } from "#core/turn/turn.ts";
 
-/** A verdict as it was kept. */
-export interface Decided {
+/** An event's verdict as it is stored. */
+export interface StoredVerdict {
   eventId: EventId;
   roomId: RoomId;
-  /** Undefined while it waits. */
-  verdict?: string;
+  /** Undefined while the event waits. */
+  verdict?: Reason | OtherReason;
+  /** Undefined where there is none, and for verdicts of older versions. */
+  evidence?: Evidence;
+  /** The agent the verdict is about. */
   about?: AgentId;
   receivedAtMs: number;
 }
@@ -45,9 +50,9 @@ export type StoredDeadLetter = DeadLetter & { id: number; createdAtMs: number };
 
 /** What an operator looks at, and upkeep. */
 export interface OperatorLedger {
-  verdictOf(eventId: EventId): Promise<Decided | undefined>;
-  /** The latest verdicts of a room on what people said, the latest first. */
-  verdictsIn(roomId: RoomId, limit: number): Promise<Decided[]>;
+  verdictOf(eventId: EventId): Promise<StoredVerdict | undefined>;
+  /** The latest verdicts of a room on messages, reactions and invitations, newest first. */
+  verdictsIn(roomId: RoomId, limit: number): Promise<StoredVerdict[]>;
   /** How often each verdict was given. */
   verdicts(): Promise<Record<string, number>>;
   /** Puts a turn that was given up in line again, under a new id; false when there is none such. */

@@ -1,8 +1,9 @@
-/** The room lane: what was pushed, what holds in a room, what was decided. */
+/** The room lane: pushed events, the facts the gate needs, and verdicts. */
 import type { PairCount } from "#core/access/pair-guard.ts";
-import type { Agent } from "#core/configuration/agent.ts";
-import type { Membership as MembershipKind, ThreadNews } from "#core/gate/asks.ts";
-import type { ThreadHold } from "#core/gate/facts.ts";
+import type { Grounds } from "#core/gate/evidence.ts";
+import type { Present, RoomFacts, SenderFacts } from "#core/gate/facts.ts";
+import type { MembershipKind } from "#core/gate/needs.ts";
+import type { ThreadChange } from "#core/gate/threads.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { RoomState } from "#core/protocol/room-state.ts";
@@ -27,27 +28,31 @@ export interface Intake {
   among?: readonly EventId[];
 }
 
-/** The verdict as it rests on the event's row, and everything it brings. */
-export interface Decision {
-  /** `join`, `wake_…`, `stop`, or the reason it was dropped for. */
-  reason: string;
+/** An event's verdict, with everything that is stored together with it. */
+export interface Settled extends Grounds {
   turns: readonly NewTurn[];
   members: readonly Membership[];
-  /** What running turns are told; it is meant for turns that were asked before this event, and for no later one. */
+  /** Controls for running turns: for those asked before this event, and no later ones. */
   controls: readonly { session: SessionKey; kind: ControlKind }[];
-  /** A prompt that was taken back: its turns end where they have not begun. */
+  /** A redacted prompt: its turns end where they have not begun. */
   redacted?: EventId;
-  /** Our own event came back: proof that this row was sent, should its answer have been lost. */
+  /** Our own event came back: this row was sent, even if the homeserver's answer was lost. */
   confirmed?: Confirmation;
-  /** What the room is told at once. */
+  /** Messages of ours that the verdict sends. */
   notices: readonly OutboxRow[];
-  /** The agent the reason is about, for whoever asks why. */
+  /** The agent the verdict is about. */
   about?: AgentId;
-  /** What the event changes of the room's state. */
+  /** The change the event makes to the room's state. */
   state?: Partial<RoomState>;
-  /** Of a machine that woke agents: its counts with each of them from here on. */
+  /** The pair guard's new counts for the sender, by agent. */
   pairs?: readonly { agent: AgentId; count: PairCount }[];
-  thread?: ThreadNews;
+  thread?: ThreadChange;
+}
+
+/** The verdict of an event that has no other effect. */
+export interface IgnoredEvent extends Grounds {
+  seq: number;
+  about?: AgentId;
 }
 
 export interface Confirmation {
@@ -63,45 +68,8 @@ export interface Membership {
   direct?: boolean;
 }
 
-/** A joined agent of a room, with what holds for it there; without its picture. */
-export interface Present {
-  agent: Agent;
-  userId: UserId;
-  invitedDirectly: boolean;
-}
-
-/** What the ledger knows of a room: the same for every event, until something changes. */
-export interface RoomLook {
-  state: RoomState;
-  /** The first of the rooms that replaced each other; the room itself where it replaced none. */
-  origin: RoomId;
-  /** Aliases of the configuration that mean this room. */
-  aliases: readonly string[];
-  direct?: boolean;
-  muted: boolean;
-  /** Joined members, counted no further than 3; 0 when none is known. */
-  joinedCount: number;
-  botJoined: boolean;
-  /** Joined agents that are not retired, in the order of their ids; of more than 20 only the first. */
-  present: readonly Present[];
-  /** There are more than those. */
-  crowded: boolean;
-}
-
-/** What is known of an event's sender and of what the event points at. */
-export interface SenderLook {
-  /** Agents the sender was paired with or let in to. */
-  paired: readonly AgentId[];
-  /** The agent who wrote the target. */
-  repliedAgent?: AgentId;
-  /** The agents that were asked by the target. */
-  askedAgents: readonly AgentId[];
-  thread?: ThreadHold;
-  /** The key is one of a message of ours. */
-  bearsOurMark: boolean;
-}
-
-export interface SenderAsked {
+/** What a look-up of sender facts asks for. */
+export interface SenderQuery {
   sender: UserId;
   target?: EventId | undefined;
   threadRoot?: EventId | undefined;
@@ -109,33 +77,36 @@ export interface SenderAsked {
   ownKey?: string | undefined;
 }
 
-/** What was pushed, what holds in a room, and the verdicts. */
+/** Pushed events, facts about rooms and senders, and verdicts. */
 export interface RoomLedger {
-  /** Remembers a push once, in one atomic batch; returns the rooms that have undecided events among those pushed. */
+  /** Stores a push in one atomic batch, idempotent; returns the rooms of those pushed events that have no verdict yet. */
   accept(intake: Intake): Promise<RoomId[]>;
   nextEvents(lease: Lease, limit: number): Promise<WaitingEvent[]>;
-  room(roomId: RoomId): Promise<RoomLook>;
-  /** Of a room with more agents than a look shows: those that are named by user id or by (lower-case) name, and those that listen to everything or that the room's layer names, 20 at most of each. */
+  room(roomId: RoomId): Promise<RoomFacts>;
+  /**
+   * The agents of a crowded room that an event could concern: those named by user id or by (lower-case) name, those that
+   * listen to everything, and those the room's layer names, at most 20 of each.
+   */
   presentIn(roomId: RoomId, named: readonly UserId[], name: string | undefined): Promise<Present[]>;
-  sender(roomId: RoomId, asked: SenderAsked): Promise<SenderLook>;
-  /** Whether an agent said exactly this in the room since then (milliseconds since the epoch). */
+  sender(roomId: RoomId, query: SenderQuery): Promise<SenderFacts>;
+  /** Whether an agent said exactly this in the room since `sinceMs` (milliseconds since the epoch). */
   wasSaid(roomId: RoomId, text: string, sinceMs: number): Promise<boolean>;
-  /** How often this sender woke which agent of the room lately. */
+  /** The pair guard's counts for a sender in the room, by agent. */
   pairs(roomId: RoomId, sender: UserId): Promise<Map<AgentId, PairCount>>;
-  /** Whether anybody but us and this one is joined or invited, as far as is known. */
+  /** Whether any user but ours and `apart` is joined or invited, as far as is known. */
   hasPeople(roomId: RoomId, apart: string | undefined): Promise<boolean>;
-  /** Our users that are joined, the bot and retired agents' included, in pages: after this user id. */
+  /** A page of our joined users, those of the bot and of retired agents included: those after this user id. */
   ghostsIn(roomId: RoomId, after: string, limit: number): Promise<UserId[]>;
-  /** Whether this user is in a room that the other one has replaced; then which. */
+  /** The room replaced by this one in which the user still is. */
   replacedBy(roomId: RoomId, userId: UserId): Promise<RoomId | undefined>;
-  /** One atomic batch: the verdict on the event's row, its turns, its memberships, its controls. */
-  decide(lease: Lease, event: WaitingEvent, decision: Decision): Promise<boolean>;
-  /** Many verdicts that bring nothing, in one batch; true when all of them were written. */
-  ignore(lease: Lease, ignored: readonly { seq: number; reason: string; about?: AgentId }[]): Promise<boolean>;
-  /** The state of a room as just read from the homeserver. */
+  /** Stores a verdict with everything it settles, in one atomic batch. */
+  settle(lease: Lease, event: WaitingEvent, settled: Settled): Promise<boolean>;
+  /** Stores verdicts that have no other effect, in one batch; true when all of them were written. */
+  ignore(lease: Lease, ignored: readonly IgnoredEvent[]): Promise<boolean>;
+  /** Stores the state of a room as read from the homeserver. */
   setState(roomId: RoomId, state: RoomState): Promise<void>;
-  /** What held in a room, and how its agents were invited, holds in the one that replaced it. Done twice it is done once. */
+  /** Carries a room's settings, and how its agents were invited, over to the room that replaced it. Idempotent. */
   succeed(from: RoomId, to: RoomId): Promise<void>;
-  /** The whole membership of a room as just read from the homeserver; who was invited directly stays so. */
+  /** Stores the whole membership of a room as read from the homeserver; marks of direct chats are kept. */
   setMembers(roomId: RoomId, members: readonly Membership[]): Promise<void>;
 }

@@ -1,137 +1,132 @@
 /**
- * What a verdict means for the ledger. What the homeserver has to do for it is done here, before the verdict is written
- * down: done twice it is done once.
+ * Carries a verdict out. Requests to the homeserver are made here, before the verdict is stored: all of them are
+ * idempotent, so that a crash in between only repeats them.
  */
-
 import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
-import { threadNews } from "#core/gate/asks.ts";
-import type { Facts, Verdict } from "#core/gate/facts.ts";
-import { placeOf } from "#core/message/text.ts";
-import type { RoomEvent } from "#core/protocol/event.ts";
-import type { AgentId, RoomId } from "#core/protocol/ids.ts";
+import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
+import type { Verdict } from "#core/gate/facts.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
+import { type AgentId, BOT, type Speaker } from "#core/protocol/ids.ts";
 import { unreachable } from "#core/result.ts";
-import { ENCRYPTED_ROOM, PAIRING_CODE, PAIRING_FULL } from "#core/strings/replies.ts";
-import { answerThread } from "#core/turn/session.ts";
+import { PAIRING_FULL, pairingCode } from "#core/strings/pairing.ts";
+import { ENCRYPTED_ROOM } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
-import type { Decision, RoomLook } from "#ports/rooms.ts";
 import { obey } from "./commands/obey.ts";
-import type { CommandNeeds } from "./commands/order.ts";
 import { digest } from "./digest.ts";
+import type { Occasion } from "./occasion.ts";
 import { join } from "./rooms/join.ts";
-import { decline, depart, follow, moved } from "./rooms/moves.ts";
+import { decline, depart, follow, successionNotice } from "./rooms/moves.ts";
 import { Trouble } from "./rooms/trouble.ts";
-import { type Asked, asContext, type Brought, wake } from "./wake.ts";
+import { type ActNeeds, NO_EFFECTS, type Outcome, rememberAsContext, wake } from "./wake.ts";
 
-export type Acted = Brought & Pick<Decision, "redacted">;
+/** How long a request that a reachable homeserver fails is retried. */
+const RETRIED_MS = 10 * 60_000;
 
-const NONE = { turns: [], controls: [], notices: [] };
-
-/** A homeserver that is there and still does not do what it is asked is asked for so long. */
-const PATIENCE_MS = 10 * 60_000;
-
-/** Throws when it is worth another try; what will not succeed is given up, for everything behind it in the room waits. */
-export async function act(needs: CommandNeeds, asked: Asked, room: RoomLook, verdict: Verdict): Promise<Acted> {
+/**
+ * Throws when another try may succeed. Otherwise the event is given up with a dead letter, because everything behind it in
+ * the room waits.
+ */
+export async function act(needs: ActNeeds, occasion: Occasion, verdict: Verdict): Promise<Outcome> {
   try {
-    return await done(needs, asked, room, verdict);
+    return await carryOut(needs, occasion, verdict);
   } catch (error) {
     if (!(error instanceof Trouble) || error.isOurs) throw error;
-    const { event, receivedAtMs } = asked.waiting;
-    const isYoung = asked.facts.nowMs - receivedAtMs < PATIENCE_MS;
-    if (isYoung && needs.isPassing(error.error)) throw error;
+    const { event, receivedAtMs } = occasion.waiting;
+    const { nowMs } = occasion.facts;
+    if (nowMs - receivedAtMs < RETRIED_MS && isPassing(error.error)) throw error;
     const reason = `An event of ${event.room_id} could not be followed: ${error.message}`;
     needs.log("dead_letter", { kind: "event", reason });
-    await needs.ledger.addDeadLetter({ kind: "event", reason, raw: JSON.stringify(event) }, asked.facts.nowMs);
-    return { ...NONE, reason: "given_up" };
+    await needs.ledger.addDeadLetter({ kind: "event", reason, raw: JSON.stringify(event) }, nowMs);
+    const { status, errcode } = error.error;
+    return { ...NO_EFFECTS, ...grounds("given_up", { status, errcode: cutEntry(errcode) }) };
   }
 }
 
-async function done(needs: CommandNeeds, asked: Asked, room: RoomLook, verdict: Verdict): Promise<Acted> {
-  const { event } = asked.waiting;
+async function carryOut(needs: ActNeeds, occasion: Occasion, verdict: Verdict): Promise<Outcome> {
+  const { event } = occasion.waiting;
   switch (verdict.kind) {
     case "ignore":
-      return { ...NONE, reason: verdict.reason, ...(verdict.about ? { about: verdict.about } : {}) };
+      return { ...NO_EFFECTS, ...groundsIn(verdict), ...aboutOf(verdict.about) };
     case "wake":
-      return wake(needs, asked, verdict);
-    case "context":
-      return asContext(needs, asked, verdict.woken, verdict.hop);
+      return wake(needs, occasion, verdict);
+    case "too_old":
+      return rememberAsContext(needs, occasion, verdict);
     case "command":
-      return obey(needs, asked, room, verdict);
+      return obey(needs, occasion, verdict);
     case "stop":
-      return stopAt(needs, asked, verdict);
-    case "redact":
-      return { ...NONE, reason: "redaction", redacted: verdict.eventId };
+      return stopAt(needs, occasion, verdict);
+    case "redaction":
+      return { ...NO_EFFECTS, reason: "redaction", redacted: verdict.eventId };
     case "join":
-      return { ...NONE, ...(await enter(needs, asked, verdict.agent)), ...aboutOf(verdict.agent) };
+      return { ...NO_EFFECTS, ...(await enter(needs, occasion, verdict.agent)), ...aboutOf(verdict.agent) };
     case "decline":
       await decline(needs, event.room_id, verdict.agent, verdict.reason);
-      return { ...NONE, reason: verdict.reason, ...aboutOf(verdict.agent) };
+      return { ...NO_EFFECTS, ...groundsIn(verdict), ...aboutOf(verdict.agent) };
     case "pair":
-      return { ...NONE, reason: "pair", about: verdict.agent, notices: [await offered(needs, asked, verdict.agent)] };
-    case "tell":
-      return { ...NONE, reason: "encrypted", about: verdict.agent, notices: [told(needs, asked, verdict.agent)] };
+      return {
+        ...NO_EFFECTS,
+        reason: "pair",
+        about: verdict.agent,
+        notices: [await pairingNotice(needs, occasion, verdict.agent)],
+      };
+    case "encrypted":
+      return {
+        ...NO_EFFECTS,
+        reason: "encrypted",
+        about: verdict.agent,
+        notices: [encryptedNotice(needs, occasion, verdict.agent)],
+      };
     case "follow":
-      return { ...NONE, reason: "follow", notices: await follow(needs, event.room_id, verdict.to, event.sender) };
+      return {
+        ...NO_EFFECTS,
+        reason: "follow",
+        notices: await follow(needs, event.room_id, verdict.to, event.sender),
+      };
     case "depart":
-      return { ...NONE, reason: await depart(needs, event.room_id) };
+      return { ...NO_EFFECTS, reason: await depart(needs, event.room_id) };
     default:
       return unreachable(verdict);
   }
 }
 
-const aboutOf = (agent: AgentId | undefined) => (agent ? { about: agent } : {});
+const groundsIn = ({ reason, evidence }: Grounds): Grounds => grounds(reason, evidence);
+
+const aboutOf = (agent: Speaker | undefined) => (agent && agent !== BOT ? { about: agent } : {});
 
 async function stopAt(
-  { ledger }: CommandNeeds,
-  { waiting }: Asked,
+  { ledger }: ActNeeds,
+  { waiting }: Occasion,
   { at, agents }: Extract<Verdict, { kind: "stop" }>,
-): Promise<Acted> {
+): Promise<Outcome> {
   const sessions = await ledger.openSessionsAt(at, waiting.event.room_id, agents);
-  return { ...NONE, reason: "stop", controls: sessions.map((session) => ({ session, kind: "stop" })) };
+  return { ...NO_EFFECTS, reason: "stop", controls: sessions.map((session) => ({ session, kind: "stop" })) };
 }
 
-/** Whoever comes into the room that replaced another one says so, once. */
-async function enter(needs: CommandNeeds, { waiting }: Asked, agent: AgentId | undefined) {
+async function enter(needs: ActNeeds, { waiting }: Occasion, speaker: Speaker) {
   const roomId = waiting.event.room_id;
-  const { reason, notices } = await join(needs, roomId, agent);
-  return {
-    reason,
-    notices: reason === "join" && agent ? [...notices, ...(await moved(needs, roomId, agent))] : notices,
-  };
+  const joined = await join(needs, roomId, speaker);
+  if (joined.reason !== "join" || speaker === BOT) return joined;
+  return { ...joined, notices: [...joined.notices, ...(await successionNotice(needs, roomId, speaker))] };
 }
 
-/** Somebody who does not stop asking is reminded this often. */
+/** A user who goes on writing is sent the code again this often. */
 const REMINDED_MS = 5 * 60_000;
 
-async function offered(
-  { ledger, delivery }: CommandNeeds,
-  { waiting, facts }: Asked,
+async function pairingNotice(
+  { ledger, delivery }: ActNeeds,
+  { waiting, facts }: Occasion,
   agent: AgentId,
 ): Promise<OutboxRow> {
   const { room_id: roomId, sender: userId } = waiting.event;
   const fresh = codeOf(crypto.getRandomValues(new Uint8Array(CODE_LENGTH)));
   const code = await ledger.offerPairing({ agent, userId, code: fresh, atMs: facts.nowMs });
-  const often = Math.floor(facts.nowMs / REMINDED_MS);
-  const cause = `pair-${digest([agent, userId, code ?? "", String(often)]).slice(0, 20)}`;
-  return delivery.notice({ agent, roomId, cause }, code ? PAIRING_CODE.replace("{code}", code) : PAIRING_FULL);
+  const period = Math.floor(facts.nowMs / REMINDED_MS);
+  const cause = `pair-${digest([agent, userId, code ?? "", String(period)]).slice(0, 20)}`;
+  return delivery.notice({ agent, roomId, cause }, code ? pairingCode(code) : PAIRING_FULL);
 }
 
-/** Once a room. */
-function told({ delivery }: CommandNeeds, { waiting }: Asked, agent: AgentId): OutboxRow {
+/** Sent once a room. */
+function encryptedNotice({ delivery }: ActNeeds, { waiting }: Occasion, agent: AgentId): OutboxRow {
   const roomId = waiting.event.room_id;
   return delivery.notice({ agent, roomId, cause: `sealed-${digest([roomId]).slice(0, 20)}` }, ENCRYPTED_ROOM);
-}
-
-/** What a message means for its thread; where nobody is woken by it, nothing goes into one. */
-export function threadOf(event: RoomEvent, facts: Facts, origin: RoomId, verdict: Verdict): Pick<Decision, "thread"> {
-  const [woken] = verdict.kind === "wake" ? verdict.woken : [];
-  const agent = facts.present.find((one) => one.agent.id === woken?.agent)?.agent;
-  const answersIn =
-    woken && agent
-      ? answerThread({
-          ...{ agent: agent.id, origin, sender: event.sender, direct: woken.direct, opened: woken.opened },
-          ...{ ...placeOf(event), settings: agent.settings },
-        })
-      : undefined;
-  const thread = threadNews(event, facts, verdict, answersIn);
-  return thread ? { thread } : {};
 }

@@ -1,10 +1,20 @@
-/** Everything the gate may look at. Nothing is read that this event cannot need. */
-import { type Asks, asks } from "#core/gate/asks.ts";
-import type { Concerned, Facts, Invited, RoomAsGate } from "#core/gate/facts.ts";
-import { promptText, readContent, withoutRelay } from "#core/message/text.ts";
+/** Gathers the facts an event needs, and no others. */
+import {
+  type Concerned,
+  type Facts,
+  type Invited,
+  type Present,
+  type RoomFacts,
+  type SenderFacts,
+  unknownRoom,
+} from "#core/gate/facts.ts";
+import { type FactNeeds, needsOf } from "#core/gate/needs.ts";
+import { type Message, readMessage } from "#core/message/message.ts";
+import { withoutRelay } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import {
   agentOfGhost,
+  BOT,
   botUserId,
   ghostUserId,
   isLocal,
@@ -13,11 +23,12 @@ import {
   type RoomId,
   UserId,
 } from "#core/protocol/ids.ts";
-import { NO_STATE, powerOf } from "#core/protocol/room-state.ts";
+import { powerOf } from "#core/protocol/room-state.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Present, RoomLook, SenderLook } from "#ports/rooms.ts";
+import type { SenderQuery } from "#ports/rooms.ts";
+import type { Occasion } from "./occasion.ts";
 
 export interface GatherNeeds {
   ledger: Ledger;
@@ -25,80 +36,86 @@ export interface GatherNeeds {
   namespace: Namespace;
 }
 
-/** What a room is like, asked once for events that follow each other. */
-export interface Look {
-  at: (roomId: RoomId) => Promise<RoomLook>;
-  forget: () => void;
+/** The facts of one room, read once for events that follow each other. */
+export interface RoomCache {
+  read: (roomId: RoomId) => Promise<RoomFacts>;
+  clear: () => void;
 }
 
-export function oneLook(ledger: Ledger): Look {
-  let seen: { roomId: RoomId; look: Promise<RoomLook> } | undefined;
+export function roomCache(ledger: Pick<Ledger, "room">): RoomCache {
+  let cached: { roomId: RoomId; facts: Promise<RoomFacts> } | undefined;
   return {
-    at(roomId) {
-      if (seen?.roomId !== roomId) seen = { roomId, look: ledger.room(roomId) };
-      return seen.look;
+    read(roomId) {
+      if (cached?.roomId !== roomId) cached = { roomId, facts: ledger.room(roomId) };
+      return cached.facts;
     },
-    forget() {
-      seen = undefined;
+    clear() {
+      cached = undefined;
     },
   };
 }
 
-const UNKNOWN_ROOM: Omit<RoomLook, "origin"> = {
-  ...{ state: NO_STATE, aliases: [], muted: false, joinedCount: 0, botJoined: false },
-  ...{ present: [], crowded: false },
-};
-const UNKNOWN_SENDER: SenderLook = { paired: [], askedAgents: [], bearsOurMark: false };
+const NO_SENDER_FACTS: SenderFacts = { paired: [], askedAgents: [], bearsOurMark: false };
 
 export interface Gathered {
-  asked: Asks;
-  facts: Facts;
-  /** What holds in the room; of an event that asks nothing of it what holds in none. */
-  room: RoomLook;
+  occasion: Occasion;
+  needed: FactNeeds;
 }
 
-export async function gather(needs: GatherNeeds, waiting: WaitingEvent, look: Look): Promise<Gathered> {
+/** An event that needs no facts of its room gets those of an unknown one. */
+export async function gather(needs: GatherNeeds, waiting: WaitingEvent, rooms: RoomCache): Promise<Gathered> {
   const { ledger, clock, namespace } = needs;
   const { event, receivedAtMs } = waiting;
-  const asked = asks(event);
-  const wantsRoom = asked.room || asked.invitee !== undefined;
+  const message = readMessage(event);
+  const needed = needsOf(message);
+  const needsRoom = needed.room || needed.invitee !== undefined;
   const [room, sender] = await Promise.all([
-    wantsRoom ? look.at(event.room_id) : { ...UNKNOWN_ROOM, origin: event.room_id },
-    wantsRoom ? ledger.sender(event.room_id, askedOf(event, asked, needs)) : UNKNOWN_SENDER,
+    needsRoom ? rooms.read(event.room_id) : unknownRoom(event.room_id),
+    needsRoom ? ledger.sender(event.room_id, senderQuery(event, needed, namespace)) : NO_SENDER_FACTS,
   ]);
-  const present = asked.room ? await presentFor(needs, event, asked, room, sender) : [];
+  const present = needed.room ? await agentsFor(needs, needed, room, sender) : [];
   const nowMs = clock.now();
   const [machine, invited, left] = await Promise.all([
-    aboutMachines(needs, event, present, room.joinedCount, nowMs),
-    invitedOf(needs, event, asked, sender),
-    asked.someoneLeft && (await isLast(needs, event)) ? { peopleLeft: false } : {},
+    machineFacts(needs, message, present, room.joinedCount, nowMs),
+    invitedOf(needs, event, needed, sender),
+    needed.someoneLeft && (await isLastPerson(needs, event)) ? { peopleLeft: false } : {},
   ]);
   const { repliedAgent, askedAgents, thread, bearsOurMark } = sender;
   const facts: Facts = {
     nowMs,
-    // No clock of a stranger takes part.
+    // Times that the sender's server sets have no part in it.
     ageMs: Math.max(event.unsigned?.age ?? 0, 0) + Math.max(nowMs - receivedAtMs, 0),
     softFailed: Object.keys(event.unsigned ?? {}).some((key) => SOFT_FAILED.has(key)),
     sender: senderOf(event, namespace, room),
-    room: roomAsGate(event.room_id, room, namespace),
+    room,
     present: present.map((one): Concerned => ({ ...one, paired: sender.paired.includes(one.agent.id) })),
-    ...{ askedAgents, bearsOurMark, ...machine, ...invited, ...left },
+    askedAgents,
+    bearsOurMark,
+    ...machine,
+    ...invited,
+    ...left,
     ...(repliedAgent ? { repliedAgent } : {}),
     ...(thread ? { thread } : {}),
   };
-  return { asked, facts, room };
+  return { occasion: { waiting, message, facts }, needed };
 }
 
-/** Synapse pushes such events with these marks instead of keeping them to itself. */
+/** Synapse pushes soft-failed events with these keys instead of keeping them to itself. */
 const SOFT_FAILED = new Set(["io.element.synapse.soft_failed", "io.element.synapse.policy_server_spammy"]);
 
-const askedOf = ({ sender }: RoomEvent, { target, threadRoot, ownKey }: Asks, { namespace }: GatherNeeds) => ({
-  ...{ sender, target, threadRoot },
-  // On our own events the mark is no news.
+const senderQuery = (
+  { sender }: RoomEvent,
+  { target, threadRoot, ownKey }: FactNeeds,
+  namespace: Namespace,
+): SenderQuery => ({
+  sender,
+  target,
+  threadRoot,
+  // Our own events are known to bear our mark.
   ownKey: isOurs(namespace, sender) ? undefined : ownKey,
 });
 
-function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomLook): Facts["sender"] {
+function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomFacts): Facts["sender"] {
   const agent = agentOfGhost(namespace, sender);
   return {
     isOurs: isOurs(namespace, sender),
@@ -108,55 +125,42 @@ function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomLo
   };
 }
 
-const namesOf = (id: RoomId, { origin, aliases, state }: RoomLook): string[] => [
-  ...new Set([id, origin, ...(state.predecessor ? [state.predecessor] : []), ...aliases]),
-];
-
-const roomAsGate = (id: RoomId, room: RoomLook, namespace: Namespace): RoomAsGate => ({
-  ...{ id, state: room.state, names: namesOf(id, room), muted: room.muted },
-  ...(room.direct === undefined ? {} : { direct: room.direct }),
-  ...{ joinedCount: room.joinedCount, crowded: room.crowded },
-  ...(room.botJoined ? { botUserId: botUserId(namespace) } : {}),
-});
-
-/** Of a room with many agents only those the event could concern: what it costs is what it names. */
-async function presentFor(
+/** The agents the event could concern: in a crowded room only those it names, so that the costs do not grow with it. */
+async function agentsFor(
   { ledger, namespace }: GatherNeeds,
-  event: RoomEvent,
-  asked: Asks,
-  room: RoomLook,
-  sender: SenderLook,
+  { named, opening }: FactNeeds,
+  room: RoomFacts,
+  sender: SenderFacts,
 ): Promise<readonly Present[]> {
   if (!room.crowded) return room.present;
-  const pointedAt = [sender.repliedAgent, sender.thread?.agent, ...sender.askedAgents];
-  const ghosts = pointedAt.flatMap((id) => (id ? ghostUserId(namespace, id) : []));
-  const named = await ledger.presentIn(event.room_id, [...asked.named, ...ghosts], asked.opening);
-  // Whoever is first speaks for all where nobody is named.
-  const others = room.present.filter(({ userId }) => !named.some((one) => one.userId === userId));
-  return [...named, ...others];
+  const referredTo = [sender.repliedAgent, sender.thread?.agent, ...sender.askedAgents];
+  const ghosts = referredTo.flatMap((id) => (id ? ghostUserId(namespace, id) : []));
+  const found = await ledger.presentIn(room.id, [...named, ...ghosts], opening);
+  // The room's first agent answers commands that name none.
+  const others = room.present.filter(({ userId }) => !found.some((one) => one.userId === userId));
+  return [...found, ...others];
 }
 
-/** How long after an agent's words the same words are taken for an echo. */
+/** For how long the same words as an agent's are taken for an echo. */
 const ECHO_MS = 2 * 60_000;
-/** "Yes" and "thanks" are what people say too. */
+/** People say "yes" and "thanks" too. */
 const ECHO_LENGTH_MIN = 8;
 
-/** Whether this could be a machine's doing: it may look like a person. */
-async function aboutMachines(
+/** Facts that show whether a machine sent the message; it may look like a person. */
+async function machineFacts(
   { ledger, namespace }: GatherNeeds,
-  event: RoomEvent,
+  { event, text }: Message,
   present: readonly Present[],
   joinedCount: number,
   nowMs: number,
 ): Promise<Pick<Facts, "pairs" | "echoes">> {
   if (event.type !== "m.room.message" || present.length === 0) return {};
-  const texts = withoutRelay(promptText(readContent(event))).filter(({ length }) => length >= ECHO_LENGTH_MIN);
+  // In a chat of two no bridge can repeat a message.
+  const mayEcho = joinedCount > 2 && !isOurs(namespace, event.sender);
+  const texts = mayEcho ? withoutRelay(text).filter(({ length }) => length >= ECHO_LENGTH_MIN) : [];
   const [pairs, ...echoes] = await Promise.all([
     ledger.pairs(event.room_id, event.sender),
-    // In a chat of two there is nobody to repeat anything.
-    ...(joinedCount > 2 && !isOurs(namespace, event.sender) ? texts : []).map((text) =>
-      ledger.wasSaid(event.room_id, text, nowMs - ECHO_MS),
-    ),
+    ...texts.map((one) => ledger.wasSaid(event.room_id, one, nowMs - ECHO_MS)),
   ]);
   return { echoes: echoes.includes(true), pairs };
 }
@@ -164,28 +168,24 @@ async function aboutMachines(
 async function invitedOf(
   { ledger, namespace }: GatherNeeds,
   event: RoomEvent,
-  { invitee, membership }: Asks,
-  { paired }: SenderLook,
+  { invitee, membership }: FactNeeds,
+  { paired }: SenderFacts,
 ): Promise<{ invited?: Invited }> {
   if (!invitee || !isOurs(namespace, invitee)) return {};
   const direct = membership?.direct === true;
   const follows = (await ledger.replacedBy(event.room_id, invitee)) !== undefined;
   if (invitee === botUserId(namespace)) {
-    return { invited: { settings: await ledger.defaults(), direct, follows, paired: false } };
+    return { invited: { agent: BOT, settings: await ledger.defaults(), direct, follows, paired: false } };
   }
   const id = agentOfGhost(namespace, invitee);
-  const agent = id && (await ledger.agent(id, event.room_id));
-  return {
-    invited: {
-      ...{ direct, follows, paired: id !== undefined && paired.includes(id) },
-      ...(id ? { agent: id } : {}),
-      ...(agent ? { settings: agent.settings } : {}),
-    },
-  };
+  if (!id) return { invited: { direct, follows, paired: false } };
+  const agent = await ledger.agent(id, event.room_id);
+  const invited: Invited = { agent: id, direct, follows, paired: paired.includes(id) };
+  return { invited: agent ? { ...invited, settings: agent.settings } : invited };
 }
 
-/** Whether whoever leaves was the last of those that are not ours, and somebody of us stays behind. */
-async function isLast({ ledger, namespace }: GatherNeeds, { room_id, state_key }: RoomEvent): Promise<boolean> {
+/** Whether the user who left was the last one that is not ours, while one of our users is still there. */
+async function isLastPerson({ ledger, namespace }: GatherNeeds, { room_id, state_key }: RoomEvent): Promise<boolean> {
   const gone = UserId.safeParse(state_key).data;
   if (!gone || isOurs(namespace, gone) || (await ledger.hasPeople(room_id, gone))) return false;
   return (await ledger.ghostsIn(room_id, "", 1)).length > 0;

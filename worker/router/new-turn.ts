@@ -1,56 +1,48 @@
-/** A turn for an event and an agent, under ids that come out the same however often it is decided. */
-import type { Agent } from "#core/configuration/agent.ts";
-import { placeOf } from "#core/message/text.ts";
+/** Turns and sessions, under ids that are the same however often an event is decided. */
+import type { Woken } from "#core/gate/facts.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import type { RoomId } from "#core/protocol/ids.ts";
-import { answerThread, epochScope, sessionKey, sessionScope, type Where } from "#core/turn/session.ts";
-import type { NewTurn, SessionKey } from "#core/turn/turn.ts";
+import { type Conversation, epochScope, sessionKey, sessionScope } from "#core/turn/session.ts";
+import { type NewTurn, type SessionKey, TurnId } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { digest } from "./digest.ts";
-
-interface Cause {
-  agent: Agent;
-  event: RoomEvent;
-  text: string;
-  direct: boolean;
-  opened: boolean;
-  /** The first of the rooms that replaced each other. */
-  origin: RoomId;
-  hop: number;
-  /** On our clock. */
-  askedAtMs: number;
-  notBeforeMs: number;
-}
+import type { Occasion } from "./occasion.ts";
 
 const TURN_ID_LENGTH = 24;
 
-type Said = Pick<Cause, "agent" | "event" | "origin" | "direct" | "opened">;
-
-const whereOf = ({ agent, event, origin, direct, opened }: Said): Where => ({
-  ...{ agent: agent.id, origin, sender: event.sender, direct, opened },
-  ...placeOf(event),
-  settings: agent.settings,
-});
-
-/** The session an event belongs to: its key, and the key it would have before any `!new`. */
-export async function sessionOf(ledger: Ledger, cause: Said): Promise<{ session: SessionKey; base: SessionKey }> {
-  const scope = sessionScope(whereOf(cause));
-  const base = sessionKey(cause.agent.id, digest(scope));
+/** The session of a conversation, and `base`, the key it had before the first `!new`. */
+export async function sessionOf(
+  ledger: Pick<Ledger, "epoch">,
+  conversation: Conversation,
+): Promise<{ session: SessionKey; base: SessionKey }> {
+  const { id } = conversation.agent;
+  const scope = sessionScope(conversation);
+  const base = sessionKey(id, digest(scope));
   const epoch = await ledger.epoch(base);
-  return { base, session: epoch === 0 ? base : sessionKey(cause.agent.id, digest(epochScope(scope, epoch))) };
+  return { base, session: epoch === 0 ? base : sessionKey(id, digest(epochScope(scope, epoch))) };
 }
 
-export async function newTurn(ledger: Ledger, cause: Cause): Promise<NewTurn> {
-  const { agent, event, text, direct, hop, askedAtMs, notBeforeMs } = cause;
-  const thread = answerThread(whereOf(cause));
-  const { session } = await sessionOf(ledger, cause);
+export async function newTurn(
+  ledger: Pick<Ledger, "epoch">,
+  { waiting: { event }, facts: { nowMs, ageMs } }: Occasion,
+  { concerned: { agent }, text, conversation }: Woken,
+  hop: number,
+): Promise<NewTurn> {
+  const { debounce } = agent.turns;
+  const { direct, answersIn } = conversation;
+  const { session } = await sessionOf(ledger, conversation);
   return {
-    id: digest(["turn", agent.id, event.event_id]).slice(0, TURN_ID_LENGTH),
-    ...{ session, agent: agent.id, roomId: event.room_id, direct, hop, askedAtMs, notBeforeMs },
+    id: TurnId.parse(digest(["turn", agent.id, event.event_id]).slice(0, TURN_ID_LENGTH)),
+    session,
+    agent: agent.id,
+    roomId: event.room_id,
+    direct,
+    hop,
+    askedAtMs: nowMs - ageMs,
+    notBeforeMs: debounce > 0 ? nowMs + debounce * 1_000 : 0,
     prompt: { eventId: event.event_id, sender: event.sender, text, sentAtMs: sentAtMs(event) },
-    ...(thread ? { threadRoot: thread } : {}),
+    ...(answersIn ? { threadRoot: answersIn } : {}),
   };
 }
 
-/** A stranger's clock; beyond what a number holds exactly libSQL's client throws at reading it. */
+/** The sender's server sets it; libSQL's client throws at reading a number that is not exact. */
 const sentAtMs = ({ origin_server_ts: ms = 0 }: RoomEvent): number => (Number.isSafeInteger(ms) ? ms : 0);

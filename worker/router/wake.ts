@@ -1,110 +1,90 @@
-/** Turns for the agents an event woke: when they are due, whom they interrupt, and what is said where there is no room. */
-
-import { counted } from "#core/access/pair-guard.ts";
-import type { Agent } from "#core/configuration/agent.ts";
-import type { Facts, Wake, Woken } from "#core/gate/facts.ts";
-import type { RoomId } from "#core/protocol/ids.ts";
-import { QUEUE_FULL } from "#core/strings/replies.ts";
-import type { NewTurn, WaitingEvent } from "#core/turn/turn.ts";
+/** Turns for the agents an event wakes: when they are due, which ones they interrupt, and the notice for a full queue. */
+import { countOneMore } from "#core/access/pair-guard.ts";
+import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
+import type { Verdict, Wake, Woken } from "#core/gate/facts.ts";
+import { queueFull } from "#core/strings/replies.ts";
+import type { NewTurn } from "#core/turn/turn.ts";
 import type { Delivery } from "#ports/delivery.ts";
-import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Decision } from "#ports/rooms.ts";
+import type { Settled } from "#ports/rooms.ts";
 import { newTurn } from "./new-turn.ts";
+import type { Occasion } from "./occasion.ts";
+import type { JoinNeeds } from "./rooms/join.ts";
 
 export interface WakeNeeds {
   ledger: Ledger;
-  clock: Clock;
   delivery: Delivery;
 }
 
-/** An event that wakes somebody, and where it was said. */
-export interface Asked {
-  waiting: WaitingEvent;
-  facts: Facts;
-  origin: RoomId;
-}
+/** Everything that carrying out a verdict may need. */
+export type ActNeeds = JoinNeeds & WakeNeeds;
 
-export type Brought = Pick<Decision, "reason" | "turns" | "controls" | "notices" | "about" | "pairs">;
+/** What carrying out a verdict adds to it. */
+export type Outcome = Omit<Settled, "members" | "confirmed" | "state" | "thread">;
 
-export async function wake(needs: WakeNeeds, asked: Asked, { woken, hop }: Wake): Promise<Brought> {
-  const all = await Promise.all(woken.map((one) => wakeOne(needs, asked, one, hop)));
-  const turns = all.flatMap((one) => one.turns);
+export const NO_EFFECTS = { turns: [], controls: [], notices: [] };
+
+export async function wake(needs: WakeNeeds, occasion: Occasion, { woken, hop }: Wake): Promise<Outcome> {
+  const all = await Promise.all(woken.map((one) => wakeOne(needs, occasion, one, hop)));
+  const { pairs, nowMs } = occasion.facts;
   const [first] = woken;
   return {
-    reason: turns.length > 0 ? `wake_${first?.because ?? "mention"}` : "queue_full",
-    turns,
-    controls: all.flatMap((one) => one.controls),
-    notices: all.flatMap((one) => one.notices),
+    ...groundsOf(first, all),
+    turns: all.flatMap(({ turns }) => turns),
+    controls: all.flatMap(({ controls }) => controls),
+    notices: all.flatMap(({ notices }) => notices),
     pairs: woken
       .filter(({ isCounted }) => isCounted)
-      .map(({ agent }) => ({ agent, count: counted(asked.facts.pairs?.get(agent), asked.facts.nowMs) })),
-    ...(first ? { about: first.agent } : {}),
+      .map(({ concerned: { agent } }) => ({ agent: agent.id, count: countOneMore(pairs?.get(agent.id), nowMs) })),
+    ...(first ? { about: first.concerned.agent.id } : {}),
   };
 }
 
-/** Turns that are over already. Nobody is asked about them, but their agents remember them. */
-export async function asContext(
-  needs: WakeNeeds,
-  asked: Asked,
-  woken: readonly Woken[],
-  hop: number,
-): Promise<Brought> {
-  const turns = await Promise.all(
-    woken.map(async (one): Promise<NewTurn[]> => {
-      const agent = agentOf(asked, one);
-      return agent ? [{ ...(await turnFor(needs, asked, agent, one, hop)), ending: "context" }] : [];
-    }),
-  );
-  const [first] = woken;
-  return {
-    ...{ reason: "too_old", turns: turns.flat(), controls: [], notices: [] },
-    ...(first ? { about: first.agent } : {}),
-  };
+function groundsOf(first: Woken | undefined, all: readonly Woke[]): Grounds {
+  const full = all.find((one) => one.full !== undefined)?.full;
+  if (full && all.every(({ turns }) => turns.length === 0)) return grounds("queue_full", full);
+  const because = first?.because ?? "mention";
+  return because === "mention" && first?.pattern !== undefined
+    ? grounds("wake_mention", { pattern: cutEntry(first.pattern) })
+    : { reason: `wake_${because}` };
 }
 
-/** As it was when the gate looked at it. */
-const agentOf = ({ facts }: Asked, { agent: id }: Woken): Agent | undefined =>
-  facts.present.find(({ agent }) => agent.id === id)?.agent;
-
-function turnFor(
+/** Turns that have ended before they began: no backend is asked, but the agents see them as context. */
+export async function rememberAsContext(
   { ledger }: WakeNeeds,
-  { waiting: { event }, facts, origin }: Asked,
-  agent: Agent,
-  { text, direct, opened }: Woken,
-  hop: number,
-): Promise<NewTurn> {
-  const { nowMs, ageMs } = facts;
-  const { debounce } = agent.turns;
-  return newTurn(ledger, {
-    ...{ agent, event, text, direct, opened, origin, hop },
-    askedAtMs: nowMs - ageMs,
-    notBeforeMs: debounce > 0 ? nowMs + debounce * 1_000 : 0,
-  });
+  occasion: Occasion,
+  { woken, hop }: Extract<Verdict, { kind: "too_old" }>,
+): Promise<Outcome> {
+  const turns = await Promise.all(
+    woken.map(async (one): Promise<NewTurn> => ({ ...(await newTurn(ledger, occasion, one, hop)), ending: "context" })),
+  );
+  const { ageMs } = occasion.facts;
+  const [agent] = woken.map(({ concerned }) => concerned.agent);
+  const evidence = agent && { ageMs, limitMs: agent.turns.eventAge * 1_000 };
+  return { ...NO_EFFECTS, ...grounds("too_old", evidence), turns, ...(agent ? { about: agent.id } : {}) };
 }
 
-async function wakeOne(
-  needs: WakeNeeds,
-  asked: Asked,
-  woken: Woken,
-  hop: number,
-): Promise<Pick<Decision, "turns" | "controls" | "notices">> {
-  const none = { turns: [], controls: [], notices: [] };
-  const agent = agentOf(asked, woken);
-  if (!agent) return none;
-  const turn = await turnFor(needs, asked, agent, woken, hop);
-  const { count, oldest } = await needs.ledger.waitingIn(turn.session);
-  if (count >= agent.turns.queue) {
+interface Woke extends Pick<Settled, "turns" | "controls" | "notices"> {
+  /** The queue had no room for the turn. */
+  full?: { waiting: number; limit: number };
+}
+
+async function wakeOne({ ledger, delivery }: WakeNeeds, occasion: Occasion, woken: Woken, hop: number): Promise<Woke> {
+  const { agent } = woken.concerned;
+  const turn = await newTurn(ledger, occasion, woken, hop);
+  const { count, oldest } = await ledger.waitingIn(turn.session);
+  const { queue, whileBusy } = agent.turns;
+  if (count >= queue) {
     const { roomId, threadRoot } = turn;
-    // Named after the turn that is waited for: so long as it is the same one, this is said once.
-    const where = {
-      agent: agent.id,
-      roomId,
-      cause: `full-${oldest ?? turn.id}`,
-      ...(threadRoot ? { threadRoot } : {}),
+    // Named after the oldest waiting turn: while it waits, the notice is sent once.
+    const cause = `full-${oldest ?? turn.id}`;
+    const place = { agent: agent.id, roomId, cause, ...(threadRoot ? { threadRoot } : {}) };
+    return {
+      ...NO_EFFECTS,
+      notices: [delivery.notice(place, queueFull(count))],
+      full: { waiting: count, limit: queue },
     };
-    return { ...none, notices: [needs.delivery.notice(where, QUEUE_FULL.replace("{count}", String(count)))] };
   }
-  const takesOver = count > 0 && agent.turns.whileBusy === "interrupt";
-  return { ...none, turns: [turn], controls: takesOver ? [{ session: turn.session, kind: "interrupt" }] : [] };
+  const interrupts = count > 0 && whileBusy === "interrupt";
+  return { ...NO_EFFECTS, turns: [turn], controls: interrupts ? [{ session: turn.session, kind: "interrupt" }] : [] };
 }

@@ -4,9 +4,19 @@
  */
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Groups, type Layer, resolve } from "#core/configuration/settings.ts";
-import type { Concerned, Facts, Ordered, RoomAsGate, Verdict, Woken } from "#core/gate/facts.ts";
-import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import { NO_STATE } from "#core/protocol/room-state.ts";
+import {
+  type Concerned,
+  type Facts,
+  type Ordered,
+  type RoomFacts,
+  unknownRoom,
+  type Verdict,
+  type Woken,
+} from "#core/gate/facts.ts";
+import { gate } from "#core/gate/gate.ts";
+import { readMessage } from "#core/message/message.ts";
+import type { RoomEvent } from "#core/protocol/event.ts";
+import { AgentId, BOT, EventId, RoomId, type Speaker, UserId } from "#core/protocol/ids.ts";
 
 export const ECHO = AgentId.parse("echo");
 export const GUIDE = AgentId.parse("guide");
@@ -40,7 +50,7 @@ export function concerned(id: string, layer: Layer = {}, over: ConcernedOver = {
 }
 
 export type FactsOver = Partial<Omit<Facts, "room" | "sender">> & {
-  room?: Partial<RoomAsGate>;
+  room?: Partial<RoomFacts>;
   sender?: Partial<Facts["sender"]>;
 };
 
@@ -52,15 +62,7 @@ export function facts(over: FactsOver = {}): Facts {
     ageMs: 20,
     softFailed: false,
     sender: { isOurs: false, isLocal: true, power: 0, ...sender },
-    room: {
-      id: RoomId.parse("!room"),
-      state: NO_STATE,
-      names: [room?.id ?? "!room"],
-      muted: false,
-      joinedCount: 3,
-      crowded: false,
-      ...room,
-    },
+    room: { ...unknownRoom(room?.id ?? RoomId.parse("!room")), joinedCount: 3, ...room },
     present: [concerned("echo"), concerned("guide")],
     ...rest,
   };
@@ -110,12 +112,17 @@ export const html = (formatted: string): Record<string, unknown> => ({
 export const pill = (userId: string, text = "somebody"): Record<string, unknown> =>
   html(`<a href="https://matrix.to/#/${userId}">${text}</a> hello`);
 
-const listed = (woken: readonly Woken[]): string =>
-  woken.map(({ agent, because }) => `${agent} by ${because}`).join(", ");
+/** The gate's verdict on an event. */
+export const verdictOn = (event: RoomEvent, seen: Facts): Verdict => gate(readMessage(event), seen);
 
-const ordered = ({ command, agents, speaker, then }: Ordered): string =>
+const listed = (woken: readonly Woken[]): string =>
+  woken.map(({ concerned: { agent }, because }) => `${agent.id} by ${because}`).join(", ");
+
+const named = (speaker: Speaker): string => (speaker === BOT ? "the bot" : speaker);
+
+const ordered = ({ command, concerned: ones, speaker, then }: Ordered): string =>
   [
-    `command ${command.name} for ${agents.join(", ") || "nobody"}, says ${speaker ?? "the bot"}`,
+    `command ${command.name} for ${ones.map(({ agent }) => agent.id).join(", ") || "no agent"}, says ${named(speaker)}`,
     ...(then ? [`then ${inWords(then)}`] : []),
   ].join("; ");
 
@@ -123,22 +130,22 @@ const ordered = ({ command, agents, speaker, then }: Ordered): string =>
 export function inWords(verdict: Verdict): string {
   switch (verdict.kind) {
     case "wake":
-    case "context":
+    case "too_old":
       return `${verdict.kind} ${listed(verdict.woken)}`;
     case "join":
-      return `join ${verdict.agent ?? "the bot"}`;
+      return `join ${named(verdict.agent)}`;
     case "decline":
-      return `decline ${verdict.agent ?? "the bot"}: ${verdict.reason}`;
+      return `decline ${named(verdict.agent)}: ${verdict.reason}`;
     case "stop":
       return `stop at ${verdict.at}`;
-    case "redact":
-      return `redact ${verdict.eventId}`;
+    case "redaction":
+      return `redaction of ${verdict.eventId}`;
     case "command":
       return ordered(verdict);
     case "pair":
       return `pair ${verdict.agent}`;
-    case "tell":
-      return `tell ${verdict.what}, says ${verdict.agent}`;
+    case "encrypted":
+      return `encrypted, says ${verdict.agent}`;
     case "follow":
       return `follow to ${verdict.to}`;
     case "depart":

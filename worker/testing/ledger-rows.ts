@@ -1,20 +1,21 @@
 /** What is put into a ledger; a test names only what matters to it. */
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { AgentId, EventId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { LaneId } from "#core/turn/lane.ts";
-import type { NewTurn, Turn, WaitingEvent } from "#core/turn/turn.ts";
+import { type LaneId, laneOf, outLane, roomLane, sessionLane } from "#core/turn/lane.ts";
+import { type NewTurn, SessionKey, type Turn, TurnId, type WaitingEvent } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Decision, Membership } from "#ports/rooms.ts";
+import type { Membership, Settled } from "#ports/rooms.ts";
 import { anEvent } from "./events.ts";
 
 export const NAMESPACE: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
 export const ROOM = RoomId.parse("!room");
 export const ECHO = AgentId.parse("echo");
-export const ROOM_LANE: LaneId = `room:${ROOM}`;
-export const SESSION_LANE: LaneId = "session:mx.echo.1";
-export const OUT_LANE: LaneId = "out:@agent_echo:hs.test|!room";
+export const SESSION = SessionKey.parse("mx.echo.1");
+export const ROOM_LANE = roomLane(ROOM);
+export const SESSION_LANE = sessionLane(SESSION);
+export const OUT_LANE = outLane(UserId.parse("@agent_echo:hs.test"), ROOM);
 export const NOW = 1_000_000;
 const LEASE_MS = 30_000;
 
@@ -35,11 +36,13 @@ export const ghost = (id: string, membership: Membership["membership"] = "join")
 export const presentIds = async (ledger: Ledger, roomId = ROOM): Promise<string[]> =>
   (await ledger.room(roomId)).present.map(({ agent }) => agent.id);
 
-export function aTurn(over: Partial<NewTurn> = {}): NewTurn {
+type TurnOver = Partial<Omit<NewTurn, "id" | "session">> & { id?: string; session?: string };
+
+export function aTurn({ id, session, ...over }: TurnOver = {}): NewTurn {
   count++;
   return {
-    id: `turn${count}`,
-    session: "mx.echo.1",
+    id: TurnId.parse(id ?? `turn${count}`),
+    session: SessionKey.parse(session ?? SESSION),
     agent: ECHO,
     roomId: ROOM,
     direct: false,
@@ -70,7 +73,7 @@ export function aRow(over: Partial<OutboxRow> = {}): OutboxRow {
   };
 }
 
-export const aDecision = (over: Partial<Decision> = {}): Decision => ({
+export const aSettled = (over: Partial<Settled> = {}): Settled => ({
   reason: "wake_mention",
   turns: [],
   members: [],
@@ -90,21 +93,21 @@ export async function leaseOf(ledger: Ledger, lane: LaneId, owner = "owner", now
 export async function waiting(ledger: Ledger, over: Record<string, unknown> = {}): Promise<[Lease, WaitingEvent]> {
   const event = anEvent(over);
   await ledger.accept({ events: [event], deadLetters: [], nowMs: NOW });
-  const lease = await leaseOf(ledger, `room:${event.room_id}`);
+  const lease = await leaseOf(ledger, roomLane(event.room_id));
   const found = (await ledger.nextEvents(lease, 1_000)).find((one) => one.event.event_id === event.event_id);
   if (!found) throw new Error(`${event.event_id} is not waiting`);
   return [lease, found];
 }
 
-/** Events decided in one go; whatever the decision brings is stored. */
-export async function decided(ledger: Ledger, over: Partial<Decision>, event: Record<string, unknown> = {}) {
+/** One event with its verdict, and everything the verdict settles. */
+export async function settled(ledger: Ledger, over: Partial<Settled>, event: Record<string, unknown> = {}) {
   const [lease, found] = await waiting(ledger, event);
-  if (!(await ledger.decide(lease, found, aDecision(over)))) throw new Error("the decision was not taken");
+  if (!(await ledger.settle(lease, found, aSettled(over)))) throw new Error("the verdict was not stored");
 }
 
 /** Turns queued in their order, and the lease of the session lane. */
 export async function queued(ledger: Ledger, ...turns: NewTurn[]): Promise<Lease> {
-  for (const turn of turns) await decided(ledger, { turns: [turn] });
+  for (const turn of turns) await settled(ledger, { turns: [turn] });
   return leaseOf(ledger, SESSION_LANE);
 }
 
@@ -117,6 +120,12 @@ export const CAPS = { agent: 100, all: 100, out: { lane: OUT_LANE, depth: 100 },
 export const currentTurn = async (ledger: Ledger, lease: Lease): Promise<Turn | undefined> =>
   (await ledger.currentTurn(lease))?.turn;
 
-/** What a turn that was asked at some time is told now. */
-export const told = (ledger: Ledger, lease: Lease, seq = 0) =>
-  ledger.takeControls(lease, { session: lease.lane.slice("session:".length), seq });
+/** The controls of a turn with this seq. */
+export function controlsOf(ledger: Ledger, lease: Lease, seq = 0) {
+  const lane = laneOf(lease.lane);
+  if (lane.kind !== "session") throw new Error(`${lease.lane} is no session's lane`);
+  return ledger.takeControls(lease, { session: lane.session, seq });
+}
+
+export const aSession = (key: string): SessionKey => SessionKey.parse(key);
+export const aTurnId = (id: string): TurnId => TurnId.parse(id);

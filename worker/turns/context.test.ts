@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Layer, resolve } from "#core/configuration/settings.ts";
+import { type RoomFacts, unknownRoom } from "#core/gate/facts.ts";
 import { CONTENT_KEY } from "#core/message/mark.ts";
 import type { JsonObject, RoomEvent } from "#core/protocol/event.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
@@ -8,9 +9,8 @@ import { NO_STATE } from "#core/protocol/room-state.ts";
 import { err, ok } from "#core/result.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Answer } from "#ports/homeserver.ts";
-import type { RoomLook } from "#ports/rooms.ts";
 import { aMessage } from "#testing/events.ts";
-import { aTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import { aTurn, aTurnId, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { type ContextNeeds, contextFor } from "./context.ts";
 
 const ME = UserId.parse("@agent_echo:hs.test");
@@ -26,9 +26,11 @@ const turnWith = (over: Partial<Turn> = {}): Turn => ({
   prompt: { eventId: PROMPT, sender: UserId.parse("@alice:hs.test"), text: "hello", sentAtMs: 5 },
   ...over,
 });
-const ROOM_LOOK: RoomLook = {
-  ...{ state: { ...NO_STATE, name: "Kitchen" }, origin: ROOM, aliases: [], direct: false, muted: false },
-  ...{ joinedCount: 3, botJoined: false, present: [], crowded: false },
+const ROOM_FACTS: RoomFacts = {
+  ...unknownRoom(ROOM),
+  state: { ...NO_STATE, name: "Kitchen" },
+  direct: false,
+  joinedCount: 3,
 };
 const replying = (to: string) =>
   aMessage("hello", { event_id: PROMPT, content: { "m.relates_to": { "m.in_reply_to": { event_id: to } } } });
@@ -55,7 +57,7 @@ async function told(world: World) {
   const notFound: Answer = err({ status: 404, errcode: "M_NOT_FOUND", message: "" });
   const needs: ContextNeeds = {
     ledger: {
-      room: async () => ROOM_LOOK,
+      room: async () => ROOM_FACTS,
       event: async (id) => world.known?.find(({ event_id }) => event_id === id),
       isFirst: async () => world.first ?? false,
       chatter: async (_turn, limit) => (world.chatter ?? []).slice(-limit),
@@ -68,7 +70,6 @@ async function told(world: World) {
     clock: { now: () => 0, sleep: () => new Promise((resolved) => setTimeout(resolved, 20)) },
     log: (event) => void logged.push(event),
     namespace: NAMESPACE,
-    isPassing: ({ status }) => status === 0 || status >= 500,
   };
   const intent = {
     userId: ME,
@@ -143,15 +144,18 @@ describe("the message a prompt replies to", () => {
   });
 
   test("is not repeated where the conversation holds it: a question, and an answer", async () => {
-    const before = turnWith({ id: "before", prompt: { ...turnWith().prompt, eventId: EventId.parse("$old") } });
+    const before = turnWith({
+      id: aTurnId("before"),
+      prompt: { ...turnWith().prompt, eventId: EventId.parse("$old") },
+    });
     expect((await told({ known, past: [before] })).asked).toEqual([]);
     const mine = aMessage("my answer", { event_id: "$old", sender: ME, content: mark("reply", "before") });
     expect((await told({ known: [...known, mine], past: [before] })).text(REPLIED)).toEqual([]);
     expect((await told({ known: [...known, mine], past: [] })).text(REPLIED)).toEqual(["my answer"]);
     const forged = aMessage("I am you", { event_id: "$old", content: mark("reply", "other") });
-    expect((await told({ known: [...known, forged], past: [turnWith({ id: "other" })] })).text(REPLIED)).toEqual([
-      "I am you",
-    ]);
+    expect(
+      (await told({ known: [...known, forged], past: [turnWith({ id: aTurnId("other") })] })).text(REPLIED),
+    ).toEqual(["I am you"]);
   });
 
   test("is asked of the homeserver where we have the beginning of an answer only", async () => {
@@ -185,7 +189,10 @@ describe("the beginning of a thread", () => {
   test("is told again where the backend keeps nothing", async () =>
     expect((await told({ ...world, first: false, history: "client" })).text(START)).toEqual(["it began"]));
   test("is not told where the conversation itself begins with it", async () => {
-    const before = turnWith({ id: "before", prompt: { ...turnWith().prompt, eventId: EventId.parse("$root") } });
+    const before = turnWith({
+      id: aTurnId("before"),
+      prompt: { ...turnWith().prompt, eventId: EventId.parse("$root") },
+    });
     expect((await told({ ...world, history: "client", past: [before] })).text(START)).toEqual([]);
   });
   test("is told once, also where the prompt replies to it", async () => {

@@ -4,11 +4,12 @@
  * for want of it.
  */
 import type { Agent } from "#core/configuration/agent.ts";
+import type { RoomFacts } from "#core/gate/facts.ts";
 import { isIgnored, isUserOf } from "#core/gate/permits.ts";
 import { parseCommand } from "#core/message/command.ts";
 import { markIn } from "#core/message/mark.ts";
 import { relationsOf } from "#core/message/text.ts";
-import type { HomeserverError } from "#core/protocol/errcode.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { type EventId, isLocal, isOurs, type Namespace, type UserId } from "#core/protocol/ids.ts";
 import { powerOf } from "#core/protocol/room-state.ts";
@@ -18,7 +19,6 @@ import type { Turn } from "#core/turn/turn.ts";
 import type { Answer, Intent } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { RoomLook } from "#ports/rooms.ts";
 import { TRANSCRIPT_TURNS } from "./request.ts";
 
 export interface ContextNeeds {
@@ -26,8 +26,6 @@ export interface ContextNeeds {
   clock: Clock;
   log: Log;
   namespace: Namespace;
-  /** Worth another try (true), or refused for good. */
-  isPassing: (error: HomeserverError) => boolean;
 }
 
 /** Longer nobody waits for a quotation. */
@@ -110,7 +108,7 @@ async function fetched({ needs, turn, intent }: Place, eventId: EventId): Promis
   const answer = await inTime(needs.clock, intent.event(turn.roomId, eventId));
   if (answer.ok) return RoomEvent.safeParse({ room_id: turn.roomId, ...answer.value }).data;
   const { status, errcode, message } = answer.error;
-  if (needs.isPassing(answer.error)) {
+  if (isPassing(answer.error)) {
     needs.log("homeserver_unreachable", { turn: turn.id, eventId, status, errcode, message });
   }
   return undefined;
@@ -126,7 +124,7 @@ const TOO_LATE: Answer = { ok: false, error: { status: 0, errcode: "M_UNREACHABL
 type Permission = (sender: UserId) => Promise<boolean>;
 
 /** Whose words the agent may be told, by its `contextFrom`. Who asks and who is one of us may always be quoted. */
-function permission({ needs, turn, agent }: Place, room: RoomLook): Permission {
+function permission({ needs, turn, agent }: Place, room: RoomFacts): Permission {
   const { settings } = agent;
   const isUserOfIt = async (userId: UserId): Promise<boolean> => {
     const person = { userId, isLocal: isLocal(needs.namespace, userId), power: powerOf(room.state, userId) };

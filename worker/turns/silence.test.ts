@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Layer, resolve } from "#core/configuration/settings.ts";
+import { unknownRoom } from "#core/gate/facts.ts";
 import { UserId } from "#core/protocol/ids.ts";
-import { NO_STATE } from "#core/protocol/room-state.ts";
 import { err, ok } from "#core/result.ts";
 import { NOTHING_TO_SAY, STOPPED } from "#core/strings/replies.ts";
 import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
@@ -77,10 +77,9 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
       yield* events;
     },
   };
-  const look = { ...{ state: NO_STATE, origin: ROOM, aliases: [], direct: false, muted: false }, joinedCount: 3 };
   const needs: AttemptNeeds = {
     ledger: only<Ledger>({
-      room: async () => ({ ...look, botJoined: false, present: [], crowded: false }),
+      room: async () => ({ ...unknownRoom(ROOM), direct: false, joinedCount: 3 }),
       event: async () => undefined,
     }),
     delivery: only<Delivery>({
@@ -96,7 +95,6 @@ async function attempted(events: TurnEvent[], { layer = {}, opens = true }: { la
     clock: systemClock,
     log: () => undefined,
     namespace: NAMESPACE,
-    isPassing: () => false,
     fetch,
     env: () => undefined,
     turnMsMax: 60_000,

@@ -1,13 +1,13 @@
 /**
- * Access lists: who may. An entry is a whole user id, anchored at both ends and compared letter by letter; `*` in its
- * localpart or in its server name stands for anything. A display name is never looked at.
+ * Access lists: the users who may do something. An entry is a whole user id, anchored at both ends and compared letter by
+ * letter; `*` in its localpart or its server name stands for any characters. Display names never count.
  *
- * Localpart and server are compared apart: `@*:example.org` must not let `@a:evil.test:example.org` in.
+ * Localpart and server name are compared separately: `@*:example.org` must not permit `@a:evil.test:example.org`.
  */
 import * as z from "zod/v4";
 import { splitUserId, type UserId } from "../protocol/ids.ts";
 
-/** Entries of one list; a group may bring as many again. */
+/** Entries of one list; a group may add as many again. */
 const ENTRIES_MAX = 1_000;
 const ENTRY_LENGTH_MAX = 255;
 
@@ -24,7 +24,7 @@ export const AccessEntry = z
   );
 export const AccessList = z.array(AccessEntry).max(ENTRIES_MAX);
 
-/** Somebody, as far as lists look at people. */
+/** A user, as far as access lists look at users. */
 export interface Person {
   userId: UserId;
   isLocal: boolean;
@@ -32,15 +32,19 @@ export interface Person {
   power: number;
 }
 
-/** What the words `users` and `admins` mean, where a list may say them. */
+/** Whether the user is one of those the words `users` and `admins` stand for, where a list may use them. */
 export interface Circles {
   users?: boolean;
   admins?: boolean;
 }
 
-/** Whether a list lets somebody in; an empty one lets nobody. */
+/** Whether a list permits a user; an empty one permits no user. */
 export const isListed = (list: readonly string[], person: Person, circles: Circles = {}): boolean =>
-  list.some((entry) => matches(entry, person, circles));
+  entryFor(list, person, circles) !== undefined;
+
+/** The first entry of a list that stands for a user. */
+export const entryFor = (list: readonly string[], person: Person, circles: Circles = {}): string | undefined =>
+  list.find((entry) => matches(entry, person, circles));
 
 function matches(entry: string, { userId, isLocal, power }: Person, { users, admins }: Circles): boolean {
   if (entry === "*") return true;
@@ -51,7 +55,7 @@ function matches(entry: string, { userId, isLocal, power }: Person, { users, adm
   return isUser(entry, userId);
 }
 
-/** `@ali*:example.org` and the like; what is no such pattern is nobody. */
+/** Whether a pattern such as `@ali*:example.org` matches a user id. An invalid pattern matches none. */
 export function isUser(pattern: string, userId: UserId): boolean {
   const colon = pattern.indexOf(":");
   if (!pattern.startsWith("@") || colon < 0) return false;
@@ -59,7 +63,7 @@ export function isUser(pattern: string, userId: UserId): boolean {
   return isLike(pattern.slice(1, colon), localpart) && isLike(pattern.slice(colon + 1), serverName);
 }
 
-/** `*` stands for anything, also nothing; in time that grows with the text and no faster. */
+/** `*` stands for any characters, or none. Takes time linear in the text. */
 export function isLike(pattern: string, text: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
   const last = rest.pop();

@@ -1,7 +1,7 @@
-/** Codes people read to each other: eight letters and digits, none of which is taken for another one. */
+/** Pairing codes: eight letters and digits that people can read to each other, without look-alikes such as O and 0. */
 const ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 export const CODE_LENGTH = 8;
 
-/** Of eight random bytes. */
+/** A code from `CODE_LENGTH` random bytes. */
 export const codeOf = (random: Uint8Array): string =>
   Array.from(random.slice(0, CODE_LENGTH), (byte) => ALPHABET[byte % ALPHABET.length]).join("");

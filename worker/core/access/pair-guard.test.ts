@@ -1,6 +1,6 @@
 /** The pair guard's arithmetic: twenty within a minute, then a minute of rest. */
 import { describe, expect, test } from "vitest";
-import { counted, isResting, type PairCount } from "./pair-guard.ts";
+import { countOneMore, isResting, type PairCount } from "./pair-guard.ts";
 
 const AT = 1_000_000;
 const S = 1_000;
@@ -18,7 +18,7 @@ describe("one more", () => {
     ["when rest is over", at(AT, 20, AT + 40 * S), AT + 40 * S, at(AT + 40 * S, 1)],
     ["when rest is not over", at(AT, 20, AT + 90 * S), AT + 50 * S, at(AT, 21, AT + 110 * S)],
     ["with a clock that goes back", at(AT, 1), AT - 10 * S, at(AT, 2)],
-  ])("%s", ([, before, nowMs, after]) => expect(counted(before, nowMs)).toEqual(after));
+  ])("%s", ([, before, nowMs, after]) => expect(countOneMore(before, nowMs)).toEqual(after));
 });
 
 describe("rest", () => {
@@ -36,7 +36,7 @@ describe("rest", () => {
     let count = 0;
     for (let nowMs = AT; nowMs < AT + forMs; nowMs += everyMs) {
       if (isResting(pair, nowMs)) continue;
-      pair = counted(pair, nowMs);
+      pair = countOneMore(pair, nowMs);
       count++;
     }
     return count;

@@ -1,43 +1,42 @@
-/** Which of the agents in a room a message is addressed to, and by what. */
-
+/** The agents a message is addressed to, and by what. */
 import { patternOf } from "../configuration/settings.ts";
-import { type Addressed, addressedIn, opensWith } from "../message/mention.ts";
-import { relationsOf, withoutCode } from "../message/text.ts";
-import type { RoomEvent } from "../protocol/event.ts";
-import { type Because, type Concerned, type Facts, isDirect } from "./facts.ts";
+import { type Addressed, opensWith } from "../message/mention.ts";
+import type { Message } from "../message/message.ts";
+import { withoutCode } from "../message/text.ts";
+import { type Concerned, type Facts, isDirect } from "./facts.ts";
+import type { Because } from "./reasons.ts";
 
 export interface Addressee {
   concerned: Concerned;
   because: Because;
+  /** The pattern of the agent's that matched, where one did. */
+  pattern?: string;
 }
 
-/** A pattern is looked for so far and no further. */
+/** Patterns are searched for in the beginning of a text only. */
 const PATTERN_TEXT_MAX = 8_000;
 
 /**
- * The first of these that names anybody: a mention, a reply, a thread that is one agent's, a direct chat, an agent that
- * answers everything. A mention of somebody who is no agent of ours takes the word from those that only listen.
+ * The first of these that names an agent: a mention, a reply, a direct chat, a thread that an agent holds, an agent that
+ * listens to everything. If a message mentions only other users, listening agents stay silent.
  */
-export function addressees(event: RoomEvent, content: RoomEvent["content"], text: string, facts: Facts): Addressee[] {
+export function addressees(message: Message, facts: Facts): Addressee[] {
   const { present } = facts;
-  const addressed = addressedIn(content);
-  const hasPatterns = present.some(({ agent }) => agent.settings.patterns.length > 0);
-  const plain = hasPatterns ? withoutCode(text.slice(0, PATTERN_TEXT_MAX)) : "";
-  const mentioned = present.filter((one) => isMentioned(one, addressed, plain));
-  if (mentioned.length > 0) return because("mention", mentioned);
+  const { addressed, relations } = message;
+  const mentioned = mentionedBy(message, present);
+  if (mentioned.length > 0) return mentioned;
   const { text: free } = addressed;
   const named = free === undefined ? [] : present.filter(({ agent }) => opensWith(free, agent.name));
   if (named.length > 0) return because("mention", named);
   const author = present.filter(({ agent }) => agent.id === facts.repliedAgent);
-  const { repliedTo, threadRoot } = relationsOf(event);
-  if (repliedTo && author.length > 0) return because("reply", author);
+  if (relations.repliedTo && author.length > 0) return because("reply", author);
   const direct = present.filter((one) => isDirect(one, facts.room));
   if (direct.length > 0) return because("direct", direct);
   if (addressed.users.length > 0) return [];
-  // Whoever begins a thread at an agent's message means that agent.
-  const isBegun = threadRoot !== undefined && !facts.thread && !facts.sender.isOurs;
-  const begun = isBegun ? author.filter(({ agent }) => agent.settings.sticky > 0) : [];
-  const holding = [...begun, ...present.filter((one) => isHeld(event, facts, one))];
+  // The first message of a thread below an agent's message is for that agent.
+  const isFirst = relations.threadRoot !== undefined && !facts.thread && !facts.sender.isOurs;
+  const starting = isFirst ? author.filter(({ agent }) => agent.settings.sticky > 0) : [];
+  const holding = [...starting, ...present.filter((one) => holds(one, message, facts))];
   if (holding.length > 0) return because("thread", holding);
   return because(
     "listening",
@@ -48,17 +47,24 @@ export function addressees(event: RoomEvent, content: RoomEvent["content"], text
 const because = (reason: Because, concerned: readonly Concerned[]): Addressee[] =>
   concerned.map((one) => ({ concerned: one, because: reason }));
 
-/** `plain` is the text without code, for the patterns. */
-const isMentioned = ({ agent, userId }: Concerned, { users, room }: Addressed, plain: string): boolean =>
-  users.includes(userId) ||
-  (room && agent.settings.atRoom) ||
-  agent.settings.patterns.some((pattern) => patternOf(pattern).matcher(plain).find());
+function mentionedBy({ addressed, text }: Message, present: readonly Concerned[]): Addressee[] {
+  const hasPatterns = present.some(({ agent }) => agent.settings.patterns.length > 0);
+  const plain = hasPatterns ? withoutCode(text.slice(0, PATTERN_TEXT_MAX)) : "";
+  return present.flatMap((concerned): Addressee[] => {
+    if (isMentioned(concerned, addressed)) return [{ concerned, because: "mention" }];
+    const pattern = concerned.agent.settings.patterns.find((one) => patternOf(one).matcher(plain).find());
+    return pattern === undefined ? [] : [{ concerned, because: "mention", pattern }];
+  });
+}
+
+const isMentioned = ({ agent, userId }: Concerned, { users, room }: Addressed): boolean =>
+  users.includes(userId) || (room && agent.settings.atRoom);
 
 const HOUR_MS = 3_600_000;
 
-/** The thread of one agent and one human needs no further mention, for a time. */
-function isHeld(event: RoomEvent, { thread, nowMs, sender }: Facts, { agent }: Concerned): boolean {
-  if (!thread || thread.shared || relationsOf(event).threadRoot === undefined || sender.isOurs) return false;
+/** In the thread of one agent and one user, that user's messages need no mention for `sticky` hours. */
+function holds({ agent }: Concerned, { event, relations }: Message, { thread, nowMs, sender }: Facts): boolean {
+  if (!thread || thread.shared || relations.threadRoot === undefined || sender.isOurs) return false;
   const { sticky } = agent.settings;
   return thread.agent === agent.id && thread.holder === event.sender && nowMs - thread.atMs < sticky * HOUR_MS;
 }

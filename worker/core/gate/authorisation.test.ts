@@ -20,13 +20,13 @@ import {
   NOW_MS,
   ourMark,
   repliesTo,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import { type Groups, type Layer, resolve } from "../configuration/settings.ts";
 import { COMMAND_NAMES } from "../message/command.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { UserId } from "../protocol/ids.ts";
 import type { Concerned, Facts, Verdict } from "./facts.ts";
-import { gate } from "./gate.ts";
 
 /** Somebody at the door, with what holds for Echo and for Guide there. */
 interface Somebody {
@@ -213,30 +213,30 @@ describe("nobody comes in who may not", () => {
     ]),
   );
   test.for(all)("%s", ([, who, go]) => {
-    const verdict = gate(...go(who));
+    const verdict = verdictOn(...go(who));
     expect(NOTHING.has(verdict.kind), inWords(verdict)).toBe(true);
   });
 });
 
 describe("whoever may comes in", () => {
   test.for(WAYS)("by %s", ([, go]) => {
-    const verdict = gate(...go(ALICE));
+    const verdict = verdictOn(...go(ALICE));
     expect(NOTHING.has(verdict.kind), inWords(verdict)).toBe(false);
   });
   test("by every way but an edit, which nobody is asked by", () => {
-    expect(inWords(gate(...edit(ALICE)))).toBe("ignore edit");
+    expect(inWords(verdictOn(...edit(ALICE)))).toBe("ignore edit");
   });
   test("where another room's list names them, in that room", () => {
     const { settings } = resolve([BASE, ROOMS["!other"]], {});
     const there: Somebody = { id: "@dave:hs.test", layer: { users: settings.users, admins: settings.admins } };
-    expect(WAYS.filter(([, go]) => NOTHING.has(gate(...go(there)).kind))).toEqual([]);
+    expect(WAYS.filter(([, go]) => NOTHING.has(verdictOn(...go(there)).kind))).toEqual([]);
   });
 });
 
 describe("with dm: pairing", () => {
   const opened = (who: Somebody): string[] => {
     const paired = { ...who, layer: { ...who.layer, dm: "pairing" } satisfies Layer };
-    return WAYS.map(([name, go]) => [name, gate(...go(paired))] as const).flatMap(([name, verdict]) =>
+    return WAYS.map(([name, go]) => [name, verdictOn(...go(paired))] as const).flatMap(([name, verdict]) =>
       NOTHING.has(verdict.kind) ? [] : [`${name}: ${inWords(verdict)}`],
     );
   };
@@ -257,7 +257,7 @@ describe("with dm: pairing", () => {
   });
   test("a stranger who says one is no admin", () => {
     const who: Somebody = { id: "@mallory:evil.test", isLocal: false, layer: { dm: "pairing" } };
-    const verdicts = COMMANDS.map(([, go]) => gate(...go(who))).filter(({ kind }) => kind === "command");
+    const verdicts = COMMANDS.map(([, go]) => verdictOn(...go(who))).filter(({ kind }) => kind === "command");
     expect(verdicts).toHaveLength(4);
     expect(verdicts.map((verdict) => verdict.kind === "command" && verdict.isAdmin)).toEqual([
       false,
@@ -275,23 +275,23 @@ describe("two members are no direct chat (OpenClaw #17771 / Hermes #54461)", () 
   const ROOM_OF_TWO: FactsOver = { room: { joinedCount: 2 } };
   test("so nobody is woken without a mention", () => {
     const event = says(ALICE, "hello");
-    expect(inWords(gate(event, facts({ ...ROOM_OF_TWO, present: [concerned("echo", BASE)] })))).toBe(
+    expect(inWords(verdictOn(event, facts({ ...ROOM_OF_TWO, present: [concerned("echo", BASE)] })))).toBe(
       "ignore not_addressed",
     );
   });
   test("so a room that is not listed stays closed", () => {
     const event = says(ALICE, "hello", mentions(ECHO_ID));
     const present = [concerned("echo", { ...BASE, rooms: "allowlist" })];
-    expect(inWords(gate(event, facts({ ...ROOM_OF_TWO, present })))).toBe("ignore room_not_allowed, about echo");
+    expect(inWords(verdictOn(event, facts({ ...ROOM_OF_TWO, present })))).toBe("ignore room_not_allowed, about echo");
   });
   test("so what is open in direct chats stays closed", () => {
     const event = aMessage("hello", { sender: "@mallory:hs.test", content: mentions(ECHO_ID) });
     const present = [concerned("echo", { ...BASE, dm: "open" })];
-    expect(inWords(gate(event, facts({ ...ROOM_OF_TWO, present })))).toBe("ignore not_permitted, about echo");
+    expect(inWords(verdictOn(event, facts({ ...ROOM_OF_TWO, present })))).toBe("ignore not_permitted, about echo");
   });
   test("so nobody is given a code", () => {
     const event = aMessage("hello", { sender: "@mallory:hs.test", content: mentions(ECHO_ID) });
     const present = [concerned("echo", { ...BASE, dm: "pairing" })];
-    expect(inWords(gate(event, facts({ ...ROOM_OF_TWO, present })))).toBe("ignore not_permitted, about echo");
+    expect(inWords(verdictOn(event, facts({ ...ROOM_OF_TWO, present })))).toBe("ignore not_permitted, about echo");
   });
 });

@@ -1,5 +1,4 @@
-/** Commands: whom one concerns, who answers, and whether its sender may say it. */
-
+/** Commands: the agents one is for, who answers, and whether the sender may use it. */
 import { isListed, type Person } from "../access/access.ts";
 import { BOT_NAME } from "../configuration/agent.ts";
 import {
@@ -11,17 +10,18 @@ import {
   structuredCommand,
 } from "../message/command.ts";
 import { withoutMention } from "../message/mention.ts";
-import type { RoomEvent } from "../protocol/event.ts";
+import type { Message } from "../message/message.ts";
+import { BOT } from "../protocol/ids.ts";
 import type { Addressee } from "./addressees.ts";
-import type { Concerned, Facts, Ordered } from "./facts.ts";
+import { firstEntries, grounds } from "./evidence.ts";
+import type { Concerned, Facts, Ignored, Ordered } from "./facts.ts";
 import { circlesOf, personOf, refusal } from "./permits.ts";
-import type { IgnoreReason } from "./why.ts";
 
-/** Named by a mention, a reply or the direct chat; the others only listen. */
+/** Named by a mention, a reply, a thread or the direct chat; other agents only listen. */
 const isNamed = ({ because }: Addressee): boolean => because !== "listening";
 
-/** The command a message is, whoever it is addressed to; undefined for chat. */
-export function commandIn(event: RoomEvent, text: string, facts: Facts): Command | undefined {
+/** The command a message is, whichever agent it addresses; undefined for chat. */
+export function commandIn({ event, text }: Message, facts: Facts): Command | undefined {
   const structured = structuredCommand(event.content);
   if (structured) return structured;
   const own = withoutCalls(text, facts);
@@ -33,7 +33,7 @@ export function commandIn(event: RoomEvent, text: string, facts: Facts): Command
   return undefined;
 }
 
-/** A text without all the calls it begins with. Of two names that begin alike the longer is tried first. */
+/** A text without the mentions it begins with. Longer names are tried first: one may begin with another. */
 function withoutCalls(text: string, { present, room: { botUserId } }: Facts): string {
   const agents = present.map(({ agent, userId }) => ({ name: agent.name, userId }));
   const all = [...agents, ...(botUserId ? [{ name: BOT_NAME, userId: botUserId }] : [])];
@@ -43,65 +43,83 @@ function withoutCalls(text: string, { present, room: { botUserId } }: Facts): st
   return calls.reduce(withoutOne, text);
 }
 
-/** The command with whom it concerns, or why it is not obeyed. What stands below it is for the caller. */
+/** The command with the agents it is for, or why it is not obeyed. The message below it is left to the caller. */
 export function gateCommand(
-  event: RoomEvent,
+  message: Message,
   facts: Facts,
   command: Command,
   addressed: readonly Addressee[],
-): Ordered | { kind: "ignore"; reason: IgnoreReason; about?: Concerned["agent"]["id"] } {
+): Ordered | Ignored {
   const { present, room } = facts;
   const named = addressed.filter(isNamed).map(({ concerned }) => concerned);
   const concerned = concernedBy(command, named, facts);
-  const asked = concerned.length > 0 ? concerned : present;
-  if (isLate(command, asked, facts)) return { kind: "ignore", reason: "command_too_old" };
-  const permitted = asked.filter((one) => isPermitted(event, facts, one, command));
+  const candidates = concerned.length > 0 ? concerned : present;
+  const late = lateness(command, candidates, facts);
+  if (late) return late;
+  const permitted = candidates.filter((one) => isPermitted(message, facts, one, command));
   const [first] = permitted;
-  const refused = asked.find((one) => !permitted.includes(one));
-  // What holds for the whole room all of them have to permit.
-  if (!first || (refused && WHOLE.has(command.name)))
-    return { kind: "ignore", reason: "command_not_permitted", ...(refused ? { about: refused.agent.id } : {}) };
+  const refused = candidates.find((one) => !permitted.includes(one));
+  // A change to the whole room needs the permission of every agent in it.
+  if (!first || (refused && WHOLE_ROOM.has(command.name))) return notPermitted(command, facts, refused);
   const isForAll = named.length === 0 && describeCommand(command.name).about === "room";
   return {
     kind: "command",
     command,
-    agents: concerned.length > 0 ? permitted.map(({ agent }) => agent.id) : [],
-    speaker: isForAll && room.botUserId !== undefined ? undefined : first.agent.id,
-    isAdmin: isListed(first.agent.everywhere.admins, powerless(personOf(event.sender, facts))),
+    concerned: concerned.length > 0 ? permitted : [],
+    speaker: isForAll && room.botUserId !== undefined ? BOT : first.agent.id,
+    isAdmin: isListed(first.agent.everywhere.admins, powerless(personOf(message.event.sender, facts))),
   };
 }
 
-const WHOLE = new Set<CommandName>(["mute", "unmute"]);
+const WHOLE_ROOM = new Set<CommandName>(["mute", "unmute"]);
 
-/** Among several agents one has to be named, save where all are meant. */
+/** Among several agents one has to be named, unless the command is for all of them. */
 function concernedBy({ name }: Command, named: Concerned[], { present, room }: Facts): readonly Concerned[] {
   if (named.length > 0) return named;
   const isForAll = describeCommand(name).about === "room" || name === "stop";
   return isForAll || (present.length === 1 && !room.crowded) ? present : [];
 }
 
-const isLate = ({ name }: Command, asked: readonly Concerned[], { ageMs }: Facts): boolean =>
-  !describeCommand(name).late && asked.length > 0 && asked.every(({ agent }) => ageMs > agent.turns.eventAge * 1_000);
-
-/** Whoever an agent does not listen to commands nothing, whatever power a room gives; a code is the way in. */
-function isPermitted(event: RoomEvent, facts: Facts, concerned: Concerned, { name }: Command): boolean {
-  const { settings } = concerned.agent;
-  const circles = circlesOf(event, facts, concerned);
-  if (!circles.users && !circles.admins) {
-    const isUnknown = refusal(event, facts, concerned) === "not_permitted";
-    return name === "pair" && settings.dm === "pairing" && isUnknown && !facts.room.muted;
-  }
-  const person = personOf(event.sender, facts);
-  const { allowed, everywhere } = describeCommand(name);
-  if (!everywhere) return isListed(settings.commands[name] ?? allowed, person, circles);
-  const { admins, commands } = concerned.agent.everywhere;
-  const somebody = powerless(person);
-  return isListed(commands[name] ?? allowed, somebody, { users: circles.users, admins: isListed(admins, somebody) });
+function lateness({ name }: Command, candidates: readonly Concerned[], { ageMs }: Facts): Ignored | undefined {
+  if (describeCommand(name).late || candidates.length === 0) return undefined;
+  const limitMs = Math.max(...candidates.map(({ agent }) => agent.turns.eventAge * 1_000));
+  return ageMs > limitMs ? { kind: "ignore", ...grounds("command_too_old", { ageMs, limitMs }) } : undefined;
 }
 
-/** Somebody as they are outside of the room: what power it gives them holds in it only. */
+function notPermitted({ name }: Command, facts: Facts, refused: Concerned | undefined): Ignored {
+  if (!refused) return { kind: "ignore", reason: "command_not_permitted" };
+  const allowed = allowedFor(refused, name);
+  const evidence = { ...firstEntries(allowed), command: name, power: facts.sender.power };
+  return { kind: "ignore", ...grounds("command_not_permitted", evidence), about: refused.agent.id };
+}
+
+/** The access list of a command. Commands that hold beyond the room take nothing from its layers. */
+function allowedFor({ agent }: Concerned, name: CommandName): readonly string[] {
+  const { allowed, everywhere } = describeCommand(name);
+  return (everywhere ? agent.everywhere : agent.settings).commands[name] ?? allowed;
+}
+
+/**
+ * A user the agent does not listen to may use no command, whatever power the room gives, save `pair`: a code is the
+ * way in.
+ */
+function isPermitted(message: Message, facts: Facts, concerned: Concerned, { name }: Command): boolean {
+  const { settings, everywhere } = concerned.agent;
+  const circles = circlesOf(message, facts, concerned);
+  if (!circles.users && !circles.admins) {
+    const isUnknown = refusal(message, facts, concerned)?.reason === "not_permitted";
+    return name === "pair" && settings.dm === "pairing" && isUnknown && !facts.room.muted;
+  }
+  const person = personOf(message.event.sender, facts);
+  const allowed = allowedFor(concerned, name);
+  if (!describeCommand(name).everywhere) return isListed(allowed, person, circles);
+  const outside = powerless(person);
+  return isListed(allowed, outside, { users: circles.users, admins: isListed(everywhere.admins, outside) });
+}
+
+/** The user as seen from outside the room: the power it gives holds only there. */
 const powerless = (person: Person): Person => ({ ...person, power: 0 });
 
-/** What somebody may say to an agent here. */
-export const permittedCommands = (event: RoomEvent, facts: Facts, concerned: Concerned): CommandName[] =>
-  COMMAND_NAMES.filter((name) => isPermitted(event, facts, concerned, { name, args: "", rest: "" }));
+/** The commands the sender may use with an agent here. */
+export const permittedCommands = (message: Message, facts: Facts, concerned: Concerned): CommandName[] =>
+  COMMAND_NAMES.filter((name) => isPermitted(message, facts, concerned, { name, args: "", rest: "" }));

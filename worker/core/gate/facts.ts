@@ -1,85 +1,120 @@
-/** What the gate may look at, and what it can answer. */
-
+/** The facts the gate decides on, and its verdicts. */
 import type { PairCount } from "../access/pair-guard.ts";
 import type { Agent } from "../configuration/agent.ts";
 import type { Settings } from "../configuration/settings.ts";
 import type { Command } from "../message/command.ts";
-import type { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
-import type { RoomState } from "../protocol/room-state.ts";
+import type { Message } from "../message/message.ts";
+import type { AgentId, EventId, RoomId, Speaker, UserId } from "../protocol/ids.ts";
+import { NO_STATE, type RoomState } from "../protocol/room-state.ts";
+import { answerThread, type Conversation } from "../turn/session.ts";
+import type { Grounds } from "./evidence.ts";
+import type { Because, IgnoreReason } from "./reasons.ts";
 
-import type { IgnoreReason } from "./why.ts";
-
-export type Because = "mention" | "reply" | "thread" | "direct" | "listening";
-
-/** A joined agent that an event could concern, with what holds for it in this room. */
-export interface Concerned {
+/** A joined agent of a room, with its settings there; without its avatar. */
+export interface Present {
   agent: Agent;
   userId: UserId;
   /** It was invited here as to a direct chat. */
   invitedDirectly: boolean;
-  /** The sender was let in by a code, or by an admin's word. */
+}
+
+/** A joined agent that an event could concern. */
+export interface Concerned extends Present {
+  /** The sender may talk to it, by a pairing code or an admin's `!allow`. */
   paired: boolean;
 }
 
-/** A thread an agent was woken in, and who woke it. */
+/** A thread an agent was woken in, and the user who woke it. */
 export interface ThreadHold {
-  /** Both undefined where it began with several. */
+  /** Both undefined where the first message woke several agents. */
   agent?: AgentId;
   holder?: UserId;
-  /** Somebody else has spoken in it since. */
+  /** Another user or agent has spoken in it since. */
   shared: boolean;
-  /** When it was last spoken in by the two; our clock. */
+  /** When one of the two last spoke in it; our clock. */
   atMs: number;
 }
 
-/** Facts about the room an event is in. */
-export interface RoomAsGate {
+/** Facts about a room: the same for every event, until something changes there. */
+export interface RoomFacts {
   id: RoomId;
   state: RoomState;
-  /** What the configuration may call it: its id, those of rooms it has replaced, its aliases. */
+  /** The first of the rooms that replaced each other; the room itself where it replaced none. */
+  origin: RoomId;
+  /** Aliases of the configuration that mean this room. */
+  aliases: readonly string[];
+  /** The names the configuration may use for it: its id, the ids of rooms it has replaced, its aliases. */
   names: readonly string[];
-  /** What an operator says of it being a direct chat, if anything. */
+  /** The operator's word on whether it is a direct chat; undefined where there is none. */
   direct?: boolean;
   muted: boolean;
-  /** Joined members, counted to three. */
+  /** Joined members, counted no further than 3; 0 when none is known. */
   joinedCount: number;
-  /** More agents are here than an event names. */
-  crowded: boolean;
-  /** The bot's own user is here. */
+  /** Set where the bot has joined. */
   botUserId?: UserId;
+  /** Joined agents that are not retired, in the order of their ids; of a crowded room only the first. */
+  present: readonly Present[];
+  /** More agents have joined than are looked at for each event. */
+  crowded: boolean;
+}
+
+/** The facts of a room we know nothing of. */
+export const unknownRoom = (id: RoomId): RoomFacts => ({
+  id,
+  state: NO_STATE,
+  origin: id,
+  aliases: [],
+  names: [id],
+  muted: false,
+  joinedCount: 0,
+  present: [],
+  crowded: false,
+});
+
+/** Facts about an event's sender, and about the events it refers to. */
+export interface SenderFacts {
+  /** Agents the sender was paired with or let in to. */
+  paired: readonly AgentId[];
+  /** The agent that wrote the target. */
+  repliedAgent?: AgentId;
+  /** The agents that were asked by the target. */
+  askedAgents: readonly AgentId[];
+  thread?: ThreadHold;
+  /** The delivery key in the event is one of a message of ours. */
+  bearsOurMark: boolean;
 }
 
 export interface Facts {
   /** Our clock, milliseconds since the epoch. */
   nowMs: number;
-  /** What the homeserver measured, plus what we measured since we received it. */
+  /** The age the homeserver measured, plus the time since we received the event. */
   ageMs: number;
-  /** The homeserver itself would not have shown it. */
+  /** The homeserver keeps the event from clients: it failed the room's rules, or a policy server's. */
   softFailed: boolean;
   sender: { isOurs: boolean; agent?: AgentId; isLocal: boolean; power: number };
-  room: RoomAsGate;
-  /** Joined agents the event could concern: of few all, of many those it names, and those that listen to everything. */
+  room: RoomFacts;
+  /** The agents the event could concern: all of a small room; of a crowded one those it names, and those that listen. */
   present: readonly Concerned[];
   /** The agent whose message this one replies to, or reacts to. */
   repliedAgent?: AgentId;
   /** Agents that were asked by the message this one reacts to. */
   askedAgents?: readonly AgentId[];
   thread?: ThreadHold;
-  /** How often the sender woke which agent lately, as far as the pair guard counts. */
+  /** The pair guard's counts for the sender, by agent. */
   pairs?: ReadonlyMap<AgentId, PairCount>;
-  /** It bears the mark of something we sent, and somebody else sent it. */
+  /** Another user sent it, with the mark of a message of ours. */
   bearsOurMark?: boolean;
-  /** What an agent said here a moment ago, somebody else says now: word by word. */
+  /** Another user repeats, word for word, what an agent has just said here. */
   echoes?: boolean;
   invited?: Invited;
-  /** Of somebody who leaves: whether people are left, beside our own users. */
+  /** False when a user left and only our own users remain. */
   peopleLeft?: boolean;
 }
 
 /** One of our users that is invited. */
 export interface Invited {
-  /** Undefined for the bot. */
-  agent?: AgentId;
+  /** Undefined where the user id fits no agent. */
+  agent?: Speaker;
   /** Undefined where there is no such agent. */
   settings?: Settings;
   direct: boolean;
@@ -88,14 +123,15 @@ export interface Invited {
   paired: boolean;
 }
 
+/** An agent that an event wakes. */
 export interface Woken {
-  agent: AgentId;
+  concerned: Concerned;
   because: Because;
-  /** What the agent is asked, without the mention it began with. */
+  /** The pattern of the agent's that named it, where one did. */
+  pattern?: string;
+  /** The text the agent is asked, without the mention it began with. */
   text: string;
-  direct: boolean;
-  /** It was a direct chat, until somebody else came: what was said before is none of their business. */
-  opened: boolean;
+  conversation: Conversation;
   /** The pair guard counts it. */
   isCounted: boolean;
 }
@@ -107,47 +143,62 @@ export interface Wake {
   hop: number;
 }
 
+/** Kinds are the words of `reasons.ts` wherever a kind is stored under one word. */
 export type Verdict =
   | Wake
-  /** What was said too long ago to be answered: the agents know of it when they are asked next. */
-  | { kind: "context"; woken: readonly Woken[]; hop: number }
-  /** `agent` undefined is the bot. */
-  | { kind: "join"; agent: AgentId | undefined }
-  /** The invitation is turned down; whoever invited is told why. */
-  | { kind: "decline"; agent: AgentId | undefined; reason: IgnoreReason }
-  /** What this event asked for or shows. */
+  /** Too old to be answered: the agents see it as context of their next turn. */
+  | (Omit<Wake, "kind"> & { kind: "too_old" })
+  | { kind: "join"; agent: Speaker }
+  /** The invitation is rejected; the inviter is told why. */
+  | ({ kind: "decline"; agent: Speaker } & Grounds<IgnoreReason>)
+  /** Stops the turns that this event asked for or that are shown in it. */
   | { kind: "stop"; at: EventId; agents: readonly AgentId[] }
-  /** A prompt was taken back. */
-  | { kind: "redact"; eventId: EventId }
+  | { kind: "redaction"; eventId: EventId }
   | Ordered
-  /** Somebody unknown in a direct chat is given a code. */
+  /** An unknown user in a direct chat is given a pairing code. */
   | { kind: "pair"; agent: AgentId }
-  /** The room is encrypted, and somebody should know what that means for the agent. */
-  | { kind: "tell"; what: "encrypted"; agent: AgentId }
+  /** The agent says that it cannot read encrypted messages. */
+  | { kind: "encrypted"; agent: AgentId }
   /** The room was replaced. */
   | { kind: "follow"; to: RoomId }
-  /** Nobody but us is left. */
+  /** Only our own users are left. */
   | { kind: "depart" }
-  | { kind: "ignore"; reason: IgnoreReason; about?: AgentId; sharesThread?: boolean };
+  | Ignored;
+
+export type Ignored = { kind: "ignore"; about?: AgentId } & Grounds<IgnoreReason>;
 
 /** A command, permitted. */
 export interface Ordered {
   kind: "command";
   command: Command;
-  /** Whom it concerns; empty where one would have had to be named. */
-  agents: readonly AgentId[];
-  /** Who answers: an agent, or undefined for the bot. */
-  speaker: AgentId | undefined;
+  /** The agents it is for; empty where it should have named one. */
+  concerned: readonly Concerned[];
+  /** Who answers. */
+  speaker: Speaker;
   /** The sender may do what `admins` may. */
   isAdmin: boolean;
-  /** What stands below the command, asked after it. */
+  /** The message below the command, asked after it. */
   then?: Wake;
 }
 
-/** It was a direct chat, until somebody else came. */
-export const isOpened = (concerned: Concerned, room: RoomAsGate): boolean =>
-  concerned.invitedDirectly && !isDirect(concerned, room);
+/** The conversation a message belongs to when it is said to this agent. */
+export function conversationWith(concerned: Concerned, message: Message, { room }: Facts): Conversation {
+  const { agent, invitedDirectly } = concerned;
+  const direct = isDirect(concerned, room);
+  return {
+    agent,
+    origin: room.origin,
+    sender: message.event.sender,
+    direct,
+    // It gets a session of its own, so that users who joined later never see the private history.
+    opened: invitedDirectly && !direct,
+    answersIn: answerThread(message.place, direct, agent.settings),
+  };
+}
 
-/** A direct chat: the agent was invited to one, and nobody else has come; or an operator says so. Never by counting. */
-export const isDirect = ({ invitedDirectly }: Concerned, { direct, joinedCount }: RoomAsGate): boolean =>
+/**
+ * A direct chat: the agent was invited to one, and no third member has joined; or the operator says so. Two members
+ * alone make none.
+ */
+export const isDirect = ({ invitedDirectly }: Present, { direct, joinedCount }: RoomFacts): boolean =>
   direct ?? (invitedDirectly && joinedCount <= 2);

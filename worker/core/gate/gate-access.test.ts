@@ -1,17 +1,27 @@
 /** Whom an agent listens to: by its lists, its policies for direct chats and rooms, and the power somebody has. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { alone, concerned, ECHO_ID, facts, GUIDE_ID, inDirectChat, inWords, mentions } from "#testing/gate-facts.ts";
+import {
+  alone,
+  concerned,
+  ECHO_ID,
+  facts,
+  GUIDE_ID,
+  inDirectChat,
+  inWords,
+  mentions,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
 import { RoomId } from "../protocol/ids.ts";
 import type { Facts } from "./facts.ts";
-import { gate } from "./gate.ts";
 
 const YES = "wake echo by mention";
 const NO = "ignore not_permitted, about echo";
 const mentioned = (seen: Facts, sender = "@alice:hs.test"): string =>
-  inWords(gate(aMessage("hello", { sender, content: mentions(ECHO_ID) }), seen));
-const said = (seen: Facts, sender = "@alice:hs.test"): string => inWords(gate(aMessage("hello", { sender }), seen));
+  inWords(verdictOn(aMessage("hello", { sender, content: mentions(ECHO_ID) }), seen));
+const said = (seen: Facts, sender = "@alice:hs.test"): string =>
+  inWords(verdictOn(aMessage("hello", { sender }), seen));
 
 /** Who is local is a fact the gate is given; here it follows from the sender's server as the router finds it. */
 const from = (sender: string, power = 0) => ({
@@ -109,7 +119,7 @@ describe("users", () => {
       content,
       unsigned: { displayname: "@alice:hs.test" },
     });
-    expect(inWords(gate(event, alone({ users: ["@alice:hs.test"] }, from("@mallory:evil.test"))))).toBe(NO);
+    expect(inWords(verdictOn(event, alone({ users: ["@alice:hs.test"] }, from("@mallory:evil.test"))))).toBe(NO);
   });
 });
 
@@ -280,7 +290,7 @@ describe("who is ignored", () => {
   test("is one agent's own", () => {
     const present = [concerned("echo", { ignore: ["^@alice:"] }), concerned("guide")];
     const event = aMessage("hello", { content: mentions(ECHO_ID, GUIDE_ID) });
-    expect(inWords(gate(event, facts({ present })))).toBe("wake guide by mention");
+    expect(inWords(verdictOn(event, facts({ present })))).toBe("wake guide by mention");
   });
 });
 

@@ -21,15 +21,15 @@ import {
   ourMark,
   pill,
   repliesTo,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import { UserId } from "../protocol/ids.ts";
 import type { Facts, ThreadHold } from "./facts.ts";
-import { gate } from "./gate.ts";
 
 const NOBODY = "ignore not_addressed";
 type Row = [name: string, body: string, content: Record<string, unknown>, seen: Facts, expected: string];
 const check = ([, body, content, seen, expected]: Row) =>
-  expect(inWords(gate(aMessage(body, { content }), seen))).toBe(expected);
+  expect(inWords(verdictOn(aMessage(body, { content }), seen))).toBe(expected);
 
 const TO_ECHO = facts({ repliedAgent: ECHO });
 const TO_GUIDE = facts({ repliedAgent: GUIDE });
@@ -303,13 +303,13 @@ describe("a direct chat", () => {
   test("is one with the agent that was invited so, not with the other", () => {
     const present = [concerned("echo", {}, { invitedDirectly: true }), concerned("guide")];
     const seen = facts({ present, room: { joinedCount: 2 } });
-    expect(inWords(gate(aMessage("hello"), seen))).toBe("wake echo by direct");
+    expect(inWords(verdictOn(aMessage("hello"), seen))).toBe("wake echo by direct");
   });
 
   test("is told to the turn", () => {
     const direct = (seen: Facts) => {
-      const verdict = gate(aMessage("hello", { content: mentions(ECHO_ID) }), seen);
-      return verdict.kind === "wake" && verdict.woken.map((one) => one.direct);
+      const verdict = verdictOn(aMessage("hello", { content: mentions(ECHO_ID) }), seen);
+      return verdict.kind === "wake" && verdict.woken.map(({ conversation }) => conversation.direct);
     };
     expect(direct(chat())).toEqual([true]);
     expect(direct(plainRoom(2, false))).toEqual([false]);
@@ -319,20 +319,36 @@ describe("a direct chat", () => {
 
 describe("a wake", () => {
   test("is whole", () => {
-    expect(gate(aMessage("Echo: hello"), facts())).toEqual({
+    const [echo, guide] = [concerned("echo"), concerned("guide")];
+    expect(verdictOn(aMessage("Echo: hello"), facts({ present: [echo, guide] }))).toEqual({
       kind: "wake",
-      woken: [{ agent: "echo", because: "mention", text: "hello", direct: false, opened: false, isCounted: false }],
+      woken: [
+        {
+          concerned: echo,
+          because: "mention",
+          text: "hello",
+          conversation: {
+            agent: echo.agent,
+            origin: "!room",
+            sender: "@alice:hs.test",
+            direct: false,
+            opened: false,
+            answersIn: undefined,
+          },
+          isCounted: false,
+        },
+      ],
       hop: 0,
     });
   });
   test("wakes those that may and passes over the others", () => {
     const present = [concerned("echo", { users: [] }), concerned("guide")];
     const event = aMessage("hello", { content: mentions(ECHO_ID, GUIDE_ID) });
-    expect(inWords(gate(event, facts({ present })))).toBe("wake guide by mention");
+    expect(inWords(verdictOn(event, facts({ present })))).toBe("wake guide by mention");
   });
   test("names the first that may not where none may", () => {
     const present = [concerned("echo", { users: [] }), concerned("guide", { rooms: "disabled" })];
     const event = aMessage("hello", { content: mentions(ECHO_ID, GUIDE_ID) });
-    expect(inWords(gate(event, facts({ present })))).toBe("ignore not_permitted, about echo");
+    expect(inWords(verdictOn(event, facts({ present })))).toBe("ignore not_permitted, about echo");
   });
 });

@@ -5,8 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { CLIENT_PAYLOADS, type ClientPayload } from "#testing/clients/payloads.ts";
 import { anEvent } from "#testing/events.ts";
-import { concerned, ECHO, facts, inDirectChat, inWords } from "#testing/gate-facts.ts";
-import { gate } from "./gate.ts";
+import { concerned, ECHO, facts, inDirectChat, inWords, verdictOn } from "#testing/gate-facts.ts";
 
 interface Relation {
   rel_type?: string;
@@ -46,35 +45,35 @@ const others = said.filter((row) => !addressing.includes(row) && !replying.inclu
 describe("whom a client mentions is woken", () => {
   test.for(titled(addressing))("%s", ([, row]) => {
     const woken = row.addresses.map((agent) => `${agent} by mention`).join(", ");
-    expect(inWords(gate(eventOf(row), seenWith(row)))).toBe(`wake ${woken}`);
+    expect(inWords(verdictOn(eventOf(row), seenWith(row)))).toBe(`wake ${woken}`);
   });
 });
 
 describe("whom a client replies to is woken", () => {
   test.for(titled(replying))("%s", ([, row]) => {
-    expect(inWords(gate(eventOf(row), seenWith(row)))).toBe("wake echo by reply");
+    expect(inWords(verdictOn(eventOf(row), seenWith(row)))).toBe("wake echo by reply");
   });
 });
 
 describe("nobody is woken by anything else", () => {
   test.for(titled(others))("%s", ([, row]) => {
-    expect(inWords(gate(eventOf(row), seenWith(row)))).toBe("ignore not_addressed");
+    expect(inWords(verdictOn(eventOf(row), seenWith(row)))).toBe("ignore not_addressed");
   });
 });
 
 describe("in a direct chat", () => {
   test.for(titled(said))("%s wakes the agent", ([, row]) => {
-    expect(inWords(gate(eventOf(row), inDirectChat()))).toMatch(/^wake echo by (?:mention|direct)$/);
+    expect(inWords(verdictOn(eventOf(row), inDirectChat()))).toMatch(/^wake echo by (?:mention|direct)$/);
   });
 });
 
 describe("edits and notices wake nobody, and files without words", () => {
   test.for(titled(unheard))("%s", ([, row]) => {
-    const verdicts = [seenWith(row), inDirectChat()].map((seen) => inWords(gate(eventOf(row), seen)));
+    const verdicts = [seenWith(row), inDirectChat()].map((seen) => inWords(verdictOn(eventOf(row), seen)));
     expect(["ignore edit, ignore edit", "ignore notice, ignore notice"]).toContain(verdicts.join(", "));
   });
   test.for(titled(wordless))("%s", ([, row]) => {
-    const verdicts = [seenWith(row), inDirectChat()].map((seen) => inWords(gate(eventOf(row), seen)));
+    const verdicts = [seenWith(row), inDirectChat()].map((seen) => inWords(verdictOn(eventOf(row), seen)));
     expect(verdicts).toEqual(["ignore no_text", "ignore no_text"]);
   });
 });

@@ -14,15 +14,15 @@ import {
   inWords,
   mentions,
   ourMark,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
 import { COMMAND_NAMES, type CommandName } from "../message/command.ts";
 import type { Facts } from "./facts.ts";
-import { gate } from "./gate.ts";
 
 const ALICE = "@alice:hs.test";
 const said = (body: string, seen: Facts, over: Record<string, unknown> = {}): string =>
-  inWords(gate(aMessage(body, over), seen));
+  inWords(verdictOn(aMessage(body, over), seen));
 const REFUSED = "ignore command_not_permitted, about echo";
 const obeyed = (name: CommandName) => `command ${name} for echo, says echo`;
 
@@ -149,7 +149,7 @@ describe("!pair", () => {
 
   test("tells a stranger from an admin (ZeroClaw: approval token before the allowlist)", () => {
     const isAdmin = (layer: Layer) => {
-      const verdict = gate(aMessage("!pair ABCD2345"), inDirectChat(layer));
+      const verdict = verdictOn(aMessage("!pair ABCD2345"), inDirectChat(layer));
       return verdict.kind === "command" && verdict.isAdmin;
     };
     expect(isAdmin(PAIRING)).toBe(false);
@@ -188,8 +188,8 @@ describe("of two agents", () => {
   });
   test("the first that permitted it is the one whose admin somebody is", () => {
     const event = aMessage("!pair ABCD2345", { content: mentions(ECHO_ID, GUIDE_ID) });
-    expect(gate(event, facts({ present }))).toMatchObject({
-      agents: ["echo", "guide"],
+    expect(verdictOn(event, facts({ present }))).toMatchObject({
+      concerned: present,
       speaker: "echo",
       isAdmin: false,
     });
@@ -215,7 +215,7 @@ describe("a machine commands nobody", () => {
       facts({ present: [concerned("echo", BOT), concerned("guide")] }),
       {},
     ],
-  ])("%s", ([, body, seen, over]) => expect(gate(aMessage(body, over), seen).kind).toBe("ignore"));
+  ])("%s", ([, body, seen, over]) => expect(verdictOn(aMessage(body, over), seen).kind).toBe("ignore"));
 
   test("and what it says is chat, where bots are heard", () => {
     expect(said("!stop", inDirectChat({ ...BOT, bots: true }))).toBe("wake echo by direct");

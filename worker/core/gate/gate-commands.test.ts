@@ -17,15 +17,15 @@ import {
   NOW_MS,
   pill,
   repliesTo,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
 import { UserId } from "../protocol/ids.ts";
 import type { Facts } from "./facts.ts";
-import { gate } from "./gate.ts";
 
 const CHAT = "ignore not_addressed";
 const said = (body: string, seen: Facts, content: Record<string, unknown> = {}, sender = "@alice:hs.test"): string =>
-  inWords(gate(aMessage(body, { sender, content }), seen));
+  inWords(verdictOn(aMessage(body, { sender, content }), seen));
 
 const TOO_LATE = "ignore command_too_old";
 const NEW = "command new for echo, says echo";
@@ -95,7 +95,7 @@ describe("what is a command", () => {
     ["in upper case", { "m.bot.command": { command: "MODEL" } }, "model", ""],
     ["an alias", { "m.bot.command": { command: "clear" } }, "new", ""],
   ])("structured: %s", ([, content, name, args]) => {
-    const verdict = gate(aMessage("/something shown", { content }), alone({ admins: ["local"] }));
+    const verdict = verdictOn(aMessage("/something shown", { content }), alone({ admins: ["local"] }));
     expect(verdict).toMatchObject({ kind: "command", command: { name, args, rest: "" } });
   });
   test.for<[name: string, content: Record<string, unknown>]>([
@@ -105,7 +105,7 @@ describe("what is a command", () => {
   ])("structured: %s is chat", ([, content]) => expect(said("hello", alone(), content)).toBe(CHAT));
 
   test("with what stands behind the word, and what stands below the line", () => {
-    expect(gate(aMessage("!model  gpt 5 \n\nand now\n this "), alone({ admins: ["local"] }))).toMatchObject({
+    expect(verdictOn(aMessage("!model  gpt 5 \n\nand now\n this "), alone({ admins: ["local"] }))).toMatchObject({
       command: { name: "model", args: "gpt 5", rest: "and now\n this" },
     });
   });
@@ -145,13 +145,15 @@ describe("text below the line", () => {
   ])("%s", ([, body, seen, content, expected]) => expect(said(body, seen, content)).toBe(expected));
 
   test("is what is asked, and nothing of the line", () => {
-    const verdict = gate(aMessage("Echo: !new for now\nhello\nthere"), facts());
-    expect(verdict.kind === "command" && verdict.then?.woken).toMatchObject([{ agent: "echo", text: "hello\nthere" }]);
+    const verdict = verdictOn(aMessage("Echo: !new for now\nhello\nthere"), facts());
+    expect(verdict.kind === "command" && verdict.then?.woken).toMatchObject([
+      { concerned: { agent: { id: "echo" } }, text: "hello\nthere" },
+    ]);
   });
 });
 
 describe("whom a command concerns", () => {
-  const NOBODY_NAMED = "command new for nobody, says echo";
+  const NOBODY_NAMED = "command new for no agent, says echo";
   const FOR_GUIDE = "command new for guide, says guide";
   const BOT_HERE: FactsOver = { room: { botUserId: BOT_ID } };
   test.for<[name: string, body: string, content: Record<string, unknown>, seen: Facts, expected: string]>([

@@ -16,12 +16,13 @@ import {
   GUIDE_ID,
   inWords,
   NOW_MS,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
+import { readMessage } from "../message/message.ts";
 import { type AgentId, UserId } from "../protocol/ids.ts";
-import { asks } from "./asks.ts";
 import type { Concerned, Facts, Verdict, Woken } from "./facts.ts";
-import { gate } from "./gate.ts";
+import { needsOf } from "./needs.ts";
 
 const CASES = 12_000;
 const IDS = [ECHO_ID, GUIDE_ID, "@alice:hs.test", "@mallory:evil.test", "@agent_echo:hs.test.evil", "@", "echo"];
@@ -235,29 +236,29 @@ function mayWake({ agent, paired, invitedDirectly }: Concerned, sender: string, 
 }
 
 const wokenIn = (verdict: Verdict): readonly Woken[] => {
-  if (verdict.kind === "wake" || verdict.kind === "context") return verdict.woken;
+  if (verdict.kind === "wake" || verdict.kind === "too_old") return verdict.woken;
   return verdict.kind === "command" ? (verdict.then?.woken ?? []) : [];
 };
 
 function complaintsAbout(verdict: Verdict, event: ReturnType<typeof anEvent>, seen: Facts): string[] {
   const woken = wokenIn(verdict);
-  const intruders = woken.filter(({ agent: id }) => {
-    const one = seen.present.find(({ agent }) => agent.id === id);
-    return !one || !mayWake(one, event.sender, seen);
-  });
-  const ordered = verdict.kind === "command" ? verdict.agents : [];
-  const strangers = ordered.filter((id) => !seen.present.some(({ agent }) => agent.id === id));
+  const idOf = ({ concerned: { agent } }: Woken) => agent.id;
+  const intruders = woken.filter(
+    ({ concerned: one }) => !seen.present.includes(one) || !mayWake(one, event.sender, seen),
+  );
+  const ordered = verdict.kind === "command" ? verdict.concerned : [];
+  const strangers = ordered.filter((one) => !seen.present.includes(one));
   const mark = event.content["chat.troupe"];
   const isFinished = typeof mark === "object" && mark !== null && "kind" in mark && mark.kind === "reply";
-  const isEmpty = (verdict.kind === "wake" || verdict.kind === "context") && woken.length === 0;
+  const isEmpty = (verdict.kind === "wake" || verdict.kind === "too_old") && woken.length === 0;
   return [
-    ...intruders.map(({ agent }) => `${agent} was woken`),
-    ...strangers.map((agent) => `${agent} was commanded`),
-    ...(new Set(woken.map(({ agent }) => agent)).size < woken.length ? ["somebody was woken twice"] : []),
+    ...intruders.map((one) => `${idOf(one)} was woken`),
+    ...strangers.map(({ agent }) => `${agent.id} was commanded`),
+    ...(new Set(woken.map(idOf)).size < woken.length ? ["somebody was woken twice"] : []),
     ...(woken.some(({ text }) => text.trim() === "") ? ["somebody was asked nothing"] : []),
     ...(isEmpty ? ["nobody was woken"] : []),
     ...(seen.sender.isOurs && woken.length > 0 && !isFinished ? ["an event of ours without an end woke somebody"] : []),
-    ...(seen.sender.isOurs && ["command", "stop", "redact", "pair"].includes(verdict.kind)
+    ...(seen.sender.isOurs && ["command", "stop", "redaction", "pair"].includes(verdict.kind)
       ? ["one of us was obeyed"]
       : []),
     ...(seen.softFailed && verdict.kind !== "ignore" ? ["what was held back did something"] : []),
@@ -281,8 +282,8 @@ function oneCase(seed: number): { kind: Verdict["kind"]; complaints: string[] } 
     redacts: dice.oneIn(2) ? "$event" : undefined,
   });
   const seen = someFacts(dice, isOurs);
-  asks(event);
-  const verdict = gate(event, seen);
+  needsOf(readMessage(event));
+  const verdict = verdictOn(event, seen);
   return {
     kind: verdict.kind,
     complaints: complaintsAbout(verdict, event, seen).map((one) => `${seed}: ${one} (${inWords(verdict)})`),
@@ -306,14 +307,14 @@ test(`of ${CASES} cases none throws, and none wakes whom it may not`, () => {
 const KINDS: Verdict["kind"][] = [
   ...([
     "wake",
-    "context",
+    "too_old",
     "join",
     "decline",
     "stop",
-    "redact",
+    "redaction",
     "command",
     "pair",
-    "tell",
+    "encrypted",
     "follow",
     "depart",
     "ignore",

@@ -19,12 +19,12 @@ import {
   NOW_MS,
   ourMark,
   repliesTo,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import type { PairCount } from "../access/pair-guard.ts";
 import type { Layer } from "../configuration/settings.ts";
 import type { AgentId } from "../protocol/ids.ts";
 import type { Facts } from "./facts.ts";
-import { gate } from "./gate.ts";
 
 type Bots = Layer["bots"];
 const BY_GUIDE = { sender: GUIDE_ID };
@@ -32,7 +32,7 @@ const BY_GUIDE = { sender: GUIDE_ID };
 /** What Guide says to the end, in a room where both agents have the same settings. */
 const guideSays = (content: Record<string, unknown>, bots: Bots, over: FactsOver = {}): string =>
   inWords(
-    gate(
+    verdictOn(
       aMessage("hello", { ...BY_GUIDE, content: { ...ourMark(), ...content } }),
       both({ bots }, { sender: GUIDE_SPEAKS, ...over }),
     ),
@@ -67,7 +67,8 @@ describe("an agent of ours", () => {
 
   test("needs no place on the list of users, but none among the ignored either", () => {
     const event = aMessage("hello", { ...BY_GUIDE, content: { ...ourMark(), ...mentions(ECHO_ID) } });
-    const judged = (layer: Layer) => inWords(gate(event, both({ bots: true, ...layer }, { sender: GUIDE_SPEAKS })));
+    const judged = (layer: Layer) =>
+      inWords(verdictOn(event, both({ bots: true, ...layer }, { sender: GUIDE_SPEAKS })));
     expect(judged({ users: [] })).toBe("wake echo by mention");
     expect(judged({ power: 50 })).toBe("wake echo by mention");
     expect(judged({ ignore: ["^@agent_"] })).toBe("ignore ignored_sender, about echo");
@@ -88,13 +89,13 @@ describe("an agent of ours", () => {
   });
 
   test("has a mark that is told from others by what it says, not by where it stands", () => {
-    const verdict = gate(
+    const verdict = verdictOn(
       aMessage("hi", { ...BY_GUIDE, content: { ...ourMark({ hop: 2 }), ...mentions(ECHO_ID) } }),
       both({ bots: "mentions" }, { sender: GUIDE_SPEAKS }),
     );
-    expect(verdict).toEqual({
+    expect(verdict).toMatchObject({
       kind: "wake",
-      woken: [{ agent: "echo", because: "mention", text: "hi", direct: false, opened: false, isCounted: true }],
+      woken: [{ concerned: { agent: { id: "echo" } }, because: "mention", text: "hi", isCounted: true }],
       hop: 3,
     });
   });
@@ -117,12 +118,12 @@ describe("the hop limit", () => {
     ["4, a count no event may hold", 4, 2 ** 60, WOKEN],
   ])("hops: %s", ([, hops, hop, expected]) => {
     const event = aMessage("hello", { ...BY_GUIDE, content: { ...ourMark({ hop }), ...mentions(ECHO_ID) } });
-    expect(inWords(gate(event, both({ bots: true, hops }, { sender: GUIDE_SPEAKS })))).toBe(expected);
+    expect(inWords(verdictOn(event, both({ bots: true, hops }, { sender: GUIDE_SPEAKS })))).toBe(expected);
   });
 
   test("is not what a person's words count towards, whatever mark they bear", () => {
     const event = aMessage("hello", { content: { ...ourMark({ hop: 99 }), ...mentions(ECHO_ID) } });
-    expect(gate(event, facts())).toMatchObject({ kind: "wake", hop: 0 });
+    expect(verdictOn(event, facts())).toMatchObject({ kind: "wake", hop: 0 });
   });
   test("is what another Troupe's agent counts towards, where it is known for a bot", () => {
     const event = aMessage("hello", {
@@ -130,8 +131,8 @@ describe("the hop limit", () => {
       content: { ...ourMark({ hop: 1 }), ...mentions(ECHO_ID) },
     });
     const layer: Layer = { users: ["*"], botUsers: ["@agent_*:other.test"], bots: true };
-    expect(gate(event, alone(layer))).toMatchObject({ kind: "wake", hop: 2 });
-    expect(inWords(gate(event, alone({ ...layer, hops: 1 })))).toBe(LIMIT);
+    expect(verdictOn(event, alone(layer))).toMatchObject({ kind: "wake", hop: 2 });
+    expect(inWords(verdictOn(event, alone({ ...layer, hops: 1 })))).toBe(LIMIT);
   });
 });
 
@@ -203,13 +204,13 @@ describe("a bot of somebody else's", () => {
     ],
   ])("%s", ([, layer, content, over, expected]) => {
     const event = aMessage("hello", { sender: "@otherbot:other.test", content });
-    expect(inWords(gate(event, alone(layer, over)))).toBe(expected);
+    expect(inWords(verdictOn(event, alone(layer, over)))).toBe(expected);
   });
 
   test("is one for the agents that say so, and a person for the others", () => {
     const present = [concerned("echo", LIST), concerned("guide", { users: ["*"] })];
     const event = aMessage("hello", { sender: "@otherbot:other.test", content: mentions(ECHO_ID, GUIDE_ID) });
-    expect(inWords(gate(event, facts({ present })))).toBe("wake guide by mention");
+    expect(inWords(verdictOn(event, facts({ present })))).toBe("wake guide by mention");
   });
 });
 
@@ -240,14 +241,14 @@ describe("the pair guard", () => {
     const seen = (over: FactsOver) =>
       expected.endsWith("direct") ? inDirectChat(layer, over) : alone(layer, { repliedAgent: ECHO, ...over });
     const event = aMessage("hello", { content });
-    expect(inWords(gate(event, seen(resting)))).toBe(expected);
-    expect(gate(event, seen({}))).toMatchObject({ kind: "wake", woken: [{ isCounted: counted }] });
+    expect(inWords(verdictOn(event, seen(resting)))).toBe(expected);
+    expect(verdictOn(event, seen({}))).toMatchObject({ kind: "wake", woken: [{ isCounted: counted }] });
   });
 });
 
 describe("an echo", () => {
   const said = (content: Record<string, unknown>, seen: Facts): string =>
-    inWords(gate(aMessage("as I said before", { sender: "@_irc_alice:hs.test", content }), seen));
+    inWords(verdictOn(aMessage("as I said before", { sender: "@_irc_alice:hs.test", content }), seen));
   test.for<[name: string, content: Record<string, unknown>, seen: Facts, expected: string]>([
     [
       "is ignored by whom it does not address",

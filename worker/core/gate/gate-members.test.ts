@@ -10,11 +10,11 @@ import {
   GUIDE_ID,
   GUIDE_SPEAKS,
   inWords,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
-import { RoomId } from "../protocol/ids.ts";
+import { BOT, RoomId } from "../protocol/ids.ts";
 import type { Facts, Invited } from "./facts.ts";
-import { gate } from "./gate.ts";
 
 interface Invitation {
   by?: string;
@@ -30,7 +30,7 @@ function invited(layer: Layer, { by = "@alice:hs.test", over, at }: Invitation =
     ...at,
     sender: { isLocal: by.endsWith(":hs.test"), ...at?.sender },
   });
-  return inWords(gate(aMembership(ECHO_ID, "invite", { sender: by }), seen));
+  return inWords(verdictOn(aMembership(ECHO_ID, "invite", { sender: by }), seen));
 }
 
 const JOIN = "join echo";
@@ -140,7 +140,7 @@ describe("the room that replaces one it is in", () => {
 
 const somebody = (membership: string, userId = "@bob:hs.test") => aMembership(userId, membership);
 const bot = (layer: Layer): Partial<Facts> => ({
-  invited: { settings: agentWith("echo", layer).settings, direct: false, follows: false, paired: false },
+  invited: { agent: BOT, settings: agentWith("echo", layer).settings, direct: false, follows: false, paired: false },
 });
 
 describe("a membership", () => {
@@ -182,5 +182,5 @@ describe("a membership", () => {
     ["of an agent that joins", somebody("join", ECHO_ID), {}, "ignore membership"],
     ["of an agent that is invited and has come since", somebody("join", ECHO_ID), bot({}), "ignore membership"],
     ["that is no word", somebody("nonsense", ECHO_ID), bot({}), "ignore membership"],
-  ])("%s", ([, event, over, expected]) => expect(inWords(gate(event, facts(over)))).toBe(expected));
+  ])("%s", ([, event, over, expected]) => expect(inWords(verdictOn(event, facts(over)))).toBe(expected));
 });

@@ -1,8 +1,7 @@
 /** Who is mentioned: by `m.mentions`, by a pill, by a user id in the text. In the room are Alice, Bob, Echo and Guide. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { both, ECHO_ID, facts, GUIDE_ID, html, inWords, mentions, pill } from "#testing/gate-facts.ts";
-import { gate } from "./gate.ts";
+import { both, ECHO_ID, facts, GUIDE_ID, html, inWords, mentions, pill, verdictOn } from "#testing/gate-facts.ts";
 
 const ECHO = "wake echo by mention";
 const GUIDE = "wake guide by mention";
@@ -11,7 +10,7 @@ const NOBODY = "ignore not_addressed";
 
 type Row = [name: string, body: string, content: Record<string, unknown>, expected: string];
 const judged = (body: string, content: Record<string, unknown>, seen = facts()): string =>
-  inWords(gate(aMessage(body, { content }), seen));
+  inWords(verdictOn(aMessage(body, { content }), seen));
 
 describe("m.mentions, where it is present", () => {
   test.for<Row>([

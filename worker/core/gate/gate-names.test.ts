@@ -11,9 +11,9 @@ import {
   inDirectChat,
   inWords,
   mentions,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import type { Verdict } from "./facts.ts";
-import { gate } from "./gate.ts";
 
 const ECHO = "wake echo by mention";
 const NOBODY = "ignore not_addressed";
@@ -61,7 +61,7 @@ describe("a name at the start", () => {
     ["its id, which is no name", "The Parrot", "echo: hello", NOBODY],
     ["that is empty", "", ": hello", NOBODY],
   ])("%s", ([, name, body, expected]) => {
-    expect(inWords(gate(aMessage(body), alone({}, {}, { name })))).toBe(expected);
+    expect(inWords(verdictOn(aMessage(body), alone({}, {}, { name })))).toBe(expected);
   });
 
   test.for<[name: string, body: string, expected: string]>([
@@ -71,12 +71,12 @@ describe("a name at the start", () => {
     ["the longer without its end", "Echo T: hello", "ignore not_addressed"],
   ])("of which one begins like the other: %s", ([, body, expected]) => {
     const present = [concerned("echo", {}, { name: "Echo" }), concerned("guide", {}, { name: "Echo Two" })];
-    expect(inWords(gate(aMessage(body), facts({ present })))).toBe(expected);
+    expect(inWords(verdictOn(aMessage(body), facts({ present })))).toBe(expected);
   });
 
   test("that two agents bear wakes both", () => {
     const present = [concerned("echo", {}, { name: "Helper" }), concerned("guide", {}, { name: "helper" })];
-    const verdict = gate(aMessage("Helper: hello"), facts({ present }));
+    const verdict = verdictOn(aMessage("Helper: hello"), facts({ present }));
     expect(inWords(verdict)).toBe("wake echo by mention, guide by mention");
   });
 });
@@ -106,25 +106,27 @@ describe("a custom pattern", () => {
     ["of letters of another script", ["助手"], "请问助手", {}, ECHO],
     ["of an emoji", ["🦜"], "well 🦜?", {}, ECHO],
   ])("%s", ([, patterns, body, content, expected]) => {
-    expect(inWords(gate(aMessage(body, { content }), alone({ patterns })))).toBe(expected);
+    expect(inWords(verdictOn(aMessage(body, { content }), alone({ patterns })))).toBe(expected);
   });
 
   test("is one agent's own: of others nobody wakes by it", () => {
     const present = [concerned("echo", { patterns: ["parrot"] }), concerned("guide", { patterns: ["owl"] })];
-    expect(inWords(gate(aMessage("the owl"), facts({ present })))).toBe("wake guide by mention");
-    expect(inWords(gate(aMessage("the owl and the parrot"), facts({ present })))).toBe(
+    expect(inWords(verdictOn(aMessage("the owl"), facts({ present })))).toBe("wake guide by mention");
+    expect(inWords(verdictOn(aMessage("the owl and the parrot"), facts({ present })))).toBe(
       "wake echo by mention, guide by mention",
     );
   });
 
   test("does not count in a caption's file name", () => {
     const content = { msgtype: "m.image", filename: "parrot.png" };
-    expect(inWords(gate(aMessage("what is this?", { content }), alone({ patterns: ["parrot"] })))).toBe(NOBODY);
+    expect(inWords(verdictOn(aMessage("what is this?", { content }), alone({ patterns: ["parrot"] })))).toBe(NOBODY);
   });
 });
 
 const asked = (verdict: Verdict): unknown =>
-  verdict.kind === "wake" ? Object.fromEntries(verdict.woken.map(({ agent, text }) => [agent, text])) : verdict;
+  verdict.kind === "wake"
+    ? Object.fromEntries(verdict.woken.map(({ concerned: { agent }, text }) => [agent.id, text]))
+    : verdict;
 
 describe("what an agent is asked", () => {
   test.for<[name: string, body: string, text: string]>([
@@ -146,17 +148,17 @@ describe("what an agent is asked", () => {
     ["keeps lines", "Echo: one\ntwo", "one\ntwo"],
     ["is trimmed", "  hello \n", "hello"],
   ])("%s", ([, body, text]) => {
-    expect(asked(gate(aMessage(body, { content: mentions(ECHO_ID) }), inDirectChat()))).toEqual({ echo: text });
+    expect(asked(verdictOn(aMessage(body, { content: mentions(ECHO_ID) }), inDirectChat()))).toEqual({ echo: text });
   });
 
   test("is for each without its own name", () => {
-    const verdict = gate(aMessage("Guide: hello", { content: mentions(ECHO_ID, GUIDE_ID) }), both({}));
+    const verdict = verdictOn(aMessage("Guide: hello", { content: mentions(ECHO_ID, GUIDE_ID) }), both({}));
     expect(asked(verdict)).toEqual({ echo: "Guide: hello", guide: "hello" });
   });
 
   test("is without the fallback of an old reply", () => {
     const content = { "m.relates_to": { "m.in_reply_to": { event_id: "$x" } } };
     const event = aMessage("> <@agent_echo:hs.test> one\n> two\n\nwhy?", { content });
-    expect(asked(gate(event, inDirectChat()))).toEqual({ echo: "why?" });
+    expect(asked(verdictOn(event, inDirectChat()))).toEqual({ echo: "why?" });
   });
 });

@@ -14,14 +14,13 @@ import {
   inDirectChat,
   inWords,
   mentions,
+  verdictOn,
 } from "#testing/gate-facts.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts } from "./facts.ts";
-import { gate } from "./gate.ts";
-import { explain, IGNORED } from "./why.ts";
 
 type Row = [name: string, event: RoomEvent, seen: Facts, expected: string];
-const check = ([, event, seen, expected]: Row) => expect(inWords(gate(event, seen))).toBe(expected);
+const check = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
 
 const CALL = mentions(ECHO_ID);
 const call = (body: string, content: Record<string, unknown>, over: Record<string, unknown> = {}) =>
@@ -163,7 +162,7 @@ describe("an event that is no message", () => {
       "what is encrypted, which one says something about",
       anEvent({ type: "m.room.encrypted", content: {} }),
       facts(),
-      "tell encrypted, says echo",
+      "encrypted, says echo",
     ],
     [
       "what is encrypted, in a muted room",
@@ -228,19 +227,29 @@ describe("an event that is no message", () => {
 describe("a redaction", () => {
   const redaction = (over: Record<string, unknown>) => anEvent({ type: "m.room.redaction", content: {}, ...over });
   test.for<Row>([
-    ["as rooms before version 11 have it", redaction({ redacts: "$prompt" }), facts(), "redact $prompt"],
-    ["as rooms from version 11 on have it", redaction({ content: { redacts: "$prompt" } }), facts(), "redact $prompt"],
+    ["as rooms before version 11 have it", redaction({ redacts: "$prompt" }), facts(), "redaction of $prompt"],
+    [
+      "as rooms from version 11 on have it",
+      redaction({ content: { redacts: "$prompt" } }),
+      facts(),
+      "redaction of $prompt",
+    ],
     [
       "in both forms, the homeserver's own counts",
       redaction({ redacts: "$a", content: { redacts: "$b" } }),
       facts(),
-      "redact $a",
+      "redaction of $a",
     ],
     ["of nothing", redaction({}), facts(), "ignore not_a_message"],
     ["of what is no event", redaction({ content: { redacts: "@alice:hs.test" } }), facts(), "ignore not_a_message"],
     ["of an agent's own", redaction({ redacts: "$prompt" }), facts({ sender: GUIDE_SPEAKS }), "ignore own_event"],
     ["held back", redaction({ redacts: "$prompt" }), facts({ softFailed: true }), "ignore soft_failed"],
-    ["in a muted room, too", redaction({ redacts: "$prompt" }), facts({ room: { muted: true } }), "redact $prompt"],
+    [
+      "in a muted room, too",
+      redaction({ redacts: "$prompt" }),
+      facts({ room: { muted: true } }),
+      "redaction of $prompt",
+    ],
   ])("%s", check);
 });
 
@@ -324,18 +333,18 @@ describe("what is too old", () => {
   const EVENT_AGE_MS = 15 * 60_000;
   test.for<[name: string, event: RoomEvent, seen: Facts, expected: string]>([
     ["by nothing is asked", call("hello", {}), facts({ ageMs: EVENT_AGE_MS }), "wake echo by mention"],
-    ["by a moment is context", call("hello", {}), facts({ ageMs: EVENT_AGE_MS + 1 }), "context echo by mention"],
+    ["by a moment is context", call("hello", {}), facts({ ageMs: EVENT_AGE_MS + 1 }), "too_old echo by mention"],
     [
       "in a direct chat is context",
       aMessage("hello"),
       inDirectChat({}, { ageMs: EVENT_AGE_MS + 1 }),
-      "context echo by direct",
+      "too_old echo by direct",
     ],
     [
       "for a shorter eventAge is context",
       call("hello", {}),
       alone({ turns: { eventAge: 1 } }, { ageMs: 1_001 }),
-      "context echo by mention",
+      "too_old echo by mention",
     ],
     [
       "for a longer eventAge is asked",
@@ -369,20 +378,12 @@ describe("what is too old", () => {
   test("for one and not for the other wakes the other", () => {
     const present = [concerned("echo", { turns: { eventAge: 1 } }), concerned("guide", { turns: { eventAge: 3_600 } })];
     const event = call("hello", mentions(ECHO_ID, GUIDE_ID));
-    expect(inWords(gate(event, facts({ present, ageMs: EVENT_AGE_MS })))).toBe("wake guide by mention");
+    expect(inWords(verdictOn(event, facts({ present, ageMs: EVENT_AGE_MS })))).toBe("wake guide by mention");
   });
 
   test("is never decided by the sender's clock", () => {
     for (const origin_server_ts of [0, -1, 8_640_000_000_000_000]) {
-      expect(inWords(gate(call("hello", {}, { origin_server_ts }), facts()))).toBe("wake echo by mention");
+      expect(inWords(verdictOn(call("hello", {}, { origin_server_ts }), facts()))).toBe("wake echo by mention");
     }
-  });
-});
-
-describe("every reason", () => {
-  test.for(Object.keys(IGNORED))("%s has words for the agent it is about", (reason) => {
-    const said = explain(reason, "Echo");
-    expect(said).not.toContain("{agent}");
-    expect(said.length).toBeGreaterThan(10);
   });
 });

@@ -1,43 +1,49 @@
 /**
- * Who comes and goes: invitations of our users, and rooms nobody but us is left in.
+ * Membership: invitations of our users, and rooms in which only our users are left.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommember
  */
-import type { RoomEvent } from "../protocol/event.ts";
+import type { Message } from "../message/message.ts";
+import { BOT } from "../protocol/ids.ts";
+import { type Grounds, grounds } from "./evidence.ts";
 import type { Facts, Invited, Verdict } from "./facts.ts";
-import { isIgnored, isInviterListed, isUserOf, personOf } from "./permits.ts";
-import type { IgnoreReason } from "./why.ts";
+import { ignoreGrounds, isInviterListed, isUserOf, personOf } from "./permits.ts";
+import type { IgnoreReason } from "./reasons.ts";
 
-export function gateMember(event: RoomEvent, facts: Facts): Verdict {
+export function gateMember(message: Message, facts: Facts): Verdict {
   const { invited, peopleLeft } = facts;
   if (peopleLeft === false) return { kind: "depart" };
-  if (event.content["membership"] !== "invite" || !invited) return { kind: "ignore", reason: "membership" };
+  if (message.event.content["membership"] !== "invite" || !invited) return { kind: "ignore", reason: "membership" };
   const { agent, settings } = invited;
-  if (!settings) return { kind: "ignore", reason: "unknown_agent", ...(agent ? { about: agent } : {}) };
-  // Of any age: an invitation that came while we were away is still one.
-  const reason = refusalOf(event, facts, invited, settings);
-  return reason ? { kind: "decline", agent, reason } : { kind: "join", agent };
+  if (!agent || !settings)
+    return { kind: "ignore", reason: "unknown_agent", ...(agent && agent !== BOT ? { about: agent } : {}) };
+  // Whatever its age: an invitation that came while we were away still holds.
+  const refused = refusalOf(message, facts, invited, settings);
+  return refused ? { kind: "decline", agent, ...refused } : { kind: "join", agent };
 }
 
 function refusalOf(
-  event: RoomEvent,
+  { event }: Message,
   facts: Facts,
   { direct, follows, paired }: Invited,
   settings: NonNullable<Invited["settings"]>,
-): IgnoreReason | undefined {
-  // One agent brings another only as far as its users do: own users are no way around the list.
+): Grounds<IgnoreReason> | undefined {
+  // An agent may invite another one only where a user of the other could: agents are no way around its lists.
   const person = personOf(event.sender, facts);
-  if (isIgnored(settings, event.sender)) return "ignored_sender";
+  const ignored = ignoreGrounds(settings, event.sender);
+  if (ignored) return ignored;
   const isUserOfIt = paired || isUserOf(settings, person);
-  // Into the room that replaces one it is in an agent follows its users, whatever it does elsewhere.
+  // An agent follows its users into the room that replaces one it is in, whatever `invites` says.
   if (follows && isUserOfIt) return undefined;
-  if (settings.invites === "off") return "invites_off";
+  if (settings.invites === "off") return grounds("invites_off");
   if (settings.invites === "allowlist") {
-    const isRoomListed = facts.room.names.some((name) => settings.inviteFrom.includes(name));
-    return isRoomListed || isInviterListed(settings.inviteFrom, person) ? undefined : "not_on_invite_list";
+    const { inviteFrom } = settings;
+    const isRoomListed = facts.room.names.some((name) => inviteFrom.includes(name));
+    const isPermitted = isRoomListed || isInviterListed(inviteFrom, person);
+    return isPermitted ? undefined : grounds("not_on_invite_list", { entries: inviteFrom.length });
   }
-  if (direct && settings.dm === "disabled") return "dm_disabled";
-  // Who is to be given a code has to be let in to be told it.
+  if (direct && settings.dm === "disabled") return grounds("dm_disabled");
+  // The agent has to be in the chat to give a pairing code.
   if (direct && (settings.dm === "open" || settings.dm === "pairing")) return undefined;
-  return isUserOfIt ? undefined : "not_invited_by_user";
+  return isUserOfIt ? undefined : grounds("not_invited_by_user");
 }

@@ -1,12 +1,12 @@
-/** Whether an agent listens to a sender in a room: every entrance asks here, and nothing else decides it. */
-import { type Circles, isListed, isUser, type Person } from "../access/access.ts";
+/** Whether an agent listens to a sender in a room. Every way to an agent asks here, and only here. */
+import { type Circles, entryFor, isListed, isUser, type Person } from "../access/access.ts";
 import { isResting } from "../access/pair-guard.ts";
 import { patternOf, type Settings } from "../configuration/settings.ts";
-import type { RoomEvent } from "../protocol/event.ts";
+import type { Message } from "../message/message.ts";
 import type { UserId } from "../protocol/ids.ts";
-import type { Because } from "./facts.ts";
+import { cutEntry, firstEntries, type Grounds, grounds } from "./evidence.ts";
 import { type Concerned, type Facts, isDirect } from "./facts.ts";
-import type { IgnoreReason } from "./why.ts";
+import type { Because, IgnoreReason } from "./reasons.ts";
 
 export const personOf = (userId: UserId, { sender }: Pick<Facts, "sender">): Person => ({
   userId,
@@ -14,83 +14,115 @@ export const personOf = (userId: UserId, { sender }: Pick<Facts, "sender">): Per
   power: sender.power,
 });
 
-export const isIgnored = ({ ignore }: Pick<Settings, "ignore">, userId: UserId): boolean =>
-  ignore.some((pattern) => patternOf(pattern).matcher(userId).find());
+/** Whether an agent ignores a user. */
+export const isIgnored = (settings: Pick<Settings, "ignore">, userId: UserId): boolean =>
+  ignoreGrounds(settings, userId) !== undefined;
 
-/** An agent of ours, a bot of somebody else's by list or by mark: nobody a person is behind. */
-export const isMachine = (event: RoomEvent, facts: Facts, { botUsers, botMarkers }: Settings): boolean =>
-  facts.sender.isOurs ||
-  isListed(botUsers, personOf(event.sender, facts)) ||
-  botMarkers.some((key) => Object.hasOwn(event.content, key));
+export function ignoreGrounds({ ignore }: Pick<Settings, "ignore">, userId: UserId): Grounds<IgnoreReason> | undefined {
+  const entry = ignore.find((pattern) => patternOf(pattern).matcher(userId).find());
+  return entry === undefined ? undefined : grounds("ignored_sender", { entry: cutEntry(entry) });
+}
 
-/** Whether an agent is set up to talk to somebody: one of its users or admins, or let in by a code or a word. */
+/** The setting that shows a sender to be a bot: an entry of `botUsers`, or a content key of `botMarkers`. */
+interface BotSign {
+  entry?: string;
+  marker?: string;
+}
+
+function botSignOf({ event }: Message, facts: Facts, { botUsers, botMarkers }: Settings): BotSign | undefined {
+  const entry = entryFor(botUsers, personOf(event.sender, facts));
+  if (entry !== undefined) return { entry: cutEntry(entry) };
+  const marker = botMarkers.find((key) => Object.hasOwn(event.content, key));
+  return marker === undefined ? undefined : { marker: cutEntry(marker) };
+}
+
+/** Whether no person is behind the sender: it is one of our users, or a bot by the agent's settings. */
+export const isMachine = (message: Message, facts: Facts, settings: Settings): boolean =>
+  facts.sender.isOurs || botSignOf(message, facts, settings) !== undefined;
+
+/** The verdict's grounds where an agent does not listen to bots. */
+export const botGrounds = (message: Message, facts: Facts, settings: Settings): Grounds<IgnoreReason> =>
+  facts.sender.isOurs
+    ? grounds("own_event")
+    : grounds("bot", { bots: settings.bots, ...botSignOf(message, facts, settings) });
+
+/** Whether an agent is set up to talk to a user: one of its `users` or `admins`. */
 export const isUserOf = ({ users, admins }: Pick<Settings, "users" | "admins">, person: Person): boolean =>
   isListed(users, person) || isListed(admins, person);
 
-/** Why this agent does not listen to this sender here; undefined when it does. */
-export function refusal(event: RoomEvent, facts: Facts, concerned: Concerned): IgnoreReason | undefined {
+/** Why an agent does not listen to this sender here; undefined when it does. */
+export function refusal(message: Message, facts: Facts, concerned: Concerned): Grounds<IgnoreReason> | undefined {
   const { agent, paired } = concerned;
   const { settings } = agent;
-  if (isIgnored(settings, event.sender)) return "ignored_sender";
-  const person = personOf(event.sender, facts);
-  // What agents may say to each other `bots` and `hops` decide.
+  const { sender } = message.event;
+  const ignored = ignoreGrounds(settings, sender);
+  if (ignored) return ignored;
+  const person = personOf(sender, facts);
+  // What agents may say to each other is decided by `bots` and `hops`.
   const isLetIn = facts.sender.isOurs || paired;
   return isDirect(concerned, facts.room)
-    ? // Whoever opens a direct chat has all the power there is in it.
+    ? // The user who opens a direct chat has full power in it.
       refusalInChat(settings, isLetIn || isUserOf(settings, { ...person, power: 0 }))
     : refusalInRoom(settings, facts, isLetIn || isUserOf(settings, person));
 }
 
-function refusalInChat({ dm }: Settings, isUser: boolean): IgnoreReason | undefined {
-  if (dm === "disabled") return "dm_disabled";
-  return dm === "open" || isUser ? undefined : "not_permitted";
+function refusalInChat({ dm }: Settings, isUser: boolean): Grounds<IgnoreReason> | undefined {
+  if (dm === "disabled") return grounds("dm_disabled");
+  return dm === "open" || isUser ? undefined : grounds("not_permitted", { dm });
 }
 
-function refusalInRoom(settings: Settings, facts: Facts, isUser: boolean): IgnoreReason | undefined {
-  if (settings.rooms === "disabled") return "rooms_disabled";
-  if (settings.rooms === "allowlist" && !isRoomListed(settings.allowedRooms, facts)) return "room_not_allowed";
-  if (!isUser) return "not_permitted";
-  return facts.sender.power < settings.power && !facts.sender.isOurs ? "power_too_low" : undefined;
+function refusalInRoom(settings: Settings, facts: Facts, isUser: boolean): Grounds<IgnoreReason> | undefined {
+  const { rooms, allowedRooms, power } = settings;
+  if (rooms === "disabled") return grounds("rooms_disabled");
+  if (rooms === "allowlist" && !isRoomListed(allowedRooms, facts))
+    return grounds("room_not_allowed", firstEntries(allowedRooms));
+  if (!isUser) return grounds("not_permitted");
+  const isTooLow = facts.sender.power < power && !facts.sender.isOurs;
+  return isTooLow ? grounds("power_too_low", { needed: power, has: facts.sender.power }) : undefined;
 }
 
 const isRoomListed = (list: readonly string[], { room }: Facts): boolean =>
   room.names.some((name) => list.includes(name));
 
-/** The circles a command's permission may name. An ignored admin is nobody either. */
-export function circlesOf(event: RoomEvent, facts: Facts, concerned: Concerned): Required<Circles> {
+/** The circles a command's permission may name. An ignored admin is in none. */
+export function circlesOf(message: Message, facts: Facts, concerned: Concerned): Required<Circles> {
   const { settings } = concerned.agent;
-  const person = personOf(event.sender, facts);
+  const { sender } = message.event;
   return {
-    users: refusal(event, facts, concerned) === undefined,
-    admins: isListed(settings.admins, person) && !isIgnored(settings, event.sender),
+    users: refusal(message, facts, concerned) === undefined,
+    admins: isListed(settings.admins, personOf(sender, facts)) && !isIgnored(settings, sender),
   };
 }
 
-/** Machines are counted, and whoever wakes an agent without naming it, outside of a chat: a machine may look like a person. */
-export const isCounted = (event: RoomEvent, facts: Facts, { agent }: Concerned, because: Because): boolean =>
-  (because !== "mention" && because !== "direct") || isMachine(event, facts, agent.settings);
+/**
+ * Whether the pair guard counts a message: those of machines, and outside of a direct chat all that do not name the
+ * agent, because a machine may look like a person.
+ */
+export const isCounted = (message: Message, facts: Facts, { agent }: Concerned, because: Because): boolean =>
+  (because !== "mention" && because !== "direct") || isMachine(message, facts, agent.settings);
 
 /** Why an agent that is addressed is not woken by this sender; undefined when it is. */
 export function hindrance(
-  event: RoomEvent,
+  message: Message,
   facts: Facts,
   concerned: Concerned,
   because: Because,
   hop: number,
-): IgnoreReason | undefined {
+): Grounds<IgnoreReason> | undefined {
   const { agent } = concerned;
   const { bots, hops } = agent.settings;
-  if (facts.room.muted) return "muted";
-  // In a chat of two there is nobody to repeat anything.
-  if (facts.echoes && because !== "mention" && facts.room.joinedCount > 2) return "echo";
-  if (isMachine(event, facts, agent.settings)) {
+  if (facts.room.muted) return grounds("muted");
+  // In a chat of two no bridge can repeat a message.
+  if (facts.echoes && because !== "mention" && facts.room.joinedCount > 2) return grounds("echo", { by: "words" });
+  if (isMachine(message, facts, agent.settings)) {
     if (bots === false || (bots === "mentions" && because !== "mention" && because !== "reply"))
-      return facts.sender.isOurs ? "own_event" : "bot";
-    if (hop > hops) return "hop_limit";
+      return botGrounds(message, facts, agent.settings);
+    if (hop > hops) return grounds("hop_limit", { hop, limit: hops });
   }
-  if (isCounted(event, facts, concerned, because) && isResting(facts.pairs?.get(agent.id), facts.nowMs))
-    return "pair_guard";
-  return refusal(event, facts, concerned);
+  const pair = facts.pairs?.get(agent.id);
+  if (pair && isCounted(message, facts, concerned, because) && isResting(pair, facts.nowMs))
+    return grounds("pair_guard", { events: pair.count, restMs: pair.restUntilMs - facts.nowMs });
+  return refusal(message, facts, concerned);
 }
 
 /** Whether an access list of invitations names the inviter. */

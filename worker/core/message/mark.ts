@@ -38,12 +38,9 @@ export type ReadMark = z.infer<typeof Mark>;
 export const markIn = ({ content }: Pick<RoomEvent, "content">): ReadMark | undefined =>
   Mark.safeParse(content[CONTENT_KEY]).data;
 
-/** The delivery key of an event of ours that came back; undefined when it bears no mark of ours. */
-export function keyOfOwn({ content }: RoomEvent): string | undefined {
-  const mark = Mark.safeParse(content[CONTENT_KEY]).data;
-  if (!mark) return undefined;
+/** The delivery key that the mark of an event names; undefined for the best-effort edits of a draft. */
+export function keyOfOwn(mark: ReadMark, { content }: Pick<RoomEvent, "content">): string | undefined {
   const isEdit = content["m.new_content"] !== undefined;
-  // The edits of a draft are best effort: nobody waits for them.
   if (mark.kind === "draft") return isEdit ? undefined : deliveryKey(mark.turn, mark.part, "draft");
   return deliveryKey(mark.turn, mark.part, isEdit ? "final" : "0");
 }

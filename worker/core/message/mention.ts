@@ -29,18 +29,18 @@ const Mentions = z.object({
   room: z.boolean().catch(false),
 });
 
-/** Whom a message addresses by mention. */
-export function addressedIn(content: RoomEvent["content"]): Addressed {
+/** The users a message addresses by mention. `text` is its prompt text. */
+export function addressedIn(content: RoomEvent["content"], text = promptText(content)): Addressed {
   const mentions = Mentions.safeParse(content["m.mentions"]);
   if (mentions.success) {
     const { user_ids, room } = mentions.data;
     return { users: unique(user_ids.slice(0, MENTIONS_MAX).flatMap((id) => UserId.safeParse(id).data ?? [])), room };
   }
-  const text = withoutCode(promptText(content).slice(0, LOOKED_AT_MAX));
+  const free = withoutCode(text.slice(0, LOOKED_AT_MAX));
   const pills = pillsIn(content);
-  const room = ROOM.test(text);
+  const room = ROOM.test(free);
   if (pills.length > 0) return { users: pills, room };
-  return { users: idsIn(text), room, text };
+  return { users: idsIn(free), room, text: free };
 }
 
 const ROOM = /(?:^|[\s([{"'])@room\b/;

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import { repliesTo } from "#testing/gate-facts.ts";
 import { markIn } from "./mark.ts";
-import { promptText, readContent, withoutCode } from "./text.ts";
+import { readMessage } from "./message.ts";
+import { promptText, withoutCode } from "./text.ts";
 
 describe("the text", () => {
   test.for<[name: string, body: string, content: Record<string, unknown>, text: string]>([
@@ -22,9 +23,10 @@ describe("the text", () => {
   test("of an edit is what it puts in place", () => {
     const fresh = { msgtype: "m.text", body: "new" };
     const edit = { "m.relates_to": { rel_type: "m.replace", event_id: "$a" } };
-    expect(readContent(aMessage("* new", { content: { ...edit, "m.new_content": fresh } }))).toEqual(fresh);
-    expect(promptText(readContent(aMessage("* new", { content: { ...edit, "m.new_content": "x" } })))).toBe("* new");
-    expect(promptText(readContent(aMessage("old", { content: { "m.new_content": fresh } })))).toBe("old");
+    expect(readMessage(aMessage("* new", { content: { ...edit, "m.new_content": fresh } })).content).toEqual(fresh);
+    expect(readMessage(aMessage("* new", { content: { ...edit, "m.new_content": fresh } })).text).toBe("new");
+    expect(readMessage(aMessage("* new", { content: { ...edit, "m.new_content": "x" } })).text).toBe("* new");
+    expect(readMessage(aMessage("old", { content: { "m.new_content": fresh } })).text).toBe("old");
   });
 });
 

@@ -1,59 +1,65 @@
 /**
- * What a message says: its text without what a client put before it, and what it relates to.
+ * The text of a message, without what a client put before it, and its relations.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  */
 import * as z from "zod/v4";
 import type { RoomEvent } from "../protocol/event.ts";
 import { EventId } from "../protocol/ids.ts";
-import { markIn } from "./mark.ts";
 
 const Relation = z.object({
   rel_type: z.string().optional().catch(undefined),
   event_id: EventId.optional().catch(undefined),
+  key: z.string().optional().catch(undefined),
   is_falling_back: z.boolean().optional().catch(undefined),
   "m.in_reply_to": z.object({ event_id: EventId }).optional().catch(undefined),
 });
 
 export interface Relations {
   isEdit: boolean;
-  /** What an edit replaces. */
+  /** The event an edit replaces. */
   replaces?: EventId;
-  /** The message this one replies to; a client's fallback for those without threads is no reply. */
+  /** The message this one replies to; the fallback for clients without threads is no reply. */
   repliedTo?: EventId;
+  /** It names a message in `m.in_reply_to`, a fallback included, so its body may begin with a quotation. */
+  mayQuote: boolean;
   threadRoot?: EventId;
+  /** The event a reaction is about, and the reaction itself. */
+  annotates?: { eventId: EventId; key?: string };
 }
 
-/** What an event relates to. @see https://spec.matrix.org/v1.19/client-server-api/#forming-relationships-between-events */
+/**
+ * The relations of an event's content. An invalid `m.relates_to` relates to nothing.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#forming-relationships-between-events
+ */
 export function relationsOf({ content }: Pick<RoomEvent, "content">): Relations {
   const relation = Relation.safeParse(content["m.relates_to"]).data;
-  const isEdit = relation?.rel_type === "m.replace";
-  const repliedTo = relation?.is_falling_back ? undefined : relation?.["m.in_reply_to"]?.event_id;
-  const threadRoot = relation?.rel_type === "m.thread" ? relation.event_id : undefined;
-  const replaces = isEdit ? relation.event_id : undefined;
-  return {
-    isEdit,
-    ...(replaces ? { replaces } : {}),
-    ...(repliedTo ? { repliedTo } : {}),
-    ...(threadRoot ? { threadRoot } : {}),
-  };
+  const { rel_type: type, event_id: eventId, key } = relation ?? {};
+  const inReplyTo = relation?.["m.in_reply_to"]?.event_id;
+  const relations: Relations = { isEdit: type === "m.replace", mayQuote: inReplyTo !== undefined };
+  if (inReplyTo && !relation?.is_falling_back) relations.repliedTo = inReplyTo;
+  if (eventId && type === "m.replace") relations.replaces = eventId;
+  if (eventId && type === "m.thread") relations.threadRoot = eventId;
+  if (eventId && type === "m.annotation") relations.annotates = key === undefined ? { eventId } : { eventId, key };
+  return relations;
 }
 
 const TEXTS = new Set(["m.text", "m.emote"]);
 const MEDIA = new Set(["m.image", "m.file", "m.audio", "m.video"]);
 
 /**
- * What the person said, without the old reply fallback. Of a file it is the caption, and a file's name is none.
+ * The text a person wrote, trimmed, without the quotation that old clients put before a reply. A file's text is its
+ * caption; its name is none. Empty when there is no text.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#media-captions
  */
-export function promptText(content: RoomEvent["content"]): string {
+export function promptText(content: RoomEvent["content"], { mayQuote } = relationsOf({ content })): string {
   const { msgtype, body, filename } = content;
   if (typeof body !== "string" || typeof msgtype !== "string") return "";
   if (MEDIA.has(msgtype)) return typeof filename === "string" && filename !== body ? body.trim() : "";
-  // An unknown kind of message says what it is in its body.
-  const isReply = Relation.safeParse(content["m.relates_to"]).data?.["m.in_reply_to"] !== undefined;
-  const text = TEXTS.has(msgtype) && isReply ? withoutFallback(body) : body;
+  // The body of an unknown kind of message is its fallback for people to read.
+  const text = TEXTS.has(msgtype) && mayQuote ? withoutFallback(body) : body;
   return text.trim();
 }
 
@@ -63,10 +69,10 @@ const withoutFallback = (body: string): string =>
 
 const RELAYED = /^(?:<[^>\n]{1,80}>|\[[^\]\n]{1,80}\]|(?:\*\*)?[^\n:*]{1,80}(?:\*\*)?:(?:\*\*)?)\s+/;
 
-/** A text and what is left of it without a name before it, as bridges that have no ghosts of their own put one. */
+/** A text, and the same without the sender's name that bridges without ghosts put before it. */
 export const withoutRelay = (text: string): string[] => [...new Set([text, text.replace(RELAYED, "")])];
 
-/** The text without code: what stands in backticks or between fences addresses nobody. */
+/** The text without code spans and fences: a name inside of code addresses no agent. */
 export function withoutCode(text: string): string {
   const lines: string[] = [];
   let fence: string | undefined;
@@ -79,7 +85,7 @@ export function withoutCode(text: string): string {
   return withoutSpans(lines.join("\n"));
 }
 
-/** Backticks open a span that as many backticks end; without an end they are just backticks. */
+/** A run of backticks opens a span that a run of the same length ends; without such a run it is text. */
 function withoutSpans(text: string): string {
   if (!text.includes("`")) return text;
   const runs = [...text.matchAll(/`+/g)];
@@ -97,17 +103,4 @@ function withoutSpans(text: string): string {
     open = close + 1;
   }
   return `${kept.join("")}${text.slice(at)}`;
-}
-
-/** Where a message stands: of an agent's last edit where the message does, for an edit is in no thread of its own. */
-export function placeOf(event: Pick<RoomEvent, "content" | "event_id">): { eventId: EventId; thread?: EventId } {
-  const { isEdit, replaces, threadRoot } = relationsOf(event);
-  const thread = isEdit ? markIn(event)?.thread : threadRoot;
-  return { eventId: (isEdit ? replaces : undefined) ?? event.event_id, ...(thread ? { thread } : {}) };
-}
-
-/** The content somebody reads: of an edit what it puts in place. */
-export function readContent(event: Pick<RoomEvent, "content">): RoomEvent["content"] {
-  const fresh = z.record(z.string(), z.unknown()).safeParse(event.content["m.new_content"]);
-  return relationsOf(event).isEdit && fresh.success ? fresh.data : event.content;
 }

@@ -36,6 +36,13 @@ export const AgentId = z
   .brand<"AgentId">();
 export type AgentId = z.infer<typeof AgentId>;
 
+/**
+ * The bot, where an agent's id could stand as well. No agent's id has an `@`, so an agent named `bot` is not taken for it.
+ */
+export const BOT = "@bot";
+/** A speaker of ours: an agent, or the bot. */
+export type Speaker = AgentId | typeof BOT;
+
 /** How an agent is written down: an id, or one with a `*` in it for every agent whose id is like it. */
 export const AgentKey = z
   .string()

@@ -103,12 +103,12 @@ function created(content: RoomEvent["content"], sender: UserId): Partial<RoomSta
   };
 }
 
-/** Above every level somebody could be given. */
-const WITHOUT_LIMIT = Number.MAX_SAFE_INTEGER;
+/** The power of a room's creators: above every level that can be given. */
+export const CREATOR_POWER = Number.MAX_SAFE_INTEGER;
 
 /** Somebody's power in a room: what is unknown is none. */
 export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: UserId): number {
-  if (creatorsRule && creators.includes(userId)) return WITHOUT_LIMIT;
+  if (creatorsRule && creators.includes(userId)) return CREATOR_POWER;
   // Without such an event the creator has 100 and everybody else nothing.
   if (!levels) return creators[0] === userId ? 100 : 0;
   return Object.hasOwn(levels.users, userId) ? (levels.users[userId] ?? 0) : levels.users_default;

@@ -1,5 +1,62 @@
-/** Lanes: the ordered lines of work, and how each is named. */
+/**
+ * Lanes: the ordered lines of work. Their ids are made and read here and nowhere else; the doorbell carries an id and
+ * nothing more.
+ *
+ * A new kind of lane is a new member of `Lane`; every place that has to treat it then fails to compile.
+ */
+import { RoomId, UserId } from "../protocol/ids.ts";
+import { SessionKey } from "./turn.ts";
 
-export type LaneKind = "room" | "session" | "out";
-/** `room:<room id>`, `session:<key>`, `out:<ghost user id>|<room id>`. Carried by the doorbell, and nothing else is. */
+/** What a lane's id says. */
+export type Lane =
+  | { kind: "room"; roomId: RoomId }
+  | { kind: "session"; session: SessionKey }
+  /** The outbox of one of our users in one room. */
+  | { kind: "out"; userId: UserId; roomId: RoomId };
+export type LaneKind = Lane["kind"];
+/** `room:<room id>`, `session:<key>`, `out:<user id>|<room id>`. */
 export type LaneId = `${LaneKind}:${string}`;
+
+export const roomLane = (roomId: RoomId): LaneId => `${lanePrefix("room")}${roomId}`;
+export const sessionLane = (session: SessionKey): LaneId => `${lanePrefix("session")}${session}`;
+export const outLane = (userId: UserId, roomId: RoomId): LaneId => `${lanePrefix("out")}${userId}|${roomId}`;
+
+/** The part of an id before the lane's name, for SQL that puts ids together. */
+export const lanePrefix = <Kind extends LaneKind>(kind: Kind): `${Kind}:` => `${kind}:`;
+
+/**
+ * Reads an id from outside: a queue's message, a stored one. Undefined when it is none, for another version may have
+ * written it and known more kinds.
+ */
+export function parseLane(id: string): Lane | undefined {
+  const colon = id.indexOf(":");
+  const kind = id.slice(0, Math.max(colon, 0));
+  return isKind(kind) ? PARSE[kind](id.slice(colon + 1)) : undefined;
+}
+
+/** Reads an id that was made here. Throws on any other. */
+export function laneOf(id: LaneId): Lane {
+  const lane = parseLane(id);
+  if (!lane) throw new Error(`${id} is no lane`);
+  return lane;
+}
+
+const PARSE: { [Kind in LaneKind]: (name: string) => Extract<Lane, { kind: Kind }> | undefined } = {
+  room(name) {
+    const roomId = RoomId.safeParse(name).data;
+    return roomId && { kind: "room", roomId };
+  },
+  session(name) {
+    const session = SessionKey.safeParse(name).data;
+    return session && { kind: "session", session };
+  },
+  out(name) {
+    // A room id may hold a bar; the user ids of our namespace hold none.
+    const bar = name.indexOf("|");
+    const userId = UserId.safeParse(name.slice(0, Math.max(bar, 0))).data;
+    const roomId = RoomId.safeParse(name.slice(bar + 1)).data;
+    return userId && roomId && { kind: "out", userId, roomId };
+  },
+};
+
+const isKind = (text: string): text is LaneKind => Object.hasOwn(PARSE, text);

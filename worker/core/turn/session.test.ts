@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Dice } from "#testing/chance.ts";
 import { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
-import { answerThread, epochScope, sessionKey, sessionScope, type Where } from "./session.ts";
+import { answerThread, type Conversation, epochScope, sessionKey, sessionScope } from "./session.ts";
 
 type Mode = "off" | "inbound" | "always";
 type Scope = "room" | "thread" | "user" | "thread+user";
@@ -23,82 +23,84 @@ interface Set {
   dmThreads?: Mode;
 }
 
-const where = (said: Said, set: Set): Where => ({
-  agent: AgentId.parse(said.agent ?? "echo"),
+const settingsOf = (set: Set) => ({
+  scope: "thread" as const,
+  dmScope: "thread" as const,
+  threads: "inbound" as const,
+  dmThreads: "inbound" as const,
+  ...set,
+});
+const threadFor = ({ event = "$event", thread, direct = false }: Said, set: Set) => {
+  const eventId = EventId.parse(event);
+  const place = thread === undefined ? { eventId } : { eventId, thread: EventId.parse(thread) };
+  return answerThread(place, direct, settingsOf(set));
+};
+const conversation = (said: Said, set: Set): Conversation => ({
+  agent: { id: AgentId.parse(said.agent ?? "echo"), settings: settingsOf(set) },
   origin: RoomId.parse(said.room ?? "!room"),
   sender: UserId.parse(said.sender ?? "@alice:hs.test"),
-  eventId: EventId.parse(said.event ?? "$event"),
-  thread: said.thread === undefined ? undefined : EventId.parse(said.thread),
   direct: said.direct ?? false,
   opened: said.opened ?? false,
-  settings: { scope: "thread", dmScope: "thread", threads: "inbound", dmThreads: "inbound", ...set },
+  answersIn: threadFor(said, set),
 });
 const scopeOf = (said: Said, set: Set): string =>
-  JSON.stringify(epochScope(sessionScope(where(said, set)), said.epoch ?? 0));
-/** The same session or another one. */
+  JSON.stringify(epochScope(sessionScope(conversation(said, set)), said.epoch ?? 0));
+/** Whether two messages belong to one session, or to two. */
 const relation = (one: Said, other: Said, set: Set): "one" | "two" =>
   scopeOf(one, set) === scopeOf(other, set) ? "one" : "two";
 
 const BOB = "@bob:hs.test";
 
-describe("in a room, two messages are", () => {
-  type Row = [
-    scope: Scope,
-    threads: Mode,
-    topLevel: string,
-    sameThread: string,
-    otherThread: string,
-    intoThread: string,
-    otherUser: string,
-    otherUserInThread: string,
-  ];
-  // Columns: two outside of threads; two in one thread; in two threads; the first in the thread that the other began by
-  // being answered; as the first column, of two people; as the second, of two people.
-  test.for<Row>([
-    ["room", "off", "one", "one", "one", "one", "one", "one"],
-    ["room", "inbound", "one", "one", "one", "one", "one", "one"],
-    ["room", "always", "one", "one", "one", "one", "one", "one"],
-    ["thread", "off", "one", "one", "one", "one", "one", "one"],
-    ["thread", "inbound", "one", "one", "two", "two", "one", "one"],
-    ["thread", "always", "two", "one", "two", "one", "two", "one"],
-    ["user", "off", "one", "one", "one", "one", "two", "two"],
-    ["user", "inbound", "one", "one", "one", "one", "two", "two"],
-    ["user", "always", "one", "one", "one", "one", "two", "two"],
-    ["thread+user", "off", "one", "one", "one", "one", "two", "two"],
-    ["thread+user", "inbound", "one", "one", "two", "two", "two", "two"],
-    ["thread+user", "always", "two", "one", "two", "one", "two", "two"],
-  ])(
-    "scope %s, threads %s: %s, %s in one thread, %s in two threads, %s from root to thread, %s of two people, %s of two in a thread",
-    ([scope, threads, ...expected]) => {
-      const pairs: [Said, Said][] = [
-        [{ event: "$1" }, { event: "$2" }],
-        [
-          { event: "$1", thread: "$a" },
-          { event: "$2", thread: "$a" },
-        ],
-        [
-          { event: "$1", thread: "$a" },
-          { event: "$2", thread: "$b" },
-        ],
-        [{ event: "$a" }, { event: "$2", thread: "$a" }],
-        [{ event: "$1" }, { event: "$2", sender: BOB }],
-        [
-          { event: "$1", thread: "$a" },
-          { event: "$2", thread: "$a", sender: BOB },
-        ],
-      ];
-      expect(pairs.map(([one, other]) => relation(one, other, { scope, threads }))).toEqual(expected);
-      // A direct chat is the same by its own two settings, and the room's have no part in it.
-      const direct = pairs.map(([one, other]) =>
-        relation(
-          { ...one, direct: true },
-          { ...other, direct: true },
-          { dmScope: scope, dmThreads: threads, scope: "user", threads: "off" },
-        ),
-      );
-      expect(direct).toEqual(expected);
-    },
-  );
+/** Pairs of messages, by how they stand to each other. */
+const PAIRS = {
+  outsideOfThreads: [{ event: "$1" }, { event: "$2" }],
+  inOneThread: [
+    { event: "$1", thread: "$a" },
+    { event: "$2", thread: "$a" },
+  ],
+  inTwoThreads: [
+    { event: "$1", thread: "$a" },
+    { event: "$2", thread: "$b" },
+  ],
+  rootAndReply: [{ event: "$a" }, { event: "$2", thread: "$a" }],
+  ofTwoUsers: [{ event: "$1" }, { event: "$2", sender: BOB }],
+  ofTwoUsersInOneThread: [
+    { event: "$1", thread: "$a" },
+    { event: "$2", thread: "$a", sender: BOB },
+  ],
+} satisfies Record<string, [Said, Said]>;
+type Pair = keyof typeof PAIRS;
+const ALL = Object.keys(PAIRS) as Pair[];
+
+describe("the pairs of messages that share a session", () => {
+  const BOTH_THREADS: Pair[] = ["inOneThread", "ofTwoUsersInOneThread"];
+  const OF_ONE_USER: Pair[] = ["outsideOfThreads", "inOneThread", "inTwoThreads", "rootAndReply"];
+  const NOT_ACROSS: Pair[] = ["outsideOfThreads", "inOneThread", "ofTwoUsers", "ofTwoUsersInOneThread"];
+  test.for<{ scope: Scope; threads: Mode; together: Pair[] }>([
+    { scope: "room", threads: "off", together: ALL },
+    { scope: "room", threads: "inbound", together: ALL },
+    { scope: "room", threads: "always", together: ALL },
+    { scope: "thread", threads: "off", together: ALL },
+    { scope: "thread", threads: "inbound", together: NOT_ACROSS },
+    { scope: "thread", threads: "always", together: ["rootAndReply", ...BOTH_THREADS] },
+    { scope: "user", threads: "off", together: OF_ONE_USER },
+    { scope: "user", threads: "inbound", together: OF_ONE_USER },
+    { scope: "user", threads: "always", together: OF_ONE_USER },
+    { scope: "thread+user", threads: "off", together: OF_ONE_USER },
+    { scope: "thread+user", threads: "inbound", together: ["outsideOfThreads", "inOneThread"] },
+    { scope: "thread+user", threads: "always", together: ["inOneThread", "rootAndReply"] },
+  ])("with scope $scope and threads $threads: $together", ({ scope, threads, together }) => {
+    const expected = ALL.filter((pair) => together.includes(pair));
+    const sharing = (over: Said, set: Set) =>
+      ALL.filter((pair) => {
+        const [one, other]: [Said, Said] = PAIRS[pair];
+        return relation({ ...one, ...over }, { ...other, ...over }, set) === "one";
+      });
+    expect(sharing({}, { scope, threads })).toEqual(expected);
+    // Direct chats follow their own two settings, and the room's have no effect there.
+    const direct = { dmScope: scope, dmThreads: threads, scope: "user", threads: "off" } as const;
+    expect(sharing({ direct: true }, direct)).toEqual(expected);
+  });
 });
 
 const SCOPES: Scope[] = ["room", "thread", "user", "thread+user"];
@@ -251,7 +253,7 @@ describe("the answer goes", () => {
       undefined,
     ],
     ["in a room by the room's: always", { event: "$q" }, { threads: "always", dmThreads: "off" }, "$q"],
-  ])("%s", ([, said, set, thread]) => expect(answerThread(where(said, set))).toBe(thread));
+  ])("%s", ([, said, set, thread]) => expect(threadFor(said, set)).toBe(thread));
 });
 
 /** Ids out of few letters, so that they come close to each other; each kind with the sign it begins with. */
@@ -292,7 +294,7 @@ describe("ids of one kind", () => {
   });
 
   test("have their places, and those who are away leave theirs: the digests of these are kept", () => {
-    const scopes = SCOPES.map((scope) => sessionScope(where({ thread: "$t" }, { scope })));
+    const scopes = SCOPES.map((scope) => sessionScope(conversation({ thread: "$t" }, { scope })));
     expect(scopes).toEqual([
       ["session", "echo", "!room", ""],
       ["session", "echo", "!room", "$t"],
@@ -303,7 +305,7 @@ describe("ids of one kind", () => {
   });
 
   test("before the first !new are none of those after it", () => {
-    const [first, after] = [sessionScope(where({}, {})), epochScope(sessionScope(where({}, {})), 1)];
+    const [first, after] = [sessionScope(conversation({}, {})), epochScope(sessionScope(conversation({}, {})), 1)];
     expect(first[0]).not.toBe(after[0]);
     expect(epochScope(first, 0)).toEqual(first);
     expect(epochScope(first, 1)).not.toEqual(epochScope(first, 11));

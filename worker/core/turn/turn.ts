@@ -13,7 +13,7 @@
  * Once `answered` is stored no crash asks the backend again: what is left is delivery. What is due next is decided by
  * `step`, from the turn's row alone.
  */
-
+import * as z from "zod/v4";
 import type { TurnSettings } from "../configuration/turn-settings.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
@@ -32,10 +32,15 @@ export type TurnEnding =
   | "stopped"
   | "retired";
 
-/** Deterministic (agent and event), so that deciding twice makes one turn, and [a-z0-9] only, so that it fits a path. */
-export type TurnId = string;
-/** `mx.<agent>.<hash of room and thread>`, see session.ts. */
-export type SessionKey = string;
+/**
+ * Deterministic (agent and event), so that a repeated verdict makes no second turn; new ones are [a-z0-9] only, so that
+ * they fit a path. Made by the router; ids of older rows are read as they are.
+ */
+export const TurnId = z.string().min(1).brand<"TurnId">();
+export type TurnId = z.infer<typeof TurnId>;
+/** `mx.<agent>.<digest>`, made by session.ts; keys of older rows are read as they are. */
+export const SessionKey = z.string().min(1).brand<"SessionKey">();
+export type SessionKey = z.infer<typeof SessionKey>;
 
 export interface Prompt {
   eventId: EventId;

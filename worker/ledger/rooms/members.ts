@@ -5,7 +5,7 @@ import type { Membership } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
-import { wholeState } from "./decide.ts";
+import { wholeState } from "./settle.ts";
 
 type Members = Pick<Ledger, "setMembers" | "hasPeople" | "ghostsIn" | "replacedBy" | "setState" | "succeed">;
 

@@ -1,9 +1,12 @@
-/** What waits: events without a verdict, turns that are not answered. And what became of the rest. */
+/** Events without a verdict, turns without an answer, and the verdicts of all other events. */
+import { readEvidence } from "#core/gate/evidence.ts";
+import { readReason, UNLISTED_REASONS } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
+import { SessionKey, TurnId } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Decided } from "#ports/operator.ts";
-import { type Database, held, nameOf, type Sql, sql } from "../sql/database.ts";
+import type { StoredVerdict } from "#ports/operator.ts";
+import { type Database, held, literals, roomOf, type Sql, sql } from "../sql/database.ts";
 
 type Waiting = Pick<
   Ledger,
@@ -17,19 +20,19 @@ type Waiting = Pick<
   | "verdictsIn"
 >;
 
-/** Events of a room among which those that people said are looked for. */
+/** The latest events of a room among which the list of verdicts is looked for. */
 const LATEST_EVENTS = 2_000;
 
 export function waiting(database: Database): Waiting {
   const { all } = database;
   return {
     ...openTurns(database),
-    ...reasons(database),
+    ...verdicts(database),
 
     async nextEvents(lease, limit) {
       const rows = await all<{ seq: number; event: string; receivedAtMs: number }>(sql`
         SELECT seq, event, received_at_ms AS receivedAtMs FROM events
-        WHERE room_id = ${nameOf(lease)} AND verdict IS NULL AND ${held(lease)}
+        WHERE room_id = ${roomOf(lease)} AND verdict IS NULL AND ${held(lease)}
         ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`);
       return rows.map((row) => ({ ...row, event: RoomEvent.parse(JSON.parse(row.event)) }));
     },
@@ -49,7 +52,7 @@ function openTurns({
         SELECT DISTINCT session FROM turns
         WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId} AND ${where}
           AND agent IN (SELECT value FROM json_each(${JSON.stringify(agents)}))`);
-      return rows.map((row) => row.session);
+      return rows.map(({ session }) => SessionKey.parse(session));
     },
 
     async openSessionsAt(eventId, roomId, agents) {
@@ -61,42 +64,44 @@ function openTurns({
         UNION
         SELECT turns.session FROM outbox JOIN turns ON turns.id = outbox.turn_id
         WHERE outbox.event_id = ${eventId} AND ${isConcerned}`);
-      return rows.map((row) => row.session);
+      return rows.map(({ session }) => SessionKey.parse(session));
     },
 
     async openSessionsIn(roomId) {
       const rows = await all<{ session: string }>(sql`
         SELECT DISTINCT session FROM turns
         WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId}`);
-      return rows.map((row) => row.session);
+      return rows.map(({ session }) => SessionKey.parse(session));
     },
 
     async waitingIn(session) {
       const rows = await all<{ id: string }>(sql`
         SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq`);
       const [oldest] = rows;
-      return { count: rows.length, ...(oldest ? { oldest: oldest.id } : {}) };
+      return { count: rows.length, ...(oldest ? { oldest: TurnId.parse(oldest.id) } : {}) };
     },
   };
 }
 
-interface DecidedRow {
+interface VerdictRow {
   eventId: string;
   roomId: string;
   verdict: string | null;
   about: string | null;
+  evidence: string | null;
   receivedAtMs: number;
 }
-const DECIDED = sql`event_id AS eventId, room_id AS roomId, verdict, about, received_at_ms AS receivedAtMs`;
+const VERDICT = sql`
+  event_id AS eventId, room_id AS roomId, verdict, about, evidence, received_at_ms AS receivedAtMs`;
 
-/** What somebody says or does; what of it is no longer stored says nothing. JSON may be too deep for SQLite to read. */
+/** Messages, reactions and invitations whose content is still stored. JSON may be too deep for SQLite to read. */
 const SAID: Sql = sql`
   CASE WHEN json_valid(event) THEN
     event ->> '$.type' IN ('m.room.message', 'm.reaction', 'm.room.encrypted')
     OR event ->> '$.type' = 'm.room.member' AND event ->> '$.content.membership' = 'invite'
   END`;
 
-function reasons({ all }: Database): Pick<Waiting, "verdicts" | "verdictOf" | "verdictsIn"> {
+function verdicts({ all }: Database): Pick<Waiting, "verdicts" | "verdictOf" | "verdictsIn"> {
   return {
     async verdicts() {
       const rows = await all<{ verdict: string; count: number }>(sql`SELECT verdict, count FROM verdicts`);
@@ -104,26 +109,33 @@ function reasons({ all }: Database): Pick<Waiting, "verdicts" | "verdictOf" | "v
     },
 
     async verdictOf(eventId) {
-      const [row] = await all<DecidedRow>(sql`SELECT ${DECIDED} FROM events WHERE event_id = ${eventId}`);
-      return row && decidedOf(row);
+      const [row] = await all<VerdictRow>(sql`SELECT ${VERDICT} FROM events WHERE event_id = ${eventId}`);
+      return row && storedVerdict(row);
     },
 
     async verdictsIn(roomId, limit) {
-      // Word for word the condition of their index.
+      // Word for word the condition of the index `events_decided`.
       const inRoom = sql`
-        room_id = ${roomId} AND verdict IS NOT NULL AND verdict NOT IN ('own_event', 'membership', 'state')`;
-      const rows = await all<DecidedRow>(sql`
-        SELECT ${DECIDED} FROM events
+        room_id = ${roomId} AND verdict IS NOT NULL AND verdict NOT IN ${literals(UNLISTED_REASONS)}`;
+      const rows = await all<VerdictRow>(sql`
+        SELECT ${VERDICT} FROM events
         WHERE ${inRoom} AND ${SAID} AND seq > coalesce(
           (SELECT seq FROM events WHERE ${inRoom} ORDER BY seq DESC LIMIT 1 OFFSET ${LATEST_EVENTS}), 0)
         ORDER BY seq DESC LIMIT ${limit}`);
-      return rows.map(decidedOf);
+      return rows.map(storedVerdict);
     },
   };
 }
 
-const decidedOf = ({ eventId, roomId, verdict, about, receivedAtMs }: DecidedRow): Decided => ({
-  ...{ eventId: EventId.parse(eventId), roomId: RoomId.parse(roomId), receivedAtMs },
-  ...(verdict === null ? {} : { verdict }),
-  ...(about === null ? {} : { about: AgentId.parse(about) }),
-});
+function storedVerdict({ eventId, roomId, verdict, about, evidence, receivedAtMs }: VerdictRow): StoredVerdict {
+  const reason = verdict === null ? undefined : readReason(verdict);
+  const read = typeof reason === "string" ? readEvidence(reason, evidence) : undefined;
+  return {
+    eventId: EventId.parse(eventId),
+    roomId: RoomId.parse(roomId),
+    receivedAtMs,
+    ...(reason === undefined ? {} : { verdict: reason }),
+    ...(read === undefined ? {} : { evidence: read }),
+    ...(about === null ? {} : { about: AgentId.parse(about) }),
+  };
+}

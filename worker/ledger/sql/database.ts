@@ -1,5 +1,7 @@
 /** What the ledger's SQL runs on. D1, a libSQL server and a libSQL file differ only in how this is made. */
-import type { Namespace } from "#core/protocol/ids.ts";
+import type { Namespace, RoomId } from "#core/protocol/ids.ts";
+import { laneOf } from "#core/turn/lane.ts";
+import type { SessionKey } from "#core/turn/turn.ts";
 import type { Lease } from "#ports/lanes.ts";
 
 export type Value = string | number | null;
@@ -49,5 +51,22 @@ export const held = ({ lane, fence }: Lease): Sql =>
 /** How many rows the last statement of an atomic batch returned. */
 export const countOfLast = (results: readonly unknown[][]): number => results.at(-1)?.length ?? 0;
 
-/** `room:!abc` → `!abc`. */
-export const nameOf = ({ lane }: Pick<Lease, "lane">): string => lane.slice(lane.indexOf(":") + 1);
+/** The room of a room lane. */
+export function roomOf({ lane: id }: Pick<Lease, "lane">): RoomId {
+  const lane = laneOf(id);
+  if (lane.kind !== "room") throw new Error(`${id} is no room's lane`);
+  return lane.roomId;
+}
+
+/** The session of a session lane. */
+export function sessionOf({ lane: id }: Pick<Lease, "lane">): SessionKey {
+  const lane = laneOf(id);
+  if (lane.kind !== "session") throw new Error(`${id} is no session's lane`);
+  return lane.session;
+}
+
+/** A list of constants as an SQL literal, which the condition of a partial index demands. */
+export const literals = (words: readonly string[]): Sql => ({
+  text: `(${words.map((word) => `'${word}'`).join(", ")})`,
+  values: [],
+});

@@ -1,16 +1,16 @@
 /** What a turn is told beside its prompt: what was said around it. */
+import { UNQUOTED_REASONS } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { type Database, sql } from "../sql/database.ts";
+import { type Database, literals, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 
 /** Events of all rooms that are looked at before a prompt; and of those read back, which stand elsewhere, around it. */
 const BEFORE_MAX = 2_000;
 const AROUND_MAX = 500;
 
-/** What nobody said to be heard, or nobody should hear, whatever else it was. */
-const IS_HEARD = sql`
-  verdict NOT IN ('soft_failed', 'echo', 'ignored_sender', 'pair') AND verdict NOT GLOB 'command_*'`;
+/** Commands, whatever became of them, and messages that no agent is shown. */
+const IS_HEARD = sql`verdict NOT IN ${literals(UNQUOTED_REASONS)} AND verdict NOT GLOB 'command_*'`;
 
 const PLACE = sql`coalesce(events.after_seq + 0.5, events.seq)`;
 

@@ -1,5 +1,6 @@
 /** The out lane's rows: frozen requests and what became of them. */
 import { AgentId, EventId, UserId } from "#core/protocol/ids.ts";
+import { TurnId } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { storable } from "../sql/bulk.ts";
@@ -60,7 +61,13 @@ export function outboxRows({
       const { turnId, agent, userId, askedAtMs, ...rest } = row;
       // What the bot says is no agent's.
       const ids = { agent: agent === "" ? ("" as const) : AgentId.parse(agent), userId: UserId.parse(userId) };
-      return { ...rest, ...ids, lane, ...(turnId === null ? {} : { turnId }), ...(askedAtMs ? { askedAtMs } : {}) };
+      return {
+        ...rest,
+        ...ids,
+        lane,
+        ...(turnId === null ? {} : { turnId: TurnId.parse(turnId) }),
+        ...(askedAtMs ? { askedAtMs } : {}),
+      };
     },
 
     async ended(lease, seq, end) {

@@ -1,11 +1,12 @@
 /** The session lane's rows: turns from queued to delivered. */
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import type { Turn, TurnEnding } from "#core/turn/turn.ts";
+import { lanePrefix } from "#core/turn/lane.ts";
+import { SessionKey, type Turn, type TurnEnding, TurnId } from "#core/turn/turn.ts";
 import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { ControlKind, Lack } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, held, nameOf, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, type Database, held, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import { insertFrozen } from "./outbox.ts";
 
@@ -87,7 +88,7 @@ export function sessions(database: Database): Sessions {
           shown = NULL, reply_kind = NULL, reply = NULL, ending = NULL
         WHERE id = ${turnId} AND state = 'delivered' AND ending IS NOT NULL AND ending NOT IN ('merged', 'redacted', 'context')
         RETURNING session`);
-      return row?.session;
+      return row && SessionKey.parse(row.session);
     },
     async transcript(session, limit) {
       const rows = await all<Row>(sql`
@@ -107,13 +108,13 @@ function beginnings({
     async currentTurn(lease) {
       const [row] = await all<Row & { told: number }>(sql`
         SELECT ${COLUMNS}, EXISTS (SELECT 1 FROM controls WHERE controls.session = turns.session) AS told FROM turns
-        WHERE session = ${nameOf(lease)} AND state <> 'delivered' AND ${held(lease)} ORDER BY seq LIMIT 1`);
+        WHERE session = ${sessionOf(lease)} AND state <> 'delivered' AND ${held(lease)} ORDER BY seq LIMIT 1`);
       return row && { turn: turnOf(row), told: row.told === 1 };
     },
 
     async startAttempt(lease, { id, agent }, caps) {
       const running = sql`
-        SELECT count(*) FROM turns AS other JOIN lanes ON lanes.id = 'session:' || other.session
+        SELECT count(*) FROM turns AS other JOIN lanes ON lanes.id = ${lanePrefix("session")} || other.session
         WHERE other.state = 'running' AND other.id <> ${id} AND lanes.lease_until_ms > ${caps.nowMs}`;
       const rows = await all(sql`
         UPDATE turns SET state = 'running', attempt = attempt + 1
@@ -203,9 +204,9 @@ const letters = (lack: Lack | undefined, guard: Sql): Sql[] =>
 
 function turnOf(row: Row): Turn {
   return {
-    id: row.id,
+    id: TurnId.parse(row.id),
     seq: row.seq,
-    session: row.session,
+    session: SessionKey.parse(row.session),
     agent: AgentId.parse(row.agent),
     roomId: RoomId.parse(row.roomId),
     direct: row.direct === 1,

@@ -1,45 +1,61 @@
-/** Commands, obeyed: each is a function of its own; what it answers is said as a notice where it was asked. */
+/** Obeys commands: each is a function of its own, and its answer is sent as a notice where it was said. */
+import { grounds } from "#core/gate/evidence.ts";
 import type { Ordered } from "#core/gate/facts.ts";
 import type { CommandName } from "#core/message/command.ts";
-import { relationsOf } from "#core/message/text.ts";
-import { NAME_ONE } from "#core/strings/replies.ts";
-import type { RoomLook } from "#ports/rooms.ts";
+import { BOT } from "#core/protocol/ids.ts";
+import { NAME_ONE } from "#core/strings/commands.ts";
 import { digest } from "../digest.ts";
-import { type Asked, type Brought, wake } from "../wake.ts";
-import { debug, help, agents as listAgents, status, whoami, why } from "./answers.ts";
+import type { Occasion } from "../occasion.ts";
+import { type ActNeeds, NO_EFFECTS, type Outcome, wake } from "../wake.ts";
+import { debug, help, listAgents, status, whoami, why } from "./answers.ts";
 import { begin, joinRoom, leaveRoom, model, mute, queue, setHome, stop, thread, unmute } from "./changes.ts";
-import type { CommandNeeds, Obeyed, Order } from "./order.ts";
+import type { Obeyed, Order } from "./order.ts";
 import { allow, deny, pair } from "./pairing.ts";
 
 const COMMAND: Record<CommandName, (order: Order) => Promise<Obeyed> | Obeyed> = {
-  ...{ help, new: begin, stop, status, whoami, agents: listAgents, model, thread, queue },
-  ...{ pair, allow, deny, join: joinRoom, leave: leaveRoom, sethome: setHome, mute, unmute, debug, why },
+  help,
+  new: begin,
+  stop,
+  status,
+  whoami,
+  agents: listAgents,
+  model,
+  thread,
+  queue,
+  pair,
+  allow,
+  deny,
+  join: joinRoom,
+  leave: leaveRoom,
+  sethome: setHome,
+  mute,
+  unmute,
+  debug,
+  why,
 };
 
-/** What somebody may say to us in a minute; beyond it nothing is done and nothing said. */
+/** A user's commands in a minute; further ones are ignored without an answer. */
 const COMMANDS_PER_MINUTE = 30;
 
-/** Everything a command does may be done twice: a crash before the verdict is written does it again. */
-export async function obey(needs: CommandNeeds, asked: Asked, room: RoomLook, ordered: Ordered): Promise<Brought> {
-  const { command, speaker } = ordered;
-  const { event } = asked.waiting;
+/** Every command is idempotent: a crash before its verdict is stored repeats it. */
+export async function obey(needs: ActNeeds, occasion: Occasion, ordered: Ordered): Promise<Outcome> {
+  const { command, speaker, concerned, isAdmin } = ordered;
+  const { event, relations } = occasion.message;
   const bucket = { key: `command:${event.sender}`, perMinute: COMMANDS_PER_MINUTE };
-  if ((await needs.ledger.takeTokens([bucket], asked.facts.nowMs)) > 0)
-    return { reason: "command_limit", turns: [], controls: [], notices: [] };
-  const thread = relationsOf(event).threadRoot;
-  const concerned = asked.facts.present.filter(({ agent }) => ordered.agents.includes(agent.id));
-  const agents = concerned.map(({ agent }) => agent);
-  const order: Order = { needs, asked, room, args: command.args, concerned, agents, isAdmin: ordered.isAdmin, thread };
-  const obeyed = agents.length > 0 ? await COMMAND[command.name](order) : { say: NAME_ONE };
-  const then = ordered.then ? await wake(needs, asked, ordered.then) : undefined;
+  if ((await needs.ledger.takeTokens([bucket], occasion.facts.nowMs)) > 0)
+    return { ...NO_EFFECTS, ...grounds("command_limit", { perMinute: COMMANDS_PER_MINUTE }) };
+  const thread = relations.threadRoot;
+  const order: Order = { needs, occasion, args: command.args, concerned, isAdmin, thread };
+  const obeyed = concerned.length > 0 ? await COMMAND[command.name](order) : { say: NAME_ONE };
+  const then = ordered.then ? await wake(needs, occasion, ordered.then) : NO_EFFECTS;
   const cause = `cmd-${digest([event.event_id]).slice(0, 20)}`;
   const place = { agent: speaker, roomId: event.room_id, cause, ...(thread ? { threadRoot: thread } : {}) };
-  const said = obeyed.say === undefined ? [] : [needs.delivery.notice(place, obeyed.say)];
+  const answer = obeyed.say === undefined ? [] : [needs.delivery.notice(place, obeyed.say)];
   return {
     reason: `command_${command.name}`,
-    turns: then?.turns ?? [],
-    controls: [...(obeyed.controls ?? []), ...(then?.controls ?? [])],
-    notices: [...said, ...(obeyed.notices ?? []), ...(then?.notices ?? [])],
-    ...(speaker ? { about: speaker } : {}),
+    turns: then.turns,
+    controls: [...(obeyed.controls ?? []), ...then.controls],
+    notices: [...answer, ...(obeyed.notices ?? []), ...then.notices],
+    ...(speaker === BOT ? {} : { about: speaker }),
   };
 }

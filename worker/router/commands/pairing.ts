@@ -1,48 +1,53 @@
-/** Who is let in: codes that somebody was given, and an admin's word. */
-import { addressedIn } from "#core/message/mention.ts";
+/** Commands that let users in: pairing codes, and an admin's word. */
 import { UserId } from "#core/protocol/ids.ts";
-import { CODE_UNKNOWN } from "#core/strings/replies.ts";
+import {
+  allowed,
+  CODE_INVALID,
+  CODE_NEEDED,
+  DENIED,
+  NO_REQUESTS,
+  NOTHING_TO_DENY,
+  requests,
+  USER_ID_NEEDED,
+  USER_OR_CODE_NEEDED,
+  welcome,
+} from "#core/strings/pairing.ts";
 import type { Obeyed, Order } from "./order.ts";
 
-/** Only an admin approves; with a code an owner made everybody lets themselves in. The answer to a wrong code is always the same. */
-export async function pair({ needs, asked, args, agents, isAdmin }: Order): Promise<Obeyed> {
-  const [agent] = agents;
+/** Only an admin approves the code of another user. With an invite code of the operator's a user lets themselves in. */
+export async function pair({ needs: { ledger }, occasion, args, concerned, isAdmin }: Order): Promise<Obeyed> {
+  const [agent] = concerned.map((one) => one.agent);
   if (!agent) return {};
-  const { nowMs } = asked.facts;
-  const { ledger } = needs;
+  const { nowMs } = occasion.facts;
   if (args === "") {
-    if (!isAdmin) return { say: "Say it with the code you were given." };
+    if (!isAdmin) return { say: CODE_NEEDED };
     const waiting = (await ledger.pairings(nowMs)).filter((one) => one.agent === agent.id);
-    const lines = waiting.map(({ userId, code }) => `- \`${userId}\` asks with \`${code}\``);
-    return { say: lines.length > 0 ? lines.join("\n") : "Nobody asks to be let in." };
+    return { say: waiting.length > 0 ? requests(waiting) : NO_REQUESTS };
   }
   const approved = isAdmin ? await ledger.approve(args, nowMs, agent.id) : undefined;
-  if (approved) return { say: `\`${approved.userId}\` may talk to **${agent.name}** now.` };
-  const isIn = await ledger.useInviteCode(agent.id, args, asked.waiting.event.sender, nowMs);
-  return { say: isIn ? `Welcome. You may talk to **${agent.name}** now.` : CODE_UNKNOWN };
+  if (approved) return { say: allowed(approved.userId, agent.name) };
+  const isIn = await ledger.useInviteCode(agent.id, args, occasion.waiting.event.sender, nowMs);
+  return { say: isIn ? welcome(agent.name) : CODE_INVALID };
 }
 
-export async function allow({ needs, asked, args, agents }: Order): Promise<Obeyed> {
-  const [agent] = agents;
-  const userId = personNamed(asked, args);
-  if (!agent || !userId) return { say: "It needs a whole user id, such as `@alice:example.org`." };
-  await needs.ledger.allow(agent.id, userId, asked.facts.nowMs);
-  return { say: `\`${userId}\` may talk to **${agent.name}** now.` };
+export async function allow({ needs, occasion, args, concerned }: Order): Promise<Obeyed> {
+  const [agent] = concerned.map((one) => one.agent);
+  const userId = userNamed(occasion, args);
+  if (!agent || !userId) return { say: USER_ID_NEEDED };
+  await needs.ledger.allow(agent.id, userId, occasion.facts.nowMs);
+  return { say: allowed(userId, agent.name) };
 }
 
-export async function deny({ needs, args, agents }: Order): Promise<Obeyed> {
-  const [agent] = agents;
-  if (!agent || args === "") return { say: "It needs a user id or a code." };
-  const wasThere = await needs.ledger.deny(agent.id, args);
-  return {
-    say: wasThere ? "Done." : "Nobody of that name was let in, and there is no such code; `users` is set elsewhere.",
-  };
+export async function deny({ needs, args, concerned }: Order): Promise<Obeyed> {
+  const [agent] = concerned.map((one) => one.agent);
+  if (!agent || args === "") return { say: USER_OR_CODE_NEEDED };
+  return { say: (await needs.ledger.deny(agent.id, args)) ? DENIED : NOTHING_TO_DENY };
 }
 
 /** By whole user id, or by the mention that clients put in its place. */
-function personNamed({ waiting, facts }: Order["asked"], args: string): UserId | undefined {
+function userNamed({ message, facts }: Order["occasion"], args: string): UserId | undefined {
   const whole = UserId.safeParse(args).data;
   if (whole) return whole.includes("*") ? undefined : whole;
   const ours = facts.present.map(({ userId }) => userId);
-  return addressedIn(waiting.event.content).users.find((userId) => !ours.includes(userId));
+  return message.addressed.users.find((userId) => !ours.includes(userId));
 }

@@ -1,11 +1,10 @@
 /**
- * One of us follows an invitation: it joins, the room is read once, and so is what was said before it came. The homeserver
- * pushes nothing of a room between the invitation and the join, so what the inviter wrote at once would be lost. It is
- * read back with `/messages` and takes the same way as everything else, in its place in the room.
+ * One of our users accepts an invitation: it joins, reads the room once, and reads back the messages before the join. The
+ * homeserver pushes nothing of a room between the invitation and the join, so the inviter's first messages would be lost.
  */
-
-import type { HomeserverError } from "#core/protocol/errcode.ts";
-import { type AgentId, type Namespace, type RoomId, splitUserId, type UserId } from "#core/protocol/ids.ts";
+import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
+import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
+import { BOT, type Namespace, type RoomId, type Speaker, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -23,64 +22,59 @@ export interface JoinNeeds {
   log: Log;
   delivery: Delivery;
   namespace: Namespace;
-  isPassing: (error: HomeserverError) => boolean;
 }
 
-/** Among more people nobody is introduced unasked. */
+/** In larger rooms agents do not introduce themselves. */
 const INTRODUCED_TO_MAX = 20;
 
-export interface Joined {
-  /** The verdict for the row of whatever brought it here. */
-  reason: "join" | "join_failed" | "unknown_agent";
+export interface Joined extends Grounds<"join" | "join_failed" | "unknown_agent"> {
   notices: OutboxRow[];
 }
 
-/** The intent of an agent, or of the bot where none is named; undefined where there is no such agent. */
-export async function intentOf({ ledger, ghosts }: JoinNeeds, agentId: AgentId | undefined) {
-  if (agentId === undefined) return ghosts.bot();
-  const agent = await ledger.agent(agentId);
+/** The intent of a speaker; undefined where there is no such agent. */
+export async function intentOf({ ledger, ghosts }: JoinNeeds, speaker: Speaker) {
+  if (speaker === BOT) return ghosts.bot();
+  const agent = await ledger.agent(speaker);
   return agent && ghosts.intent(agent);
 }
 
-/** `via`: servers that know the room. Throws when it is worth another try: the lane comes back to it. */
+const joinFailed = (error: HomeserverError | undefined): Grounds<"join_failed"> =>
+  grounds("join_failed", error && { status: error.status, errcode: cutEntry(error.errcode) });
+
+/** `via`: servers that know the room. Throws `Trouble` when another try may succeed. */
 export async function join(
   needs: JoinNeeds,
   roomId: RoomId,
-  agentId: AgentId | undefined,
+  speaker: Speaker,
   via: readonly string[] = [],
 ): Promise<Joined> {
-  const { log, isPassing } = needs;
-  const intent = await intentOf(needs, agentId);
+  const { log } = needs;
+  const intent = await intentOf(needs, speaker);
   if (!intent) return { reason: "unknown_agent", notices: [] };
   const joined = intent.ok ? await intent.value.join(roomId, via) : intent;
   if (!intent.ok || !joined.ok) {
     const error = joined.ok ? undefined : joined.error;
-    log("join_failed", { agent: agentId, room: roomId, status: error?.status, errcode: error?.errcode });
-    if (error && isPassing(error)) throw new Trouble(`${agentId} could not join yet`, error);
-    return { reason: "join_failed", notices: [] };
+    log("join_failed", { agent: speaker, room: roomId, status: error?.status, errcode: error?.errcode });
+    if (error && isPassing(error)) throw new Trouble(`${speaker} could not join yet`, error);
+    return { ...joinFailed(error), notices: [] };
   }
-  log("joined", { agent: agentId, room: roomId });
+  log("joined", { agent: speaker, room: roomId });
   const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
   const { state, people } = await readRoom(needs, intent.value, roomId);
   await readBack(needs, intent.value, roomId);
-  // One of us says for all what can be said.
+  // The descriptions are the same for all our users, so the first one publishes them.
   if (isFirst) await publishCommands(intent.value, roomId, state);
-  return { reason: "join", notices: await introduction(needs, roomId, agentId, people) };
+  return { reason: "join", notices: await introduction(needs, roomId, speaker, people) };
 }
 
 /**
- * The same where somebody waits for it: a room that cannot be reached now is not tried again, and keeps nobody waiting.
- * Whoever sends an agent there knows a server that is in the room; its id names none from version 12 on.
+ * Joins without another try: a room that cannot be reached now must not keep the lane waiting. The server of the user who
+ * sends the agent there is in the room; from version 12 on the room's id names no server.
  */
-export function joinAtOnce(
-  needs: JoinNeeds,
-  roomId: RoomId,
-  agentId: AgentId | undefined,
-  by: UserId,
-): Promise<Joined> {
+export function joinAtOnce(needs: JoinNeeds, roomId: RoomId, speaker: Speaker, by: UserId): Promise<Joined> {
   const via = new Set([splitUserId(by)[1], needs.namespace.serverName]);
-  return join(needs, roomId, agentId, [...via]).catch((error: unknown) => {
-    if (error instanceof Trouble && !error.isOurs) return { reason: "join_failed", notices: [] };
+  return join(needs, roomId, speaker, [...via]).catch((error: unknown) => {
+    if (error instanceof Trouble && !error.isOurs) return { ...joinFailed(error.error), notices: [] };
     throw error;
   });
 }
@@ -88,10 +82,10 @@ export function joinAtOnce(
 async function introduction(
   { ledger, delivery }: JoinNeeds,
   roomId: RoomId,
-  agentId: AgentId | undefined,
+  speaker: Speaker,
   people: number,
 ): Promise<OutboxRow[]> {
-  const agent = agentId && (await ledger.agent(agentId, roomId));
+  const agent = speaker === BOT ? undefined : await ledger.agent(speaker, roomId);
   if (!agent || agent.settings.introduction === "" || people > INTRODUCED_TO_MAX) return [];
   const cause = `intro-${digest([agent.id, roomId]).slice(0, 20)}`;
   return [delivery.notice({ agent: agent.id, roomId, cause }, agent.settings.introduction)];

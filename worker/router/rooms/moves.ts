@@ -1,6 +1,17 @@
-/** Coming and going: invitations turned down, rooms left when nobody else is in them, rooms that were replaced. */
-import { explain } from "#core/gate/why.ts";
-import { type AgentId, agentOfGhost, botUserId, ghostUserId, type RoomId, type UserId } from "#core/protocol/ids.ts";
+/** Rejected invitations, rooms left because only our users remain, and rooms that were replaced. */
+import type { IgnoreReason } from "#core/gate/reasons.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
+import {
+  type AgentId,
+  agentOfGhost,
+  BOT,
+  botUserId,
+  ghostUserId,
+  type RoomId,
+  type Speaker,
+  type UserId,
+} from "#core/protocol/ids.ts";
+import { explain } from "#core/strings/reasons.ts";
 import { FOLLOWED } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import { digest } from "../digest.ts";
@@ -9,34 +20,33 @@ import { intentOf, type JoinNeeds, joinAtOnce } from "./join.ts";
 import { readRoom } from "./read-room.ts";
 import { Trouble } from "./trouble.ts";
 
-/** Our users of a room, taken this many at a time. */
+/** Users read from the ledger at a time. */
 const PAGE = 50;
 
-/** Turns an invitation down and says why. Whoever has no account yet gets none for that. */
-export async function decline(
-  needs: JoinNeeds,
-  roomId: RoomId,
-  agentId: AgentId | undefined,
-  reason: string,
-): Promise<void> {
-  const userId = agentId ? ghostUserId(needs.namespace, agentId) : botUserId(needs.namespace);
-  if (await needs.ledger.ghost(userId)) await leaveAs(needs, roomId, userId, explain(reason, agentId));
+/**
+ * Rejects an invitation and tells the inviter why, without the evidence: it quotes the operator's settings. A ghost that
+ * has no account yet is not made for that.
+ */
+export async function decline(needs: JoinNeeds, roomId: RoomId, speaker: Speaker, reason: IgnoreReason): Promise<void> {
+  const userId = speaker === BOT ? botUserId(needs.namespace) : ghostUserId(needs.namespace, speaker);
+  const about = speaker === BOT ? undefined : speaker;
+  if (await needs.ledger.ghost(userId)) await leaveAs(needs, roomId, userId, explain({ reason }, about));
 }
 
 /** One agent leaves. */
 export const leave = (needs: JoinNeeds, roomId: RoomId, agentId: AgentId): Promise<void> =>
   leaveAs(needs, roomId, ghostUserId(needs.namespace, agentId));
 
-/** Who is not there any more has left. What passes is tried again. */
+/** Idempotent: a refusal means that the user has left already. Throws `Trouble` when another try may succeed. */
 async function leaveAs(needs: JoinNeeds, roomId: RoomId, userId: UserId, reason?: string): Promise<void> {
   const intent = await asUser(needs, userId);
   const left = intent?.ok ? await intent.value.leave(roomId, reason) : intent;
-  if (left && !left.ok && needs.isPassing(left.error)) throw new Trouble(`${userId} could not leave yet`, left.error);
+  if (left && !left.ok && isPassing(left.error)) throw new Trouble(`${userId} could not leave yet`, left.error);
 }
 
 /**
- * All of us leave a room nobody else is in. What we know of its members may be old, so the homeserver is asked first: a
- * room is never left that has people in it.
+ * All our users leave a room that has no others. Our member list may be out of date, so the homeserver is asked first: a
+ * room with people in it is never left.
  */
 export async function depart(needs: JoinNeeds, roomId: RoomId): Promise<"depart" | "membership"> {
   const users = await ours(needs, roomId);
@@ -44,8 +54,8 @@ export async function depart(needs: JoinNeeds, roomId: RoomId): Promise<"depart"
     const reader = await asUser(needs, userId);
     if (!reader?.ok) continue;
     const members = await reader.value.joinedMembers(roomId);
-    // Of an earlier try this one has left by now.
-    if (!members.ok && !needs.isPassing(members.error)) continue;
+    // In an earlier try this user has left already.
+    if (!members.ok && !isPassing(members.error)) continue;
     if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
     await readRoom(needs, reader.value, roomId);
     if (await needs.ledger.hasPeople(roomId, undefined)) return "membership";
@@ -55,8 +65,8 @@ export async function depart(needs: JoinNeeds, roomId: RoomId): Promise<"depart"
 }
 
 /**
- * All of us go to the room that replaced this one. Where that takes an invitation, it is waited for: an agent follows its
- * users into the replacement of a room it is in.
+ * All our users join the room that replaced this one. Where that takes an invitation, the agent waits for it: it follows
+ * its users into the replacement of a room it is in.
  */
 export async function follow(needs: JoinNeeds, from: RoomId, to: RoomId, upgrader: UserId): Promise<OutboxRow[]> {
   const { state, aliases } = await needs.ledger.room(from);
@@ -64,38 +74,42 @@ export async function follow(needs: JoinNeeds, from: RoomId, to: RoomId, upgrade
   const notices: OutboxRow[] = [];
   for (const userId of await ours(needs, from)) {
     const agent = agentOfGhost(needs.namespace, userId);
-    const joined = await joinAtOnce(needs, to, agent, upgrader);
+    const joined = await joinAtOnce(needs, to, agent ?? BOT, upgrader);
     notices.push(...joined.notices);
-    if (joined.reason === "join" && agent) notices.push(...(await moved(needs, to, agent)));
+    if (joined.reason === "join" && agent) notices.push(...(await successionNotice(needs, to, agent)));
   }
-  // The homeserver moves its aliases along; what is written for one holds at once.
+  // The homeserver moves aliases to the new room; settings for an alias hold there at once.
   if (notices.length > 0) await lookUp(needs, aliases);
   return notices;
 }
 
-/** Said once, by whoever is there first, and only where the new room really took over from the old one. */
-export async function moved({ ledger, delivery }: JoinNeeds, roomId: RoomId, agent: AgentId): Promise<OutboxRow[]> {
+/** Says once, by the first agent there, that the room continues another one; only where the old room said so as well. */
+export async function successionNotice(
+  { ledger, delivery }: JoinNeeds,
+  roomId: RoomId,
+  agent: AgentId,
+): Promise<OutboxRow[]> {
   if ((await ledger.room(roomId)).origin === roomId) return [];
   return [delivery.notice({ agent, roomId, cause: `moved-${digest([roomId]).slice(0, 20)}` }, FOLLOWED)];
 }
 
-/** The bot, and every user that is or was an agent's. */
+/** The bot and the ghosts in a room, those of retired agents included. */
 async function ours({ ledger, namespace }: JoinNeeds, roomId: RoomId): Promise<UserId[]> {
   const users: UserId[] = [];
-  const isSomebody = (userId: UserId) =>
+  const isBotOrGhost = (userId: UserId) =>
     userId === botUserId(namespace) || agentOfGhost(namespace, userId) !== undefined;
   for (let after = ""; ; ) {
     const page = await ledger.ghostsIn(roomId, after, PAGE);
-    users.push(...page.filter(isSomebody));
+    users.push(...page.filter(isBotOrGhost));
     if (page.length < PAGE) return users;
     after = page.at(-1) ?? "";
   }
 }
 
-/** A retired agent's user leaves as well, so it is asked for as it was made, not as an agent. */
+/** The intent of one of our users. A retired agent's ghost has one as well, as long as its account exists. */
 async function asUser(needs: JoinNeeds, userId: UserId) {
   if (userId === botUserId(needs.namespace)) return needs.ghosts.bot();
   const ghost = await needs.ledger.ghost(userId);
   if (ghost) return { ok: true as const, value: needs.ghosts.existing(ghost.userId, ghost.deviceId) };
-  return intentOf(needs, agentOfGhost(needs.namespace, userId));
+  return intentOf(needs, agentOfGhost(needs.namespace, userId) ?? BOT);
 }

@@ -1,7 +1,7 @@
-/** The homeserver did not do what a verdict wants of it. */
+/** The homeserver did not do what a verdict needs. */
 import type { HomeserverError } from "#core/protocol/errcode.ts";
 
-/** Thrown where a verdict cannot be written down before it is done; `act.ts` says how long that is tried. */
+/** Thrown where a verdict cannot be stored before the request succeeds; `act.ts` says how long it is retried. */
 export class Trouble extends Error {
   readonly error: HomeserverError;
 
@@ -10,7 +10,7 @@ export class Trouble extends Error {
     this.error = error;
   }
 
-  /** Nobody answers at all, or we are asked to wait: nothing else would succeed either. */
+  /** The homeserver does not answer, or asks us to wait: no other request would succeed either. */
   get isOurs(): boolean {
     return this.error.status === 0 || this.error.status === 429;
   }

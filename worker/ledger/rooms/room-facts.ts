@@ -1,18 +1,17 @@
-/** What holds in a room, and which agents are in it. Asked for every event, or nearly: one statement each. */
-
+/** Facts about a room, and the agents in it. Asked for nearly every event: one statement each. */
+import type { Present, RoomFacts } from "#core/gate/facts.ts";
 import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Present } from "#ports/rooms.ts";
 import { ownLayer, type Policy, type PolicyOf, remembered, type Written, written } from "../configuration/resolve.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { type GhostSql, ghostSql } from "../sql/ghosts.ts";
 
-/** More joined members than this make no difference to the gate. */
+/** The gate does not tell more joined members than this apart. */
 const JOINED_COUNTED_MAX = 3;
 const PRESENT_MAX = 20;
 
-/** One agent of a room; or, without a user id, what there is to say of the room itself. */
+/** One agent of a room; the row without a user id is about the room itself. */
 interface AgentRow {
   userId: string;
   spec: string;
@@ -28,12 +27,12 @@ type RoomRow = PlaceRow & {
   ghosts: number;
 };
 
-export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Ledger, "room" | "presentIn"> {
+export function roomFacts({ all, namespace }: Database, policyOf: PolicyOf): Pick<Ledger, "room" | "presentIn"> {
   const ghosts = ghostSql(namespace);
   const stateOf = remembered((text) => RoomState.parse(JSON.parse(text)));
   return {
     async room(roomId) {
-      // Of a crowd nobody looks at the first twenty: it is asked who of it is concerned.
+      // In a crowded room one agent is enough here: `presentIn` then finds those the event concerns.
       const limit = sql`(CASE WHEN ${joinedGhosts(ghosts, roomId)} > ${PRESENT_MAX} THEN 1 ELSE ${PRESENT_MAX} END)`;
       const rows = await all<AgentRow | RoomRow>(sql`
         SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${written(roomId)}, ${roomColumns(namespace, roomId)},
@@ -44,17 +43,24 @@ export function looks({ all, namespace }: Database, policyOf: PolicyOf): Pick<Le
       const row = placeIn<RoomRow>(rows);
       const policy = policyOf(row);
       const present = presentOf(namespace, policy, rows);
-      return {
-        state: row.state === null ? NO_STATE : stateOf(row.state),
-        origin: row.origin === null ? roomId : RoomId.parse(row.origin),
-        aliases: JSON.parse(row.aliases),
-        ...(policy.direct === undefined ? {} : { direct: policy.direct }),
-        ...{ muted: policy.muted, joinedCount: row.joinedCount },
-        botJoined: row.botJoined === 1,
+      const state = row.state === null ? NO_STATE : stateOf(row.state);
+      const origin = row.origin === null ? roomId : RoomId.parse(row.origin);
+      const aliases: string[] = JSON.parse(row.aliases);
+      const facts: RoomFacts = {
+        id: roomId,
+        state,
+        origin,
+        aliases,
+        names: [...new Set([roomId, origin, ...(state.predecessor ? [state.predecessor] : []), ...aliases])],
+        muted: policy.muted,
+        joinedCount: row.joinedCount,
         // By their ids, which is another order than that of their user ids.
         present: present.sort((one, other) => (one.agent.id < other.agent.id ? -1 : 1)),
         crowded: row.ghosts > PRESENT_MAX,
       };
+      if (policy.direct !== undefined) facts.direct = policy.direct;
+      if (row.botJoined === 1) facts.botUserId = botUserId(namespace);
+      return facts;
     },
 
     // D1 joins no more than five SELECTs by UNION; those within each other count apart.
@@ -86,7 +92,7 @@ const roomColumns = (namespace: Namespace, roomId: RoomId): Sql => sql`
     SELECT 1 FROM members
     WHERE room_id = ${roomId} AND user_id = ${botUserId(namespace)} AND membership = 'join') AS botJoined`;
 
-/** Joined users that may be agents', retired or not, counted no further than it matters. */
+/** The number of joined users of agents, retired ones included; counted no further than `crowded` needs. */
 const joinedGhosts = ({ first, last }: GhostSql, roomId: RoomId): Sql => sql`
   (SELECT count(*) FROM (
     SELECT 1 FROM members
@@ -102,12 +108,15 @@ const isJoined = (roomId: RoomId): Sql => sql`
     SELECT 1 FROM members
     WHERE members.room_id = ${roomId} AND members.user_id = joined.user_id AND members.membership = 'join')`;
 
-/** Of the members that are read in their order none is looked at twice, and none after the last one that is wanted. */
+/** Reads the index in order and stops at the limit. */
 const firstJoined = ({ isGhost, isAgent }: GhostSql, roomId: RoomId, limit: number | Sql): Sql => sql`
   SELECT user_id FROM members
   WHERE room_id = ${roomId} AND membership = 'join' AND ${isGhost} AND ${isAgent} ORDER BY user_id LIMIT ${limit}`;
 
-/** Joined agents of a name, so many at most; and the one of each family whose name has the same in place of the star. */
+/**
+ * Joined agents of a name, at most `PRESENT_MAX`; and of each family whose name has a `*` the member whose id has the same
+ * text there as the name.
+ */
 const called = (ghosts: GhostSql, roomId: RoomId, name: string): Sql => {
   const { userId } = ghosts;
   const bare = sql`replace(name_key, '*', '')`;
@@ -127,7 +136,7 @@ const called = (ghosts: GhostSql, roomId: RoomId, name: string): Sql => {
     SELECT user_id FROM (${membersOfFamilies(ghosts, roomId, sql`name_key = ${name}`)} LIMIT ${PRESENT_MAX})`;
 };
 
-/** Joined agents that may want to hear what they are not addressed by; the first of all where the room's layer says so. */
+/** Joined agents that may listen to messages that do not address them; the first ones where the room's layer says so. */
 const listening = (ghosts: GhostSql, roomId: RoomId): Sql => sql`
   SELECT user_id FROM (
     SELECT members.user_id FROM agents CROSS JOIN members
@@ -139,7 +148,7 @@ const listening = (ghosts: GhostSql, roomId: RoomId): Sql => sql`
     SELECT user_id FROM (${firstJoined(ghosts, roomId, PRESENT_MAX)}) WHERE ${isListenedIn(roomId)}
     LIMIT ${PRESENT_MAX})`;
 
-/** Joined agents of the families of which something is true. */
+/** Joined agents of the families that meet a condition. */
 const membersOfFamilies = ({ first, last, id }: GhostSql, roomId: RoomId, is: Sql): Sql => {
   const beginning = sql`substr(agents.id, 1, instr(agents.id, '*') - 1)`;
   return sql`
@@ -152,14 +161,14 @@ const membersOfFamilies = ({ first, last, id }: GhostSql, roomId: RoomId, is: Sq
 
 const isListenedIn = (roomId: RoomId): Sql => sql`EXISTS (SELECT 1 FROM (${layersOf(roomId)}) WHERE attentive = 1)`;
 
-/** What was written for a room, or for an alias that means it. */
+/** The layers of a room: its own, and those of aliases that mean it. */
 const layersOf = (roomId: RoomId): Sql => sql`
   SELECT value, attentive FROM settings
   WHERE name IN (
     SELECT ${ownLayer(roomId, "name")}
     UNION ALL SELECT 'room:' || alias FROM aliases WHERE room_id = ${roomId})`;
 
-/** Joined agents of which the room's layers say something, first those that may hear by it; and families that may. */
+/** Joined agents that the room's layers name, those that may listen by it first; and such families. */
 const namedInLayers = (ghosts: GhostSql, roomId: RoomId): Sql => {
   const named = sql`(${layersOf(roomId)}) AS layer CROSS JOIN json_each(layer.value, '$.agents') AS one`;
   const hears = sql`(

@@ -1,27 +1,30 @@
-/** Verdicts, onto the events' rows: one with everything it brings, or many that bring nothing. */
-
+/** Verdicts, onto the events' rows: one with everything it settles, or many that have no other effect. */
+import { evidenceText } from "#core/gate/evidence.ts";
 import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
 import type { RoomState } from "#core/protocol/room-state.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Lease } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Decision } from "#ports/rooms.ts";
+import type { Settled } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
 import { insertFrozen } from "../turns/outbox.ts";
 
-export function decisions({ atomic, namespace }: Database): Pick<Ledger, "decide" | "ignore"> {
+export function settling({ atomic, namespace }: Database): Pick<Ledger, "settle" | "ignore"> {
   return {
-    async decide(lease, waiting, decision) {
-      const decided = sql`
-        UPDATE events SET verdict = ${decision.reason}, about = ${decision.about ?? null}
+    async settle(lease, waiting, settled) {
+      const { reason, about, evidence } = settled;
+      const verdict = sql`
+        UPDATE events SET verdict = ${reason}, about = ${about ?? null}, evidence = ${evidenceText(evidence)}
         WHERE seq = ${waiting.seq} AND verdict IS NULL AND ${held(lease)} RETURNING seq`;
-      const brought = consequences(namespace, lease, waiting, decision);
-      return countOfLast(await atomic([...brought, decided])) === 1;
+      const effects = effectsOf(namespace, lease, waiting, settled);
+      return countOfLast(await atomic([...effects, verdict])) === 1;
     },
 
     async ignore(lease, ignored) {
-      const rows = JSON.stringify(ignored.map(({ seq, reason, about }) => [seq, reason, about ?? null]));
+      const rows = JSON.stringify(
+        ignored.map(({ seq, reason, about, evidence }) => [seq, reason, about ?? null, evidenceText(evidence)]),
+      );
       const results = await atomic([
         sql`
           INSERT INTO verdicts (verdict, count)
@@ -30,7 +33,8 @@ export function decisions({ atomic, namespace }: Database): Pick<Ledger, "decide
           GROUP BY value ->> 1
           ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + excluded.count`,
         sql`
-          UPDATE events SET verdict = one.value ->> 1, about = one.value ->> 2
+          UPDATE events
+          SET verdict = one.value ->> 1, about = one.value ->> 2, evidence = one.value ->> 3
           FROM json_each(${rows}) AS one
           WHERE events.seq = one.value ->> 0 AND events.verdict IS NULL AND ${held(lease)}
           RETURNING events.seq`,
@@ -40,28 +44,28 @@ export function decisions({ atomic, namespace }: Database): Pick<Ledger, "decide
   };
 }
 
-/** Everything a verdict brings, each guarded by the lease and by the event being undecided still. */
-function consequences(namespace: Namespace, lease: Lease, waiting: WaitingEvent, decision: Decision): Sql[] {
+/** Everything a verdict settles, each statement guarded by the lease and by the event having no verdict yet. */
+function effectsOf(namespace: Namespace, lease: Lease, waiting: WaitingEvent, settled: Settled): Sql[] {
   const guard = sql`EXISTS (SELECT 1 FROM events WHERE seq = ${waiting.seq} AND verdict IS NULL) AND ${held(lease)}`;
-  const { redacted, confirmed } = decision;
+  const { redacted, confirmed } = settled;
   return [
     sql`
-      INSERT INTO verdicts (verdict, count) SELECT ${decision.reason}, 1 WHERE ${guard}
+      INSERT INTO verdicts (verdict, count) SELECT ${settled.reason}, 1 WHERE ${guard}
       ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + 1`,
-    // Before the new turns, which they are not meant for.
-    ...jsonLists(decision.controls.map(({ session, kind }) => [session, kind])).map(
+    // Before the new turns: controls are for earlier turns only.
+    ...jsonLists(settled.controls.map(({ session, kind }) => [session, kind])).map(
       (list) => sql`
         INSERT INTO controls (session, kind, upto_seq)
         SELECT value ->> 0, value ->> 1, coalesce((SELECT max(seq) FROM turns WHERE turns.session = value ->> 0), 0)
         FROM json_each(${list}) WHERE ${guard}`,
     ),
-    ...newTurns(decision, guard),
-    ...newMembers(namespace, waiting, decision, guard),
-    ...newState(waiting, decision, guard),
-    ...newPairs(waiting, decision, guard),
-    ...newThread(waiting, decision, guard),
-    ...insertFrozen(decision.notices, guard),
-    ...(redacted ? takenBack(redacted, waiting.event.room_id, guard) : []),
+    ...newTurns(settled, guard),
+    ...newMembers(namespace, waiting, settled, guard),
+    ...newState(waiting, settled, guard),
+    ...newPairs(waiting, settled, guard),
+    ...newThread(waiting, settled, guard),
+    ...insertFrozen(settled.notices, guard),
+    ...(redacted ? redaction(redacted, waiting.event.room_id, guard) : []),
     ...(confirmed
       ? [
           sql`
@@ -72,7 +76,7 @@ function consequences(namespace: Namespace, lease: Lease, waiting: WaitingEvent,
   ];
 }
 
-function newTurns({ turns }: Decision, guard: Sql): Sql[] {
+function newTurns({ turns }: Settled, guard: Sql): Sql[] {
   const rows = turns.map(
     ({ id, session, agent, roomId, threadRoot, direct, hop, prompt, askedAtMs, notBeforeMs, ending }) => [
       ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
@@ -92,10 +96,10 @@ function newTurns({ turns }: Decision, guard: Sql): Sql[] {
 }
 
 /**
- * What was taken back is asked of nobody, and nobody is told of it any more: not as history, not as context. Nothing of
- * another room is: who may take back something there was not asked.
+ * A redacted message is no longer asked, and no longer quoted as history or context. Only in the event's own room: the
+ * homeserver checked the right to redact for this room and no other.
  */
-const takenBack = (eventId: EventId, roomId: RoomId, guard: Sql): Sql[] => [
+const redaction = (eventId: EventId, roomId: RoomId, guard: Sql): Sql[] => [
   sql`
     UPDATE turns SET state = 'delivered', ending = 'redacted'
     WHERE event_id = ${eventId} AND room_id = ${roomId} AND state = 'queued' AND ${guard}`,
@@ -108,8 +112,8 @@ const takenBack = (eventId: EventId, roomId: RoomId, guard: Sql): Sql[] => [
 ];
 const REDACTED = "(redacted)";
 
-/** How one of ours was invited is kept beside the membership, until it has left. */
-function newMembers(namespace: Namespace, { event }: WaitingEvent, { members }: Decision, guard: Sql): Sql[] {
+/** Marks of direct chats are kept beside the membership of our users, until they leave. */
+function newMembers(namespace: Namespace, { event }: WaitingEvent, { members }: Settled, guard: Sql): Sql[] {
   const roomId = event.room_id;
   const ours = members.filter(({ userId }) => isOurs(namespace, userId));
   const invited = ours.filter(({ membership, direct }) => direct && (membership === "invite" || membership === "join"));
@@ -137,8 +141,8 @@ function newMembers(namespace: Namespace, { event }: WaitingEvent, { members }: 
   ];
 }
 
-/** Each key that is given is replaced as a whole. */
-function newState({ event }: WaitingEvent, { state = {} }: Decision, guard: Sql): Sql[] {
+/** Replaces each given key of the stored state as a whole. */
+function newState({ event }: WaitingEvent, { state = {} }: Settled, guard: Sql): Sql[] {
   const changed = Object.entries(state).filter(([, value]) => value !== undefined);
   if (changed.length === 0) return [];
   const merged = changed.reduce(
@@ -154,13 +158,13 @@ function newState({ event }: WaitingEvent, { state = {} }: Decision, guard: Sql)
   ];
 }
 
-/** The state as it is stored, all of it. */
+/** Replaces the stored state. */
 export const wholeState = (roomId: string, state: RoomState): Sql => sql`
   INSERT INTO rooms (room_id, origin, state, replacement)
   VALUES (${roomId}, ${roomId}, ${JSON.stringify(state)}, ${state.replacement ?? null})
   ON CONFLICT (room_id) DO UPDATE SET state = excluded.state, replacement = excluded.replacement`;
 
-function newPairs({ event }: WaitingEvent, { pairs = [] }: Decision, guard: Sql): Sql[] {
+function newPairs({ event }: WaitingEvent, { pairs = [] }: Settled, guard: Sql): Sql[] {
   const rows = pairs.map(({ agent, count }) => [agent, count.sinceMs, count.count, count.restUntilMs]);
   return jsonLists(rows).map(
     (list) => sql`
@@ -172,8 +176,8 @@ function newPairs({ event }: WaitingEvent, { pairs = [] }: Decision, guard: Sql)
   );
 }
 
-/** A thread that was shared once stays so. */
-function newThread({ event, receivedAtMs }: WaitingEvent, { thread }: Decision, guard: Sql): Sql[] {
+/** A shared thread stays shared. */
+function newThread({ event, receivedAtMs }: WaitingEvent, { thread }: Settled, guard: Sql): Sql[] {
   if (!thread) return [];
   const { root } = thread;
   const [agent, holder, shared] = "hold" in thread ? [thread.hold.agent, thread.hold.holder, 0] : [null, null, 1];

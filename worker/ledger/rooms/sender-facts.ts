@@ -1,10 +1,11 @@
-/** What is known of an event's sender and of what the event points at. */
+/** Facts about an event's sender, and about the events it refers to. */
+import type { SenderFacts } from "#core/gate/facts.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { SenderAsked, SenderLook } from "#ports/rooms.ts";
+import type { SenderQuery } from "#ports/rooms.ts";
 import { type Database, sql } from "../sql/database.ts";
 
-/** The latest turns of a room among which an echo is looked for. */
+/** The latest replies of a room an echo is compared with. */
 const SAID_MAX = 20;
 
 interface Row {
@@ -18,13 +19,13 @@ interface Row {
   marked: number;
 }
 
-export function senders({ all }: Database): Pick<Ledger, "sender" | "wasSaid" | "pairs"> {
-  // Of an agent, or of one of its family: whether it is not retired.
+export function senderLookups({ all }: Database): Pick<Ledger, "sender" | "wasSaid" | "pairs"> {
+  // The agent of the outbox row, or its family, is not retired.
   const isAgent = sql`(
     EXISTS (SELECT 1 FROM agents WHERE agents.id = outbox.agent AND agents.retired = 0)
     OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND outbox.agent GLOB agents.id))`;
   return {
-    async sender(roomId, { sender, target, threadRoot, ownKey }: SenderAsked) {
+    async sender(roomId, { sender, target, threadRoot, ownKey }: SenderQuery) {
       const [row] = await all<Row>(sql`
         SELECT
           (SELECT json_group_array(agent) FROM grants WHERE user_id = ${sender}) AS paired,
@@ -34,7 +35,7 @@ export function senders({ all }: Database): Pick<Ledger, "sender" | "wasSaid" | 
           EXISTS (SELECT 1 FROM outbox WHERE key = ${ownKey ?? null}) AS marked
         FROM (SELECT 1) LEFT JOIN threads ON threads.room_id = ${roomId} AND threads.root = ${threadRoot ?? null}`);
       if (!row) throw new Error("the database has no row for the sender");
-      return lookOf(row);
+      return senderFacts(row);
     },
 
     async wasSaid(roomId, text, sinceMs) {
@@ -58,14 +59,16 @@ export function senders({ all }: Database): Pick<Ledger, "sender" | "wasSaid" | 
 
 const idsIn = (list: string): AgentId[] => (JSON.parse(list) as string[]).map((id) => AgentId.parse(id));
 
-function lookOf({ paired, replied, asked, threadAgent, holder, shared, atMs, marked }: Row): SenderLook {
-  const held = {
+function senderFacts({ paired, replied, asked, threadAgent, holder, shared, atMs, marked }: Row): SenderFacts {
+  const hold = {
     ...(threadAgent === null ? {} : { agent: AgentId.parse(threadAgent) }),
     ...(holder === null ? {} : { holder: UserId.parse(holder) }),
   };
   return {
-    ...{ paired: idsIn(paired), askedAgents: idsIn(asked), bearsOurMark: marked === 1 },
+    paired: idsIn(paired),
+    askedAgents: idsIn(asked),
+    bearsOurMark: marked === 1,
     ...(replied === null ? {} : { repliedAgent: AgentId.parse(replied) }),
-    ...(atMs === null ? {} : { thread: { ...held, shared: shared === 1, atMs } }),
+    ...(atMs === null ? {} : { thread: { ...hold, shared: shared === 1, atMs } }),
   };
 }

@@ -1,0 +1,85 @@
+/**
+ * Evidence: the numbers, patterns and settings that decided, kept beside the verdict so that `!why` and `troupe why` can
+ * name them. Never a secret, and at most 1,000 characters of JSON.
+ */
+import * as z from "zod/v4";
+import type { Reason } from "./reasons.ts";
+
+const JSON_LENGTH_MAX = 1_000;
+const ENTRIES_MAX = 3;
+const ENTRY_LENGTH_MAX = 100;
+
+const Age = z.object({ ageMs: z.number(), limitMs: z.number() });
+const Failure = z.object({ status: z.number(), errcode: z.string() });
+/** The first entries of a list of settings, and how many more there are. */
+const Entries = z.object({ entries: z.array(z.string()), more: z.number() });
+
+const EVIDENCE = {
+  /** The setting, and the `botUsers` entry or the content key that shows the sender to be a bot. */
+  bot: z.object({
+    bots: z.union([z.boolean(), z.literal("mentions")]),
+    entry: z.string().optional(),
+    marker: z.string().optional(),
+  }),
+  hop_limit: z.object({ hop: z.number(), limit: z.number() }),
+  pair_guard: z.object({ events: z.number(), restMs: z.number() }),
+  /** `mark`: it bears the mark of a message of ours. `words`: an agent has just said the same. */
+  echo: z.object({ by: z.enum(["mark", "words"]) }),
+  ignored_sender: z.object({ entry: z.string() }),
+  not_permitted: z.object({ dm: z.string().optional() }),
+  power_too_low: z.object({ needed: z.number(), has: z.number() }),
+  room_not_allowed: Entries,
+  not_on_invite_list: z.object({ entries: z.number() }),
+  command_too_old: Age,
+  command_not_permitted: Entries.extend({ command: z.string(), power: z.number() }),
+  wake_mention: z.object({ pattern: z.string() }),
+  too_old: Age,
+  queue_full: z.object({ waiting: z.number(), limit: z.number() }),
+  command_limit: z.object({ perMinute: z.number() }),
+  join_failed: Failure,
+  given_up: Failure,
+} satisfies Partial<Record<Reason, z.ZodType>>;
+type Schemas = typeof EVIDENCE;
+
+/** The evidence each reason can have. */
+export type EvidenceFor = { [R in Reason]: R extends keyof Schemas ? z.infer<Schemas[R]> : undefined };
+export type Evidence = EvidenceFor[Reason];
+
+/** A reason with its evidence; rows of older versions have none. */
+export interface Grounds<R extends Reason = Reason> {
+  reason: R;
+  evidence?: EvidenceFor[R];
+}
+
+export const grounds = <R extends Reason>(reason: R, evidence?: EvidenceFor[R]): Grounds<R> =>
+  evidence === undefined ? { reason } : { reason, evidence };
+
+/** The evidence as it is stored; null where there is none, or too much of it. */
+export function evidenceText(evidence: Evidence): string | null {
+  const text = evidence === undefined ? null : JSON.stringify(evidence);
+  return text !== null && text.length <= JSON_LENGTH_MAX ? text : null;
+}
+
+/** Reads stored evidence; undefined where there is none, or where another version wrote something else. */
+export function readEvidence(reason: Reason, text: string | null): Evidence {
+  const schema = Object.entries(EVIDENCE).find(([name]) => name === reason)?.[1];
+  return text === null ? undefined : schema?.safeParse(parsed(text)).data;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // No schema accepts it.
+    return undefined;
+  }
+}
+
+/** The first entries of a list, cut. */
+export const firstEntries = (list: readonly string[]): z.infer<typeof Entries> => ({
+  entries: list.slice(0, ENTRIES_MAX).map(cutEntry),
+  more: Math.max(list.length - ENTRIES_MAX, 0),
+});
+
+export const cutEntry = (entry: string): string =>
+  entry.length <= ENTRY_LENGTH_MAX ? entry : `${entry.slice(0, ENTRY_LENGTH_MAX - 1)}…`;

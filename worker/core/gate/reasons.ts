@@ -1,0 +1,93 @@
+/**
+ * The closed list of reasons: each verdict is stored under one of them (column `events.verdict`). The sentence for each
+ * stands in `core/strings/reasons.ts`. A stored word never changes its meaning; new ones may be added.
+ */
+import * as z from "zod/v4";
+import { COMMAND_NAMES, type CommandName } from "../message/command.ts";
+
+/** Why an event wakes no agent and has no other effect. */
+const IGNORE_REASONS = [
+  "own_event",
+  "bot",
+  "hop_limit",
+  "pair_guard",
+  "echo",
+  "soft_failed",
+  "muted",
+  "ignored_sender",
+  "not_permitted",
+  "power_too_low",
+  "dm_disabled",
+  "rooms_disabled",
+  "room_not_allowed",
+  "not_addressed",
+  "no_agent",
+  "unknown_agent",
+  "invites_off",
+  "not_invited_by_user",
+  "not_on_invite_list",
+  "command_too_old",
+  "command_not_permitted",
+  "membership",
+  "state",
+  "encrypted",
+  "edit",
+  "notice",
+  "verification",
+  "no_text",
+  "not_a_message",
+] as const;
+export type IgnoreReason = (typeof IGNORE_REASONS)[number];
+
+/** What was done, other than waking agents and obeying commands. */
+const ACTION_REASONS = [
+  "queue_full",
+  "too_old",
+  "join",
+  "join_failed",
+  "stop",
+  "redaction",
+  "pair",
+  "follow",
+  "given_up",
+  "command_limit",
+  "depart",
+] as const;
+
+/** How a message addresses an agent, the first that applies. */
+const ADDRESSINGS = ["mention", "reply", "direct", "thread", "listening"] as const;
+export type Because = (typeof ADDRESSINGS)[number];
+
+type WakeReason = `wake_${Because}`;
+export type CommandReason = `command_${CommandName}`;
+
+export type Reason = IgnoreReason | (typeof ACTION_REASONS)[number] | WakeReason | CommandReason;
+
+const COMMAND_REASONS = COMMAND_NAMES.map((name): CommandReason => `command_${name}`);
+const REASONS: readonly Reason[] = [
+  ...IGNORE_REASONS,
+  ...ACTION_REASONS,
+  ...ADDRESSINGS.map((because): WakeReason => `wake_${because}`),
+  ...COMMAND_REASONS,
+];
+const Known = z.enum(REASONS);
+
+/** A stored word that this version does not know: an older or a newer version wrote it. */
+export interface OtherReason {
+  other: string;
+}
+
+/** Reads a stored verdict. */
+export const readReason = (word: string): Reason | OtherReason => Known.safeParse(word).data ?? { other: word };
+
+/** The word a verdict is stored under. */
+export const wordOf = (reason: Reason | OtherReason): string => (typeof reason === "string" ? reason : reason.other);
+
+const commandReasons: ReadonlySet<string> = new Set(COMMAND_REASONS);
+export const isCommandReason = (reason: Reason): reason is CommandReason => commandReasons.has(reason);
+
+/** Verdicts that the list of a room's latest ones leaves out, and its index too. */
+export const UNLISTED_REASONS = ["own_event", "membership", "state"] as const satisfies readonly Reason[];
+
+/** Verdicts on messages that no agent is shown as context, whoever it is. Neither is any command. */
+export const UNQUOTED_REASONS = ["soft_failed", "echo", "ignored_sender", "pair"] as const satisfies readonly Reason[];
