@@ -29,7 +29,8 @@ export function senderLookups({ all }: Database): Pick<Ledger, "sender" | "wasSa
       const [row] = await all<Row>(sql`
         SELECT
           (SELECT json_group_array(agent) FROM grants WHERE user_id = ${sender}) AS paired,
-          (SELECT agent FROM outbox WHERE event_id = ${target ?? null} AND agent <> '' AND ${isAgent} LIMIT 1) AS replied,
+          (SELECT agent FROM outbox
+            WHERE event_id = ${target ?? null} AND agent <> '' AND ${isAgent} LIMIT 1) AS replied,
           (SELECT json_group_array(agent) FROM turns WHERE event_id = ${target ?? null}) AS asked,
           threads.agent AS threadAgent, threads.holder AS holder, threads.shared AS shared, threads.at_ms AS atMs,
           EXISTS (SELECT 1 FROM outbox WHERE key = ${ownKey ?? null}) AS marked
