@@ -1,5 +1,6 @@
 /** The part of the ledger's contract about what was said around a question, why nothing was, and what is forgotten. */
 import { describe, expect, test } from "vitest";
+import { grounds } from "#core/gate/evidence.ts";
 import type { Reason } from "#core/gate/reasons.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
@@ -9,6 +10,7 @@ import type { Settled } from "#ports/rooms.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
   aSession,
+  aSettled,
   aTurn,
   currentTurn,
   ECHO,
@@ -231,6 +233,33 @@ function verdictsContract(make: Make): void {
     await ledger.ignore(lease, [{ seq: event.seq, reason: "not_permitted", about: ECHO }]);
     expect(await ledger.verdictOf(eventId)).toEqual({ ...known, verdict: "not_permitted", about: ECHO });
     expect(await ledger.verdictOf(ROOT)).toBeUndefined();
+  });
+
+  test("keep their evidence, one by one and many at once", async () => {
+    const ledger = await make();
+    const [lease, one] = await waiting(ledger);
+    const low = grounds("power_too_low", { needed: 50, has: 0 });
+    await ledger.settle(lease, one, aSettled(low));
+    expect(await ledger.verdictOf(one.event.event_id)).toMatchObject({
+      verdict: "power_too_low",
+      evidence: { needed: 50, has: 0 },
+    });
+    const [, other] = await waiting(ledger);
+    const [again, another] = await waiting(ledger);
+    await ledger.ignore(again, [
+      { seq: other.seq, ...grounds("ignored_sender", { entry: "^@it's" }) },
+      { seq: another.seq, reason: "muted" },
+    ]);
+    expect(await ledger.verdictOf(other.event.event_id)).toMatchObject({ evidence: { entry: "^@it's" } });
+    expect(await ledger.verdictOf(another.event.event_id)).not.toHaveProperty("evidence");
+  });
+
+  test("of another version are read as they stand", async () => {
+    const ledger = await make();
+    const event = anEvent();
+    await settled(ledger, { reason: "danced" as Reason }, event);
+    expect(await ledger.verdictOf(event.event_id)).toMatchObject({ verdict: { other: "danced" } });
+    expect(await ledger.verdicts()).toEqual({ danced: 1 });
   });
 
   test("of many events rest each on its own", async () => {
