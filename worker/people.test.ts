@@ -109,15 +109,14 @@ test("a bot nobody knows for one, that replies to every answer, is not heard any
 describe("a command", () => {
   test("!new begins another conversation", async () => {
     await begin(echo());
-    const sessions = new Set<string>();
-    const open = vi.spyOn(world.ledger, "waitingIn");
+    const settle = vi.spyOn(world.ledger, "settleAndNext");
     await world.push(aMessage("one"));
     await answered(/^echo one$/);
     await world.push(aMessage("!new\ntwo"));
     await answered(/^A new conversation/);
     await answered(/^echo two$/);
-    for (const [session] of open.mock.calls) sessions.add(session);
-    expect(sessions.size).toBe(2);
+    const turns = settle.mock.calls.flatMap(([, , settled]) => settled.turns);
+    expect(new Set(turns.map(({ session }) => session)).size).toBe(2);
   });
 
   test("that nobody knows stays chat", async () => {

@@ -303,7 +303,7 @@ function forgettingContract(make: Make): void {
     expect(await ledger.prune(NOW + 60_000, keep)).toBe(2);
     expect(await ledger.prune(NOW + HOUR_MS - 1, keep)).toBe(0);
     expect(await ledger.prune(NOW + HOUR_MS + 1, keep)).toBe(2);
-    expect(await ledger.pairs(ROOM, ALICE)).toEqual(new Map());
+    expect((await ledger.sender(ROOM, { sender: ALICE })).pairs).toEqual(new Map());
     expect(await ledger.approve(pairing.code, NOW)).toBeUndefined();
     expect(await ledger.prune(NOW + 7 * DAY_MS + 1, keep)).toBe(1);
     expect(await ledger.useInviteCode(ECHO, "Welcome1", ALICE, NOW)).toBe(false);

@@ -3,7 +3,7 @@
  * else looks at an event's type for that.
  */
 import * as z from "zod/v4";
-import { keyOfOwn } from "../message/mark.ts";
+import { type DeliveryKey, keyOfOwn } from "../message/mark.ts";
 import { openingOf } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";
 import { type EventId, UserId } from "../protocol/ids.ts";
@@ -23,7 +23,7 @@ export interface FactNeeds {
   target?: EventId;
   threadRoot?: EventId;
   /** The delivery key in its mark, if it bears a mark of ours. */
-  ownKey?: string;
+  ownKey?: DeliveryKey;
   invitee?: UserId;
   /** A membership to be stored, whatever the verdict. */
   membership?: { userId: UserId; membership: MembershipKind; direct: boolean };
