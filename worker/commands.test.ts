@@ -11,15 +11,14 @@ const bridge = aBridge();
 describe("a command", () => {
   test("!new begins another conversation", async () => {
     await bridge.begin(echo());
-    const sessions = new Set<string>();
-    const open = vi.spyOn(bridge.world.ledger, "waitingIn");
+    const settle = vi.spyOn(bridge.world.ledger, "settleAndNext");
     await bridge.world.push(aMessage("one"));
     await bridge.answered(/^echo one$/);
     await bridge.world.push(aMessage("!new\ntwo"));
     await bridge.answered(/^A new conversation/);
     await bridge.answered(/^echo two$/);
-    for (const [session] of open.mock.calls) sessions.add(session);
-    expect(sessions.size).toBe(2);
+    const turns = settle.mock.calls.flatMap(([, , settled]) => settled.turns);
+    expect(new Set(turns.map(({ session }) => session)).size).toBe(2);
   });
 
   test("that is unknown stays chat", async () => {

@@ -1,5 +1,6 @@
 /** The part of the ledger's contract about a look at a sender, at echoes, and at the people of a room. */
 import { describe, expect, test } from "vitest";
+import { UNKNOWN_SENDER } from "#core/gate/facts.ts";
 import { AgentId, BOT, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import {
@@ -32,12 +33,11 @@ export function senderContract(make: Make): void {
 }
 
 function lookContract(make: Make): void {
-  test("knows nothing of whom nothing is known", async () => {
-    const nothing = { paired: [], askedAgents: [], bearsOurMark: false };
+  test("of an unknown sender is empty", async () => {
     const asked = { sender: ALICE, target: ROOT, threadRoot: ROOT, ownKey: keyOf("key") };
     const ledger = await make();
-    expect(await ledger.sender(ROOM, { sender: ALICE })).toEqual(nothing);
-    expect(await ledger.sender(ROOM, asked)).toEqual(nothing);
+    expect(await ledger.sender(ROOM, { sender: ALICE })).toEqual(UNKNOWN_SENDER);
+    expect(await ledger.sender(ROOM, asked)).toEqual(UNKNOWN_SENDER);
   });
 
   test("names the agents somebody was let in to, and those that a message asked", async () => {
@@ -66,15 +66,16 @@ function lookContract(make: Make): void {
     expect(sent).toEqual(["ticket_1", "ticket_1", BOT, undefined]);
   });
 
-  test("knows a mark of ours by the delivery key of its row", async () => {
+  test("says whether the row that an event's mark names has ended", async () => {
     const ledger = await make();
     await ledger.queueOut(await leaseOf(ledger, OUT_LANE), [aRow({ key: "turn.0.0" })]);
-    expect(await ledger.sender(ROOM, { sender: ALICE, ownKey: keyOf("turn.0.0") })).toMatchObject({
-      bearsOurMark: true,
-    });
-    expect(await ledger.sender(ROOM, { sender: ALICE, ownKey: keyOf("turn.1.0") })).toMatchObject({
-      bearsOurMark: false,
-    });
+    const markedRow = async (key: string) =>
+      (await ledger.sender(ROOM, { sender: ALICE, ownKey: keyOf(key) })).markedRow;
+    expect([await markedRow("turn.0.0"), await markedRow("turn.1.0")]).toEqual(["open", undefined]);
+    const lease = await leaseOf(ledger, OUT_LANE);
+    const seq = (await ledger.nextOut(lease))?.seq ?? -1;
+    await ledger.ended(lease, seq, { state: "sent", eventId: ROOT }, NOW);
+    expect(await markedRow("turn.0.0")).toBe("ended");
   });
 }
 
@@ -86,25 +87,45 @@ function heardContract(make: Make): void {
     await ledger.answered(lease, turn.id, anAnswer(text));
   }
 
+  const isEcho = async (ledger: Ledger, text: string, sinceMs: number) =>
+    (await ledger.sender(ROOM, { sender: ALICE, echo: { texts: ["another text", text], sinceMs } })).isEcho;
+  const threeMembers = (ledger: Ledger) =>
+    ledger.setMembers(
+      ROOM,
+      ["@alice:hs.test", "@bob:hs.test", "@agent_echo:hs.test"].map((id) => member(id)),
+    );
+
+  test("in a room of two no message is an echo", async () => {
+    const ledger = await make();
+    await ledger.setMembers(
+      ROOM,
+      ["@alice:hs.test", "@agent_echo:hs.test"].map((id) => member(id)),
+    );
+    await say(ledger, "An answer.");
+    expect(await isEcho(ledger, "An answer.", 0)).toBe(false);
+  });
+
   test("what an agent said in a room a moment ago was said there, to the letter", async () => {
     const ledger = await make();
     const since = NOW - 60_000;
+    await threeMembers(ledger);
     await say(ledger, " An answer.\n");
     await say(ledger, "elsewhere", { roomId: OTHER_ROOM });
-    expect(await ledger.wasSaid(ROOM, "An answer. ", since)).toBe(true);
-    expect(await ledger.wasSaid(ROOM, "An answer", since)).toBe(false);
-    expect(await ledger.wasSaid(ROOM, "elsewhere", since)).toBe(false);
-    expect(await ledger.wasSaid(ROOM, "An answer.", NOW + 60_000)).toBe(false);
+    expect(await isEcho(ledger, "An answer. ", since)).toBe(true);
+    expect(await isEcho(ledger, "An answer", since)).toBe(false);
+    expect(await isEcho(ledger, "elsewhere", since)).toBe(false);
+    expect(await isEcho(ledger, "An answer.", NOW + 60_000)).toBe(false);
   });
 
   test("an echo is looked for among the latest twenty answers", async () => {
     const ledger = await make();
+    await threeMembers(ledger);
     await say(ledger, "first");
     for (let n = 0; n < 19; n++) await say(ledger, "next", { session: aSession(`mx.echo.${n}`) });
-    expect(await ledger.wasSaid(ROOM, "first", 0)).toBe(true);
+    expect(await isEcho(ledger, "first", 0)).toBe(true);
     await say(ledger, "last", { session: aSession("mx.echo.last") });
-    expect(await ledger.wasSaid(ROOM, "first", 0)).toBe(false);
-    expect(await ledger.wasSaid(ROOM, "last", 0)).toBe(true);
+    expect(await isEcho(ledger, "first", 0)).toBe(false);
+    expect(await isEcho(ledger, "last", 0)).toBe(true);
   });
 
   test("pairs are counted for a room, a sender and an agent", async () => {
@@ -123,11 +144,11 @@ function heardContract(make: Make): void {
     await settled(ledger, { pairs: [{ agent: ECHO, count: second }] });
     await settled(ledger, { pairs: [{ agent: ECHO, count: first }] }, { sender: "@bob:hs.test" });
     await settled(ledger, { pairs: [{ agent: ECHO, count: first }] }, { room_id: "!other" });
-    expect([...(await ledger.pairs(ROOM, ALICE))].sort()).toEqual([
+    expect([...(await ledger.sender(ROOM, { sender: ALICE })).pairs].sort()).toEqual([
       ["echo", second],
       ["guide", first],
     ]);
-    expect(await ledger.pairs(OTHER_ROOM, UserId.parse("@bob:hs.test"))).toEqual(new Map());
+    expect((await ledger.sender(OTHER_ROOM, { sender: UserId.parse("@bob:hs.test") })).pairs).toEqual(new Map());
   });
 }
 

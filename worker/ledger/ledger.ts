@@ -7,8 +7,8 @@ import { createResolvePlace } from "./configuration/resolve.ts";
 import { leases } from "./leases.ts";
 import { intake } from "./rooms/intake.ts";
 import { members } from "./rooms/members.ts";
-import { roomFacts } from "./rooms/room-facts.ts";
-import { senderLookups } from "./rooms/sender-facts.ts";
+import { roomFacts, roomReader } from "./rooms/room-facts.ts";
+import { senderFacts } from "./rooms/sender-facts.ts";
 import { settling } from "./rooms/settle.ts";
 import { waiting } from "./rooms/waiting.ts";
 import type { Database } from "./sql/database.ts";
@@ -26,13 +26,14 @@ import { marks } from "./upkeep/marks.ts";
 
 export function createLedger(database: Database): Ledger {
   const resolvePlace = createResolvePlace();
+  const rooms = roomReader(database, resolvePlace);
   const current = currentTurns(database, resolvePlace);
   return {
     ...intake(database),
     ...leases(database, current),
     ...waiting(database),
-    ...roomFacts(database, resolvePlace),
-    ...senderLookups(database),
+    ...roomFacts(database, resolvePlace, rooms),
+    ...senderFacts(database, rooms),
     ...settling(database),
     ...members(database),
     ...turns(database, current),

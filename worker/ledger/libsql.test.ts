@@ -23,6 +23,7 @@ import {
   CAPS,
   currentTurn,
   ghost,
+  keyOf,
   leaseOf,
   NAMESPACE,
   NOW,
@@ -216,6 +217,14 @@ describe("the cost of looking", () => {
     String.raw`^SCAN (${tables})(?! USING (COVERING )?INDEX \w+_(undecided|open|running|unsent)$)`,
   );
 
+  const QUERY = {
+    sender: ALICE,
+    target: EVENT,
+    threadRoot: EVENT,
+    ownKey: keyOf("x"),
+    echo: { texts: ["hello"], sinceMs: 0 },
+  };
+
   test("what is due is read off the indexes of what is open", async () => {
     const plans = await plansOf((ledger) => ledger.dueLanes(NOW, 10));
     for (const index of ["events_undecided", "turns_open", "outbox_unsent"]) {
@@ -228,9 +237,13 @@ describe("the cost of looking", () => {
     ["accept", (ledger) => ledger.accept({ transactionId: "1", events: [anEvent()], deadLetters: [], nowMs: NOW })],
     ["room", (ledger) => ledger.room(ROOM)],
     ["presentIn", (ledger) => ledger.presentIn(ROOM, [ALICE], "guide")],
-    ["sender", (ledger) => ledger.sender(ROOM, { sender: ALICE, target: EVENT, threadRoot: EVENT, ownKey: "x" })],
-    ["wasSaid", (ledger) => ledger.wasSaid(ROOM, "hello", 0)],
-    ["pairs", (ledger) => ledger.pairs(ROOM, ALICE)],
+    ["sender", (ledger) => ledger.sender(ROOM, QUERY)],
+    ["eventFacts", (ledger) => ledger.eventFacts(ROOM, QUERY)],
+    [
+      "settleAndNext",
+      (ledger) => ledger.settleAndNext(ROOM_LEASE, { seq: 1, event: anEvent(), receivedAtMs: NOW }, EVERYTHING),
+    ],
+    ["ignoreAndNext", (ledger) => ledger.ignoreAndNext(ROOM_LEASE, [{ seq: 1, reason: "notice", about: GUIDE }])],
     ["hasPeople", (ledger) => ledger.hasPeople(ROOM, ALICE)],
     ["ghostsIn", (ledger) => ledger.ghostsIn(ROOM, "", 10)],
     ["replacedBy", (ledger) => ledger.replacedBy(ROOM, ALICE)],

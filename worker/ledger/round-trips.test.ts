@@ -9,9 +9,9 @@ import { aMessage, anEvent } from "#testing/events.ts";
 
 /** The most calls that each step may make. Lower a number when the calls become fewer. */
 const CALLS_MAX = {
-  unaddressedMessage: 8,
-  answeredDirectMessage: 16,
-  echoOfOwnReply: 8,
+  unaddressedMessage: 4,
+  answeredDirectMessage: 12,
+  echoOfOwnReply: 4,
 };
 
 const ALICE = "@alice:hs.test";

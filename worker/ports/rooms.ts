@@ -56,6 +56,14 @@ export interface IgnoredEvent extends Grounds {
   about?: AgentId;
 }
 
+/** What a room lane goes on with after its last event in hand. */
+export interface RoomProgress {
+  isWritten: boolean;
+  /** At most `EVENTS_MAX` of them (core/turn/lane.ts). */
+  next: readonly WaitingEvent[];
+  isReleased: boolean;
+}
+
 export interface Confirmation {
   key: DeliveryKey;
   userId: UserId;
@@ -74,8 +82,10 @@ export interface SenderQuery {
   sender: UserId;
   target?: EventId | undefined;
   threadRoot?: EventId | undefined;
-  /** The delivery key the event bears. */
-  ownKey?: string | undefined;
+  /** The delivery key in the event's mark. */
+  ownKey?: DeliveryKey | undefined;
+  /** Texts that could repeat a reply of an agent in a room of three users or more, said since `sinceMs` (epoch). */
+  echo?: { texts: readonly string[]; sinceMs: number } | undefined;
 }
 
 /** Pushed events, facts about rooms and senders, and verdicts. */
@@ -90,10 +100,8 @@ export interface RoomLedger {
    */
   presentIn(roomId: RoomId, named: readonly UserId[], name: string | undefined): Promise<Present[]>;
   sender(roomId: RoomId, query: SenderQuery): Promise<SenderFacts>;
-  /** Whether an agent said exactly this in the room since `sinceMs` (milliseconds since the epoch). */
-  wasSaid(roomId: RoomId, text: string, sinceMs: number): Promise<boolean>;
-  /** The pair guard's counts for a sender in the room, by agent. */
-  pairs(roomId: RoomId, sender: UserId): Promise<Map<AgentId, PairCount>>;
+  /** The facts of `room` and `sender` in one read. */
+  eventFacts(roomId: RoomId, query: SenderQuery): Promise<{ room: RoomFacts; sender: SenderFacts }>;
   /** Whether any user but ours and `apart` is joined or invited, as far as is known. */
   hasPeople(roomId: RoomId, apart: string | undefined): Promise<boolean>;
   /** A page of our joined users, those of the bot and of retired agents included: those after this user id. */
@@ -104,6 +112,10 @@ export interface RoomLedger {
   settle(lease: Lease, event: WaitingEvent, settled: Settled): Promise<boolean>;
   /** Stores verdicts that have no other effect, in one batch; true when all of them were written. */
   ignore(lease: Lease, ignored: readonly IgnoredEvent[]): Promise<boolean>;
+  /** `settle`, and gives the room's next events. Where there are none, it releases the lease in the same batch. */
+  settleAndNext(lease: Lease, event: WaitingEvent, settled: Settled): Promise<RoomProgress>;
+  /** The same for `ignore`. */
+  ignoreAndNext(lease: Lease, ignored: readonly IgnoredEvent[]): Promise<RoomProgress>;
   /** Stores the state of a room as read from the homeserver. */
   setState(roomId: RoomId, state: RoomState): Promise<void>;
   /** Carries a room's settings, and how its agents were invited, over to the room that replaced it. Idempotent. */

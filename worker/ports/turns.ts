@@ -103,6 +103,17 @@ export interface TurnLedger {
   takeTokens(wanted: readonly Bucket[], nowMs: number): Promise<number>;
 }
 
+export interface WaitingTurns {
+  count: number;
+  oldest?: TurnId;
+}
+
+export interface SessionEpoch {
+  /** The seq of the event that began the session anew; 0 before the first time. */
+  epoch: number;
+  waiting: WaitingTurns;
+}
+
 /** The sessions of a room, and the messages around a prompt. */
 export interface SessionLedger {
   /** Sessions of these agents with an unanswered turn in the room or thread; outside of threads also where it begins one. */
@@ -112,9 +123,9 @@ export interface SessionLedger {
   /** Sessions of the room with an unanswered turn, whatever the thread or the agent. */
   openSessionsIn(roomId: RoomId): Promise<SessionKey[]>;
   /** How many turns of a session are open, and the oldest of them. */
-  waitingIn(session: SessionKey): Promise<{ count: number; oldest?: TurnId }>;
-  /** The epoch of a session: the seq of the event that began it anew, 0 before. `base` is the key of epoch 0. */
-  epoch(base: SessionKey): Promise<number>;
+  waitingIn(session: SessionKey): Promise<WaitingTurns>;
+  /** The epoch of a session, and the open turns of its epoch 0, whose key is `base`. */
+  epoch(base: SessionKey): Promise<SessionEpoch>;
   beginEpoch(base: SessionKey, epoch: number): Promise<void>;
   /** A stored event with its content; undefined when it is unknown or its content was forgotten. */
   event(eventId: EventId): Promise<RoomEvent | undefined>;

@@ -6,6 +6,7 @@ import {
   type Present,
   type RoomFacts,
   type SenderFacts,
+  UNKNOWN_SENDER,
   unknownRoom,
 } from "#core/gate/facts.ts";
 import { type FactNeeds, needsOf } from "#core/gate/needs.ts";
@@ -20,14 +21,12 @@ import {
   isLocal,
   isOurs,
   type Namespace,
-  type RoomId,
   UserId,
 } from "#core/protocol/ids.ts";
 import { powerOf } from "#core/protocol/room-state.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { SenderQuery } from "#ports/rooms.ts";
 import type { Occasion } from "./occasion.ts";
 
 export interface GatherNeeds {
@@ -36,51 +35,33 @@ export interface GatherNeeds {
   namespace: Namespace;
 }
 
-/** The facts of one room, read once for events that follow each other. */
+/** The facts of the room whose events follow each other; cleared when one of them may have changed the room. */
 export interface RoomCache {
-  read: (roomId: RoomId) => Promise<RoomFacts>;
-  clear: () => void;
+  room: RoomFacts | undefined;
 }
-
-export function roomCache(ledger: Pick<Ledger, "room">): RoomCache {
-  let cached: { roomId: RoomId; facts: Promise<RoomFacts> } | undefined;
-  return {
-    read(roomId) {
-      if (cached?.roomId !== roomId) cached = { roomId, facts: ledger.room(roomId) };
-      return cached.facts;
-    },
-    clear() {
-      cached = undefined;
-    },
-  };
-}
-
-const NO_SENDER_FACTS: SenderFacts = { paired: [], askedAgents: [], bearsOurMark: false };
 
 export interface Gathered {
   occasion: Occasion;
   needed: FactNeeds;
+  /** The outbox row that the event's mark names. */
+  markedRow: SenderFacts["markedRow"];
 }
 
 /** An event that needs no facts of its room gets those of an unknown one. */
-export async function gather(needs: GatherNeeds, waiting: WaitingEvent, rooms: RoomCache): Promise<Gathered> {
-  const { ledger, clock, namespace } = needs;
+export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: RoomCache): Promise<Gathered> {
+  const { clock, namespace } = needs;
   const { event, receivedAtMs } = waiting;
   const message = readMessage(event);
   const needed = needsOf(message);
-  const needsRoom = needed.room || needed.invitee !== undefined;
-  const [room, sender] = await Promise.all([
-    needsRoom ? rooms.read(event.room_id) : unknownRoom(event.room_id),
-    needsRoom ? ledger.sender(event.room_id, senderQuery(event, needed, namespace)) : NO_SENDER_FACTS,
-  ]);
-  const present = needed.room ? await agentsFor(needs, needed, room, sender) : [];
   const nowMs = clock.now();
-  const [machine, invited, left] = await Promise.all([
-    machineFacts(needs, message, present, room.joinedCount, nowMs),
+  const { room, sender } = await eventFacts(needs, message, needed, nowMs, cache);
+  const present = needed.room ? await agentsFor(needs, needed, room, sender) : [];
+  const [invited, left] = await Promise.all([
     invitedOf(needs, event, needed, sender),
     needed.someoneLeft && (await isLastPerson(needs, event)) ? { peopleLeft: false } : {},
   ]);
-  const { repliedAgent, askedAgents, thread, bearsOurMark } = sender;
+  const { repliedAgent, askedAgents, thread, markedRow, pairs, isEcho } = sender;
+  const isMessageHere = event.type === "m.room.message" && present.length > 0;
   const facts: Facts = {
     nowMs,
     // Times that the sender's server sets have no part in it.
@@ -90,30 +71,38 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, rooms: R
     room,
     present: present.map((one): Concerned => ({ ...one, paired: sender.paired.includes(one.agent.id) })),
     askedAgents,
-    bearsOurMark,
-    ...machine,
+    // Our own events are known to bear our mark.
+    bearsOurMark: markedRow !== undefined && !isOurs(namespace, event.sender),
+    ...(isMessageHere ? { pairs, echoes: isEcho } : {}),
     ...invited,
     ...left,
     ...(repliedAgent ? { repliedAgent } : {}),
     ...(thread ? { thread } : {}),
   };
-  return { occasion: { waiting, message, facts }, needed };
+  return { occasion: { waiting, message, facts }, needed, markedRow };
 }
 
 /** Synapse pushes soft-failed events with these keys instead of keeping them to itself. */
 const SOFT_FAILED = new Set(["io.element.synapse.soft_failed", "io.element.synapse.policy_server_spammy"]);
 
-const senderQuery = (
-  { sender }: RoomEvent,
-  { target, threadRoot, ownKey }: FactNeeds,
-  namespace: Namespace,
-): SenderQuery => ({
-  sender,
-  target,
-  threadRoot,
-  // Our own events are known to bear our mark.
-  ownKey: isOurs(namespace, sender) ? undefined : ownKey,
-});
+/** One read for the room and the sender; only the sender where the room is cached, and none where neither matters. */
+async function eventFacts(
+  { ledger, namespace }: GatherNeeds,
+  message: Message,
+  needed: FactNeeds,
+  nowMs: number,
+  cache: RoomCache,
+): Promise<{ room: RoomFacts; sender: SenderFacts }> {
+  const { room_id: roomId, sender } = message.event;
+  if (!needed.room && needed.invitee === undefined) return { room: unknownRoom(roomId), sender: UNKNOWN_SENDER };
+  const { target, threadRoot, ownKey } = needed;
+  const echo = isOurs(namespace, sender) ? undefined : { texts: echoTexts(message), sinceMs: nowMs - ECHO_MS };
+  const query = { sender, target, threadRoot, ownKey, echo };
+  if (cache.room?.id === roomId) return { room: cache.room, sender: await ledger.sender(roomId, query) };
+  const facts = await ledger.eventFacts(roomId, query);
+  cache.room = facts.room;
+  return facts;
+}
 
 function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomFacts): Facts["sender"] {
   const agent = agentOfGhost(namespace, sender);
@@ -146,24 +135,9 @@ const ECHO_MS = 2 * 60_000;
 /** People say "yes" and "thanks" too. */
 const ECHO_LENGTH_MIN = 8;
 
-/** Facts that show whether a machine sent the message; it may look like a person. */
-async function machineFacts(
-  { ledger, namespace }: GatherNeeds,
-  { event, text }: Message,
-  present: readonly Present[],
-  joinedCount: number,
-  nowMs: number,
-): Promise<Pick<Facts, "pairs" | "echoes">> {
-  if (event.type !== "m.room.message" || present.length === 0) return {};
-  // In a chat of two no bridge can repeat a message.
-  const mayEcho = joinedCount > 2 && !isOurs(namespace, event.sender);
-  const texts = mayEcho ? withoutRelay(text).filter(({ length }) => length >= ECHO_LENGTH_MIN) : [];
-  const [pairs, ...echoes] = await Promise.all([
-    ledger.pairs(event.room_id, event.sender),
-    ...texts.map((one) => ledger.wasSaid(event.room_id, one, nowMs - ECHO_MS)),
-  ]);
-  return { echoes: echoes.includes(true), pairs };
-}
+/** The texts that would repeat an agent's reply: the message's, with and without a relayed sender's name. */
+const echoTexts = ({ event, text }: Message): string[] =>
+  event.type === "m.room.message" ? withoutRelay(text).filter(({ length }) => length >= ECHO_LENGTH_MIN) : [];
 
 async function invitedOf(
   { ledger, namespace }: GatherNeeds,

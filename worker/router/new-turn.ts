@@ -4,33 +4,41 @@ import type { RoomEvent } from "#core/protocol/event.ts";
 import { type Conversation, epochScope, sessionKey, sessionScope } from "#core/turn/session.ts";
 import { type NewTurn, type SessionKey, TurnId, textPrompt } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import type { WaitingTurns } from "#ports/turns.ts";
 import { digest } from "./digest.ts";
 import type { Occasion } from "./occasion.ts";
 
 const TURN_ID_LENGTH = 24;
 
-/** The session of a conversation, and `base`, the key it had before the first `!new`. */
-export async function sessionOf(
-  ledger: Pick<Ledger, "epoch">,
-  conversation: Conversation,
-): Promise<{ session: SessionKey; base: SessionKey }> {
+export interface Session {
+  session: SessionKey;
+  /** The session's key before the first `!new`. */
+  base: SessionKey;
+  waiting: WaitingTurns;
+}
+
+type SessionReads = Pick<Ledger, "epoch" | "waitingIn">;
+
+export async function sessionOf(ledger: SessionReads, conversation: Conversation): Promise<Session> {
   const { id } = conversation.agent;
   const scope = sessionScope(conversation);
   const base = sessionKey(id, digest(scope));
-  const epoch = await ledger.epoch(base);
-  return { base, session: epoch === 0 ? base : sessionKey(id, digest(epochScope(scope, epoch))) };
+  const { epoch, waiting } = await ledger.epoch(base);
+  if (epoch === 0) return { base, session: base, waiting };
+  const session = sessionKey(id, digest(epochScope(scope, epoch)));
+  return { base, session, waiting: await ledger.waitingIn(session) };
 }
 
 export async function newTurn(
-  ledger: Pick<Ledger, "epoch">,
+  ledger: SessionReads,
   { waiting: { event }, facts: { nowMs, ageMs } }: Occasion,
   { concerned: { agent }, text, conversation }: Woken,
   hop: number,
-): Promise<NewTurn> {
+): Promise<{ turn: NewTurn; waiting: WaitingTurns }> {
   const { debounce } = agent.turns;
   const { direct, answersIn } = conversation;
-  const { session } = await sessionOf(ledger, conversation);
-  return {
+  const { session, waiting } = await sessionOf(ledger, conversation);
+  const turn: NewTurn = {
     id: TurnId.parse(digest(["turn", agent.id, event.event_id]).slice(0, TURN_ID_LENGTH)),
     session,
     agent: agent.id,
@@ -42,6 +50,7 @@ export async function newTurn(
     prompt: { eventId: event.event_id, sender: event.sender, parts: textPrompt(text), sentAtMs: sentAtMs(event) },
     ...(answersIn ? { threadRoot: answersIn } : {}),
   };
+  return { turn, waiting };
 }
 
 /** The sender's server sets it; libSQL's client throws at reading a number that is not exact. */

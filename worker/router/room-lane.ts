@@ -9,9 +9,9 @@ import { keyOfOwn } from "#core/message/mark.ts";
 import { EVENTS_MAX, type LaneId, sessionLane } from "#core/turn/lane.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Running, Work } from "#ports/lanes.ts";
-import type { Confirmation, IgnoredEvent, Settled } from "#ports/rooms.ts";
+import type { Confirmation, IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { act } from "./act.ts";
-import { type Gathered, gather, type RoomCache, roomCache } from "./gather.ts";
+import { type Gathered, gather, type RoomCache } from "./gather.ts";
 import type { Occasion } from "./occasion.ts";
 import type { ActNeeds } from "./wake.ts";
 
@@ -22,51 +22,81 @@ export interface Needs extends ActNeeds {
 
 export function roomLane(needs: Needs): Work<readonly WaitingEvent[]> {
   return async (running, first) => {
-    for (let events = first; events.length > 0; ) {
-      if ((await runBatch(needs, running, events)) === "lost") return undefined;
-      // The pump asks whether there is more, after the lane was let go.
-      if (events.length < EVENTS_MAX) return undefined;
-      events = await needs.ledger.nextEvents(running.lease, EVENTS_MAX);
+    let events = first;
+    while (events.length > 0) {
+      const progress = await runBatch(needs, running, events);
+      if (progress === "lost") return undefined;
+      if (progress.isReleased) return "released";
+      events = progress.next;
     }
     return undefined;
   };
 }
 
-/** Verdicts without other effects are stored many at a time; each of the others alone, in its place. */
-async function runBatch(needs: Needs, running: Running, events: readonly WaitingEvent[]): Promise<"on" | "lost"> {
+type Progress = Omit<RoomProgress, "isWritten">;
+
+/**
+ * Verdicts without other effects are stored many at a time; each of the others alone, in its place. The last write reads
+ * the next events, or releases the lane where there are none.
+ */
+async function runBatch(needs: Needs, running: Running, events: readonly WaitingEvent[]): Promise<Progress | "lost"> {
+  const { ledger } = needs;
+  const { lease, lost, release } = running;
   const ignored: IgnoredEvent[] = [];
-  const flush = async () => ignored.length === 0 || needs.ledger.ignore(running.lease, ignored.splice(0));
-  const rooms = roomCache(needs.ledger);
-  for (const waiting of events) {
-    if (running.lost.aborted) return "lost";
-    const gathered = await gather(needs, waiting, rooms);
-    const { message, facts } = gathered.occasion;
-    const verdict = gate(message, facts);
-    const changes = await changesOf(needs, gathered, verdict);
-    if (verdict.kind === "ignore")
-      needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
-    if (verdict.kind === "ignore" && changes === undefined) {
-      ignored.push(ignoredEvent(waiting, verdict));
+  const cache: RoomCache = { room: undefined };
+  for (const [at, waiting] of events.entries()) {
+    if (lost.aborted) return "lost";
+    const decided = await decide(needs, waiting, cache);
+    if (isIgnored(decided)) {
+      ignored.push(ignoredEvent(decided));
       continue;
     }
-    if (!(await flush()) || !(await settle(needs, running, gathered.occasion, verdict, changes))) return "lost";
-    clearStale(rooms, verdict, changes);
-    if (mayReadBack(verdict)) return "on";
+    if (ignored.length > 0 && !(await ledger.ignore(lease, ignored.splice(0)))) return "lost";
+    const isLast = at === events.length - 1;
+    const progress = await settle(needs, running, decided, isLast);
+    if (progress === "lost" || isLast) return progress;
+    if (mayReadBack(decided)) return { next: await ledger.nextEvents(lease, EVENTS_MAX), isReleased: false };
+    if (isStale(decided)) cache.room = undefined;
   }
-  return (await flush()) ? "on" : "lost";
+  return progressOf(await release(() => ledger.ignoreAndNext(lease, ignored)));
 }
 
-const ignoredEvent = ({ seq }: WaitingEvent, { kind: _, ...why }: Ignored): IgnoredEvent => ({ seq, ...why });
+interface Decided {
+  occasion: Occasion;
+  verdict: Verdict;
+  changes: Changes | undefined;
+}
+
+async function decide(needs: Needs, waiting: WaitingEvent, cache: RoomCache): Promise<Decided> {
+  const gathered = await gather(needs, waiting, cache);
+  const { occasion } = gathered;
+  const verdict = gate(occasion.message, occasion.facts);
+  if (verdict.kind === "ignore")
+    needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
+  return { occasion, verdict, changes: changesOf(gathered, verdict) };
+}
+
+const progressOf = ({ isWritten, ...progress }: RoomProgress): Progress | "lost" => (isWritten ? progress : "lost");
+
+/** A verdict without other effects. */
+type IgnoredOnly = Decided & { verdict: Ignored; changes: undefined };
+
+const isIgnored = (decided: Decided): decided is IgnoredOnly =>
+  decided.verdict.kind === "ignore" && decided.changes === undefined;
+
+function ignoredEvent({ occasion: { waiting }, verdict: { kind: _, ...why } }: IgnoredOnly): IgnoredEvent {
+  return { seq: waiting.seq, ...why };
+}
 
 /** The changes an event makes beside its verdict's. */
 type Changes = Pick<Settled, "members" | "confirmed" | "state" | "thread">;
 
 /** Undefined when it makes none, as most do not. */
-async function changesOf(needs: Needs, { occasion, needed }: Gathered, verdict: Verdict): Promise<Changes | undefined> {
+function changesOf({ occasion, needed, markedRow }: Gathered, verdict: Verdict): Changes | undefined {
   const { message, facts } = occasion;
   // A soft-failed event has failed the room's own rules, so it changes nothing.
   if (facts.softFailed) return undefined;
-  const confirmed = await confirmation(needs, occasion);
+  const confirmed = markedRow === "open" ? confirmation(occasion) : undefined;
   const thread = threadChange(message, facts, verdict);
   const { membership, state } = needed;
   if (!confirmed && !thread && !membership && !state) return undefined;
@@ -78,39 +108,42 @@ async function changesOf(needs: Needs, { occasion, needed }: Gathered, verdict: 
   };
 }
 
-/** Our own event came back: that proves a send whose answer was lost. Most answers were not. */
-async function confirmation({ ledger }: Needs, { message, facts }: Occasion): Promise<Confirmation | undefined> {
-  const { event, mark } = message;
+/** Our own event came back: that proves a send whose answer was lost. */
+function confirmation({ message: { event, mark }, facts }: Occasion): Confirmation | undefined {
   const key = facts.sender.isOurs && mark ? keyOfOwn(mark, event) : undefined;
-  if (key === undefined || (await ledger.outboxRow(key))?.state !== "open") return undefined;
-  return { key, userId: event.sender, eventId: event.event_id };
+  return key && { key, userId: event.sender, eventId: event.event_id };
 }
 
-/** Clears the cached facts where the event may have changed them. */
-function clearStale(rooms: RoomCache, verdict: Verdict, changes: Changes | undefined): void {
-  if (changes?.state || (changes?.members.length ?? 0) > 0 || verdict.kind !== "wake") rooms.clear();
-}
+/** Whether the event may have changed the facts of its room. */
+const isStale = ({ verdict, changes }: Decided): boolean =>
+  changes?.state !== undefined || (changes?.members.length ?? 0) > 0 || verdict.kind !== "wake";
 
 /** After a join events may have been read back that belong before the ones in hand: fetch again. */
-const mayReadBack = ({ kind }: Verdict): boolean => kind === "join" || kind === "follow" || kind === "command";
+const mayReadBack = ({ verdict: { kind } }: Decided): boolean =>
+  kind === "join" || kind === "follow" || kind === "command";
 
 async function settle(
   needs: Needs,
-  { lease }: Running,
-  occasion: Occasion,
-  verdict: Verdict,
-  changes: Changes | undefined,
-): Promise<boolean> {
+  { lease, release }: Running,
+  { occasion, verdict, changes }: Decided,
+  isLast: boolean,
+): Promise<Progress | "lost"> {
+  const { ledger, ring } = needs;
+  const { waiting } = occasion;
   const outcome = await act(needs, occasion, verdict);
   // The join has just read who is in the room: the invitation is outdated, save for whether it was to a direct chat.
   const members = (changes?.members ?? []).map((one) =>
     outcome.reason === "join" ? { ...one, membership: "join" as const } : one,
   );
-  if (!(await needs.ledger.settle(lease, occasion.waiting, { ...outcome, ...changes, members }))) return false;
+  const settled = { ...outcome, ...changes, members };
+  const written = isLast
+    ? await release(() => ledger.settleAndNext(lease, waiting, settled))
+    : { isWritten: await ledger.settle(lease, waiting, settled), next: [], isReleased: false };
+  if (!written.isWritten) return "lost";
   const begun = outcome.turns.filter(({ ending }) => ending === undefined);
   const sessions = [...begun, ...outcome.controls].map(({ session }) => sessionLane(session));
   const lanes = new Set([...sessions, ...outcome.notices.map(({ lane }) => lane)]);
   // After the write: the sweep makes up for a lost ring, but nothing for a turn that was never stored.
-  if (lanes.size > 0) await needs.ring([...lanes]);
-  return true;
+  if (lanes.size > 0) await ring([...lanes]);
+  return progressOf(written);
 }

@@ -56,7 +56,10 @@ export async function rememberAsContext(
   { woken, hop }: Extract<Verdict, { kind: "too_old" }>,
 ): Promise<Outcome> {
   const turns = await Promise.all(
-    woken.map(async (one): Promise<NewTurn> => ({ ...(await newTurn(ledger, occasion, one, hop)), ending: "context" })),
+    woken.map(async (one): Promise<NewTurn> => {
+      const { turn } = await newTurn(ledger, occasion, one, hop);
+      return { ...turn, ending: "context" };
+    }),
   );
   const { ageMs } = occasion.facts;
   const [agent] = woken.map(({ concerned }) => concerned.agent);
@@ -71,8 +74,10 @@ interface Woke extends Pick<Settled, "turns" | "controls" | "notices"> {
 
 async function wakeOne({ ledger, delivery }: WakeNeeds, occasion: Occasion, woken: Woken, hop: number): Promise<Woke> {
   const { agent } = woken.concerned;
-  const turn = await newTurn(ledger, occasion, woken, hop);
-  const { count, oldest } = await ledger.waitingIn(turn.session);
+  const {
+    turn,
+    waiting: { count, oldest },
+  } = await newTurn(ledger, occasion, woken, hop);
   const { queue, whileBusy } = agent.turns;
   if (count >= queue) {
     const { roomId, threadRoot } = turn;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Layer, resolve } from "#core/configuration/settings.ts";
-import { unknownRoom } from "#core/gate/facts.ts";
+import { UNKNOWN_SENDER, unknownRoom } from "#core/gate/facts.ts";
 import { err, ok } from "#core/result.ts";
 import type { Backend, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 import type { Running } from "#ports/lanes.ts";
@@ -47,7 +47,7 @@ async function attempted(
       isFirst: async () => true,
       chatter: async () => [],
       transcript: async () => [],
-      sender: async () => ({ paired: [], askedAgents: [], bearsOurMark: false }),
+      sender: async () => UNKNOWN_SENDER,
       takeControls: async () => [],
     },
     delivery: { draft: () => ({ show: (text) => void shown.push(text), close: async () => "unused" as const }) },

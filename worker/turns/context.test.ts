@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Layer, resolve } from "#core/configuration/settings.ts";
-import { type RoomFacts, unknownRoom } from "#core/gate/facts.ts";
+import { type RoomFacts, UNKNOWN_SENDER, unknownRoom } from "#core/gate/facts.ts";
 import { CONTENT_KEY } from "#core/message/mark.ts";
 import type { JsonObject, RoomEvent } from "#core/protocol/event.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
@@ -60,7 +60,7 @@ async function told(world: World) {
       chatter: async (_turn, limit) => (world.chatter ?? []).slice(-limit),
       transcript: async () => world.past ?? [],
       sender: async (_room, { sender }) => ({
-        ...{ askedAgents: [], bearsOurMark: false },
+        ...UNKNOWN_SENDER,
         paired: world.paired?.includes(sender) ? [ECHO] : [],
       }),
     },

@@ -80,9 +80,15 @@ export interface SenderFacts {
   /** The agents that were asked by the target. */
   askedAgents: readonly AgentId[];
   thread?: ThreadHold;
-  /** The delivery key in the event is one of a message of ours. */
-  bearsOurMark: boolean;
+  /** The outbox row that the event's mark names: unsent as far as we know, or ended. Undefined: there is none. */
+  markedRow?: "open" | "ended";
+  /** The pair guard's counts for the sender, by agent. */
+  pairs: ReadonlyMap<AgentId, PairCount>;
+  /** An agent said one of the texts in the room a short time ago. */
+  isEcho: boolean;
 }
+
+export const UNKNOWN_SENDER: SenderFacts = { paired: [], askedAgents: [], pairs: new Map(), isEcho: false };
 
 export interface Facts {
   /** Our clock, milliseconds since the epoch. */

@@ -34,22 +34,26 @@ type RoomRow = PlaceRow & {
   ghosts: number;
 };
 
-export function roomFacts(
-  { all, namespace }: Database,
-  resolvePlace: ResolvePlace,
-): Pick<Ledger, "room" | "presentIn"> {
+export type RoomReader = ReturnType<typeof roomReader>;
+
+/** Reads the facts of a room in one statement. */
+export function roomReader({ namespace }: Pick<Database, "namespace">, resolvePlace: ResolvePlace) {
   const ghosts = ghostSql(namespace);
   const stateOf = memoize((text) => RoomState.parse(JSON.parse(text)));
   return {
-    async room(roomId) {
+    select(roomId: RoomId): Sql {
       // In a crowded room one agent is enough here: `presentIn` then finds those the event concerns.
       const limit = sql`(CASE WHEN ${joinedGhosts(ghosts, roomId)} > ${PRESENT_MAX} THEN 1 ELSE ${PRESENT_MAX} END)`;
-      const rows = await all<AgentRow | RoomRow>(sql`
+      return sql`
         SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${layerColumns(roomId)}, ${roomColumns(namespace, roomId)},
           ${joinedGhosts(ghosts, roomId)} AS ghosts
         UNION ALL
         SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-        FROM (${firstJoined(ghosts, roomId, limit)}) AS joined`);
+        FROM (${firstJoined(ghosts, roomId, limit)}) AS joined`;
+    },
+
+    read(roomId: RoomId, results: readonly unknown[] | undefined): RoomFacts {
+      const rows = (results ?? []) as (AgentRow | RoomRow)[];
       const row = placeIn<RoomRow>(rows);
       const place = resolvePlace(row);
       const present = presentOf(namespace, place, rows);
@@ -72,6 +76,17 @@ export function roomFacts(
       if (row.botJoined === 1) facts.botUserId = botUserId(namespace);
       return facts;
     },
+  };
+}
+
+export function roomFacts(
+  { all, namespace }: Database,
+  resolvePlace: ResolvePlace,
+  rooms: RoomReader,
+): Pick<Ledger, "room" | "presentIn"> {
+  const ghosts = ghostSql(namespace);
+  return {
+    room: async (roomId) => rooms.read(roomId, await all(rooms.select(roomId))),
 
     // D1 joins no more than five SELECTs by UNION; those within each other count apart.
     async presentIn(roomId, named, name) {

@@ -1,12 +1,17 @@
 /** Facts about an event's sender, and about the events it refers to. */
+import type { PairCount } from "#core/access/pair-guard.ts";
 import type { SenderFacts } from "#core/gate/facts.ts";
-import { AgentId, UserId } from "#core/protocol/ids.ts";
+import { AgentId, type RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { SenderQuery } from "#ports/rooms.ts";
-import { type Database, sql } from "../sql/database.ts";
+import { type Database, type Sql, sql } from "../sql/database.ts";
+import { IS_UNSENT } from "../sql/unsent.ts";
+import type { RoomReader } from "./room-facts.ts";
 
 /** The latest replies of a room an echo is compared with. */
-const SAID_MAX = 20;
+const REPLIES_MAX = 20;
+/** In a chat of two no bridge can repeat a message. */
+const ECHO_MEMBERS_MIN = 3;
 
 interface Row {
   paired: string;
@@ -16,60 +21,80 @@ interface Row {
   holder: string | null;
   shared: number | null;
   atMs: number | null;
-  marked: number;
+  markedRow: "open" | "ended" | null;
+  pairs: string;
+  isEcho: number;
 }
 
-export function senderLookups({ all }: Database): Pick<Ledger, "sender" | "wasSaid" | "pairs"> {
-  // The agent of the outbox row, or its family, is not retired.
-  const isAgent = sql`(
-    EXISTS (SELECT 1 FROM agents WHERE agents.id = outbox.agent AND agents.retired = 0)
-    OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND outbox.agent GLOB agents.id))`;
+export function senderFacts({ all, atomic }: Database, rooms: RoomReader): Pick<Ledger, "sender" | "eventFacts"> {
   return {
-    async sender(roomId, { sender, target, threadRoot, ownKey }: SenderQuery) {
-      const [row] = await all<Row>(sql`
-        SELECT
-          (SELECT json_group_array(agent) FROM grants WHERE user_id = ${sender}) AS paired,
-          (SELECT agent FROM outbox
-            WHERE event_id = ${target ?? null} AND agent <> '' AND ${isAgent} LIMIT 1) AS replied,
-          (SELECT json_group_array(agent) FROM turns WHERE event_id = ${target ?? null}) AS asked,
-          threads.agent AS threadAgent, threads.holder AS holder, threads.shared AS shared, threads.at_ms AS atMs,
-          EXISTS (SELECT 1 FROM outbox WHERE key = ${ownKey ?? null}) AS marked
-        FROM (SELECT 1) LEFT JOIN threads ON threads.room_id = ${roomId} AND threads.root = ${threadRoot ?? null}`);
-      if (!row) throw new Error("the database has no row for the sender");
-      return senderFacts(row);
-    },
+    sender: async (roomId, query) => readSender(await all(selectSender(roomId, query))),
 
-    async wasSaid(roomId, text, sinceMs) {
-      const space = sql`' ' || char(9, 10, 13)`;
-      const rows = await all(sql`
-        SELECT 1 FROM (
-          SELECT reply, answered_at_ms FROM turns
-          WHERE room_id = ${roomId} AND reply IS NOT NULL ORDER BY seq DESC LIMIT ${SAID_MAX})
-        WHERE answered_at_ms >= ${sinceMs} AND trim(reply, ${space}) = ${text.trim()} LIMIT 1`);
-      return rows.length > 0;
+    async eventFacts(roomId, query) {
+      const [room, sender] = await atomic([rooms.select(roomId), selectSender(roomId, query)]);
+      return { room: rooms.read(roomId, room), sender: readSender(sender) };
     },
+  };
+}
 
-    async pairs(roomId, sender) {
-      const rows = await all<{ agent: string; sinceMs: number; count: number; restUntilMs: number }>(sql`
-        SELECT agent, since_ms AS sinceMs, count, rest_until_ms AS restUntilMs FROM pairs
-        WHERE room_id = ${roomId} AND sender = ${sender}`);
-      return new Map(rows.map(({ agent, ...count }) => [AgentId.parse(agent), count]));
-    },
+/** The agent of the outbox row, or its family, is not retired. */
+const IS_AGENT = sql`(
+  EXISTS (SELECT 1 FROM agents WHERE agents.id = outbox.agent AND agents.retired = 0)
+  OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND outbox.agent GLOB agents.id))`;
+
+function selectSender(roomId: RoomId, { sender, target, threadRoot, ownKey, echo }: SenderQuery): Sql {
+  return sql`
+    SELECT
+      (SELECT json_group_array(agent) FROM grants WHERE user_id = ${sender}) AS paired,
+      (SELECT agent FROM outbox WHERE event_id = ${target ?? null} AND agent <> '' AND ${IS_AGENT} LIMIT 1) AS replied,
+      (SELECT json_group_array(agent) FROM turns WHERE event_id = ${target ?? null}) AS asked,
+      threads.agent AS threadAgent, threads.holder AS holder, threads.shared AS shared, threads.at_ms AS atMs,
+      (SELECT CASE WHEN ${IS_UNSENT} THEN 'open' ELSE 'ended' END FROM outbox WHERE key = ${ownKey ?? null}) AS markedRow,
+      (SELECT json_group_array(json_array(agent, since_ms, count, rest_until_ms)) FROM pairs
+        WHERE room_id = ${roomId} AND sender = ${sender}) AS pairs,
+      ${echo && echo.texts.length > 0 ? isEcho(roomId, echo) : sql`0`} AS isEcho
+    FROM (SELECT 1) LEFT JOIN threads ON threads.room_id = ${roomId} AND threads.root = ${threadRoot ?? null}`;
+}
+
+function isEcho(roomId: RoomId, { texts, sinceMs }: NonNullable<SenderQuery["echo"]>): Sql {
+  const space = sql`' ' || char(9, 10, 13)`;
+  const wanted = JSON.stringify(texts.map((text) => text.trim()));
+  return sql`(
+    (SELECT count(*) FROM (
+      SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join' LIMIT ${ECHO_MEMBERS_MIN})) = ${ECHO_MEMBERS_MIN}
+    AND EXISTS (
+      SELECT 1 FROM (
+        SELECT reply, answered_at_ms FROM turns
+        WHERE room_id = ${roomId} AND reply IS NOT NULL ORDER BY seq DESC LIMIT ${REPLIES_MAX})
+      WHERE answered_at_ms >= ${sinceMs} AND trim(reply, ${space}) IN (SELECT value FROM json_each(${wanted}))))`;
+}
+
+function readSender(rows: readonly unknown[] | undefined): SenderFacts {
+  const [row] = (rows ?? []) as Row[];
+  if (!row) throw new Error("the query for the sender returned no row");
+  const { paired, replied, asked, atMs, markedRow, pairs, isEcho } = row;
+  return {
+    paired: idsIn(paired),
+    askedAgents: idsIn(asked),
+    pairs: pairsIn(pairs),
+    isEcho: isEcho === 1,
+    ...(markedRow === null ? {} : { markedRow }),
+    ...(replied === null ? {} : { repliedAgent: AgentId.parse(replied) }),
+    ...(atMs === null ? {} : { thread: { ...holdOf(row), shared: row.shared === 1, atMs } }),
   };
 }
 
 const idsIn = (list: string): AgentId[] => (JSON.parse(list) as string[]).map((id) => AgentId.parse(id));
 
-function senderFacts({ paired, replied, asked, threadAgent, holder, shared, atMs, marked }: Row): SenderFacts {
-  const hold = {
-    ...(threadAgent === null ? {} : { agent: AgentId.parse(threadAgent) }),
-    ...(holder === null ? {} : { holder: UserId.parse(holder) }),
-  };
-  return {
-    paired: idsIn(paired),
-    askedAgents: idsIn(asked),
-    bearsOurMark: marked === 1,
-    ...(replied === null ? {} : { repliedAgent: AgentId.parse(replied) }),
-    ...(atMs === null ? {} : { thread: { ...hold, shared: shared === 1, atMs } }),
-  };
-}
+const pairsIn = (list: string): Map<AgentId, PairCount> =>
+  new Map(
+    (JSON.parse(list) as [string, number, number, number][]).map(([agent, sinceMs, count, restUntilMs]) => [
+      AgentId.parse(agent),
+      { sinceMs, count, restUntilMs },
+    ]),
+  );
+
+const holdOf = ({ threadAgent, holder }: Row) => ({
+  ...(threadAgent === null ? {} : { agent: AgentId.parse(threadAgent) }),
+  ...(holder === null ? {} : { holder: UserId.parse(holder) }),
+});

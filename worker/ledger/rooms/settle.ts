@@ -2,50 +2,72 @@
 import { evidenceText } from "#core/gate/evidence.ts";
 import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
 import type { RoomState } from "#core/protocol/room-state.ts";
-import type { Lease } from "#core/turn/lane.ts";
+import { EVENTS_MAX, type Lease } from "#core/turn/lane.ts";
 import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Settled } from "#ports/rooms.ts";
+import type { IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
-import { countOfLast, type Database, held, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, type Database, held, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
 import { endOpen, insertPlain } from "../turns/outbox.ts";
+import { selectWaiting, waitingOf } from "./waiting.ts";
 
-export function settling({ atomic, namespace }: Database): Pick<Ledger, "settle" | "ignore"> {
+export function settling(database: Database): Pick<Ledger, "settle" | "ignore" | "settleAndNext" | "ignoreAndNext"> {
+  const { atomic, namespace } = database;
+  const settlement = (lease: Lease, waiting: WaitingEvent, settled: Settled): Sql[] => [
+    ...effectsOf(namespace, lease, waiting, settled),
+    verdictOf(lease, waiting, settled),
+  ];
   return {
-    async settle(lease, waiting, settled) {
-      const { reason, about, evidence } = settled;
-      const verdict = sql`
-        UPDATE events SET verdict = ${reason}, about = ${about ?? null}, evidence = ${evidenceText(evidence)}
-        WHERE seq = ${waiting.seq} AND verdict IS NULL AND ${held(lease)} RETURNING seq`;
-      const effects = effectsOf(namespace, lease, waiting, settled);
-      return countOfLast(await atomic([...effects, verdict])) === 1;
+    settle: async (lease, waiting, settled) => countOfLast(await atomic(settlement(lease, waiting, settled))) === 1,
+
+    async settleAndNext(lease, waiting, settled) {
+      const results = await atomic([...settlement(lease, waiting, settled), ...nextOrRelease(lease)]);
+      return { isWritten: results.at(-3)?.length === 1, ...progressOf(results) };
     },
 
     // Durable as well: otherwise its many rows would be flushed by the next push, while the homeserver waits.
-    async ignore(lease, ignored) {
-      const rows = JSON.stringify(
-        ignored.map(({ seq, reason, about, evidence }) => [seq, reason, about ?? null, evidenceText(evidence)]),
-      );
-      const results = await atomic(
-        [
-          sql`
-          INSERT INTO verdicts (verdict, count)
-          SELECT value ->> 1, count(*) FROM json_each(${rows})
-          WHERE EXISTS (SELECT 1 FROM events WHERE seq = value ->> 0 AND verdict IS NULL) AND ${held(lease)}
-          GROUP BY value ->> 1
-          ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + excluded.count`,
-          sql`
-          UPDATE events
-          SET verdict = one.value ->> 1, about = one.value ->> 2, evidence = one.value ->> 3
-          FROM json_each(${rows}) AS one
-          WHERE events.seq = one.value ->> 0 AND events.verdict IS NULL AND ${held(lease)}
-          RETURNING events.seq`,
-        ],
-        "durable",
-      );
-      return countOfLast(results) === ignored.length;
+    ignore: async (lease, ignored) =>
+      countOfLast(await atomic(verdictsOf(lease, ignored), "durable")) === ignored.length,
+
+    async ignoreAndNext(lease, ignored) {
+      const results = await atomic([...verdictsOf(lease, ignored), ...nextOrRelease(lease)], "durable");
+      return { isWritten: results.at(-3)?.length === ignored.length, ...progressOf(results) };
     },
   };
+}
+
+const nextOrRelease = (lease: Lease): Sql[] => [
+  selectWaiting(roomOf(lease), held(lease), EVENTS_MAX),
+  releaseUnless(lease, sql`SELECT 1 FROM events WHERE room_id = ${roomOf(lease)} AND verdict IS NULL`),
+];
+
+const progressOf = (results: readonly unknown[][]): Omit<RoomProgress, "isWritten"> => ({
+  next: waitingOf(results.at(-2)),
+  isReleased: countOfLast(results) === 1,
+});
+
+const verdictOf = (lease: Lease, { seq }: WaitingEvent, { reason, about, evidence }: Settled): Sql => sql`
+  UPDATE events SET verdict = ${reason}, about = ${about ?? null}, evidence = ${evidenceText(evidence)}
+  WHERE seq = ${seq} AND verdict IS NULL AND ${held(lease)} RETURNING seq`;
+
+function verdictsOf(lease: Lease, ignored: readonly IgnoredEvent[]): Sql[] {
+  const rows = JSON.stringify(
+    ignored.map(({ seq, reason, about, evidence }) => [seq, reason, about ?? null, evidenceText(evidence)]),
+  );
+  return [
+    sql`
+      INSERT INTO verdicts (verdict, count)
+      SELECT value ->> 1, count(*) FROM json_each(${rows})
+      WHERE EXISTS (SELECT 1 FROM events WHERE seq = value ->> 0 AND verdict IS NULL) AND ${held(lease)}
+      GROUP BY value ->> 1
+      ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + excluded.count`,
+    sql`
+      UPDATE events
+      SET verdict = one.value ->> 1, about = one.value ->> 2, evidence = one.value ->> 3
+      FROM json_each(${rows}) AS one
+      WHERE events.seq = one.value ->> 0 AND events.verdict IS NULL AND ${held(lease)}
+      RETURNING events.seq`,
+  ];
 }
 
 /** Everything a verdict settles, each statement guarded by the lease and by the event having no verdict yet. */

@@ -3,21 +3,14 @@ import { readEvidence } from "#core/gate/evidence.ts";
 import { readReason, UNLISTED_REASONS } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
-import { SessionKey, TurnId, type WaitingEvent } from "#core/turn/turn.ts";
+import { SessionKey, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { StoredVerdict } from "#ports/operator.ts";
 import { type Database, held, literals, roomOf, type Sql, sql } from "../sql/database.ts";
 
 type Waiting = Pick<
   Ledger,
-  | "nextEvents"
-  | "openSessions"
-  | "openSessionsAt"
-  | "openSessionsIn"
-  | "waitingIn"
-  | "verdicts"
-  | "verdictOf"
-  | "verdictsIn"
+  "nextEvents" | "openSessions" | "openSessionsAt" | "openSessionsIn" | "verdicts" | "verdictOf" | "verdictsIn"
 >;
 
 /** The latest events of a room among which the list of verdicts is looked for. */
@@ -47,9 +40,7 @@ export const waitingOf = (rows: readonly unknown[] | undefined): WaitingEvent[] 
     event: RoomEvent.parse(JSON.parse(row.event)),
   }));
 
-function openTurns({
-  all,
-}: Database): Pick<Waiting, "openSessions" | "openSessionsAt" | "openSessionsIn" | "waitingIn"> {
+function openTurns({ all }: Database): Pick<Waiting, "openSessions" | "openSessionsAt" | "openSessionsIn"> {
   return {
     async openSessions(roomId, threadRoot, agents) {
       const where =
@@ -80,13 +71,6 @@ function openTurns({
         SELECT DISTINCT session FROM turns
         WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId}`);
       return rows.map(({ session }) => SessionKey.parse(session));
-    },
-
-    async waitingIn(session) {
-      const rows = await all<{ id: string }>(sql`
-        SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq`);
-      const [oldest] = rows;
-      return { count: rows.length, ...(oldest ? { oldest: TurnId.parse(oldest.id) } : {}) };
     },
   };
 }

@@ -1,12 +1,15 @@
-/** Epochs of sessions: which event began a session anew. */
+/** Sessions that were begun anew. */
+import { TurnId } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { type Database, sql } from "../sql/database.ts";
+import type { WaitingTurns } from "#ports/turns.ts";
+import { type Database, type Sql, sql } from "../sql/database.ts";
 
-export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch"> {
+export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch" | "waitingIn"> {
   return {
     async epoch(base) {
-      const [row] = await all<{ epoch: number }>(sql`SELECT epoch FROM epochs WHERE base = ${base}`);
-      return row?.epoch ?? 0;
+      const [row] = await all<WaitingRow & { epoch: number | null }>(sql`
+        SELECT (SELECT epoch FROM epochs WHERE base = ${base}) AS epoch, ${waitingColumns(base)}`);
+      return { epoch: row?.epoch ?? 0, waiting: waitingOf(row) };
     },
 
     async beginEpoch(base, epoch) {
@@ -14,5 +17,21 @@ export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch"> 
         INSERT INTO epochs (base, epoch) VALUES (${base}, ${epoch})
         ON CONFLICT (base) DO UPDATE SET epoch = max(epochs.epoch, excluded.epoch)`);
     },
+
+    waitingIn: async (session) => waitingOf((await all<WaitingRow>(sql`SELECT ${waitingColumns(session)}`))[0]),
   };
+}
+
+interface WaitingRow {
+  count: number;
+  oldest: string | null;
+}
+
+const waitingColumns = (session: string): Sql => sql`
+  (SELECT count(*) FROM turns WHERE session = ${session} AND state <> 'delivered') AS count,
+  (SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq LIMIT 1) AS oldest`;
+
+function waitingOf(row: WaitingRow | undefined): WaitingTurns {
+  if (!row || row.oldest === null) return { count: 0 };
+  return { count: row.count, oldest: TurnId.parse(row.oldest) };
 }

@@ -50,8 +50,7 @@ export async function status(order: Order): Promise<Obeyed> {
 async function agentStatus(order: Order, concerned: Concerned): Promise<AgentStatus> {
   const { name, backend, settings, turns } = concerned.agent;
   const direct = isDirect(concerned, order.occasion.facts.room);
-  const { session } = await conversationOf(order, concerned);
-  const { count } = await order.needs.ledger.waitingIn(session);
+  const { waiting } = await conversationOf(order, concerned);
   const model = settings.model || String(backend["model"] ?? "");
   return {
     name,
@@ -63,7 +62,7 @@ async function agentStatus(order: Order, concerned: Concerned): Promise<AgentSta
     scope: direct ? settings.dmScope : settings.scope,
     threads: direct ? settings.dmThreads : settings.threads,
     whileBusy: turns.whileBusy,
-    waiting: count,
+    waiting: waiting.count,
   };
 }
 

@@ -71,9 +71,8 @@ export async function queue(order: Order): Promise<Obeyed> {
   if (args !== "") return { say: oneOf(WHILE_BUSY) };
   const agents = await Promise.all(
     concerned.map(async (one) => {
-      const { session } = await conversationOf(order, one);
-      const { count } = await order.needs.ledger.waitingIn(session);
-      return { name: one.agent.name, whileBusy: one.agent.turns.whileBusy, waiting: count };
+      const { waiting } = await conversationOf(order, one);
+      return { name: one.agent.name, whileBusy: one.agent.turns.whileBusy, waiting: waiting.count };
     }),
   );
   return { say: queues(agents) };

@@ -1,10 +1,9 @@
 /** A command on its way: where it was said, and its result. */
 import { type Concerned, conversationWith } from "#core/gate/facts.ts";
 import type { EventId } from "#core/protocol/ids.ts";
-import type { SessionKey } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import type { Settled } from "#ports/rooms.ts";
-import { sessionOf } from "../new-turn.ts";
+import { type Session, sessionOf } from "../new-turn.ts";
 import type { Occasion } from "../occasion.ts";
 import type { ActNeeds } from "../wake.ts";
 
@@ -19,10 +18,7 @@ export interface Order {
 }
 
 /** The sender's conversation with an agent here. */
-export function conversationOf(
-  { needs, occasion: { message, facts } }: Order,
-  concerned: Concerned,
-): Promise<{ session: SessionKey; base: SessionKey }> {
+export function conversationOf({ needs, occasion: { message, facts } }: Order, concerned: Concerned): Promise<Session> {
   return sessionOf(needs.ledger, conversationWith(concerned, message, facts));
 }
 
