@@ -12,7 +12,6 @@ import { aSettled, ECHO, leaseOf, NOW, ROOM, ROOM_LANE, settled, waiting } from 
 type Make = () => Promise<Ledger>;
 
 const ROOT = EventId.parse("$root");
-const _HOUR_MS = 3_600_000;
 /** JSON that SQLite does not read. */
 const deep = (depth: number): unknown => (depth === 0 ? 1 : [deep(depth - 1)]);
 

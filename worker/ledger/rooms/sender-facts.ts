@@ -61,7 +61,8 @@ function isEcho(roomId: RoomId, { texts, sinceMs }: NonNullable<SenderQuery["ech
   const wanted = JSON.stringify(texts.map((text) => text.trim()));
   return sql`(
     (SELECT count(*) FROM (
-      SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join' LIMIT ${ECHO_MEMBERS_MIN})) = ${ECHO_MEMBERS_MIN}
+      SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join'
+      LIMIT ${ECHO_MEMBERS_MIN})) = ${ECHO_MEMBERS_MIN}
     AND EXISTS (
       SELECT 1 FROM (
         SELECT reply, answered_at_ms FROM turns
