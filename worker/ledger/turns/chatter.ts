@@ -42,7 +42,8 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
             WHERE event_id = (
               SELECT event_id FROM turns WHERE session = ${session} AND seq < ${seq} ORDER BY seq DESC LIMIT 1)),
           span AS (
-            SELECT own.seq AS seq, own.place AS place, coalesce(past.place, 0) AS pastPlace, coalesce(past.seq, 0) AS pastSeq,
+            SELECT own.seq AS seq, own.place AS place,
+              coalesce(past.place, 0) AS pastPlace, coalesce(past.seq, 0) AS pastSeq,
               max(coalesce(past.place, 0), own.place - ${BEFORE_MAX}) AS low
             FROM own LEFT JOIN past ON true)
         SELECT event FROM span CROSS JOIN events
@@ -50,7 +51,8 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
             OR events.seq > span.seq - ${AROUND_MAX} AND events.seq < span.seq + ${AROUND_MAX})
           AND room_id = ${roomId} AND verdict IS NOT NULL AND ${IS_HEARD}
           AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.event_id = events.event_id AND turns.agent = ${agent})
-          AND (${PLACE}, events.seq) > (span.pastPlace, span.pastSeq) AND (${PLACE}, events.seq) < (span.place, span.seq)
+          AND (${PLACE}, events.seq) > (span.pastPlace, span.pastSeq)
+          AND (${PLACE}, events.seq) < (span.place, span.seq)
           AND CASE WHEN json_valid(event) THEN
             event ->> '$.type' = 'm.room.message' AND json_type(event, '$.content.body') = 'text'
             AND coalesce(event ->> '$.content.msgtype', '') <> 'm.notice' AND ${isThere}

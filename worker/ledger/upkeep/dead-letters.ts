@@ -8,7 +8,8 @@ export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLet
     async addDeadLetter({ kind, reason, raw }, nowMs) {
       await all(
         sql`
-        INSERT INTO dead_letters (kind, reason, raw, created_at_ms) VALUES (${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs})`,
+        INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
+        VALUES (${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs})`,
         "durable",
       );
     },
