@@ -28,7 +28,6 @@ function opened(path = join(folder(), "troupe.db")) {
 
 describe("a file", () => {
   const push = (id: string) => ({
-    transactionId: "1",
     events: [anEvent({ event_id: id })],
     deadLetters: [],
     nowMs: NOW,

@@ -38,7 +38,7 @@ test("an event and the latest events of a room are explained", async () => {
 
 test("an event without a verdict is explained as waiting", async () => {
   const event = aMessage("later");
-  await bridge.ledger.accept({ transactionId: "1", events: [event], deadLetters: [], nowMs: Date.now() });
+  await bridge.ledger.accept({ events: [event], deadLetters: [], nowMs: Date.now() });
   const why = await get(`events/${encodeURIComponent(event.event_id)}/why`);
   expect(why.body).toMatchObject({ eventId: event.event_id, sentence: "It has no verdict yet." });
   expect(why.body).not.toHaveProperty("verdict");

@@ -39,7 +39,7 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
       return { kind: "event", reason, raw };
     });
     const transactionId = c.req.param("txnId") ?? "";
-    const rooms = await ledger.accept({ transactionId, events, deadLetters, nowMs: clock.now() });
+    const rooms = await ledger.accept({ events, deadLetters, nowMs: clock.now() });
     // Synapse on SQLite counts from 1 again after a restart, and a restart may have lost its queue.
     if (Number(transactionId) < latest) await onDoubt();
     latest = Number(transactionId) || latest;

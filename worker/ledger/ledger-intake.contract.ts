@@ -23,8 +23,7 @@ import {
 
 type Make = () => Promise<Ledger>;
 
-const push = (ledger: Ledger, events: readonly RoomEvent[], transactionId = "1") =>
-  ledger.accept({ transactionId, events, deadLetters: [], nowMs: NOW });
+const push = (ledger: Ledger, events: readonly RoomEvent[]) => ledger.accept({ events, deadLetters: [], nowMs: NOW });
 const many = (length: number, make: (index: number) => RoomEvent = () => anEvent()) =>
   Array.from({ length }, (_, index) => make(index));
 
@@ -57,7 +56,7 @@ export function intakeContract(make: Make): void {
     test("dead letters are kept beside the events of their transaction, newest first", async () => {
       const ledger = await make();
       const letters = ["one", "two"].map((raw) => ({ kind: "event" as const, reason: `${raw} is odd`, raw }));
-      const rooms = await ledger.accept({ transactionId: "1", events: [anEvent()], deadLetters: letters, nowMs: 7 });
+      const rooms = await ledger.accept({ events: [anEvent()], deadLetters: letters, nowMs: 7 });
       await ledger.addDeadLetter({ kind: "outbox", reason: "refused", raw: "three" }, 8);
       expect(rooms).toEqual([ROOM]);
       expect((await ledger.deadLetters(2)).map(({ raw, createdAtMs }) => [raw, createdAtMs])).toEqual([
@@ -92,19 +91,11 @@ function repetitionContract(make: Make): void {
     expect(await waitingIds(ledger)).toEqual(events.map((event) => event.event_id));
   });
 
-  test("a transaction id that starts again at 1 loses nothing", async () => {
-    const ledger = await make();
-    const [before, after] = [anEvent(), anEvent()];
-    await push(ledger, [before], "1");
-    await push(ledger, [after], "1");
-    expect(await waitingIds(ledger)).toEqual([before.event_id, after.event_id]);
-  });
-
   test("a repetition rings for no room whose pushed events are all decided", async () => {
     const ledger = await make();
     const event = anEvent();
     await settled(ledger, {}, event);
-    await push(ledger, [anEvent()], "2");
+    await push(ledger, [anEvent()]);
     expect(await push(ledger, [event])).toEqual([]);
   });
 

@@ -234,7 +234,7 @@ describe("the cost of looking", () => {
   });
 
   test.for<[string, (ledger: Ledger) => Promise<unknown>]>([
-    ["accept", (ledger) => ledger.accept({ transactionId: "1", events: [anEvent()], deadLetters: [], nowMs: NOW })],
+    ["accept", (ledger) => ledger.accept({ events: [anEvent()], deadLetters: [], nowMs: NOW })],
     ["room", (ledger) => ledger.room(ROOM)],
     ["presentIn", (ledger) => ledger.presentIn(ROOM, [ALICE], "guide")],
     ["sender", (ledger) => ledger.sender(ROOM, QUERY)],

@@ -10,7 +10,7 @@ import { UNLISTED_REASONS } from "#core/gate/reasons.ts";
 
 const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(", ");
 
-/** Pushes, for operators only. A homeserver may count transaction ids from 1 again, so no code decides by them. */
+/** Transactions that earlier versions stored. Nothing reads or writes them any more; `prune` deletes the rows. */
 export const transactions = sqliteTable("transactions", {
   id: text("id").primaryKey(),
   acceptedAtMs: integer("accepted_at_ms").notNull(),
@@ -113,12 +113,15 @@ export const outbox = sqliteTable(
     /** An agent's id; empty for the bot. */
     agent: text("agent").notNull(),
     userId: text("user_id").notNull(),
-    /** Device, path and body of a frozen row's request; empty while it is plain. */
+    /** Device, path and body of the request. They are empty while the row is plain, and fixed once it is frozen. */
     deviceId: text("device_id").notNull(),
     path: text("path").notNull(),
     body: text("body").notNull(),
-    /** The version before wrote rows that are frozen from the beginning. */
-    state: text("state", { enum: ["plain", "frozen", "sent", "dead"] }).notNull(),
+    /**
+     * A row stays `queued` as it is frozen: a new state would be written to the index too. `frozen` are rows of the version
+     * before, which froze every row when it stored it.
+     */
+    state: text("state", { enum: ["queued", "frozen", "sent", "dead"] }).notNull(),
     eventId: text("event_id"),
     attempt: integer("attempt").notNull(),
     notBeforeMs: integer("not_before_ms").notNull(),
@@ -128,7 +131,7 @@ export const outbox = sqliteTable(
   (table) => [
     uniqueIndex("outbox_key").on(table.key),
     // Its condition is `IS_UNSENT` in ledger/sql/unsent.ts.
-    index("outbox_unsent").on(table.lane, table.seq).where(sql`state IN ('plain', 'frozen')`),
+    index("outbox_unsent").on(table.lane, table.seq).where(sql`state IN ('queued', 'frozen')`),
     index("outbox_event").on(table.eventId).where(sql`event_id IS NOT NULL`),
   ],
 );

@@ -15,8 +15,6 @@ import type { DeadLetter } from "./operator.ts";
 import type { ControlKind } from "./turns.ts";
 
 export interface Intake {
-  /** Undefined when the events were read back rather than pushed. */
-  transactionId?: string;
   events: readonly RoomEvent[];
   deadLetters: readonly DeadLetter[];
   /** Our clock, milliseconds since the epoch. */

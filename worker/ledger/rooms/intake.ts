@@ -21,17 +21,12 @@ export function intake(database: Database): Pick<Ledger, "accept"> {
 }
 
 function remembering({ bulk }: Database, pushed: Intake): Sql[] {
-  const { transactionId, deadLetters, nowMs } = pushed;
+  const { deadLetters, nowMs } = pushed;
   const statements = pushed.among
     ? readBack(pushed, pushed.among)
     : bulk === "rows"
       ? eventRows(pushed)
       : eventLists(pushed);
-  if (transactionId !== undefined) {
-    statements.push(sql`
-      INSERT INTO transactions (id, accepted_at_ms) VALUES (${transactionId}, ${nowMs})
-      ON CONFLICT (id) DO UPDATE SET accepted_at_ms = excluded.accepted_at_ms`);
-  }
   for (const list of jsonLists(deadLetters.map(({ kind, reason, raw }) => [kind, reason, cutRaw(raw)]))) {
     statements.push(sql`
       INSERT INTO dead_letters (kind, reason, raw, created_at_ms)

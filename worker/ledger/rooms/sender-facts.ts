@@ -49,7 +49,8 @@ function selectSender(roomId: RoomId, { sender, target, threadRoot, ownKey, echo
       (SELECT agent FROM outbox WHERE event_id = ${target ?? null} AND agent <> '' AND ${IS_AGENT} LIMIT 1) AS replied,
       (SELECT json_group_array(agent) FROM turns WHERE event_id = ${target ?? null}) AS asked,
       threads.agent AS threadAgent, threads.holder AS holder, threads.shared AS shared, threads.at_ms AS atMs,
-      (SELECT CASE WHEN ${IS_UNSENT} THEN 'open' ELSE 'ended' END FROM outbox WHERE key = ${ownKey ?? null}) AS markedRow,
+      (SELECT CASE WHEN ${IS_UNSENT} THEN 'open' ELSE 'ended' END
+        FROM outbox WHERE key = ${ownKey ?? null}) AS markedRow,
       (SELECT json_group_array(json_array(agent, since_ms, count, rest_until_ms)) FROM pairs
         WHERE room_id = ${roomId} AND sender = ${sender}) AS pairs,
       ${echo && echo.texts.length > 0 ? isEcho(roomId, echo) : sql`0`} AS isEcho
@@ -61,8 +62,8 @@ function isEcho(roomId: RoomId, { texts, sinceMs }: NonNullable<SenderQuery["ech
   const wanted = JSON.stringify(texts.map((text) => text.trim()));
   return sql`(
     (SELECT count(*) FROM (
-      SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join'
-      LIMIT ${ECHO_MEMBERS_MIN})) = ${ECHO_MEMBERS_MIN}
+      SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join' LIMIT ${ECHO_MEMBERS_MIN}
+    )) = ${ECHO_MEMBERS_MIN}
     AND EXISTS (
       SELECT 1 FROM (
         SELECT reply, answered_at_ms FROM turns

@@ -18,10 +18,15 @@ const speakerOf = (column: string): Speaker => (column === "" ? BOT : AgentId.pa
 export const insertPlain = (rows: readonly OutboxRow[], guard: Sql): Sql[] =>
   rows.map(
     ({ key, lane, turnId, agent, userId, utterance }) => sql`
+<<<<<<< HEAD
       INSERT INTO outbox (
         key, lane, turn_id, agent, user_id, device_id, path, body, plain, state, attempt, not_before_ms)
+=======
+      INSERT INTO outbox (key, lane, turn_id, agent, user_id, device_id, path, body, plain, state, attempt,
+        not_before_ms)
+>>>>>>> e31578d351dfaa61aee80ebdb5dc36af4113f9d7
       SELECT ${key}, ${lane}, ${turnId ?? null}, ${columnOf(agent)}, ${userId}, '', '', '',
-        ${storedUtterance(utterance)}, 'plain', 0, 0
+        ${storedUtterance(utterance)}, 'queued', 0, 0
       WHERE ${guard}
       ON CONFLICT DO NOTHING`,
   );
@@ -37,7 +42,6 @@ interface Row {
   turnId: string | null;
   agent: string;
   userId: string;
-  state: "plain" | "frozen";
   plain: string | null;
   deviceId: string | null;
   path: string;
@@ -71,8 +75,8 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
 
     async freezeOut(lease, seq, { deviceId, path, body }) {
       const rows = await all(sql`
-        UPDATE outbox SET state = 'frozen', device_id = ${deviceId}, path = ${path}, body = ${body}, plain = NULL
-        WHERE seq = ${seq} AND state = 'plain' AND ${held(lease)} RETURNING seq`);
+        UPDATE outbox SET device_id = ${deviceId}, path = ${path}, body = ${body}, plain = NULL
+        WHERE seq = ${seq} AND ${IS_UNSENT} AND path = '' AND ${held(lease)} RETURNING seq`);
       return rows.length === 1;
     },
 
@@ -103,9 +107,9 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
 
 /** The oldest open row of a lane. `isMine`: the lane is leased by the reader. */
 export const selectNextOut = (lane: LaneId, isMine: Sql): Sql => sql`
-  SELECT seq, key, turn_id AS turnId, agent, user_id AS userId, state, plain,
-    CASE state
-      WHEN 'plain' THEN (SELECT ghosts.device_id FROM ghosts WHERE ghosts.user_id = outbox.user_id)
+  SELECT seq, key, turn_id AS turnId, agent, user_id AS userId, plain,
+    CASE path
+      WHEN '' THEN (SELECT ghosts.device_id FROM ghosts WHERE ghosts.user_id = outbox.user_id)
       ELSE device_id
     END AS deviceId,
     path, body, attempt, not_before_ms AS notBeforeMs,
@@ -136,6 +140,6 @@ export function openRowOf(rows: readonly unknown[] | undefined, lane: LaneId): O
     ...(turnId === null ? {} : { turnId: TurnId.parse(turnId) }),
     ...(askedAtMs ? { askedAtMs } : {}),
   };
-  if (row.state === "frozen") return { ...shared, frozen: { deviceId: deviceId ?? "", path, body } };
+  if (path !== "") return { ...shared, frozen: { deviceId: deviceId ?? "", path, body } };
   return { ...shared, plain: row.plain ?? "", ...(deviceId === null ? {} : { deviceId }) };
 }

@@ -6,7 +6,7 @@ import type { ControlKind, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
 import { type Database, held, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
-import { levelsOf, MINUTE_MS, takeTokensIf } from "../upkeep/limits.ts";
+import { areFull, takeTokensIf, waitOf } from "../upkeep/limits.ts";
 import type { CurrentTurns } from "./current-turn.ts";
 import { endings } from "./endings.ts";
 import { columnsOf, IS_OPEN, type TurnRow, turnOf } from "./turn-row.ts";
@@ -38,7 +38,8 @@ export function turns(database: Database, current: CurrentTurns): Turns {
         UPDATE turns
         SET id = ${newId}, state = 'queued', attempt = 0, failures = 0, not_before_ms = 0, asked_at_ms = ${nowMs},
           shown = NULL, reply_kind = NULL, reply = NULL, ending = NULL
-        WHERE id = ${turnId} AND state = 'delivered' AND ending IS NOT NULL AND ending NOT IN ('merged', 'redacted', 'context')
+        WHERE id = ${turnId} AND state = 'delivered' AND ending IS NOT NULL
+          AND ending NOT IN ('merged', 'redacted', 'context')
         RETURNING session`);
       return row && SessionKey.parse(row.session);
     },
@@ -59,41 +60,43 @@ function pauses({ all }: Database): Pick<Turns, "postpone" | "postponeFailed" | 
 
     showing: (lease, turnId, shown) =>
       wrote(sql`
-        UPDATE turns SET shown = ${storable(shown)} WHERE id = ${turnId} AND ${IS_OPEN} AND ${held(lease)} RETURNING id`),
+        UPDATE turns SET shown = ${storable(shown)}
+        WHERE id = ${turnId} AND ${IS_OPEN} AND ${held(lease)} RETURNING id`),
   };
 }
 
 function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeControls"> {
   return {
     async startAttempt(lease, { id, agent, attempt }, caps) {
-      const { nowMs, out } = caps;
-      const buckets = levelsOf(caps.buckets, nowMs);
+      const { nowMs, out, buckets } = caps;
+      const isOpen = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND ${IS_OPEN})`;
       const running = sql`
         SELECT count(*) FROM turns AS other JOIN lanes ON lanes.id = ${lanePrefix("session")} || other.session
         WHERE other.state = 'running' AND other.id <> ${id} AND lanes.lease_until_ms > ${nowMs}`;
       const results = await atomic([
+        sql`SELECT ${waitOf(buckets, nowMs)} AS waitMs WHERE ${isOpen} AND ${held(lease)}`,
         sql`
           UPDATE turns SET state = 'running', attempt = attempt + 1
-          WHERE id = ${id} AND attempt = ${attempt} AND ${IS_OPEN} AND ${held(lease)}
-            AND NOT EXISTS (SELECT 1 FROM (${buckets}) WHERE level < 1)
+          WHERE id = ${id} AND attempt = ${attempt} AND ${IS_OPEN} AND ${held(lease)} AND ${areFull(buckets, nowMs)}
             AND (SELECT count(*) FROM outbox WHERE lane = ${out.lane} AND ${IS_UNSENT}) < ${out.depth}
             AND (${running}) < ${caps.all} AND (${running} AND other.agent = ${agent}) < ${caps.agent}
           RETURNING id`,
         // Only the statement above makes this the turn's next attempt.
-        takeTokensIf(sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND attempt = ${attempt + 1})`, buckets, nowMs),
-        sql`
-          SELECT max((1 - level) * ${MINUTE_MS} / perMinute) AS waitMs FROM (${buckets})
-          WHERE EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND ${IS_OPEN}) AND ${held(lease)}
-          HAVING EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND ${IS_OPEN}) AND ${held(lease)}`,
+        ...takeTokensIf(
+          sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND attempt = ${attempt + 1})`,
+          buckets,
+          nowMs,
+        ),
       ]);
-      if (results[0]?.length === 1) return "started";
-      const [open] = (results.at(-1) ?? []) as { waitMs: number | null }[];
+      if (results[1]?.length === 1) return "started";
+      const [open] = (results[0] ?? []) as { waitMs: number }[];
       if (!open) return "lost";
-      return open.waitMs !== null && open.waitMs > 0 ? { tokensInMs: Math.ceil(open.waitMs) } : "full";
+      return open.waitMs > 0 ? { tokensInMs: open.waitMs } : "full";
     },
 
     async takeControls(lease, { session, seq }) {
-      const stopped = sql`SELECT max(upto_seq) FROM controls WHERE session = ${session} AND kind = 'stop' AND upto_seq >= ${seq}`;
+      const stopped = sql`
+        SELECT max(upto_seq) FROM controls WHERE session = ${session} AND kind = 'stop' AND upto_seq >= ${seq}`;
       const results = await atomic([
         sql`
           UPDATE turns SET state = 'delivered', ending = 'stopped'
@@ -114,7 +117,9 @@ function merging({ all }: Database): Pick<Turns, "merge" | "heldBackUntil"> {
         UPDATE turns SET state = 'delivered', ending = 'merged', merged_into = ${seq}
         WHERE session = ${session} AND state = 'queued' AND seq > ${seq}
           AND (${whose === "all" ? 1 : 0} = 1 OR sender = ${prompt.sender})
-          AND EXISTS (SELECT 1 FROM turns AS into_turn WHERE into_turn.seq = ${seq} AND into_turn.state IN ('queued', 'running'))
+          AND EXISTS (
+            SELECT 1 FROM turns AS into_turn
+            WHERE into_turn.seq = ${seq} AND into_turn.state IN ('queued', 'running'))
           AND ${held(lease)}
         RETURNING id`);
       return rows.length;
@@ -123,7 +128,8 @@ function merging({ all }: Database): Pick<Turns, "merge" | "heldBackUntil"> {
     async heldBackUntil(lease, { session, seq, prompt }) {
       const [row] = await all<{ until: number | null }>(sql`
         SELECT max(not_before_ms) AS until FROM turns
-        WHERE session = ${session} AND state = 'queued' AND seq > ${seq} AND sender = ${prompt.sender} AND ${held(lease)}`);
+        WHERE session = ${session} AND state = 'queued' AND seq > ${seq} AND sender = ${prompt.sender}
+          AND ${held(lease)}`);
       return row?.until ?? 0;
     },
   };

@@ -1,35 +1,50 @@
 /** Token buckets: how many turns a sender or a room may still ask for. */
 import type { Bucket, TurnLedger } from "#ports/turns.ts";
-import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
+import { type Database, type Sql, sql } from "../sql/database.ts";
 
-export const MINUTE_MS = 60_000;
+const MINUTE_MS = 60_000;
 
 export function limits({ atomic }: Database): Pick<TurnLedger, "takeTokens"> {
   return {
     async takeTokens(wanted, nowMs) {
-      if (wanted.length === 0) return 0;
-      const levels = levelsOf(wanted, nowMs);
       const results = await atomic([
-        sql`SELECT max(ceil((1 - level) * ${MINUTE_MS} / perMinute)) AS waitMs FROM (${levels}) WHERE level < 1`,
-        takeTokensIf(sql`true`, levels, nowMs),
+        sql`SELECT ${waitOf(wanted, nowMs)} AS waitMs`,
+        ...takeTokensIf(areFull(wanted, nowMs), wanted, nowMs),
       ]);
-      const [row] = (results[0] ?? []) as { waitMs: number | null }[];
-      return countOfLast(results) > 0 ? 0 : Math.max(row?.waitMs ?? 0, 1);
+      const [row] = (results[0] ?? []) as { waitMs: number }[];
+      return row?.waitMs ?? 0;
     },
   };
 }
 
-/** The buckets as rows (key, perMinute, level). A missing bucket is full; tokens that have flowed in are added here. */
-export const levelsOf = (buckets: readonly Bucket[], nowMs: number): Sql => sql`
-  SELECT value ->> 0 AS key, value ->> 1 AS perMinute,
-    min(value ->> 1, coalesce(tokens + (${nowMs} - at_ms) * (value ->> 1) * 1.0 / ${MINUTE_MS}, value ->> 1)) AS level
-  FROM json_each(${JSON.stringify(buckets.map(({ key, perMinute }) => [key, perMinute]))})
-  LEFT JOIN buckets ON buckets.key = value ->> 0`;
+/** The tokens in a bucket. A missing bucket is full; tokens that have flowed in since the last write are added here. */
+const levelOf = ({ key, perMinute }: Bucket, nowMs: number): Sql => sql`
+  min(${perMinute}, coalesce(
+    (SELECT tokens + (${nowMs} - at_ms) * ${perMinute} * 1.0 / ${MINUTE_MS} FROM buckets WHERE key = ${key}),
+    ${perMinute}))`;
 
-/** Takes a token of each bucket if `guard` holds and none of them is empty. Returns a row for each token. */
-export const takeTokensIf = (guard: Sql, levels: Sql, nowMs: number): Sql => sql`
-  INSERT INTO buckets (key, tokens, at_ms)
-  SELECT key, level - 1, ${nowMs} FROM (${levels})
-  WHERE ${guard} AND NOT EXISTS (SELECT 1 FROM (${levels}) WHERE level < 1)
-  ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, at_ms = excluded.at_ms
-  RETURNING key`;
+/** True when each of the buckets has a token. */
+export const areFull = (buckets: readonly Bucket[], nowMs: number): Sql =>
+  buckets.reduce((all, bucket) => sql`${all} AND ${levelOf(bucket, nowMs)} >= 1`, sql`true`);
+
+/** Milliseconds until each of the buckets has a token; 0 when they have. */
+export const waitOf = (buckets: readonly Bucket[], nowMs: number): Sql =>
+  sql`max(0, 0${buckets.reduce(
+    (all, bucket) =>
+      sql`${all}, CAST(ceil((1 - ${levelOf(bucket, nowMs)}) * ${MINUTE_MS} / ${bucket.perMinute}) AS INTEGER)`,
+    sql``,
+  )})`;
+
+/** Takes a token of each bucket if `guard` holds. */
+export const takeTokensIf = (guard: Sql, buckets: readonly Bucket[], nowMs: number): Sql[] =>
+  buckets.length === 0
+    ? []
+    : [
+        sql`
+          INSERT INTO buckets (key, tokens, at_ms)
+          SELECT key, level - 1, ${nowMs} FROM (${buckets
+            .map((bucket) => sql`SELECT ${bucket.key} AS key, ${levelOf(bucket, nowMs)} AS level`)
+            .reduce((all, one) => sql`${all} UNION ALL ${one}`)})
+          WHERE ${guard}
+          ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, at_ms = excluded.at_ms`,
+      ];
