@@ -1,6 +1,6 @@
 /** The doorbell of one process: a ring is a function call, and a lane runs in the thread that rang. */
 import { stat } from "node:fs";
-import type { LaneId } from "#core/turn/lane.ts";
+import { type LaneId, type LaneKind, parseLane } from "#core/turn/lane.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import { systemClock } from "../../worker/clock.ts";
 import type { Pump } from "../../worker/lanes/pump.ts";
@@ -19,12 +19,18 @@ export function nodeDoorbell(needs: Needs): Doorbell {
       begin(needs, lanes);
       // A lane that rings others yields until they have sent their requests, since the database blocks this thread. The
       // homeserver's door rings rooms only, and does not yield: the homeserver waits for its answer.
-      if (!lanes.every(isRoom)) await new Promise((resolve) => setImmediate(resolve));
+      if (!lanes.every(isRungByTheDoor)) await new Promise((resolve) => setImmediate(resolve));
     },
   };
 }
 
-const isRoom = (lane: LaneId): boolean => lane.startsWith("room:");
+/** The kinds of lanes that the homeserver's door rings. The others are rung by lanes. */
+const RUNG_BY_THE_DOOR: Record<LaneKind, boolean> = { room: true, session: false, out: false };
+
+function isRungByTheDoor(lane: LaneId): boolean {
+  const kind = parseLane(lane)?.kind;
+  return kind !== undefined && RUNG_BY_THE_DOOR[kind];
+}
 
 /** A batch for many rooms is not urgent. */
 const MANY_ROOMS_MS = 3;
@@ -35,7 +41,7 @@ function begin(needs: Needs, lanes: readonly LaneId[]): void {
   for (const lane of lanes) {
     if (pump.nudge(lane) || over.aborted) continue;
     const run = () => void runFor(needs, lane);
-    if (!isRoom(lane)) run();
+    if (!isRungByTheDoor(lane)) run();
     else if (lanes.length > 1) setTimeout(run, MANY_ROOMS_MS);
     else afterAnswer(run);
   }

@@ -153,7 +153,7 @@ export function gateSuite(kind: HostKind): void {
         const heard = (await carol.by(room, ghost("shy"))).map(({ content }) => content["body"]);
         expect(heard.at(-1)).toBe("echo and now?");
         // Users cannot approve their own code.
-        expect(heard).toContain("That code opens nothing here.");
+        expect(heard).toContain("That code is not valid here.");
       });
     });
 

@@ -156,6 +156,13 @@ describe("the pump", () => {
     expect(await ledger.claim(LANE, "another", Date.now(), 1)).toBeDefined();
   });
 
+  test("logs a lane of a kind it does not know, and leaves it alone", async () => {
+    const work = vi.fn(async () => undefined);
+    expect(await pumpOf(work).run("schedule:daily" as LaneId)).toEqual({});
+    expect(work).not.toHaveBeenCalled();
+    expect(logged).toEqual(["lane_failed"]);
+  });
+
   test("logs work that throws, and runs the lane again later", async () => {
     await store("one");
     const pump = pumpOf(async () => {

@@ -11,7 +11,7 @@
  * left to do releases the lease in that write.
  */
 
-import type { LaneId, LaneKind, Lease } from "#core/turn/lane.ts";
+import { type LaneId, type LaneKind, type Lease, parseLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Claimed, LaneDue, RunLane, Running, Work } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -24,6 +24,9 @@ const FAILED_MS = 5_000;
 /** Work that leaves its lane due at once this often in a row makes no progress; it pauses. */
 const ROUNDS_MAX = 100;
 const TIRED_MS = 1_000;
+
+/** Whether a lane still begins while the pump stops: a turn that finishes waits for its reply to be sent. */
+const FINISHES: Record<LaneKind, boolean> = { room: false, session: false, out: true };
 
 interface Needs {
   ledger: Ledger;
@@ -65,8 +68,13 @@ export function createPump(needs: Needs): Pump {
       already.again = true;
       return already.done;
     }
-    // Out lanes still run: a turn that finishes waits for its reply to be sent.
-    if (stopping && kindOf(lane) !== "out") return Promise.resolve({});
+    const kind = parseLane(lane)?.kind;
+    if (!kind) {
+      // Stored or sent by a version that knows more kinds.
+      needs.log("lane_failed", { lane, error: "this version knows no such lane" });
+      return Promise.resolve({});
+    }
+    if (stopping && !FINISHES[kind]) return Promise.resolve({});
     const handOver = new AbortController();
     const entry: Entry = { done: Promise.resolve({}), again: false, waiting: [], handOver };
     running.set(lane, entry);
@@ -196,9 +204,4 @@ function keepRenewing({ ledger, clock }: Needs, lease: Lease, onLost: () => void
       await loop;
     },
   };
-}
-
-function kindOf(lane: LaneId): LaneKind {
-  if (lane.startsWith("room:")) return "room";
-  return lane.startsWith("session:") ? "session" : "out";
 }

@@ -1,20 +1,22 @@
 /** What every ledger promises, on whatever database it rests. A new one is finished when this suite is green for it. */
 import { describe } from "vitest";
 import type { Ledger } from "#ports/ledger.ts";
+import { contextContract } from "./ledger-context.contract.ts";
 import { familiesContract } from "./ledger-families.contract.ts";
 import { atomicityContract, fenceContract } from "./ledger-fence.contract.ts";
+import { forgettingContract } from "./ledger-forgetting.contract.ts";
 import { agentsContract, intakeContract, laneContract } from "./ledger-intake.contract.ts";
 import { limitContract } from "./ledger-limits.contract.ts";
 import { mergingContract } from "./ledger-merging.contract.ts";
 import { outboxContract } from "./ledger-outbox.contract.ts";
 import { policyContract } from "./ledger-policy.contract.ts";
+import { reasonsContract } from "./ledger-reasons.contract.ts";
 import { roomLookContract } from "./ledger-room-look.contract.ts";
 import { roomsContract } from "./ledger-rooms.contract.ts";
 import { senderContract } from "./ledger-sender.contract.ts";
 import { turnContract } from "./ledger-turns.contract.ts";
 import { upkeepContract } from "./ledger-upkeep.contract.ts";
 import { verdictContract } from "./ledger-verdicts.contract.ts";
-import { whyContract } from "./ledger-why.contract.ts";
 
 /** `make` gives an empty ledger whose namespace is `NAMESPACE` of `#testing/ledger-rows.ts`. */
 export function ledgerContract(name: string, make: () => Promise<Ledger>): void {
@@ -35,6 +37,8 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     upkeepContract(make);
     roomsContract(make);
     policyContract(make);
-    whyContract(make);
+    contextContract(make);
+    reasonsContract(make);
+    forgettingContract(make);
   });
 }

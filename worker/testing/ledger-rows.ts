@@ -23,7 +23,7 @@ import { anEvent } from "./events.ts";
 export const NAMESPACE: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
 export const ROOM = RoomId.parse("!room");
 export const ECHO = AgentId.parse("echo");
-export const SESSION = SessionKey.parse("mx.echo.1");
+const SESSION = SessionKey.parse("mx.echo.1");
 export const ROOM_LANE = roomLane(ROOM);
 export const SESSION_LANE = sessionLane(SESSION);
 export const OUT_LANE = outLane(UserId.parse("@agent_echo:hs.test"), ROOM);

@@ -1,4 +1,4 @@
-/** Who is addressed without a mention: by a reply, in a thread of its own, where it listens to everything, in a direct chat. */
+/** Who is addressed without a mention: by a reply, in a direct chat, or because the agent listens to every message. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {
@@ -11,14 +11,12 @@ import {
   facts,
   GUIDE,
   GUIDE_ID,
-  GUIDE_SPEAKS,
   html,
   inDirectChat,
   inThread,
   inWords,
   mentions,
   NOW_MS,
-  ourMark,
   pill,
   repliesTo,
   verdictOn,
@@ -122,112 +120,6 @@ describe("a reply", () => {
 const held = (over: Partial<ThreadHold> = {}): { thread: ThreadHold } => ({
   thread: { agent: ECHO, holder: UserId.parse("@alice:hs.test"), shared: false, atMs: NOW_MS - 60_000, ...over },
 });
-const HOUR_MS = 3_600_000;
-const BY_THREAD = "wake echo by thread";
-/** A client that shows no threads shows the last message as replied to; that is not what the person meant. */
-const REPLY_IN_THREAD = inThread("$root", { is_falling_back: false });
-
-describe("a thread", () => {
-  test.for<Row>([
-    ["nobody holds", "and?", inThread(), facts(), NOBODY],
-    ["that begins at the agent's message", "and?", inThread(), TO_ECHO, BY_THREAD],
-    ["that begins at it, with sticky: 0", "and?", inThread(), both({ sticky: 0 }, { repliedAgent: ECHO }), NOBODY],
-    [
-      "that began at it, and somebody else spoke in",
-      "and?",
-      inThread(),
-      facts({ repliedAgent: ECHO, ...held({ shared: true }) }),
-      NOBODY,
-    ],
-    ["the agent holds with Alice", "and?", inThread(), facts(held()), BY_THREAD],
-    ["the other agent holds", "and?", inThread(), facts(held({ agent: GUIDE })), "wake guide by thread"],
-    ["that is shared", "and?", inThread(), facts(held({ shared: true })), NOBODY],
-    ["that Bob holds", "and?", inThread(), facts(held({ holder: UserId.parse("@bob:hs.test") })), NOBODY],
-    ["that a longer id holds", "and?", inThread(), facts(held({ holder: UserId.parse("@alice:hs.test2") })), NOBODY],
-    ["held for a day less a moment", "and?", inThread(), facts(held({ atMs: NOW_MS - 24 * HOUR_MS + 1 })), BY_THREAD],
-    ["held for a day", "and?", inThread(), facts(held({ atMs: NOW_MS - 24 * HOUR_MS })), NOBODY],
-    [
-      "with sticky: 1, within it",
-      "and?",
-      inThread(),
-      both({ sticky: 1 }, held({ atMs: NOW_MS - HOUR_MS + 1 })),
-      BY_THREAD,
-    ],
-    ["with sticky: 1, beyond it", "and?", inThread(), both({ sticky: 1 }, held({ atMs: NOW_MS - HOUR_MS })), NOBODY],
-    ["with sticky: 0", "and?", inThread(), both({ sticky: 0 }, held({ atMs: NOW_MS })), NOBODY],
-    ["with sticky: 720", "and?", inThread(), both({ sticky: 720 }, held({ atMs: NOW_MS - 700 * HOUR_MS })), BY_THREAD],
-    ["whose agent has left", "and?", inThread(), alone({}, held({ agent: GUIDE })), NOBODY],
-    ["said outside of it", "and?", {}, facts(held()), NOBODY],
-    ["with empty mentions", "and?", { ...inThread(), "m.mentions": {} }, facts(held()), BY_THREAD],
-    ["with a mention of Bob", "and?", { ...inThread(), ...mentions("@bob:hs.test") }, facts(held()), NOBODY],
-    ["with Bob's pill", "and?", { ...inThread(), ...pill("@bob:hs.test") }, facts(held()), NOBODY],
-    ["with Bob's id", "@bob:hs.test and?", inThread(), facts(held()), NOBODY],
-    [
-      "with a mention of the other agent",
-      "and?",
-      { ...inThread(), ...mentions(GUIDE_ID) },
-      facts(held()),
-      "wake guide by mention",
-    ],
-    [
-      "with a mention of the same agent",
-      "and?",
-      { ...inThread(), ...mentions(ECHO_ID) },
-      facts(held()),
-      "wake echo by mention",
-    ],
-    [
-      "with a reply to the other agent in it",
-      "and?",
-      REPLY_IN_THREAD,
-      facts({ ...held(), repliedAgent: GUIDE }),
-      "wake guide by reply",
-    ],
-    ["with a reply to Bob in it", "and?", REPLY_IN_THREAD, facts(held()), BY_THREAD],
-    ["whose hold comes before listening", "and?", inThread(), both({ mention: false }, held()), BY_THREAD],
-    [
-      "that is shared, where both listen",
-      "and?",
-      inThread(),
-      both({ mention: false }, held({ shared: true })),
-      "wake echo by listening, guide by listening",
-    ],
-    [
-      "for a stranger who took the holder's place",
-      "and?",
-      inThread(),
-      facts({ ...held(), sender: { isLocal: false } }),
-      "ignore not_permitted, about echo",
-    ],
-    [
-      "for an agent of ours",
-      "and?",
-      { ...inThread(), ...ourMark() },
-      both({ bots: true }, { ...held(), sender: GUIDE_SPEAKS }),
-      "ignore own_event",
-    ],
-  ])("%s", check);
-
-  test.for<Row>([
-    ["no reply", "hello", inThread(), facts(), NOBODY],
-    [
-      "no reply to an agent's last word",
-      "hello",
-      inThread("$root", { "m.in_reply_to": { event_id: "$of_agent" } }),
-      facts(),
-      NOBODY,
-    ],
-    ["a reply where it says so", "why?", REPLY_IN_THREAD, TO_ECHO, "wake echo by reply"],
-    [
-      "a reply where it says nothing",
-      "why?",
-      inThread("$root", { is_falling_back: undefined }),
-      TO_ECHO,
-      "wake echo by reply",
-    ],
-  ])("its fallback is %s", check);
-});
-
 const LISTENING = "wake echo by listening, guide by listening";
 const ONE_LISTENS = facts({ present: [concerned("echo", { mention: false }), concerned("guide")] });
 

@@ -299,7 +299,7 @@ test(`of ${CASES} cases none throws, and none wakes whom it may not`, () => {
     complaints.push(...one.complaints);
   }
   expect(complaints.slice(0, 5)).toEqual([]);
-  // Of everything a gate can say something was said, and not by accident.
+  // Every kind of verdict was given, and not by accident.
   const seldom = KINDS.filter((kind) => (kinds.get(kind) ?? 0) < 10);
   expect(seldom).toEqual([]);
 });

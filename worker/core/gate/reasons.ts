@@ -64,7 +64,8 @@ export type CommandReason = `command_${CommandName}`;
 export type Reason = IgnoreReason | (typeof ACTION_REASONS)[number] | WakeReason | CommandReason;
 
 const COMMAND_REASONS = COMMAND_NAMES.map((name): CommandReason => `command_${name}`);
-const REASONS: readonly Reason[] = [
+/** All of them. */
+export const REASONS: readonly Reason[] = [
   ...IGNORE_REASONS,
   ...ACTION_REASONS,
   ...ADDRESSINGS.map((because): WakeReason => `wake_${because}`),

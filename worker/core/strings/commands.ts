@@ -103,7 +103,7 @@ export const whileBusyChosen = (names: readonly string[], whileBusy: string): st
   `${bold(names)}: while an answer is being made: ${whileBusy}.`;
 
 export const MUTED = "Muted: no agent answers in this room until `unmute`.";
-export const UNMUTED = "Agents answer here again.";
+export const UNMUTED = "I listen again.";
 
 export const homeSet = (names: readonly string[]): string => `This is now the home of ${bold(names)}.`;
 export const NO_HOME_OF_A_FAMILY = "Agents of a family cannot have a home room of their own.";

@@ -9,7 +9,7 @@ export const APOLOGY: Record<ErrorCode | "poison", string> = {
   bad_request: "My backend did not understand the request. My operator finds the details in the log.",
   unsupported_input: "My backend cannot take a message like this one.",
   not_found: "My backend does not know the model I am set up with. My operator finds the details in the log.",
-  not_configured: "My setup is not complete yet. My operator finds in the log what is missing.",
+  not_configured: "I am not set up completely yet. My operator finds in the log what is missing.",
   upstream: "My backend has trouble at the moment. Please try again later.",
   timeout: "My backend took too long to answer. Please try again.",
   disconnected: "I lost the connection to my backend. Please try again.",

@@ -1,20 +1,17 @@
-/** The part of the ledger's contract about what was said around a question, why nothing was, and what is forgotten. */
+/** The part of the ledger's contract about the messages around a prompt. */
 import { describe, expect, test } from "vitest";
 import type { Reason } from "#core/gate/reasons.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import { AgentId, EventId } from "#core/protocol/ids.ts";
 import type { NewTurn, Turn } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { Settled } from "#ports/rooms.ts";
-import { aMembership, aMessage, anEvent } from "#testing/events.ts";
+import { aMessage, anEvent } from "#testing/events.ts";
 import {
   aSession,
   aTurn,
   currentTurn,
-  ECHO,
   leaseOf,
   NOW,
-  ROOM,
   ROOM_LANE,
   SESSION_LANE,
   settled,
@@ -23,7 +20,6 @@ import {
 
 type Make = () => Promise<Ledger>;
 
-const ALICE = UserId.parse("@alice:hs.test");
 const ROOT = EventId.parse("$root");
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -32,11 +28,9 @@ const inThread = (body: string, root: string = ROOT) =>
 /** JSON that SQLite does not read. */
 const deep = (depth: number): unknown => (depth === 0 ? 1 : [deep(depth - 1)]);
 
-export function whyContract(make: Make): void {
-  describe("what was said around a question", () => chatterContract(make));
-  describe("around a question it is looked for", () => chatterBoundsContract(make));
-  describe("verdicts", () => verdictsContract(make));
-  describe("what means nothing any more", () => forgettingContract(make));
+export function contextContract(make: Make): void {
+  describe("the messages around a prompt", () => chatterContract(make));
+  describe("the messages around a prompt are looked for", () => chatterBoundsContract(make));
 }
 
 async function said(ledger: Ledger, ...events: RoomEvent[]) {
@@ -213,103 +207,5 @@ function chatterBoundsContract(make: Make): void {
     const [one] = await ledger.nextEvents(lease, 10);
     await ledger.ignore(lease, [{ seq: one?.seq ?? -1, reason: "not_addressed" }]);
     expect(await bodies(ledger, await asked(ledger, question))).toEqual(["first", "gap"]);
-  });
-}
-
-const REASONS = ["notice", "muted", "edit"] as const;
-
-function verdictsContract(make: Make): void {
-  test("of a quiet room are found however busy the others are", async () => quietContract(await make()));
-
-  test("of an event rests on it, with the agent it is about", async () => {
-    const ledger = await make();
-    const [, event] = await waiting(ledger);
-    const { event_id: eventId } = event.event;
-    const known = { eventId, roomId: ROOM, receivedAtMs: NOW };
-    expect(await ledger.verdictOf(eventId)).toEqual(known);
-    const lease = await leaseOf(ledger, ROOM_LANE);
-    await ledger.ignore(lease, [{ seq: event.seq, reason: "not_permitted", about: ECHO }]);
-    expect(await ledger.verdictOf(eventId)).toEqual({ ...known, verdict: "not_permitted", about: ECHO });
-    expect(await ledger.verdictOf(ROOT)).toBeUndefined();
-  });
-
-  test("of many events rest each on its own", async () => {
-    const ledger = await make();
-    const events = [anEvent(), anEvent(), anEvent()];
-    await ledger.accept({ events, deadLetters: [], nowMs: NOW });
-    const lease = await leaseOf(ledger, ROOM_LANE);
-    const found = await ledger.nextEvents(lease, 10);
-    await ledger.ignore(
-      lease,
-      found.map(({ seq }, n) => ({ seq, reason: REASONS[n] ?? "state", ...(n === 1 ? { about: ECHO } : {}) })),
-    );
-    const read = await Promise.all(events.map(({ event_id }) => ledger.verdictOf(event_id)));
-    expect(read.map((one) => [one?.verdict, one?.about])).toEqual([
-      ["notice", undefined],
-      ["muted", ECHO],
-      ["edit", undefined],
-    ]);
-  });
-
-  test("of a room are those on what people said and whom they invited, the latest first", async () => {
-    const ledger = await make();
-    const decide = async (reason: Reason, event: RoomEvent, over: Partial<Settled> = {}) =>
-      settled(ledger, { ...over, reason }, event);
-    await decide("wake_mention", anEvent(), { about: ECHO });
-    await decide("own_event", anEvent());
-    await decide("no_agent", anEvent({ room_id: "!other" }));
-    await decide("state", anEvent({ type: "m.room.name", state_key: "" }));
-    await decide("notice", aMembership("@agent_echo:hs.test", "join"));
-    await decide("join", aMembership("@agent_echo:hs.test", "invite"));
-    await decide("stop", anEvent({ type: "m.reaction" }));
-    await decide("encrypted", anEvent({ type: "m.room.encrypted" }));
-    await decide("no_text", anEvent({ content: { x: deep(2_000) } }));
-    await waiting(ledger);
-    const latest = await ledger.verdictsIn(ROOM, 10);
-    expect(latest.map(({ verdict }) => verdict)).toEqual(["encrypted", "stop", "join", "wake_mention"]);
-    expect(latest.at(-1)).toMatchObject({ about: ECHO, roomId: ROOM, receivedAtMs: NOW });
-    expect(await ledger.verdictsIn(ROOM, 1)).toHaveLength(1);
-    expect(await ledger.verdictsIn(RoomId.parse("!none"), 10)).toEqual([]);
-  });
-}
-
-async function quietContract(ledger: Ledger): Promise<void> {
-  const said = anEvent({ room_id: "!quiet" });
-  await settled(ledger, { reason: "muted" }, said);
-  await settled(ledger, { reason: "membership" }, aMembership("@bob:hs.test", "invite", { room_id: "!quiet" }));
-  const events = Array.from({ length: 21_000 }, () => anEvent());
-  await ledger.accept({ events, deadLetters: [], nowMs: NOW });
-  const found = await ledger.verdictsIn(RoomId.parse("!quiet"), 10);
-  expect(found).toMatchObject([{ eventId: said.event_id, verdict: "muted" }]);
-}
-
-function forgettingContract(make: Make): void {
-  const keep = { contentsMs: 365 * DAY_MS, eventIdsMs: 365 * DAY_MS, turnsMs: 365 * DAY_MS };
-
-  test("is forgotten in its time: codes, pairs, threads", async () => {
-    const ledger = await make();
-    const pairing = { agent: ECHO, userId: ALICE, code: "ABCD2345", atMs: NOW };
-    await settled(ledger, {
-      thread: { root: ROOT, hold: { agent: ECHO, holder: ALICE } },
-      pairs: [{ agent: ECHO, count: { sinceMs: NOW, count: 1, restUntilMs: 0 } }],
-    });
-    await ledger.offerPairing(pairing);
-    await ledger.addInviteCode(ECHO, "Welcome1", NOW);
-    await ledger.addInviteCode(ECHO, "used", NOW);
-    await ledger.useInviteCode(ECHO, "used", ALICE, NOW);
-    await ledger.offerPairing({ ...pairing, userId: UserId.parse("@bob:hs.test"), code: "EFGH2345" });
-    await ledger.approve("EFGH2345", NOW);
-    expect(await ledger.prune(NOW + 59_999, keep)).toBe(0);
-    expect(await ledger.prune(NOW + 60_000, keep)).toBe(2);
-    expect(await ledger.prune(NOW + HOUR_MS - 1, keep)).toBe(0);
-    expect(await ledger.prune(NOW + HOUR_MS + 1, keep)).toBe(2);
-    expect((await ledger.sender(ROOM, { sender: ALICE })).pairs).toEqual(new Map());
-    expect(await ledger.approve(pairing.code, NOW)).toBeUndefined();
-    expect(await ledger.prune(NOW + 7 * DAY_MS + 1, keep)).toBe(1);
-    expect(await ledger.useInviteCode(ECHO, "Welcome1", ALICE, NOW)).toBe(false);
-    const threadOf = async () => (await ledger.sender(ROOM, { sender: ALICE, threadRoot: ROOT })).thread;
-    expect(await threadOf()).toBeDefined();
-    expect(await ledger.prune(NOW + 30 * DAY_MS + 1, keep)).toBe(1);
-    expect(await threadOf()).toBeUndefined();
   });
 }

@@ -1,0 +1,47 @@
+/** The part of the ledger's contract about codes, counts and threads that expire. */
+import { describe, expect, test } from "vitest";
+import { EventId, UserId } from "#core/protocol/ids.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import { ECHO, NOW, ROOM, settled } from "#testing/ledger-rows.ts";
+
+type Make = () => Promise<Ledger>;
+
+const ALICE = UserId.parse("@alice:hs.test");
+const ROOT = EventId.parse("$root");
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+export function forgettingContract(make: Make): void {
+  describe("an expired row", () => expiryContract(make));
+}
+
+function expiryContract(make: Make): void {
+  const keep = { contentsMs: 365 * DAY_MS, eventIdsMs: 365 * DAY_MS, turnsMs: 365 * DAY_MS };
+
+  test("is forgotten in its time: codes, pairs, threads", async () => {
+    const ledger = await make();
+    const pairing = { agent: ECHO, userId: ALICE, code: "ABCD2345", atMs: NOW };
+    await settled(ledger, {
+      thread: { root: ROOT, hold: { agent: ECHO, holder: ALICE } },
+      pairs: [{ agent: ECHO, count: { sinceMs: NOW, count: 1, restUntilMs: 0 } }],
+    });
+    await ledger.offerPairing(pairing);
+    await ledger.addInviteCode(ECHO, "Welcome1", NOW);
+    await ledger.addInviteCode(ECHO, "used", NOW);
+    await ledger.useInviteCode(ECHO, "used", ALICE, NOW);
+    await ledger.offerPairing({ ...pairing, userId: UserId.parse("@bob:hs.test"), code: "EFGH2345" });
+    await ledger.approve("EFGH2345", NOW);
+    expect(await ledger.prune(NOW + 59_999, keep)).toBe(0);
+    expect(await ledger.prune(NOW + 60_000, keep)).toBe(2);
+    expect(await ledger.prune(NOW + HOUR_MS - 1, keep)).toBe(0);
+    expect(await ledger.prune(NOW + HOUR_MS + 1, keep)).toBe(2);
+    expect((await ledger.sender(ROOM, { sender: ALICE })).pairs).toEqual(new Map());
+    expect(await ledger.approve(pairing.code, NOW)).toBeUndefined();
+    expect(await ledger.prune(NOW + 7 * DAY_MS + 1, keep)).toBe(1);
+    expect(await ledger.useInviteCode(ECHO, "Welcome1", ALICE, NOW)).toBe(false);
+    const threadOf = async () => (await ledger.sender(ROOM, { sender: ALICE, threadRoot: ROOT })).thread;
+    expect(await threadOf()).toBeDefined();
+    expect(await ledger.prune(NOW + 30 * DAY_MS + 1, keep)).toBe(1);
+    expect(await threadOf()).toBeUndefined();
+  });
+}

@@ -1,0 +1,86 @@
+/** Rooms from end to end: soft-failed events, empty, encrypted and replaced rooms. */
+import { describe, expect, test, vi } from "vitest";
+import { aMembership, aMessage, anEvent } from "#testing/events.ts";
+import { ROOM } from "#testing/ledger-rows.ts";
+import { ALICE, aBridge, BOB, ECHO, EVE, echo, soon } from "#testing/room.ts";
+
+const bridge = aBridge();
+
+describe("a soft-failed event", () => {
+  test("changes no power and no membership", async () => {
+    await bridge.begin(echo(), ALICE, ECHO);
+    const unsigned = { age: 1, "io.element.synapse.soft_failed": true };
+    const levels = { users: { [EVE]: 100 } };
+    await bridge.world.push(
+      anEvent({ type: "m.room.power_levels", state_key: "", sender: EVE, content: levels, unsigned }),
+      aMembership(BOB, "join", { unsigned }),
+    );
+    await vi.waitFor(async () => expect((await bridge.world.ledger.verdicts())["soft_failed"]).toBe(2), soon);
+    expect(await bridge.world.ledger.room(ROOM)).toMatchObject({ joinedCount: 2, state: { creators: [] } });
+    expect((await bridge.world.ledger.room(ROOM)).state.levels).toBeUndefined();
+  });
+});
+
+describe("a room", () => {
+  test("without other users is left, once the homeserver says so too", async () => {
+    await bridge.begin(echo());
+    bridge.world.server.members.set(ROOM, [ECHO]);
+    await bridge.world.push(aMembership(ALICE, "leave"));
+    await bridge.verdict("depart");
+    expect(bridge.world.server.requests.some((request) => request.includes("/leave"))).toBe(true);
+  });
+
+  test("that all our users left in an earlier, incomplete try does not block its lane", async () => {
+    await bridge.begin(echo());
+    bridge.world.server.refusedReads.add(ROOM);
+    await bridge.world.push(aMembership(ALICE, "leave"), aMessage("after", { sender: BOB }));
+    await bridge.verdict("depart");
+    // The lane goes on.
+    await bridge.verdict("wake_direct");
+  });
+
+  test("with members we did not know of is kept", async () => {
+    await bridge.begin(echo());
+    bridge.world.server.members.set(ROOM, [ECHO, BOB]);
+    await bridge.world.push(aMembership(ALICE, "leave"));
+    await bridge.verdict("membership");
+    expect(bridge.world.server.requests.some((request) => request.includes("/leave"))).toBe(false);
+  });
+
+  test("that is encrypted is answered with one notice", async () => {
+    await bridge.begin(echo());
+    const sealed = () => anEvent({ type: "m.room.encrypted", content: { algorithm: "m.megolm.v1.aes-sha2" } });
+    await bridge.world.push(sealed(), sealed());
+    await vi.waitFor(async () => expect((await bridge.world.ledger.verdicts())["encrypted"]).toBe(2), soon);
+    await bridge.answered(/encrypted/);
+    expect(bridge.said()).toHaveLength(1);
+  });
+
+  test("that was replaced is followed, and the conversation continues", async () => {
+    await bridge.begin(echo());
+    bridge.world.server.members.set("!next", [ALICE, ECHO]);
+    bridge.world.server.state.set("!next|m.room.create", {
+      sender: ALICE,
+      content: { room_version: "12", predecessor: { room_id: ROOM } },
+    });
+    await bridge.world.push(
+      anEvent({ type: "m.room.tombstone", state_key: "", content: { replacement_room: "!next" } }),
+    );
+    await bridge.verdict("follow");
+    await bridge.answered(/replaces an earlier one/);
+    await bridge.world.push(aMessage("hello", { room_id: "!next" }));
+    await bridge.answered(/^echo hello$/);
+    expect((await bridge.world.ledger.room((await bridge.world.ledger.room(ROOM)).origin)).origin).toBe(ROOM);
+  });
+
+  test("that does not name the room it replaced inherits nothing", async () => {
+    await bridge.begin(echo());
+    bridge.world.server.members.set("!next", [ALICE, ECHO]);
+    await bridge.world.push(
+      anEvent({ type: "m.room.tombstone", state_key: "", content: { replacement_room: "!next" } }),
+    );
+    await bridge.verdict("follow");
+    await bridge.world.push(aMessage("hello", { room_id: "!next" }));
+    await bridge.verdict("not_addressed");
+  });
+});
