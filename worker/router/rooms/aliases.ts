@@ -1,6 +1,6 @@
 /**
- * Aliases of the configuration, looked up: which rooms they mean. Asked of the homeserver by the bot when the
- * configuration changes, and again from time to time, since an alias can be given to another room.
+ * Resolves the aliases of the configuration. The bot asks the homeserver when the configuration changes, and again from
+ * time to time, because an alias can be moved to another room.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
  */
@@ -16,12 +16,12 @@ interface Needs {
 }
 
 const KNOWN_MS = 60 * 60_000;
-/** What nobody answers to yet may do so soon. */
+/** An alias that does not exist yet may be created soon. */
 const UNKNOWN_MS = 5 * 60_000;
-/** Looked up in one go. */
+/** The most that are resolved in one call. */
 const ALIASES_MAX = 100;
 
-/** Looks these up at once; those that mean no room now. */
+/** Resolves these aliases; returns those that mean no room now. */
 export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly string[]): Promise<string[]> {
   const unresolved: string[] = [];
   for (const alias of aliases) {
@@ -29,7 +29,7 @@ export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly
     const answer = bot.ok ? await bot.value.send(roomByAlias(alias)) : bot;
     const roomId = answer.ok ? answer.value : undefined;
     if (!roomId) unresolved.push(alias);
-    // Only a homeserver that says there is none takes back what it said before.
+    // A failed request leaves the stored room in place; only a 404 removes it.
     const isGone = !answer.ok && answer.error.status === 404;
     if (roomId || isGone || !(await isKnown(ledger, alias))) await ledger.setAlias(alias, roomId, clock.now());
   }
@@ -39,7 +39,7 @@ export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly
 const isKnown = async (ledger: Ledger, alias: string): Promise<boolean> =>
   (await ledger.aliases()).some((one) => one.alias === alias);
 
-/** Looks up again what was looked up long enough ago. */
+/** Resolves aliases again that were resolved long enough ago. */
 export async function lookUpAgain(needs: Needs): Promise<void> {
   const nowMs = needs.clock.now();
   const due = (await needs.ledger.aliases()).filter(

@@ -1,6 +1,6 @@
 /**
- * Descriptions of our commands as state of the room, for clients that offer them while somebody types. Published where an
- * agent's power level allows it, as it joins; a courtesy, so what is refused is left.
+ * Descriptions of our commands as room state, for clients that suggest them as the user types. Published as an agent
+ * joins, where its power level allows that. Best effort.
  *
  * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4391
  */
@@ -21,7 +21,7 @@ export async function publishCommands(intent: Intent, roomId: RoomId, state: Roo
   );
 }
 
-/** Padded base64 of the digest of command and sender, so that no two senders get into each other's way. */
+/** Padded base64 of the digest of command and sender, so that two senders do not overwrite each other's state. */
 const stateKey = (name: CommandName, userId: UserId): string =>
   btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${name}${userId}`))));
 
