@@ -3,24 +3,7 @@ import type { Agent } from "#core/configuration/agent.ts";
 import type { Layer } from "#core/configuration/settings.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import { RoomId } from "#core/protocol/ids.ts";
-import {
-  couldNotJoin,
-  homeSet,
-  joinedRoom,
-  MUTED,
-  modelChosen,
-  modelsOf,
-  NEW_CONVERSATION,
-  NO_HOME_OF_A_FAMILY,
-  NOTHING_RUNS,
-  oneOf,
-  queues,
-  ROOM_NEEDED,
-  threadModes,
-  threadsChosen,
-  UNMUTED,
-  whileBusyChosen,
-} from "#core/strings/commands.ts";
+import { couldNotJoin, homeSet, joinedRoom, MUTED, modelChosen, modelsOf, NEW_CONVERSATION, NO_HOME_OF_A_FAMILY, NOTHING_RUNS, oneOf, queues, ROOM_NEEDED, threadModes, threadsChosen, UNMUTED, whileBusyChosen } from "#core/strings/commands.ts";
 import { intentOf, joinAtOnce } from "../rooms/join.ts";
 import { leave } from "../rooms/moves.ts";
 import { conversationOf, namesOf, type Obeyed, type Order } from "./order.ts";
