@@ -12,7 +12,28 @@ import { AgentId, RoomId } from "#core/protocol/ids.ts";
 import { textPrompt, textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
-import { anAnswer, aRequest, aRow, aSession, aSettled, aTurn, aTurnId, CAPS, currentTurn, ghost, keyOf, leaseOf, NAMESPACE, NOW, OUT_LANE, queued, ROOM, ROOM_LANE, SESSION_LANE, startAttempt } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aRequest,
+  aRow,
+  aSession,
+  aSettled,
+  aTurn,
+  aTurnId,
+  CAPS,
+  currentTurn,
+  ghost,
+  keyOf,
+  leaseOf,
+  NAMESPACE,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  ROOM_LANE,
+  SESSION_LANE,
+  startAttempt,
+} from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { createLedger } from "./ledger.ts";
