@@ -18,7 +18,7 @@ import { parseArgs } from "node:util";
 import Libsql from "libsql";
 import { freePort, startHost } from "../appservice/live/hosts.ts";
 import { median, ms, quantile, ratioInterval, table, whole } from "./figures.ts";
-import type { IngestRival, IngestRivalSettings } from "./ingest-rivals.ts";
+import type { IngestRival, IngestRivalSettings } from "./rivals/ingest.ts";
 
 export const HS_TOKEN = "hs-token-of-the-bench";
 export const SERVER_NAME = "bench.localhost";

@@ -18,7 +18,7 @@ import { type LiveClient, liveClient } from "../appservice/live/client.ts";
 import { applyAgents, freePort, type HostKind, type HostSettings, startHost } from "../appservice/live/hosts.ts";
 import { installSynapse, registerUser, startSynapse } from "../appservice/playground/synapse.ts";
 import { median, ms, quantile, ratioInterval, table } from "./figures.ts";
-import type { RivalSettings, Sync } from "./rivals.ts";
+import type { RivalSettings, Sync } from "./rivals/latency.ts";
 
 const SERVER_NAME = "bench.localhost";
 const FLOOR_MAX = 1.15;

@@ -18,8 +18,8 @@ const speakerOf = (column: string): Speaker => (column === "" ? BOT : AgentId.pa
 export const insertPlain = (rows: readonly OutboxRow[], guard: Sql): Sql[] =>
   rows.map(
     ({ key, lane, turnId, agent, userId, utterance }) => sql`
-      INSERT INTO outbox (key, lane, turn_id, agent, user_id, device_id, path, body, plain, state, attempt,
-        not_before_ms)
+      INSERT INTO outbox (
+        key, lane, turn_id, agent, user_id, device_id, path, body, plain, state, attempt, not_before_ms)
       SELECT ${key}, ${lane}, ${turnId ?? null}, ${columnOf(agent)}, ${userId}, '', '', '',
         ${storedUtterance(utterance)}, 'queued', 0, 0
       WHERE ${guard}

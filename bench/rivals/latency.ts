@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
-import { liveClient } from "../appservice/live/client.ts";
+import { liveClient } from "../../appservice/live/client.ts";
 
 export interface BenchEvent {
   type: string;
