@@ -3,7 +3,14 @@
  * one batch. An invalid configuration is rejected with all its errors, and nothing changes.
  */
 import type { AgentSpec } from "#core/configuration/agent.ts";
-import { aliasesIn, type Change, type Configuration, changes, complaintsAbout, keepMuted } from "#core/configuration/configuration.ts";
+import {
+  aliasesIn,
+  type Change,
+  type Configuration,
+  changes,
+  complaintsAbout,
+  keepMuted,
+} from "#core/configuration/configuration.ts";
 import type { AgentKey } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";

@@ -1,7 +1,16 @@
 /** Turns replies and notices into plain outbox rows, in the order in which they are to appear. */
 import { deliveryKey, type Mark } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
-import { BOT, botUserId, type EventId, ghostUserId, type Namespace, type RoomId, type Speaker, type UserId } from "#core/protocol/ids.ts";
+import {
+  BOT,
+  botUserId,
+  type EventId,
+  ghostUserId,
+  type Namespace,
+  type RoomId,
+  type Speaker,
+  type UserId,
+} from "#core/protocol/ids.ts";
 import { type LaneId, outLane } from "#core/turn/lane.ts";
 import { markdownOf, type Reply, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";

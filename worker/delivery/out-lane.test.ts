@@ -8,7 +8,18 @@ import type { OpenOutboxRow, OutboxRow } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anIntent } from "#testing/intent.ts";
-import { anUtterance, aRequest, aRow, aSpec, aTurn, leaseOf, NOW, OUT_LANE, queued, settled } from "#testing/ledger-rows.ts";
+import {
+  anUtterance,
+  aRequest,
+  aRow,
+  aSpec,
+  aTurn,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  settled,
+} from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { outLane } from "./out-lane.ts";
 

@@ -6,7 +6,17 @@ import { AgentId, EventId } from "#core/protocol/ids.ts";
 import type { NewTurn, Turn } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
-import { aSession, aTurn, currentTurn, leaseOf, NOW, ROOM_LANE, SESSION_LANE, settled, waiting } from "#testing/ledger-rows.ts";
+import {
+  aSession,
+  aTurn,
+  currentTurn,
+  leaseOf,
+  NOW,
+  ROOM_LANE,
+  SESSION_LANE,
+  settled,
+  waiting,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

@@ -7,7 +7,33 @@ import type { SessionKey, Turn, WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter } from "#ports/operator.ts";
 import { anEvent } from "#testing/events.ts";
-import { anAnswer, aRequest, aRow, aSession, aSettled, aSpec, aTurn, aTurnId, CAPS, controlsOf, currentTurn, dueAt, ECHO, isDelivered, keyOf, leaseOf, NOW, OUT_LANE, queued, ROOM, ROOM_LANE, SESSION_LANE, settled, startAttempt, waiting } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aRequest,
+  aRow,
+  aSession,
+  aSettled,
+  aSpec,
+  aTurn,
+  aTurnId,
+  CAPS,
+  controlsOf,
+  currentTurn,
+  dueAt,
+  ECHO,
+  isDelivered,
+  keyOf,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  ROOM_LANE,
+  SESSION_LANE,
+  settled,
+  startAttempt,
+  waiting,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 type Lanes = Record<"room" | "session" | "out", Lease>;

@@ -4,7 +4,22 @@ import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
-import { anAnswer, aRow, aSpec, aTurn, dueAt, ECHO, leaseOf, NOW, OUT_LANE, queued, ROOM, ROOM_LANE, SESSION_LANE, settled } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aRow,
+  aSpec,
+  aTurn,
+  dueAt,
+  ECHO,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  ROOM_LANE,
+  SESSION_LANE,
+  settled,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

@@ -4,7 +4,21 @@ import { UserId } from "#core/protocol/ids.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import { promptsOf, type Turn, textOf } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { anAnswer, aPrompt, aSession, aTurn, aTurnId, CAPS, currentTurn, NOW, OUT_LANE, queued, ROOM, settled, startAttempt } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aPrompt,
+  aSession,
+  aTurn,
+  aTurnId,
+  CAPS,
+  currentTurn,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  settled,
+  startAttempt,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

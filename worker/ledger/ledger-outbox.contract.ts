@@ -5,7 +5,22 @@ import { BOT, EventId, UserId } from "#core/protocol/ids.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import type { OpenOutboxRow } from "#ports/delivery.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { anAnswer, anUtterance, aRequest, aRow, aTurn, aTurnId, dueAt, keyOf, leaseOf, NOW, OUT_LANE, queued, SESSION_LANE, settled } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  anUtterance,
+  aRequest,
+  aRow,
+  aTurn,
+  aTurnId,
+  dueAt,
+  keyOf,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  SESSION_LANE,
+  settled,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

@@ -4,7 +4,20 @@ import { unknownRoom } from "#core/gate/facts.ts";
 import { EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { aRow, aSpec, aTurn, ECHO, ghost, leaseOf, member, NOW, OUT_LANE, presentIds, ROOM, settled } from "#testing/ledger-rows.ts";
+import {
+  aRow,
+  aSpec,
+  aTurn,
+  ECHO,
+  ghost,
+  leaseOf,
+  member,
+  NOW,
+  OUT_LANE,
+  presentIds,
+  ROOM,
+  settled,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

@@ -4,7 +4,20 @@ import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
-import { aSession, aSettled, aSpec, aTurn, ECHO, ghost, member, NOW, queued, ROOM, settled, waiting } from "#testing/ledger-rows.ts";
+import {
+  aSession,
+  aSettled,
+  aSpec,
+  aTurn,
+  ECHO,
+  ghost,
+  member,
+  NOW,
+  queued,
+  ROOM,
+  settled,
+  waiting,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

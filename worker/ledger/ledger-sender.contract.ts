@@ -3,7 +3,23 @@ import { describe, expect, test } from "vitest";
 import { UNKNOWN_SENDER } from "#core/gate/facts.ts";
 import { AgentId, BOT, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { anAnswer, aRow, aSession, aSpec, aTurn, ECHO, ghost, keyOf, leaseOf, member, NOW, OUT_LANE, queued, ROOM, settled } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aRow,
+  aSession,
+  aSpec,
+  aTurn,
+  ECHO,
+  ghost,
+  keyOf,
+  leaseOf,
+  member,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  settled,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

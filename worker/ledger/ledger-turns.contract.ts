@@ -4,7 +4,31 @@ import { AgentId, AgentKey, EventId, RoomId, UserId } from "#core/protocol/ids.t
 import { textPrompt, textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
-import { anAnswer, aPrompt, aRequest, aRow, aSession, aSpec, aTurn, aTurnId, CAPS, controlsOf, currentTurn, dueAt, ECHO, isDelivered, keyOf, leaseOf, NOW, OUT_LANE, queued, ROOM, SESSION_LANE, settled, startAttempt } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aPrompt,
+  aRequest,
+  aRow,
+  aSession,
+  aSpec,
+  aTurn,
+  aTurnId,
+  CAPS,
+  controlsOf,
+  currentTurn,
+  dueAt,
+  ECHO,
+  isDelivered,
+  keyOf,
+  leaseOf,
+  NOW,
+  OUT_LANE,
+  queued,
+  ROOM,
+  SESSION_LANE,
+  settled,
+  startAttempt,
+} from "#testing/ledger-rows.ts";
 
 const GHOST = UserId.parse("@agent_echo:hs.test");
 

@@ -3,7 +3,18 @@ import { describe, expect, test } from "vitest";
 import { UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { anEvent } from "#testing/events.ts";
-import { anAnswer, aRow, aTurn, aTurnId, currentTurn, leaseOf, NOW, queued, ROOM, settled } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aRow,
+  aTurn,
+  aTurnId,
+  currentTurn,
+  leaseOf,
+  NOW,
+  queued,
+  ROOM,
+  settled,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

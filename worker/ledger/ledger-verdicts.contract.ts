@@ -5,7 +5,28 @@ import { textPrompt, textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { IgnoredEvent } from "#ports/rooms.ts";
 import { anEvent } from "#testing/events.ts";
-import { anAnswer, aPrompt, aSession, aSettled, aSpec, aTurn, aTurnId, controlsOf, currentTurn, ECHO, leaseOf, member, NOW, presentIds, queued, ROOM, ROOM_LANE, SESSION_LANE, settled, waiting } from "#testing/ledger-rows.ts";
+import {
+  anAnswer,
+  aPrompt,
+  aSession,
+  aSettled,
+  aSpec,
+  aTurn,
+  aTurnId,
+  controlsOf,
+  currentTurn,
+  ECHO,
+  leaseOf,
+  member,
+  NOW,
+  presentIds,
+  queued,
+  ROOM,
+  ROOM_LANE,
+  SESSION_LANE,
+  settled,
+  waiting,
+} from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 

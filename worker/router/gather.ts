@@ -1,10 +1,28 @@
 /** Gathers the facts an event needs, and no others. */
-import { type Concerned, type Facts, type Invited, type Present, type RoomFacts, type SenderFacts, UNKNOWN_SENDER, unknownRoom } from "#core/gate/facts.ts";
+import {
+  type Concerned,
+  type Facts,
+  type Invited,
+  type Present,
+  type RoomFacts,
+  type SenderFacts,
+  UNKNOWN_SENDER,
+  unknownRoom,
+} from "#core/gate/facts.ts";
 import { type FactNeeds, needsOf } from "#core/gate/needs.ts";
 import { type Message, readMessage } from "#core/message/message.ts";
 import { withoutRelay } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import { agentOfGhost, BOT, botUserId, ghostUserId, isLocal, isOurs, type Namespace, UserId } from "#core/protocol/ids.ts";
+import {
+  agentOfGhost,
+  BOT,
+  botUserId,
+  ghostUserId,
+  isLocal,
+  isOurs,
+  type Namespace,
+  UserId,
+} from "#core/protocol/ids.ts";
 import { powerOf } from "#core/protocol/room-state.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Clock } from "#ports/host.ts";

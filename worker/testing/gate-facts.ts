@@ -4,7 +4,15 @@
  */
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Groups, type Layer, resolve } from "#core/configuration/settings.ts";
-import { type Concerned, type Facts, type Ordered, type RoomFacts, unknownRoom, type Verdict, type Woken } from "#core/gate/facts.ts";
+import {
+  type Concerned,
+  type Facts,
+  type Ordered,
+  type RoomFacts,
+  unknownRoom,
+  type Verdict,
+  type Woken,
+} from "#core/gate/facts.ts";
 import { gate } from "#core/gate/gate.ts";
 import { readMessage } from "#core/message/message.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";

@@ -4,7 +4,16 @@ import { DeliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import { AgentId, EventId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import { type LaneId, type Lease, laneOf, outLane, roomLane, sessionLane } from "#core/turn/lane.ts";
-import { type NewTurn, type Prompt, SessionKey, type Turn, TurnId, textPrompt, textReply, type WaitingEvent } from "#core/turn/turn.ts";
+import {
+  type NewTurn,
+  type Prompt,
+  SessionKey,
+  type Turn,
+  TurnId,
+  textPrompt,
+  textReply,
+  type WaitingEvent,
+} from "#core/turn/turn.ts";
 import type { FrozenRequest, OutboxRow } from "#ports/delivery.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Membership, Settled } from "#ports/rooms.ts";

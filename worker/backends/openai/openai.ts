@@ -5,7 +5,15 @@
  */
 import * as z from "zod/v4";
 import { isReference } from "#core/configuration/secret-names.ts";
-import type { Backend, FinishReason, InputMessage, TurnContext, TurnEvent, TurnMeta, TurnRequest } from "#core/turn/backend.ts";
+import type {
+  Backend,
+  FinishReason,
+  InputMessage,
+  TurnContext,
+  TurnEvent,
+  TurnMeta,
+  TurnRequest,
+} from "#core/turn/backend.ts";
 import { trimToBudget } from "./budget.ts";
 import { failureOf } from "./failure.ts";
 

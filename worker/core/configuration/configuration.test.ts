@@ -2,7 +2,17 @@
 import { describe, expect, test } from "vitest";
 import { AgentId } from "../protocol/ids.ts";
 import { AgentSpec } from "./agent.ts";
-import { aliasesIn, type Change, Configuration, changes, complaintsAbout, isAttentive, isFamily, memberOf, NO_CONFIGURATION } from "./configuration.ts";
+import {
+  aliasesIn,
+  type Change,
+  Configuration,
+  changes,
+  complaintsAbout,
+  isAttentive,
+  isFamily,
+  memberOf,
+  NO_CONFIGURATION,
+} from "./configuration.ts";
 import type { Layer } from "./settings.ts";
 
 const ECHO = { id: "echo", name: "Echo", backend: { use: "echo" } };

@@ -4,7 +4,24 @@
  */
 import { describe, expect, test } from "vitest";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
-import { agentWith, concerned, ECHO, ECHO_ID, type FactsOver, facts, GUIDE_ID, GUIDE_SPEAKS, html, inThread, inWords, mentions, NOW_MS, ourMark, repliesTo, verdictOn } from "#testing/gate-facts.ts";
+import {
+  agentWith,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  type FactsOver,
+  facts,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  html,
+  inThread,
+  inWords,
+  mentions,
+  NOW_MS,
+  ourMark,
+  repliesTo,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import { type Groups, type Layer, resolve } from "../configuration/settings.ts";
 import { COMMAND_NAMES } from "../message/command.ts";
 import type { RoomEvent } from "../protocol/event.ts";

@@ -1,7 +1,14 @@
 /** Commands: the agents one is for, who answers, and whether the sender may use it. */
 import { isListed, type Person } from "../access/access.ts";
 import { BOT_NAME } from "../configuration/agent.ts";
-import { COMMAND_NAMES, type Command, type CommandName, describeCommand, parseCommand, structuredCommand } from "../message/command.ts";
+import {
+  COMMAND_NAMES,
+  type Command,
+  type CommandName,
+  describeCommand,
+  parseCommand,
+  structuredCommand,
+} from "../message/command.ts";
 import { withoutMention } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";
 import { BOT } from "../protocol/ids.ts";

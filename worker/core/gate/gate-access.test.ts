@@ -1,7 +1,17 @@
 /** Whom an agent listens to: by its lists, its policies for direct chats and rooms, and the power somebody has. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { alone, concerned, ECHO_ID, facts, GUIDE_ID, inDirectChat, inWords, mentions, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  concerned,
+  ECHO_ID,
+  facts,
+  GUIDE_ID,
+  inDirectChat,
+  inWords,
+  mentions,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
 import { RoomId } from "../protocol/ids.ts";
 import type { Facts } from "./facts.ts";

@@ -1,7 +1,26 @@
 /** Who is addressed without a mention: by a reply, in a direct chat, or because the agent listens to every message. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { alone, both, concerned, ECHO, ECHO_ID, type FactsOver, facts, GUIDE, GUIDE_ID, html, inDirectChat, inThread, inWords, mentions, NOW_MS, pill, repliesTo, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  both,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  type FactsOver,
+  facts,
+  GUIDE,
+  GUIDE_ID,
+  html,
+  inDirectChat,
+  inThread,
+  inWords,
+  mentions,
+  NOW_MS,
+  pill,
+  repliesTo,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import { UserId } from "../protocol/ids.ts";
 import type { Facts, ThreadHold } from "./facts.ts";
 

@@ -1,7 +1,21 @@
 /** Who may say which command: users, admins, moderators, strangers; and that machines command nobody. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { alone, both, concerned, ECHO_ID, type FactsOver, facts, GUIDE_ID, GUIDE_SPEAKS, inDirectChat, inWords, mentions, ourMark, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  both,
+  concerned,
+  ECHO_ID,
+  type FactsOver,
+  facts,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  inDirectChat,
+  inWords,
+  mentions,
+  ourMark,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
 import { COMMAND_NAMES, type CommandName } from "../message/command.ts";
 import type { Facts } from "./facts.ts";

@@ -1,7 +1,24 @@
 /** Commands: what is one, whom it concerns, who may say it. In the room are Alice, Bob, Echo and Guide. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { alone, BOT_ID, concerned, ECHO, ECHO_ID, type FactsOver, facts, GUIDE_ID, inDirectChat, inThread, inWords, mentions, NOW_MS, pill, repliesTo, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  BOT_ID,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  type FactsOver,
+  facts,
+  GUIDE_ID,
+  inDirectChat,
+  inThread,
+  inWords,
+  mentions,
+  NOW_MS,
+  pill,
+  repliesTo,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
 import { UserId } from "../protocol/ids.ts";
 import type { Facts } from "./facts.ts";

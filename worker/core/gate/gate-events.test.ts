@@ -1,7 +1,19 @@
 /** The verdicts on events that are no messages: state, redactions, reactions, encrypted events. */
 import { describe, expect, test } from "vitest";
 import { anEvent } from "#testing/events.ts";
-import { alone, both, concerned, ECHO, facts, GUIDE, GUIDE_ID, GUIDE_SPEAKS, inDirectChat, inWords, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  both,
+  concerned,
+  ECHO,
+  facts,
+  GUIDE,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  inDirectChat,
+  inWords,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts } from "./facts.ts";
 

@@ -1,7 +1,18 @@
 /** The evidence of verdicts, and the sentences that name it. */
 import { describe, expect, test } from "vitest";
 import { aMembership, aMessage } from "#testing/events.ts";
-import { alone, concerned, ECHO, ECHO_ID, facts, inDirectChat, mentions, NOW_MS, ourMark, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  facts,
+  inDirectChat,
+  mentions,
+  NOW_MS,
+  ourMark,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { RoomId } from "../protocol/ids.ts";
 import { explain } from "../strings/reasons.ts";

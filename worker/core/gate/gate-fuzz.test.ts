@@ -5,7 +5,19 @@
 import { expect, test } from "vitest";
 import { Dice } from "#testing/chance.ts";
 import { anEvent } from "#testing/events.ts";
-import { agentWith, anEventId, concerned, ECHO, ECHO_ID, facts, GUIDE, GUIDE_ID, inWords, NOW_MS, verdictOn } from "#testing/gate-facts.ts";
+import {
+  agentWith,
+  anEventId,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  facts,
+  GUIDE,
+  GUIDE_ID,
+  inWords,
+  NOW_MS,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
 import { readMessage } from "../message/message.ts";
 import { type AgentId, UserId } from "../protocol/ids.ts";

@@ -1,7 +1,26 @@
 /** Machines: our own agents, bots of somebody else's, and what keeps them from talking to each other for ever. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { alone, both, concerned, ECHO, ECHO_ID, type FactsOver, facts, GUIDE, GUIDE_ID, GUIDE_SPEAKS, inDirectChat, inThread, inWords, mentions, NOW_MS, ourMark, repliesTo, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  both,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  type FactsOver,
+  facts,
+  GUIDE,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  inDirectChat,
+  inThread,
+  inWords,
+  mentions,
+  NOW_MS,
+  ourMark,
+  repliesTo,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { PairCount } from "../access/pair-guard.ts";
 import type { Layer } from "../configuration/settings.ts";
 import type { AgentId } from "../protocol/ids.ts";

@@ -1,7 +1,17 @@
 /** Who comes and goes: whose invitations an agent follows, and rooms nobody but us is left in. */
 import { describe, expect, test } from "vitest";
 import { aMembership } from "#testing/events.ts";
-import { agentWith, ECHO, ECHO_ID, type FactsOver, facts, GUIDE_ID, GUIDE_SPEAKS, inWords, verdictOn } from "#testing/gate-facts.ts";
+import {
+  agentWith,
+  ECHO,
+  ECHO_ID,
+  type FactsOver,
+  facts,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  inWords,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { Layer } from "../configuration/settings.ts";
 import { BOT, RoomId } from "../protocol/ids.ts";
 import type { Facts, Invited } from "./facts.ts";

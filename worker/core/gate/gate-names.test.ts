@@ -1,7 +1,18 @@
 /** Agents called by their names, and by what an operator counts as one. And what is left of a text without the call. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { alone, both, concerned, ECHO_ID, facts, GUIDE_ID, inDirectChat, inWords, mentions, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  both,
+  concerned,
+  ECHO_ID,
+  facts,
+  GUIDE_ID,
+  inDirectChat,
+  inWords,
+  mentions,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { Verdict } from "./facts.ts";
 
 const ECHO = "wake echo by mention";

@@ -1,7 +1,23 @@
 /** When a message in a thread addresses an agent without a mention. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { alone, both, ECHO, ECHO_ID, facts, GUIDE, GUIDE_ID, GUIDE_SPEAKS, inThread, inWords, mentions, NOW_MS, ourMark, pill, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  both,
+  ECHO,
+  ECHO_ID,
+  facts,
+  GUIDE,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  inThread,
+  inWords,
+  mentions,
+  NOW_MS,
+  ourMark,
+  pill,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import { UserId } from "../protocol/ids.ts";
 import type { Facts, ThreadHold } from "./facts.ts";
 

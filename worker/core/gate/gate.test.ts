@@ -1,7 +1,20 @@
 /** Which messages the gate lets pass, and how old they may be. The other tables stand beside this one. */
 import { describe, expect, test } from "vitest";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
-import { alone, both, concerned, ECHO, ECHO_ID, facts, GUIDE_ID, GUIDE_SPEAKS, inDirectChat, inWords, mentions, verdictOn } from "#testing/gate-facts.ts";
+import {
+  alone,
+  both,
+  concerned,
+  ECHO,
+  ECHO_ID,
+  facts,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  inDirectChat,
+  inWords,
+  mentions,
+  verdictOn,
+} from "#testing/gate-facts.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts } from "./facts.ts";
 

@@ -33,7 +33,15 @@ import { type AgentId, EventId } from "../protocol/ids.ts";
 import { type Addressee, addressees } from "./addressees.ts";
 import { commandIn, gateCommand } from "./commands.ts";
 import { type Grounds, grounds } from "./evidence.ts";
-import { type Concerned, conversationWith, type Facts, type Ignored, isDirect, type Verdict, type Woken } from "./facts.ts";
+import {
+  type Concerned,
+  conversationWith,
+  type Facts,
+  type Ignored,
+  isDirect,
+  type Verdict,
+  type Woken,
+} from "./facts.ts";
 import { gateMember } from "./members.ts";
 import { botGrounds, hindrance, isCounted, isMachine, refusal } from "./permits.ts";
 import type { IgnoreReason } from "./reasons.ts";

@@ -1,7 +1,20 @@
 /** Which messages make a thread an agent's and a user's own, and which end that. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { both, ECHO, ECHO_ID, type FactsOver, facts, GUIDE, GUIDE_ID, GUIDE_SPEAKS, inThread, mentions, NOW_MS, ourMark } from "#testing/gate-facts.ts";
+import {
+  both,
+  ECHO,
+  ECHO_ID,
+  type FactsOver,
+  facts,
+  GUIDE,
+  GUIDE_ID,
+  GUIDE_SPEAKS,
+  inThread,
+  mentions,
+  NOW_MS,
+  ourMark,
+} from "#testing/gate-facts.ts";
 import { readMessage } from "../message/message.ts";
 import { UserId } from "../protocol/ids.ts";
 import type { ThreadHold } from "./facts.ts";

@@ -3,7 +3,14 @@ import type { Present, RoomFacts } from "#core/gate/facts.ts";
 import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { type LayerTexts, layerColumns, memoize, ownLayer, type PlaceSettings, type ResolvePlace } from "../configuration/resolve.ts";
+import {
+  type LayerTexts,
+  layerColumns,
+  memoize,
+  ownLayer,
+  type PlaceSettings,
+  type ResolvePlace,
+} from "../configuration/resolve.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { type GhostSql, ghostSql } from "../sql/ghosts.ts";
 
@@ -213,5 +220,6 @@ const presentOf = (namespace: Namespace, place: PlaceSettings, rows: readonly (A
     if (row.userId === null) return [];
     const userId = UserId.parse(row.userId);
     const id = agentOfGhost(namespace, userId);
-    return id ? [{ agent: place.agent(id, row.spec), userId, invitedDirectly: row.direct === 1 }] : [];
+    const agent = id && place.agent(id, row.spec);
+    return agent ? [{ agent, userId, invitedDirectly: row.direct === 1 }] : [];
   });

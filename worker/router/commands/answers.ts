@@ -3,7 +3,15 @@ import { permittedCommands } from "#core/gate/commands.ts";
 import { type Concerned, isDirect } from "#core/gate/facts.ts";
 import { circlesOf } from "#core/gate/permits.ts";
 import { describeCommand } from "#core/message/command.ts";
-import { type AgentStatus, agentsHere, debugBlock, NO_SUCH_MESSAGE, help as sayHelp, statusOf, whoYouAre } from "#core/strings/commands.ts";
+import {
+  type AgentStatus,
+  agentsHere,
+  debugBlock,
+  NO_SUCH_MESSAGE,
+  help as sayHelp,
+  statusOf,
+  whoYouAre,
+} from "#core/strings/commands.ts";
 import { explainStored } from "#core/strings/reasons.ts";
 import { conversationOf, type Obeyed, type Order } from "./order.ts";
 

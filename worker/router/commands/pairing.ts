@@ -1,6 +1,17 @@
 /** Commands that let users in: pairing codes, and an admin's word. */
 import { UserId } from "#core/protocol/ids.ts";
-import { allowed, CODE_INVALID, CODE_NEEDED, DENIED, NO_REQUESTS, NOTHING_TO_DENY, requests, USER_ID_NEEDED, USER_OR_CODE_NEEDED, welcome } from "#core/strings/pairing.ts";
+import {
+  allowed,
+  CODE_INVALID,
+  CODE_NEEDED,
+  DENIED,
+  NO_REQUESTS,
+  NOTHING_TO_DENY,
+  requests,
+  USER_ID_NEEDED,
+  USER_OR_CODE_NEEDED,
+  welcome,
+} from "#core/strings/pairing.ts";
 import type { Obeyed, Order } from "./order.ts";
 
 /** Only an admin approves the code of another user. With an invite code of the operator's a user lets themselves in. */

@@ -3,7 +3,16 @@ import type { IgnoreReason } from "#core/gate/reasons.ts";
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { leaveRoom } from "#core/protocol/client/rooms.ts";
 import { isPassing } from "#core/protocol/errcode.ts";
-import { type AgentId, agentOfGhost, BOT, botUserId, ghostUserId, type RoomId, type Speaker, type UserId } from "#core/protocol/ids.ts";
+import {
+  type AgentId,
+  agentOfGhost,
+  BOT,
+  botUserId,
+  ghostUserId,
+  type RoomId,
+  type Speaker,
+  type UserId,
+} from "#core/protocol/ids.ts";
 import { explain } from "#core/strings/reasons.ts";
 import { FOLLOWED } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";

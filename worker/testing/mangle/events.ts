@@ -1,6 +1,19 @@
 /** Mangled events, as JSON text. */
 import type { Dice } from "../chance.ts";
-import { anything, type Entry, huge, KEYS, LEVELS, NUMBERS, nested, object, quoted, STRINGS, several, words } from "./json.ts";
+import {
+  anything,
+  type Entry,
+  huge,
+  KEYS,
+  LEVELS,
+  NUMBERS,
+  nested,
+  object,
+  quoted,
+  STRINGS,
+  several,
+  words,
+} from "./json.ts";
 
 const encoder = new TextEncoder();
 

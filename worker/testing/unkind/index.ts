@@ -10,7 +10,17 @@ import { type Door, openDoor } from "./api/door.ts";
 import { sends } from "./api/sends.ts";
 import { type Counts, dice, KIND, noCounts, type Unkindness } from "./dice.ts";
 import { type Pusher, pusher } from "./push/pusher.ts";
-import { append, createRoom, emptyStore, roomOf, type Store, type StoredEvent, setMembership, type Visible, visible } from "./store.ts";
+import {
+  append,
+  createRoom,
+  emptyStore,
+  roomOf,
+  type Store,
+  type StoredEvent,
+  setMembership,
+  type Visible,
+  visible,
+} from "./store.ts";
 
 export interface Options {
   /** The URL to push to; `appservice()` can set it later. */

@@ -5,7 +5,16 @@
 import type { JsonObject } from "#core/protocol/event.ts";
 import { isOurs, UserId } from "#core/protocol/ids.ts";
 import { membership, setMembership } from "../store.ts";
-import { type Answer, answer, type Call, type Needs, type Respond, type Route, refusal, type UserCall } from "./call.ts";
+import {
+  type Answer,
+  answer,
+  type Call,
+  type Needs,
+  type Respond,
+  type Route,
+  refusal,
+  type UserCall,
+} from "./call.ts";
 import { roomAnswers } from "./room-api.ts";
 
 export function clientApi(needs: Needs, send: Respond): (call: Call) => Promise<Answer> {

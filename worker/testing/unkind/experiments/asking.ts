@@ -1,5 +1,16 @@
 /** How a homeserver answers its appservice: as which users it may act, and which repeated sends are idempotent. */
-import { type Asked, ask, DEVICE, flushed, ONE, register, roomOfGhosts, SERVER_NAME, type Stage, TWO } from "./stage.ts";
+import {
+  type Asked,
+  ask,
+  DEVICE,
+  flushed,
+  ONE,
+  register,
+  roomOfGhosts,
+  SERVER_NAME,
+  type Stage,
+  TWO,
+} from "./stage.ts";
 
 const brief = ({ status, errcode }: Asked): string => (errcode === undefined ? String(status) : `${status} ${errcode}`);
 

@@ -1,7 +1,18 @@
 /** Which of its own actions an appservice is pushed. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject } from "#core/protocol/event.ts";
-import { ask, DEVICE, enter, flushed, ONE, patience, pushedUntil, roomOfGhosts, SERVER_NAME, type Stage } from "./stage.ts";
+import {
+  ask,
+  DEVICE,
+  enter,
+  flushed,
+  ONE,
+  patience,
+  pushedUntil,
+  roomOfGhosts,
+  SERVER_NAME,
+  type Stage,
+} from "./stage.ts";
 import { bodiesOf, eventKeys, TAKEN, until } from "./tiny-appservice.ts";
 
 const asOne = { as: ONE, device: DEVICE };
