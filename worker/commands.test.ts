@@ -97,6 +97,15 @@ describe("a command", () => {
     await vi.waitFor(async () => expect((await bridge.world.ledger.verdicts())["command_limit"]).toBe(3), soon);
   });
 
+  test("!model with a value that is too long changes nothing, and the room goes on", async () => {
+    await bridge.begin(echo({ admins: [ALICE] }));
+    await bridge.world.push(aMessage(`!model ${"x".repeat(201)}`));
+    await bridge.answered(/^Nothing was changed. model: /);
+    expect(await bridge.world.ledger.roomLayer(ROOM)).toEqual({});
+    await bridge.world.push(aMessage("hello"));
+    await bridge.answered(/^echo hello$/);
+  });
+
   test("!thread holds for the agent in the room from the next message on", async () => {
     await bridge.begin(echo({ admins: [ALICE] }));
     await bridge.world.push(aMessage("!thread always"));

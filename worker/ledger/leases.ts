@@ -103,8 +103,9 @@ function dueAt(id: LaneId): Sql {
     case "session":
       // A control (stop, interrupt) makes the session due at once, even while its turn is backing off.
       return sql`
-        SELECT
-          CASE WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session}) THEN 0 ELSE not_before_ms END AS due
+        SELECT CASE
+          WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session}) THEN 0 ELSE not_before_ms
+        END AS due
         FROM turns WHERE session = ${lane.session} AND state <> 'delivered' ORDER BY seq LIMIT 1`;
     case "out":
       return sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${id} AND ${IS_UNSENT} ORDER BY seq LIMIT 1`;

@@ -8,6 +8,7 @@ const code = (text: string): string => `\`${text}\``;
 const bold = (names: readonly string[]): string => names.map((name) => `**${name}**`).join(", ");
 
 export const NAME_ONE = "There are several agents here; mention the one you mean.";
+export const notChanged = (complaints: readonly string[]): string => `Nothing was changed. ${complaints.join("; ")}.`;
 export const oneOf = (words: readonly string[]): string => `Choose one of ${words.join(", ")}.`;
 
 export function help(prefix: string, commands: readonly { name: string; usage: string; sentence: string }[]): string {

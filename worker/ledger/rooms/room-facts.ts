@@ -220,5 +220,6 @@ const presentOf = (namespace: Namespace, place: PlaceSettings, rows: readonly (A
     if (row.userId === null) return [];
     const userId = UserId.parse(row.userId);
     const id = agentOfGhost(namespace, userId);
-    return id ? [{ agent: place.agent(id, row.spec), userId, invitedDirectly: row.direct === 1 }] : [];
+    const agent = id && place.agent(id, row.spec);
+    return agent ? [{ agent, userId, invitedDirectly: row.direct === 1 }] : [];
   });
