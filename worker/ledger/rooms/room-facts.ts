@@ -12,7 +12,7 @@ import {
   type ResolvePlace,
 } from "../configuration/resolve.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
-import { type GhostSql, ghostSql } from "../sql/ghosts.ts";
+import { type GhostSql, ghostSql, isMember } from "../sql/ghosts.ts";
 
 /** The gate does not tell more joined members than this apart. */
 const JOINED_COUNTED_MAX = 3;
@@ -184,7 +184,7 @@ const membersOfFamilies = ({ first, last, id }: GhostSql, roomId: RoomId, is: Sq
     WHERE ${is} AND family = 1 AND retired = 0
       AND members.room_id = ${roomId} AND members.membership = 'join'
       AND members.user_id >= ${first} || ${beginning} AND members.user_id < ${first} || ${beginning} || ${last}
-      AND ${id} GLOB agents.id`;
+      AND ${isMember(id)}`;
 };
 
 const isListenedIn = (roomId: RoomId): Sql => sql`EXISTS (SELECT 1 FROM (${layersOf(roomId)}) WHERE attentive = 1)`;
