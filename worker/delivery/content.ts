@@ -24,13 +24,15 @@ export function contentOf(utterance: Utterance): JsonObject {
   // so all mentions of this one are new, and stand outside as well as inside.
   return {
     ...content,
-    body: `* ${utterance.part.markdown}`,
+    body: `* ${utterance.part.markdown.toWellFormed()}`,
     "m.new_content": content,
     "m.relates_to": { rel_type: "m.replace", event_id: utterance.original },
   };
 }
 
-function messageContent({ part: { markdown }, mark, mentions }: Utterance): JsonObject {
+function messageContent({ part, mark, mentions }: Utterance): JsonObject {
+  // Half a surrogate pair, as where a stream was cut within an emoji: Synapse answers 500 to it, again and again.
+  const markdown = part.markdown.toWellFormed();
   const html = toHtml(markdown);
   const content = {
     msgtype: mark.kind === "notice" ? "m.notice" : "m.text",

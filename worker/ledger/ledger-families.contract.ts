@@ -30,6 +30,21 @@ function familyContract(make: Make): void {
     expect(await agentAs(ledger, "ticket_17")).toBeUndefined();
   });
 
+  test("may have an id as long as any: D1 limits patterns to 50 bytes", async () => {
+    const ledger = await make();
+    const [beginning, end] = ["b".repeat(63), "e".repeat(63)];
+    await ledger.setAgents([aSpec(`${beginning}*${end}`), aSpec("echo", { mention: false })]);
+    const of = ["", "17"].map((own) => `${beginning}${own}${end}`);
+    const others = ["other", `${beginning}${end.slice(1)}`, `${beginning}17`, `17${end}`];
+    await ledger.setMembers(
+      ROOM,
+      ["echo", ...of, ...others].map((id) => ghost(id)),
+    );
+    expect(ids((await ledger.room(ROOM)).present)).toEqual([...of, "echo"].sort());
+    expect(ids(await ledger.presentIn(ROOM, [], "none"))).toEqual(["echo"]);
+    for (const id of others) expect(await agentAs(ledger, id)).toBeUndefined();
+  });
+
   test("stands behind an agent with that very id, and behind a family with a longer one", async () => {
     const ledger = await make();
     const specs = ["*", "ticket_*", "ticket_vip_*", "ticket_1"].map((id) => aSpec(id, { prompt: id }));
