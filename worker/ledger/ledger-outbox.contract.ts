@@ -83,7 +83,7 @@ function plainContract(make: Make): void {
     expect(await ledger.nextOut(await leaseOf(ledger, OUT_LANE))).toMatchObject({ askedAtMs: NOW });
   });
 
-  test("is not stored by a late owner, who learns so also from an empty list", async () => {
+  test("is not stored by a runner whose lease ran out, which an empty list also tells", async () => {
     const ledger = await make();
     const stale = await leaseOf(ledger, OUT_LANE);
     expect(await ledger.queueOut(await leaseOf(ledger, OUT_LANE), [])).toBe(true);

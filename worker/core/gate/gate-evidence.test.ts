@@ -27,7 +27,7 @@ const invited = (layer: Parameters<typeof concerned>[1]): Facts => {
   return facts({ invited: { agent: ECHO, settings, direct: false, follows: false, paired: false } });
 };
 
-describe("a verdict keeps what decided", () => {
+describe("a verdict keeps the evidence", () => {
   test.for<{ reason: string; event?: RoomEvent; seen: Facts; evidence: object; says: string }>([
     {
       reason: "power_too_low",
@@ -143,15 +143,15 @@ describe("evidence is small", () => {
     );
     expect(JSON.stringify(verdictOn(call, seen)).length).toBeLessThan(1_000);
   });
-  test("and left out where it is not", () => expect(evidenceText({ pattern: long })).toBeNull());
+  test("or it is left out", () => expect(evidenceText({ pattern: long })).toBeNull());
 });
 
-describe("stored evidence that cannot be read is none", () => {
+describe("stored evidence is read as none", () => {
   test.for<[what: string, text: string | null]>([
-    ["none", null],
-    ["no JSON", "{"],
-    ["a number", "7"],
-    ["another version's", '{"level":50}'],
+    ["when there is none", null],
+    ["when it is no JSON", "{"],
+    ["when it is a number", "7"],
+    ["when it is that of another version", '{"level":50}'],
   ])("%s", ([, text]) => expect(readEvidence("power_too_low", text)).toBeUndefined());
-  test("where the reason has none", () => expect(readEvidence("muted", '{"needed":1,"has":0}')).toBeUndefined());
+  test("when the reason has none", () => expect(readEvidence("muted", '{"needed":1,"has":0}')).toBeUndefined());
 });
