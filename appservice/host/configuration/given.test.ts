@@ -18,7 +18,7 @@ test("the file that is named is read", () => {
 });
 test("a named file that does not exist is an error; without a name, and with `none`, there is no file", () => {
   expect(() => configurationOf(named("misspelt.yaml"))).toThrow(
-    /TROUPE_FILE names .*misspelt\.yaml, which is not there/,
+    /TROUPE_FILE names .*misspelt\.yaml, which does not exist/,
   );
   // The working directory of the tests has no troupe.yaml.
   for (const env of [{}, { TROUPE_FILE: "" }, { TROUPE_FILE: "none" }]) expect(configurationOf(env)).toBeUndefined();

@@ -80,7 +80,7 @@ describe("a verdict keeps the evidence", () => {
         { pairs: new Map([[ECHO, { sinceMs: NOW_MS - 20_000, count: 23, restUntilMs: NOW_MS + 43_500 }]]) },
       ),
       evidence: { events: 23, restMs: 43_500 },
-      says: "echo 23 times within a minute without being a person who names it, and is ignored for another 43 seconds",
+      says: "echo 23 times within a minute, as a bot or without a mention, and is ignored for another 43 seconds",
     },
     {
       reason: "echo",

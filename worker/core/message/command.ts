@@ -1,6 +1,6 @@
 /**
- * Commands: what people tell us beside talking to an agent. Known words only, everything else that begins with `!` is
- * chat. What stands below the command's line is a message of its own.
+ * Commands, which users give to the bridge or to an agent in a room. Only known words are commands; everything else that
+ * begins with `!` is chat. The text below a command's line is a message of its own.
  *
  * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4391
  */
@@ -8,48 +8,48 @@ import * as z from "zod/v4";
 import type { RoomEvent } from "../protocol/event.ts";
 
 interface CommandDescription {
-  /** What may stand behind the word, for people. */
+  /** The arguments, as users are shown them. */
   usage: string;
   sentence: string;
-  /** `agent`: it concerns an agent, and among several one has to be named. `room`: whoever is there answers for all. */
+  /** `agent`: it is for one agent, which is mentioned where there are several. `room`: one answer for all agents of the room. */
   about: "agent" | "room";
-  /** Who may say it where nothing else is set; `users` and `admins` are those of the agent. */
+  /** Who may say it by default; `users` and `admins` are those of the agent. */
   allowed: readonly string[];
   aliases?: readonly string[];
-  /** It holds beyond the room: no room's layer and no power in it permits it. */
+  /** It takes effect in all rooms, so neither a room's layer nor a power level permits it. */
   everywhere?: true;
-  /** It only takes something away, so it is obeyed however late. */
+  /** It only stops or revokes something, so it is obeyed at any age. */
   late?: true;
 }
 
 const MODERATORS = ["admins", "power:50"];
 
-/** Every command, once: the help, the descriptions for clients and the permissions are made from it. */
+/** All commands. The help, the descriptions for clients and the permissions are made from this list. */
 export const COMMANDS = {
-  help: { usage: "", sentence: "What can be said here.", about: "room", allowed: ["users"] },
+  help: { usage: "", sentence: "The commands you can use here.", about: "room", allowed: ["users"] },
   new: {
     usage: "",
-    sentence: "Begin a new conversation: what was said before is forgotten.",
+    sentence: "Begin a new conversation: the earlier one is forgotten.",
     about: "agent",
     allowed: ["users"],
     aliases: ["reset", "clear"],
   },
   stop: {
     usage: "",
-    sentence: "End a running answer and drop what waits behind it.",
+    sentence: "End a running answer and drop the messages waiting behind it.",
     about: "agent",
     allowed: ["users"],
     late: true,
   },
   status: {
     usage: "",
-    sentence: "How the agents here are set up and what they are at.",
+    sentence: "How the agents here are set up and what they are doing.",
     about: "room",
     allowed: ["users"],
   },
   whoami: {
     usage: "",
-    sentence: "Who you are to the agents here, and what you may do.",
+    sentence: "Your user id, your power level and which agents you may talk to.",
     about: "room",
     allowed: ["users"],
   },
@@ -68,26 +68,26 @@ export const COMMANDS = {
   },
   queue: {
     usage: "[queue | collect | interrupt | steer]",
-    sentence: "Show what waits, or choose what a new message does while the agent works.",
+    sentence: "Show how many messages wait, or choose what a new message does while the agent works.",
     about: "agent",
     allowed: MODERATORS,
   },
   pair: {
     usage: "[code]",
-    sentence: "Show who asks to be paired, or approve somebody's code; with a code you were given: be let in.",
+    sentence: "Show the users who wait for approval, or approve a user's code. With an invite code: get access.",
     about: "agent",
     allowed: ["*"],
   },
   allow: {
     usage: "<user id>",
-    sentence: "Let somebody talk to the agent.",
+    sentence: "Let a user talk to the agent.",
     about: "agent",
     allowed: ["admins"],
     everywhere: true,
   },
   deny: {
     usage: "<user id | code>",
-    sentence: "Take that back, or refuse a code.",
+    sentence: "Undo `allow` or `pair` for a user, or void a code.",
     about: "agent",
     allowed: ["admins"],
     everywhere: true,
@@ -103,22 +103,22 @@ export const COMMANDS = {
   leave: { usage: "", sentence: "Send the agent out of this room.", about: "agent", allowed: MODERATORS, late: true },
   sethome: {
     usage: "",
-    sentence: "Make this the room for what the agent says unasked.",
+    sentence: "Make this the room for messages the agent sends without being asked.",
     about: "agent",
     allowed: ["admins"],
     everywhere: true,
   },
   mute: {
     usage: "",
-    sentence: "Nobody is answered in this room until `unmute`.",
+    sentence: "No agent answers in this room until `unmute`.",
     about: "room",
     allowed: MODERATORS,
     late: true,
   },
-  unmute: { usage: "", sentence: "Answer again in this room.", about: "room", allowed: MODERATORS },
+  unmute: { usage: "", sentence: "Let the agents answer again in this room.", about: "room", allowed: MODERATORS },
   debug: {
     usage: "",
-    sentence: "What we know of this room and conversation, for an operator.",
+    sentence: "What the bridge knows of this room and conversation, for an operator.",
     about: "room",
     allowed: ["admins"],
   },
@@ -136,9 +136,9 @@ export const describeCommand = (name: CommandName): CommandDescription => COMMAN
 
 export interface Command {
   name: CommandName;
-  /** What stands behind the word in its line, trimmed. */
+  /** The text behind the word in its line, trimmed. */
   args: string;
-  /** What stands below it. */
+  /** The text below the line. */
   rest: string;
 }
 
@@ -159,7 +159,7 @@ export function parseCommand(text: string, prefix: string): Command | undefined 
 const Structured = z.object({ command: z.string(), arguments: z.record(z.string(), z.json()).catch({}) });
 const STRUCTURED_KEYS = ["org.matrix.msc4391.command", "m.bot.command"];
 
-/** A command as clients send it that read our descriptions: its one argument has a name of its own. */
+/** A command as sent by clients that read our descriptions, with at most one argument. */
 export function structuredCommand(content: RoomEvent["content"]): Command | undefined {
   const given = STRUCTURED_KEYS.map((key) => Structured.safeParse(content[key]).data).find(Boolean);
   const name = given && byWord.get(given.command.toLowerCase());
