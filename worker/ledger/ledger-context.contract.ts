@@ -117,7 +117,7 @@ function chatterContract(make: Make): void {
       "command_stop",
       "command_not_permitted",
     ];
-    // A word of another version: commands are known by what they begin with.
+    // A verdict of another version: commands are known by the prefix of the word.
     const commander = "commander" as Reason;
     for (const reason of [...unheard, "command_too_old", "not_permitted", commander] as const)
       await settled(ledger, { reason }, aMessage(reason));

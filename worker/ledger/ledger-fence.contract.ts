@@ -77,7 +77,7 @@ async function world(ledger: Ledger): Promise<World> {
   return { event, seq, stale, held, behind: first };
 }
 
-/** What can be seen of the world with the leases that are held, without changing it. */
+/** The state of the world, read with the valid leases and without a change. */
 async function seen(ledger: Ledger, { held }: World) {
   return {
     undecided: (await ledger.nextEvents(held.room, 10)).length,

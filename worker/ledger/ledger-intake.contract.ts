@@ -1,4 +1,4 @@
-/** The part of the ledger's contract about what comes in, who may run a lane, and who the agents are. */
+/** The part of the ledger's contract about intake, leases, due lanes, agents and ghosts. */
 import { describe, expect, test } from "vitest";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
@@ -135,7 +135,7 @@ export function laneContract(make: Make): void {
     test("one of fifty concurrent claims wins", async () => {
       const ledger = await make();
       const claims = await Promise.all(
-        Array.from({ length: 50 }, (_, index) => ledger.claim(ROOM_LANE, `owner ${index}`, NOW, 1_000)),
+        Array.from({ length: 50 }, (_, index) => ledger.claim(ROOM_LANE, `runner ${index}`, NOW, 1_000)),
       );
       expect(claims.filter((lease) => lease !== undefined)).toMatchObject([{ lane: ROOM_LANE, fence: 1 }]);
     });

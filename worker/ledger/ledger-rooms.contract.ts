@@ -184,7 +184,7 @@ function successionContract(make: Make): void {
     await settled(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
     await ledger.succeed(ROOM, SECOND);
     await ledger.succeed(SECOND, THIRD);
-    // Read before the agent has come; what it was invited as waits for it.
+    // The members are read before the agent joins; the mark of the direct chat is kept for it.
     await ledger.setMembers(THIRD, [member("@alice:hs.test")]);
     await settled(ledger, { members: [ghost("echo", "invite")] }, { room_id: THIRD });
     await settled(ledger, { members: [ghost("echo")] }, { room_id: THIRD });

@@ -72,7 +72,7 @@ describe("the list `users`", () => {
     ["names with two gaps that overlap", ["@al*li*e:hs.test"], "@alie:hs.test", NO],
     ["a dot, which is no pattern", ["@a.ice:hs.test"], "@alice:hs.test", NO],
     ["a pattern that could reach over the colon", ["@a*:hs.test"], "@a:evil.test:hs.test", NO],
-    ["everybody by pattern", ["@*:*"], "@mallory:evil.test", YES],
+    ["all users, by a pattern", ["@*:*"], "@mallory:evil.test", YES],
     ["an alias instead of a person", ["#room:hs.test"], "@alice:hs.test", NO],
     ["a bare name", ["alice"], "@alice:hs.test", NO],
     ["the second of two patterns", ["@bob:hs.test", "@alice:hs.test"], "@alice:hs.test", YES],

@@ -26,7 +26,7 @@ import type { Facts, ThreadHold } from "./facts.ts";
 
 const NONE = "ignore not_addressed";
 type Row = [name: string, body: string, content: Record<string, unknown>, seen: Facts, expected: string];
-const check = ([, body, content, seen, expected]: Row) =>
+const verdictIs = ([, body, content, seen, expected]: Row) =>
   expect(inWords(verdictOn(aMessage(body, { content }), seen))).toBe(expected);
 
 const TO_ECHO = facts({ repliedAgent: ECHO });
@@ -114,7 +114,7 @@ describe("a reply", () => {
       NONE,
     ],
     ["that is nothing but a fallback", "> <@bob:hs.test> hello\n", repliesTo(), TO_ECHO, "ignore no_text"],
-  ])("%s", check);
+  ])("%s", verdictIs);
 });
 
 const held = (over: Partial<ThreadHold> = {}): { thread: ThreadHold } => ({
@@ -165,7 +165,7 @@ describe("an agent that listens to everything (mention: false)", () => {
       "ignore not_permitted, about echo",
     ],
     ["does not listen by default", "hello", {}, alone(), NONE],
-  ])("%s", check);
+  ])("%s", verdictIs);
 });
 
 const chat = (over: FactsOver = {}) => inDirectChat({}, over);
@@ -190,7 +190,7 @@ describe("a direct chat", () => {
     ["records a reply as the reason", "why?", repliesTo(), chat({ repliedAgent: ECHO }), "wake echo by reply"],
     ["is the reason before a thread", "and?", inThread(), chat(held()), DIRECT],
     ["is the reason before listening", "hello", {}, inDirectChat({ mention: false }), DIRECT],
-  ])("%s", check);
+  ])("%s", verdictIs);
 
   test("is one with the agent that was invited to it, not with the other", () => {
     const present = [concerned("echo", {}, { invitedDirectly: true }), concerned("guide")];

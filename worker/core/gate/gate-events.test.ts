@@ -18,7 +18,7 @@ import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts } from "./facts.ts";
 
 type Row = [name: string, event: RoomEvent, seen: Facts, expected: string];
-const check = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
+const verdictIs = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
 
 describe("an event that is no message", () => {
   const tombstone = (content: Record<string, unknown>, over = {}) =>
@@ -105,7 +105,7 @@ describe("an event that is no message", () => {
       facts(),
       "ignore not_a_message",
     ],
-  ])("%s: $3", check);
+  ])("%s: $3", verdictIs);
 });
 
 describe("a redaction", () => {
@@ -129,7 +129,7 @@ describe("a redaction", () => {
     ["by an agent of ours", redaction({ redacts: "$prompt" }), facts({ sender: GUIDE_SPEAKS }), "ignore own_event"],
     ["that was soft-failed", redaction({ redacts: "$prompt" }), facts({ softFailed: true }), "ignore soft_failed"],
     ["in a muted room", redaction({ redacts: "$prompt" }), facts({ room: { muted: true } }), "redaction of $prompt"],
-  ])("%s: $3", check);
+  ])("%s: $3", verdictIs);
 });
 
 const reaction = (key: unknown, over: Record<string, unknown> = {}) =>
@@ -205,5 +205,5 @@ describe("a reaction", () => {
       "ignore not_a_message",
     ],
     ["no relation", anEvent({ type: "m.reaction", content: {} }), facts(TO_ECHO), "ignore not_a_message"],
-  ])("%s: $3", check);
+  ])("%s: $3", verdictIs);
 });

@@ -23,7 +23,7 @@ import type { Facts, ThreadHold } from "./facts.ts";
 
 const NONE = "ignore not_addressed";
 type Row = [name: string, body: string, content: Record<string, unknown>, seen: Facts, expected: string];
-const check = ([, body, content, seen, expected]: Row) =>
+const verdictIs = ([, body, content, seen, expected]: Row) =>
   expect(inWords(verdictOn(aMessage(body, { content }), seen))).toBe(expected);
 
 const TO_ECHO = facts({ repliedAgent: ECHO });
@@ -121,7 +121,7 @@ describe("a thread", () => {
       both({ bots: true }, { ...held(), sender: GUIDE_SPEAKS }),
       "ignore own_event",
     ],
-  ])("%s: $4", check);
+  ])("%s: $4", verdictIs);
 
   test.for<Row>([
     ["no reply", "hello", inThread(), facts(), NONE],
@@ -140,5 +140,5 @@ describe("a thread", () => {
       TO_ECHO,
       "wake echo by reply",
     ],
-  ])("its fallback is %s", check);
+  ])("its fallback is %s", verdictIs);
 });

@@ -19,7 +19,7 @@ import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts } from "./facts.ts";
 
 type Row = [name: string, event: RoomEvent, seen: Facts, expected: string];
-const check = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
+const verdictIs = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
 
 const CALL = mentions(ECHO_ID);
 const call = (body: string, content: Record<string, unknown>, over: Record<string, unknown> = {}) =>
@@ -137,7 +137,7 @@ describe("a message", () => {
       facts(),
       "ignore state",
     ],
-  ])("%s: $3", check);
+  ])("%s: $3", verdictIs);
 });
 
 describe("a message that is too old", () => {
@@ -184,7 +184,7 @@ describe("a message that is too old", () => {
       }),
       "join echo",
     ],
-  ])("%s", check);
+  ])("%s", verdictIs);
 
   test("for one agent and not for another wakes the other", () => {
     const present = [concerned("echo", { turns: { eventAge: 1 } }), concerned("guide", { turns: { eventAge: 3_600 } })];
