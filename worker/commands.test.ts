@@ -45,7 +45,7 @@ describe("a command", () => {
     await bridge.world.push(aMessage("!unmute", { sender: BOB }));
     await bridge.verdict("command_not_permitted");
     await bridge.world.push(aMessage("!unmute"));
-    await bridge.answered(/^I listen again/);
+    await bridge.answered(/^The agents answer in this room again/);
     await bridge.world.push(aMessage("hello again"));
     await bridge.answered(/^echo hello again$/);
   });
@@ -59,7 +59,7 @@ describe("a command", () => {
     await bridge.answered(/not among the users echo may talk to/);
     await bridge.world.push(aMessage("!why", { room_id: "!elsewhere", ...replyTo(unheard.event_id) }));
     await bridge.world.push(aMessage("!why", replyTo("$of_nobody")));
-    await bridge.answered(/no such message/);
+    await bridge.answered(/do not know that message/);
   });
 
   test("that holds in all rooms is not permitted by the settings of one room", async () => {

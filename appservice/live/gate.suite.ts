@@ -192,7 +192,9 @@ export function gateSuite(kind: HostKind): void {
       const unheard = await world.alice.say(room, "hello", mentioning("echo"));
       await eventually(async () => expect(await why(unheard)).toMatchObject({ verdict: "muted" }));
       await world.alice.say(room, "!unmute");
-      await eventually(async () => expect((await said(room, "echo")).join()).toContain("I listen again"));
+      await eventually(async () =>
+        expect((await said(room, "echo")).join()).toContain("The agents answer in this room again"),
+      );
       await world.alice.say(room, "hello again", mentioning("echo"));
       await eventually(async () => expect((await said(room, "echo")).at(-1)).toBe("echo hello again"));
     });

@@ -1,4 +1,4 @@
-/** The Worker in its runtime: door, queue, lanes' objects, cron. The homeserver is not there, which is an answer too. */
+/** The Worker in workerd: requests, queue, lanes' objects, cron. The homeserver is unreachable. */
 import {
   applyD1Migrations,
   createExecutionContext,
@@ -37,7 +37,7 @@ const push = (events: unknown[], bindings?: Env, context?: ExecutionContext) => 
 };
 
 describe("the Worker", () => {
-  test("is healthy once its database is there", async () => expect((await fetchWorker("/health")).status).toBe(200));
+  test("is healthy once its database exists", async () => expect((await fetchWorker("/health")).status).toBe(200));
 
   test("answers a transaction when it is stored, and the room's object then decides its events", async () => {
     await ledger.setMembers(ROOM, [{ userId: UserId.parse("@alice:hs.test"), membership: "join" }]);
@@ -88,7 +88,7 @@ describe("the Worker", () => {
     expect(kept).toBe(lane);
   });
 
-  test("answers /health to everybody and /metrics to its operator, as JSON", async () => {
+  test("answers /health without a token and /metrics with the operator's, as JSON", async () => {
     const health = await fetchWorker("/health", {});
     expect(await health.json()).toMatchObject({ ok: true, openTurns: 0 });
     expect((await fetchWorker("/metrics", {})).status).toBe(401);

@@ -114,7 +114,7 @@ describe("the pump", () => {
     expect(seen).toMatchObject([{ kind: "room", events: [{ seq: 1, event: { content: { body: "one" } } }] }]);
   });
 
-  /** A write that decides everything and releases the lease. */
+  /** A write that decides all events and releases the lease. */
   const releasing = async ({ lease, release }: Running, write: () => Promise<unknown>): Promise<"released"> => {
     await release(async () => {
       await write();

@@ -109,7 +109,7 @@ function laneContract(make: Make): void {
     expect(await startAttempt(ledger, lease, turn, CAPS)).toBe("lost");
   });
 
-  test("a stored reply is kept: the next owner delivers it and asks no backend again", async () => {
+  test("a stored reply is kept: the next runner delivers it and asks no backend again", async () => {
     const ledger = await make();
     const turn = aTurn();
     const lease = await queued(ledger, turn);

@@ -27,7 +27,7 @@ const invited = (layer: Parameters<typeof concerned>[1]): Facts => {
   return facts({ invited: { agent: ECHO, settings, direct: false, follows: false, paired: false } });
 };
 
-describe("a verdict keeps what decided", () => {
+describe("a verdict keeps the evidence", () => {
   test.for<{ reason: string; event?: RoomEvent; seen: Facts; evidence: object; says: string }>([
     {
       reason: "power_too_low",
@@ -80,7 +80,7 @@ describe("a verdict keeps what decided", () => {
         { pairs: new Map([[ECHO, { sinceMs: NOW_MS - 20_000, count: 23, restUntilMs: NOW_MS + 43_500 }]]) },
       ),
       evidence: { events: 23, restMs: 43_500 },
-      says: "echo 23 times within a minute without being a person who names it, and is ignored for another 43 seconds",
+      says: "echo 23 times within a minute, as a bot or without a mention, and is ignored for another 43 seconds",
     },
     {
       reason: "echo",
@@ -143,15 +143,15 @@ describe("evidence is small", () => {
     );
     expect(JSON.stringify(verdictOn(call, seen)).length).toBeLessThan(1_000);
   });
-  test("and left out where it is not", () => expect(evidenceText({ pattern: long })).toBeNull());
+  test("or it is left out", () => expect(evidenceText({ pattern: long })).toBeNull());
 });
 
-describe("stored evidence that cannot be read is none", () => {
+describe("stored evidence is read as none", () => {
   test.for<[what: string, text: string | null]>([
-    ["none", null],
-    ["no JSON", "{"],
-    ["a number", "7"],
-    ["another version's", '{"level":50}'],
+    ["when there is none", null],
+    ["when it is no JSON", "{"],
+    ["when it is a number", "7"],
+    ["when it is that of another version", '{"level":50}'],
   ])("%s", ([, text]) => expect(readEvidence("power_too_low", text)).toBeUndefined());
-  test("where the reason has none", () => expect(readEvidence("muted", '{"needed":1,"has":0}')).toBeUndefined());
+  test("when the reason has none", () => expect(readEvidence("muted", '{"needed":1,"has":0}')).toBeUndefined());
 });

@@ -82,7 +82,7 @@ const WHERE = { off: "into the room", inbound: "where the question was", always:
 export const debugBlock = (known: JsonObject): string =>
   `\`\`\`json\n${JSON.stringify(known, null, 2).replaceAll("`", "'")}\n\`\`\``;
 
-export const NO_SUCH_MESSAGE = "I know no such message in this room.";
+export const NO_SUCH_MESSAGE = "I do not know that message in this room.";
 
 export const NEW_CONVERSATION = "A new conversation begins; the earlier one is forgotten.";
 export const NOTHING_RUNS = "Nothing is running here.";
@@ -104,7 +104,7 @@ export const whileBusyChosen = (names: readonly string[], whileBusy: string): st
   `${bold(names)}: while an answer is being made: ${whileBusy}.`;
 
 export const MUTED = "Muted: no agent answers in this room until `unmute`.";
-export const UNMUTED = "I listen again.";
+export const UNMUTED = "The agents answer in this room again.";
 
 export const homeSet = (names: readonly string[]): string => `This is now the home of ${bold(names)}.`;
 export const NO_HOME_OF_A_FAMILY = "Agents of a family cannot have a home room of their own.";
