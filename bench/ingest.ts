@@ -147,7 +147,7 @@ async function startTroupe(folder: string): Promise<Contestant> {
 async function startRival(name: string, rival: IngestRival, folder: string): Promise<Contestant> {
   mkdirSync(folder);
   const settings: IngestRivalSettings = { port: await freePort(), hsToken: HS_TOKEN, file: join(folder, "events.db") };
-  const script = join(import.meta.dirname, "ingest-rivals.ts");
+  const script = join(import.meta.dirname, "rivals/ingest.ts");
   const child = spawn(process.execPath, [script, rival, JSON.stringify(settings)], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -1,5 +1,5 @@
 /**
- * The rivals of `bench:latency`, each run as a process: `node rivals.ts floor|bot <settings as JSON>`. Prints "ready"
+ * The rivals of `bench:latency`, each run as a process: `node bench/rivals/latency.ts floor|bot <settings as JSON>`. Prints "ready"
  * when it listens.
  */
 import { randomUUID } from "node:crypto";
