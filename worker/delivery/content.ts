@@ -58,8 +58,8 @@ const FITS_LENGTH = 500;
 /** Whether a text can be sent as an edit, which holds it twice, with as many mentions as it names. */
 export function fitsAsEdit(markdown: string, mark: Mark): boolean {
   if (markdown.length <= FITS_LENGTH) return true;
-  // Cheap: a character has at least one byte, so a longer text need not be rendered.
-  if (markdown.length > CONTENT_BYTES_MAX) return false;
+  // Cheap: an edit has the text twice, a byte or more for each character, so a longer one need not be rendered.
+  if (2 * markdown.length > CONTENT_BYTES_MAX) return false;
   const mentions = mark.kind === "reply" ? namedIn(markdown) : [];
   const edit = contentOf({ say: "edit", original: SOME_EVENT, part: { type: "text", markdown }, mark, mentions });
   return encoder.encode(JSON.stringify(edit)).length <= CONTENT_BYTES_MAX;

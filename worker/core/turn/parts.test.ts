@@ -57,6 +57,6 @@ describe("splitting a reply", () => {
   test("measures each part a few times only", () => {
     let asked = 0;
     const parts = splitReply(TEXTS["prose"]?.repeat(20) ?? "", (part) => bytes(part) + 0 * asked++ <= 4_000);
-    expect(asked / parts.length).toBeLessThan(40);
+    expect(asked / parts.length).toBeLessThan(20);
   });
 });
