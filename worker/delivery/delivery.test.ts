@@ -33,7 +33,7 @@ function world() {
   const ledger: DraftLedger = {
     queueOut: async (_lease, rows) => queued.push(...rows) > 0,
     outboxRow: async () => (queued.length > 0 ? { state: "sent", eventId: DRAFT } : undefined),
-    showing: async () => true,
+    storeShown: async () => true,
   };
   const delivers = delivery({
     ledger,

@@ -27,7 +27,7 @@ const EDIT_SPREAD = 1.1;
 /** With the final one, forty. */
 const EDITS_MAX = 39;
 
-export type DraftLedger = Pick<OutboxLedger, "queueOut" | "outboxRow"> & Pick<TurnLedger, "showing">;
+export type DraftLedger = Pick<OutboxLedger, "queueOut" | "outboxRow"> & Pick<TurnLedger, "storeShown">;
 
 interface DraftNeeds {
   ledger: DraftLedger;
@@ -82,7 +82,7 @@ async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortS
       original ??= (await needs.ledger.outboxRow(draftKeyOf(turn)))?.eventId;
       const latest = text();
       if (!original || latest === shown) continue;
-      await needs.ledger.showing(needs.lease, turn.id, latest);
+      await needs.ledger.storeShown(needs.lease, turn.id, latest);
       if (await sendEdit(needs, original, latest, edits)) shown = latest;
     }
   } catch (error) {
