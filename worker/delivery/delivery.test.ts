@@ -33,7 +33,7 @@ function world() {
   const ledger: DraftLedger = {
     queueOut: async (_lease, rows) => queued.push(...rows) > 0,
     outboxRow: async () => (queued.length > 0 ? { state: "sent", eventId: DRAFT } : undefined),
-    showing: async () => true,
+    storeShown: async () => true,
   };
   const delivers = delivery({
     ledger,
@@ -108,7 +108,7 @@ test("a draft whose turn another runner has taken is edited no more", async () =
   const draft = delivers.draft(turn, running.lease, intent);
   draft.show("half");
   await new Promise((resolve) => setTimeout(resolve, 20));
-  ledger.showing = async () => false;
+  ledger.storeShown = async () => false;
   draft.show("half of it");
   await new Promise((resolve) => setTimeout(resolve, 20));
   await draft.close();

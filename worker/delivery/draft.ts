@@ -27,7 +27,7 @@ const EDIT_SPREAD = 1.1;
 /** With the final one, forty. */
 const EDITS_MAX = 39;
 
-export type DraftLedger = Pick<OutboxLedger, "queueOut" | "outboxRow"> & Pick<TurnLedger, "showing">;
+export type DraftLedger = Pick<OutboxLedger, "queueOut" | "outboxRow"> & Pick<TurnLedger, "storeShown">;
 
 interface DraftNeeds {
   ledger: DraftLedger;
@@ -83,7 +83,7 @@ async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortS
       const latest = text();
       if (!original || latest === shown) continue;
       // Another runner has the turn: this edit could land after that runner's final one.
-      if (!(await needs.ledger.showing(needs.lease, turn.id, latest))) return;
+      if (!(await needs.ledger.storeShown(needs.lease, turn.id, latest))) return;
       if (await sendEdit(needs, original, latest, edits)) shown = latest;
     }
   } catch (error) {

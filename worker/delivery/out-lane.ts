@@ -36,7 +36,7 @@ const RETRY_MS_MAX = 60_000;
 const LATE_MS_MIN = 60_000;
 
 interface Needs {
-  ledger: Pick<OutboxLedger, "nextOut" | "freezeOut" | "ended" | "endedAndNext" | "retryOut"> &
+  ledger: Pick<OutboxLedger, "nextOut" | "freezeOut" | "endOut" | "endOutAndNext" | "retryOut"> &
     Pick<ConfigurationLedger, "agent">;
   ghosts: Users;
   clock: Clock;
@@ -79,11 +79,11 @@ async function finish(
   end: OutboxEnd,
 ): Promise<OpenOutboxRow | "released" | undefined> {
   if (sendFloorMs > 0) {
-    await ledger.ended(lease, seq, end, clock.now());
+    await ledger.endOut(lease, seq, end, clock.now());
     await clock.sleep(sendFloorMs, lost);
     return ledger.nextOut(lease);
   }
-  const { next, isReleased } = await release(() => ledger.endedAndNext(lease, seq, end, clock.now()));
+  const { next, isReleased } = await release(() => ledger.endOutAndNext(lease, seq, end, clock.now()));
   return isReleased ? "released" : next;
 }
 

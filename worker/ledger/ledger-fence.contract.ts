@@ -61,7 +61,7 @@ async function world(ledger: Ledger): Promise<World> {
     turns: [aTurn({ id: "answered", session: "mx.echo.2" })],
     controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }],
   });
-  await ledger.answered(await leaseOf(ledger, "session:mx.echo.2"), aTurnId("answered"), anAnswer());
+  await ledger.storeAnswer(await leaseOf(ledger, "session:mx.echo.2"), aTurnId("answered"), anAnswer());
   const [, event] = await waiting(ledger);
   const claim = async (): Promise<Lanes> => ({
     room: await leaseOf(ledger, ROOM_LANE),
@@ -114,19 +114,22 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
   ["postpone", (ledger, { session }) => ledger.postpone(session, aTurnId("open"), NOW + 1)],
   ["takeControls", async (ledger, { session }) => (await controlsOf(ledger, session)).length > 0],
   ["postponeFailed", (ledger, { session }) => ledger.postponeFailed(session, aTurnId("open"), NOW + 1)],
-  ["answered", (ledger, { session }) => ledger.answered(session, aTurnId("open"), anAnswer("hi", { rows: [late] }))],
+  [
+    "storeAnswer",
+    (ledger, { session }) => ledger.storeAnswer(session, aTurnId("open"), anAnswer("hi", { rows: [late] })),
+  ],
   [
     "answered for want of an answer",
-    (ledger, { session }) => ledger.answered(session, aTurnId("open"), anAnswer("hi", { rows: [late], lack: LACK })),
+    (ledger, { session }) => ledger.storeAnswer(session, aTurnId("open"), anAnswer("hi", { rows: [late], lack: LACK })),
   ],
   ["endTurn", (ledger, { session }) => ledger.endTurn(session, aTurnId("open"), LACK, NOW)],
-  ["showing", (ledger, { session }) => ledger.showing(session, aTurnId("open"), "half")],
+  ["storeShown", (ledger, { session }) => ledger.storeShown(session, aTurnId("open"), "half")],
   ["merge", async (ledger, { session }, { behind }) => (await ledger.merge(session, behind, "all")) === 1],
-  ["delivered", (ledger, { session }) => isDelivered(ledger, session, { id: aTurnId("answered") })],
+  ["markDelivered", (ledger, { session }) => isDelivered(ledger, session, { id: aTurnId("answered") })],
   ["queueOut", (ledger, { out }) => ledger.queueOut(out, [late])],
   ["freezeOut", (ledger, { out }, { seq }) => ledger.freezeOut(out, seq, aRequest())],
-  ["ended as sent", (ledger, { out }, { seq }) => ledger.ended(out, seq, SENT, NOW)],
-  ["ended as dead", (ledger, { out }, { seq }) => ledger.ended(out, seq, { state: "dead", deadLetter: LETTER }, NOW)],
+  ["ended as sent", (ledger, { out }, { seq }) => ledger.endOut(out, seq, SENT, NOW)],
+  ["ended as dead", (ledger, { out }, { seq }) => ledger.endOut(out, seq, { state: "dead", deadLetter: LETTER }, NOW)],
   ["retryOut", (ledger, { out }, { seq }) => ledger.retryOut(out, seq, NOW + 1)],
 ];
 
@@ -170,14 +173,14 @@ const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<un
       }),
   ],
   [
-    "answered",
-    (ledger, { held }) => ledger.answered(held.session, aTurnId("open"), anAnswer("hi", { rows: [late, broken] })),
+    "storeAnswer",
+    (ledger, { held }) => ledger.storeAnswer(held.session, aTurnId("open"), anAnswer("hi", { rows: [late, broken] })),
   ],
   ["queueOut", (ledger, { held }) => ledger.queueOut(held.out, [late, broken])],
   [
-    "ended",
+    "endOut",
     (ledger, { held, seq }) =>
-      ledger.ended(held.out, seq, { state: "dead", deadLetter: { ...LETTER, reason: NOTHING } }, NOW),
+      ledger.endOut(held.out, seq, { state: "dead", deadLetter: { ...LETTER, reason: NOTHING } }, NOW),
   ],
   [
     "setMembers",

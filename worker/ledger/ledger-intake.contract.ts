@@ -219,8 +219,8 @@ function dueContract(make: Make): void {
       const ledger = await make();
       const turn = aTurn();
       const session = await queued(ledger, turn);
-      await ledger.answered(session, turn.id, anAnswer());
-      await ledger.delivered(session, turn, OUT_LANE);
+      await ledger.storeAnswer(session, turn.id, anAnswer());
+      await ledger.markDelivered(session, turn, OUT_LANE);
       await ledger.voidLeases();
       expect(await ledger.dueLanes(NOW, 10)).toEqual([]);
     });

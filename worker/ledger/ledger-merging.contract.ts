@@ -66,7 +66,7 @@ function mergeContract(make: Make): void {
     const turn = asking("one");
     const lease = await queued(ledger, turn, asking("two"));
     const open = await first(ledger, lease);
-    await ledger.answered(lease, turn.id, anAnswer());
+    await ledger.storeAnswer(lease, turn.id, anAnswer());
     expect(await ledger.merge(lease, open, "all")).toBe(0);
     expect(await ledger.waitingIn(aSession("mx.echo.1"))).toMatchObject({ count: 2 });
   });
@@ -85,8 +85,8 @@ function mergeContract(make: Make): void {
   test("are in the history as messages of their own", async () => {
     const ledger = await make();
     const { lease, turns } = await merged(ledger);
-    await ledger.answered(lease, turns[0].id, anAnswer());
-    await ledger.delivered(lease, turns[0], OUT_LANE);
+    await ledger.storeAnswer(lease, turns[0].id, anAnswer());
+    await ledger.markDelivered(lease, turns[0], OUT_LANE);
     const transcript = await ledger.transcript(aSession("mx.echo.1"), 5);
     expect(transcript.map(promptsOf)).toEqual([turns.map(({ prompt }) => prompt)]);
   });

@@ -47,7 +47,7 @@ function plainContract(make: Make): void {
     for (let row = await ledger.nextOut(lease); row; row = await ledger.nextOut(lease)) {
       expect(await ledger.outboxRow(row.key)).toEqual({ state: "open" });
       found.push(row);
-      await ledger.ended(lease, row.seq, { state: "sent", eventId: EventId.parse(`$${row.key}`) }, NOW);
+      await ledger.endOut(lease, row.seq, { state: "sent", eventId: EventId.parse(`$${row.key}`) }, NOW);
     }
     const stored = rows.map(({ utterance, ...row }) => ({ ...row, plain: storedUtterance(utterance) }));
     expect(found).toEqual(stored.map((row, at) => ({ ...row, seq: found[at]?.seq, attempt: 0, notBeforeMs: 0 })));
@@ -76,7 +76,7 @@ function plainContract(make: Make): void {
     const ledger = await make();
     const turn = aTurn();
     const lease = await queued(ledger, turn);
-    await ledger.answered(lease, turn.id, anAnswer("hi", { rows: [aRow({ turnId: turn.id })] }));
+    await ledger.storeAnswer(lease, turn.id, anAnswer("hi", { rows: [aRow({ turnId: turn.id })] }));
     expect(await ledger.dueLanes(NOW, 10)).toContain(OUT_LANE);
     expect(await dueAt(ledger, OUT_LANE)).toBe(0);
     expect(await ledger.figures(NOW + 500)).toMatchObject({ outboxRows: 1, outboxDepth: 1, outboxAgeMs: 500 });
@@ -144,7 +144,7 @@ function endContract(make: Make): void {
 
   test.for(STATES)("that is %s and sent stays sent", async ([, isFrozen]) => {
     const { ledger, lease, row, seq } = await oneRow(isFrozen);
-    expect(await ledger.ended(lease, seq, { state: "sent", eventId: SENT }, NOW)).toBe(true);
+    expect(await ledger.endOut(lease, seq, { state: "sent", eventId: SENT }, NOW)).toBe(true);
     expect(await ledger.retryOut(lease, seq, NOW)).toBe(false);
     expect(await ledger.freezeOut(lease, seq, aRequest())).toBe(false);
     expect(await ledger.nextOut(lease)).toBeUndefined();
@@ -154,8 +154,8 @@ function endContract(make: Make): void {
   test.for(STATES)("that is %s and refused leaves one letter, cut to 64 KiB", async ([, isFrozen]) => {
     const { ledger, lease, row, seq } = await oneRow(isFrozen);
     const deadLetter = { kind: "outbox" as const, reason: "refused", raw: "€".repeat(40_000) };
-    expect(await ledger.ended(lease, seq, { state: "dead", deadLetter }, NOW + 3)).toBe(true);
-    expect(await ledger.ended(lease, seq, { state: "dead", deadLetter }, NOW)).toBe(false);
+    expect(await ledger.endOut(lease, seq, { state: "dead", deadLetter }, NOW + 3)).toBe(true);
+    expect(await ledger.endOut(lease, seq, { state: "dead", deadLetter }, NOW)).toBe(false);
     expect(await ledger.outboxRow(row.key)).toEqual({ state: "dead" });
     const raw = "€".repeat(Math.floor((64 * 1024) / 3));
     expect(await ledger.deadLetters(10)).toMatchObject([{ ...deadLetter, raw, createdAtMs: NOW + 3 }]);
@@ -176,7 +176,7 @@ function endContract(make: Make): void {
   test.for(STATES)("that is %s and the last of its lane releases the lease as it ends", async ([, isFrozen]) => {
     const { ledger, lease, seq } = await oneRow(isFrozen);
     const end = { state: "sent" as const, eventId: SENT };
-    expect(await ledger.endedAndNext(lease, seq, end, NOW)).toEqual({ next: undefined, isReleased: true });
+    expect(await ledger.endOutAndNext(lease, seq, end, NOW)).toEqual({ next: undefined, isReleased: true });
     expect(await ledger.renew(lease, NOW + 1_000)).toBe(false);
     expect(await ledger.claim(lease.lane, "another", NOW, 1_000)).toBeDefined();
   });
@@ -185,7 +185,7 @@ function endContract(make: Make): void {
     const { ledger, lease, seq } = await oneRow(isFrozen);
     const next = aRow();
     await ledger.queueOut(lease, [next]);
-    const ended = await ledger.endedAndNext(lease, seq, { state: "sent", eventId: SENT }, NOW);
+    const ended = await ledger.endOutAndNext(lease, seq, { state: "sent", eventId: SENT }, NOW);
     expect(ended).toMatchObject({ next: { key: next.key }, isReleased: false });
     expect(await ledger.renew(lease, NOW + 1_000)).toBe(true);
   });

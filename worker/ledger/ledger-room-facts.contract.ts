@@ -76,7 +76,7 @@ function presentContract(make: Make): void {
     const eventId = EventId.parse("$sent");
     const lease = await leaseOf(ledger, OUT_LANE);
     await ledger.queueOut(lease, [aRow()]);
-    await ledger.ended(lease, (await ledger.nextOut(lease))?.seq ?? -1, { state: "sent", eventId }, NOW);
+    await ledger.endOut(lease, (await ledger.nextOut(lease))?.seq ?? -1, { state: "sent", eventId }, NOW);
     const target = (of: EventId) => ledger.sender(ROOM, { sender: aTurn().prompt.sender, target: of });
     expect((await target(eventId)).repliedAgent).toBe(ECHO);
     expect(await target(THREAD)).not.toHaveProperty("repliedAgent");

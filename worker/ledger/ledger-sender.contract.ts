@@ -60,7 +60,7 @@ function factsContract(make: Make): void {
     const sent: (string | undefined)[] = [];
     for (const eventId of [EventId.parse("$one"), EventId.parse("$two")]) {
       const row = await ledger.nextOut(lease);
-      await ledger.ended(lease, row?.seq ?? -1, { state: "sent", eventId }, NOW);
+      await ledger.endOut(lease, row?.seq ?? -1, { state: "sent", eventId }, NOW);
       sent.push(row?.agent, (await ledger.sender(ROOM, { sender: ALICE, target: eventId })).repliedAgent);
     }
     expect(sent).toEqual(["ticket_1", "ticket_1", BOT, undefined]);
@@ -74,7 +74,7 @@ function factsContract(make: Make): void {
     expect([await markedRow("turn.0.0"), await markedRow("turn.1.0")]).toEqual(["open", undefined]);
     const lease = await leaseOf(ledger, OUT_LANE);
     const seq = (await ledger.nextOut(lease))?.seq ?? -1;
-    await ledger.ended(lease, seq, { state: "sent", eventId: ROOT }, NOW);
+    await ledger.endOut(lease, seq, { state: "sent", eventId: ROOT }, NOW);
     expect(await markedRow("turn.0.0")).toBe("ended");
   });
 }
@@ -84,7 +84,7 @@ function heardContract(make: Make): void {
     const turn = aTurn(over);
     await settled(ledger, { turns: [turn] }, { room_id: turn.roomId });
     const lease = await leaseOf(ledger, `session:${turn.session}`);
-    await ledger.answered(lease, turn.id, anAnswer(text));
+    await ledger.storeAnswer(lease, turn.id, anAnswer(text));
   }
 
   const isEcho = async (ledger: Ledger, text: string, sinceMs: number) =>

@@ -46,7 +46,7 @@ function laneContract(make: Make): void {
     const ledger = await make();
     const [first, second] = [aTurn(), aTurn()];
     const lease = await queued(ledger, first, aTurn({ session: "mx.echo.2" }), second);
-    await ledger.answered(lease, first.id, anAnswer());
+    await ledger.storeAnswer(lease, first.id, anAnswer());
     expect(await currentTurn(ledger, lease)).toMatchObject({ id: first.id, state: "answered" });
     expect(await isDelivered(ledger, lease, first)).toBe(true);
     expect(await currentTurn(ledger, lease)).toMatchObject({ id: second.id, state: "queued" });
@@ -56,13 +56,13 @@ function laneContract(make: Make): void {
     const ledger = await make();
     const [first, second] = [aTurn(), aTurn()];
     const lease = await queued(ledger, first, second);
-    for (const turn of [first, second]) await ledger.answered(lease, turn.id, anAnswer());
-    expect(await ledger.delivered(lease, first, OUT_LANE)).toMatchObject({
+    for (const turn of [first, second]) await ledger.storeAnswer(lease, turn.id, anAnswer());
+    expect(await ledger.markDelivered(lease, first, OUT_LANE)).toMatchObject({
       isDelivered: true,
       next: { turn: { id: second.id } },
       isReleased: false,
     });
-    expect(await ledger.delivered(lease, second, OUT_LANE)).toEqual({
+    expect(await ledger.markDelivered(lease, second, OUT_LANE)).toEqual({
       isDelivered: true,
       next: undefined,
       isReleased: true,
@@ -105,7 +105,7 @@ function laneContract(make: Make): void {
     expect(await startAttempt(ledger, lease, turn)).toBe("started");
     expect(await startAttempt(ledger, lease, { ...turn, attempt: 1 })).toBe("started");
     expect(await currentTurn(ledger, lease)).toMatchObject({ state: "running", attempt: 2 });
-    await ledger.answered(lease, turn.id, anAnswer("sorry"));
+    await ledger.storeAnswer(lease, turn.id, anAnswer("sorry"));
     expect(await startAttempt(ledger, lease, turn, CAPS)).toBe("lost");
   });
 
@@ -114,14 +114,14 @@ function laneContract(make: Make): void {
     const turn = aTurn();
     const lease = await queued(ledger, turn);
     await ledger.postpone(lease, turn.id, NOW + 1_000);
-    expect(await ledger.answered(lease, turn.id, anAnswer("hi", { rows: [aRow()] }))).toBe(true);
+    expect(await ledger.storeAnswer(lease, turn.id, anAnswer("hi", { rows: [aRow()] }))).toBe(true);
     await ledger.voidLeases();
     const next = await leaseOf(ledger, SESSION_LANE, "next");
     const reply = textReply("reply", "hi");
     const stored = { ...turn, merged: [], notBeforeMs: 0, state: "answered", attempt: 0, reply };
     expect(await currentTurn(ledger, next)).toMatchObject(stored);
     expect(await dueAt(ledger, SESSION_LANE)).toBe(0);
-    expect(await ledger.answered(next, turn.id, anAnswer("other", { rows: [aRow({ key: "later" })] }))).toBe(false);
+    expect(await ledger.storeAnswer(next, turn.id, anAnswer("other", { rows: [aRow({ key: "later" })] }))).toBe(false);
     expect(await currentTurn(ledger, next)).toMatchObject({ reply });
     expect(await ledger.outboxRow(keyOf("later"))).toBeUndefined();
   });
@@ -132,13 +132,13 @@ function laneContract(make: Make): void {
     const lease = await queued(ledger, turn);
     expect(await isDelivered(ledger, lease, turn)).toBe(false);
     const rows = [aRow({ turnId: turn.id }), aRow({ turnId: aTurnId("another") })];
-    await ledger.answered(lease, turn.id, anAnswer("hi", { rows }));
+    await ledger.storeAnswer(lease, turn.id, anAnswer("hi", { rows }));
     expect(await isDelivered(ledger, lease, turn)).toBe(false);
     const out = await leaseOf(ledger, OUT_LANE);
     const seq = (await ledger.nextOut(out))?.seq ?? -1;
     await ledger.freezeOut(out, seq, aRequest());
     expect(await isDelivered(ledger, lease, turn)).toBe(false);
-    await ledger.ended(out, seq, { state: "sent", eventId: EventId.parse("$sent") }, NOW);
+    await ledger.endOut(out, seq, { state: "sent", eventId: EventId.parse("$sent") }, NOW);
     expect(await isDelivered(ledger, lease, turn)).toBe(true);
   });
 
@@ -161,9 +161,9 @@ function laneContract(make: Make): void {
     const turns = [aTurn(), aTurn(), aTurn(), aTurn()];
     const lease = await queued(ledger, ...turns, aTurn({ session: "mx.echo.2" }));
     for (const turn of turns.slice(0, 3)) {
-      await ledger.answered(lease, turn.id, anAnswer(`to ${turn.id}`));
+      await ledger.storeAnswer(lease, turn.id, anAnswer(`to ${turn.id}`));
     }
-    await ledger.delivered(lease, { id: turns[0]?.id ?? aTurnId("") }, OUT_LANE);
+    await ledger.markDelivered(lease, { id: turns[0]?.id ?? aTurnId("") }, OUT_LANE);
     const expected = [turns[2]?.id, turns[1]?.id, turns[0]?.id];
     expect((await ledger.transcript(aSession("mx.echo.1"), 10)).map(({ id }) => id)).toEqual(expected);
     expect(await ledger.transcript(aSession("mx.echo.1"), 1)).toMatchObject([
@@ -225,7 +225,7 @@ function waitingContract(make: Make): void {
     const turn = aTurn();
     const lease = await queued(ledger, turn);
     await startAttempt(ledger, lease, turn, CAPS);
-    await ledger.answered(lease, turn.id, anAnswer());
+    await ledger.storeAnswer(lease, turn.id, anAnswer());
     await ledger.postpone(lease, turn.id, NOW + 1_000);
     await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
     expect(await ledger.release({ ...lease, fence: -1 })).toBe(NOW + 1_000);
@@ -244,11 +244,11 @@ function waitingContract(make: Make): void {
     expect((await currentTurn(ledger, lease))?.shown).toBe("half");
     const out = await leaseOf(ledger, OUT_LANE);
     const eventId = EventId.parse("$draft");
-    await ledger.ended(out, (await ledger.nextOut(out))?.seq ?? -1, { state: "sent", eventId }, NOW);
+    await ledger.endOut(out, (await ledger.nextOut(out))?.seq ?? -1, { state: "sent", eventId }, NOW);
     expect(await at(eventId)).toEqual(["mx.echo.1"]);
     expect(await at(eventId, RoomId.parse("!other"))).toEqual([]);
     expect(await at(eventId, ROOM, [])).toEqual([]);
-    await ledger.answered(lease, turn.id, anAnswer("x"));
+    await ledger.storeAnswer(lease, turn.id, anAnswer("x"));
     expect(await at(eventId)).toEqual([]);
   });
 }
@@ -269,8 +269,8 @@ function redactionContract(make: Make): void {
     const turn = aTurn({ prompt: aPrompt("my secret", { eventId: event.event_id }) });
     await settled(ledger, { turns: [turn] }, event);
     const lease = await leaseOf(ledger, SESSION_LANE);
-    await ledger.answered(lease, turn.id, anAnswer("I keep it"));
-    await ledger.delivered(lease, turn, OUT_LANE);
+    await ledger.storeAnswer(lease, turn.id, anAnswer("I keep it"));
+    await ledger.markDelivered(lease, turn, OUT_LANE);
     expect(await ledger.event(event.event_id)).toBeDefined();
     await settled(ledger, { redacted: event.event_id });
     expect(await ledger.event(event.event_id)).toBeUndefined();
@@ -301,14 +301,14 @@ function replayContract(make: Make): void {
     const turn = aTurn();
     const lease = await queued(ledger, turn);
     const deadLetter = { kind: "turn" as const, reason: "its time was up", raw: turn.id };
-    await ledger.answered(
+    await ledger.storeAnswer(
       lease,
       turn.id,
       anAnswer("sorry", { lack: { ending: "timeout", deadLetter }, nowMs: NOW + 7 }),
     );
     expect(await ledger.deadLetters(5)).toMatchObject([{ ...deadLetter, createdAtMs: NOW + 7 }]);
     expect(await ledger.replay(turn.id, aTurnId("again"), NOW)).toBeUndefined();
-    await ledger.delivered(lease, turn, OUT_LANE);
+    await ledger.markDelivered(lease, turn, OUT_LANE);
     expect(await ledger.replay(turn.id, aTurnId("again"), NOW + 5)).toBe("mx.echo.1");
     expect(await currentTurn(ledger, lease)).toMatchObject({
       id: "again",

@@ -84,7 +84,7 @@ function pruneContract(make: Make): void {
     expect(await ledger.mark("here")).toBe("2");
     const turn = aTurn();
     const lease = await queued(ledger, turn);
-    await ledger.answered(lease, turn.id, anAnswer("x", { rows: [aRow({ turnId: turn.id })] }));
+    await ledger.storeAnswer(lease, turn.id, anAnswer("x", { rows: [aRow({ turnId: turn.id })] }));
     expect(await ledger.figures(NOW + 500)).toEqual({
       lastTransactionAtMs: NOW,
       undecidedEvents: 0,

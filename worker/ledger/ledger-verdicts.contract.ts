@@ -60,7 +60,7 @@ export function verdictContract(make: Make): void {
       const lease = await queued(ledger, answered, aTurn({ session: "mx.echo.2" }));
       await settled(ledger, { turns: [aTurn({ session: "mx.echo.3", threadRoot: THREAD })] });
       await settled(ledger, { turns: [aTurn({ session: "mx.echo.2" })] });
-      await ledger.answered(lease, answered.id, anAnswer());
+      await ledger.storeAnswer(lease, answered.id, anAnswer());
       expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toEqual(["mx.echo.2"]);
       expect(await ledger.openSessions(ROOM, THREAD, [ECHO])).toEqual(["mx.echo.3"]);
     });
@@ -128,7 +128,7 @@ function decideContract(make: Make): void {
     const odd = "half \ud83d, nul \0, whole 😀";
     const turn = aTurn({ prompt: aPrompt(odd) });
     const lease = await queued(ledger, turn);
-    await ledger.answered(lease, turn.id, anAnswer(odd));
+    await ledger.storeAnswer(lease, turn.id, anAnswer(odd));
     const text = "half \ufffd, nul \ufffd, whole 😀";
     expect(await currentTurn(ledger, lease)).toMatchObject({
       prompt: { parts: textPrompt(text) },

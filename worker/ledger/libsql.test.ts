@@ -115,7 +115,7 @@ test("a reply that one process stored is read by the next one from the file", as
   const turn = aTurn();
   const before = createLedger(libsqlDatabase(client, NAMESPACE));
   const lease = await queued(before, turn);
-  await before.answered(lease, turn.id, anAnswer());
+  await before.storeAnswer(lease, turn.id, anAnswer());
   const reopened = createClient({ url });
   closing.unshift(() => reopened.close());
   const after = createLedger(libsqlDatabase(reopened, NAMESPACE));
@@ -126,7 +126,7 @@ test("a reply that one process stored is read by the next one from the file", as
     state: "answered",
     reply: textReply("reply", "hi"),
   });
-  expect((await before.delivered(lease, turn, OUT_LANE)).isDelivered).toBe(false);
+  expect((await before.markDelivered(lease, turn, OUT_LANE)).isDelivered).toBe(false);
 });
 
 /** The migrations an earlier version had, in a folder of their own. */
@@ -262,7 +262,7 @@ describe("the cost of a query", () => {
     ["openSessions", (ledger) => ledger.openSessions(ROOM, undefined, [GUIDE])],
     ["release", (ledger) => ledger.release({ lane: SESSION_LANE, fence: 1 })],
     ["transcript", (ledger) => ledger.transcript(aSession("mx.echo.1"), 10)],
-    ["delivered", (ledger) => ledger.delivered(SESSION, { id: aTurnId("turn") }, OUT_LANE)],
+    ["markDelivered", (ledger) => ledger.markDelivered(SESSION, { id: aTurnId("turn") }, OUT_LANE)],
     ["nextEvents", (ledger) => ledger.nextEvents({ lane: "room:!room", fence: 1 }, 10)],
     ["currentTurn", (ledger) => ledger.currentTurn(SESSION)],
     ["startAttempt", (ledger) => startAttempt(ledger, SESSION, aTurn(), CAPS)],
@@ -280,12 +280,12 @@ describe("the cost of a query", () => {
     ["prune", (ledger) => ledger.prune(NOW, { contentsMs: 0, eventIdsMs: 0, turnsMs: 0 })],
     ["nextOut", (ledger) => ledger.nextOut(OUT_LEASE)],
     ["freezeOut", (ledger) => ledger.freezeOut(OUT_LEASE, 1, aRequest())],
-    ["endedAndNext", (ledger) => ledger.endedAndNext(OUT_LEASE, 1, { state: "sent", eventId: EVENT }, NOW)],
+    ["endedAndNext", (ledger) => ledger.endOutAndNext(OUT_LEASE, 1, { state: "sent", eventId: EVENT }, NOW)],
     ["claim", (ledger) => ledger.claim(SESSION_LANE, "me", NOW, 1)],
-    ["ended", (ledger) => ledger.ended(OUT_LEASE, 1, { state: "sent", eventId: EVENT }, NOW)],
+    ["ended", (ledger) => ledger.endOut(OUT_LEASE, 1, { state: "sent", eventId: EVENT }, NOW)],
     ["retryOut", (ledger) => ledger.retryOut(OUT_LEASE, 1, NOW)],
     ["queueOut", (ledger) => ledger.queueOut(SESSION, [aRow()], { turnId: aTurnId("turn"), text: "half" })],
-    ["answered", (ledger) => ledger.answered(SESSION, aTurnId("turn"), anAnswer("hi", { rows: [aRow()] }))],
+    ["storeAnswer", (ledger) => ledger.storeAnswer(SESSION, aTurnId("turn"), anAnswer("hi", { rows: [aRow()] }))],
   ])("%s scans no whole table", async ([, ask]) => {
     const plans = await plansOf(ask);
     expect(plans).not.toEqual([]);

@@ -94,9 +94,9 @@ export interface OutboxLedger {
   /** Makes a plain row a frozen one. Never changes a row that is frozen. */
   freezeOut(lease: Lease, seq: number, frozen: FrozenRequest): Promise<boolean>;
   /** Ends an open row. `nowMs` dates its dead letter. */
-  ended(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Promise<boolean>;
+  endOut(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Promise<boolean>;
   /** The same, and gives the lane's next row. Where there is none, it releases the lease in the same batch. */
-  endedAndNext(
+  endOutAndNext(
     lease: Lease,
     seq: number,
     end: OutboxEnd,

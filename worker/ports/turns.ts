@@ -71,7 +71,7 @@ export interface TurnLedger {
   /** The same, and counts a failure of its backend. */
   postponeFailed(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;
   /** Stores the text that is shown of an unfinished answer. */
-  showing(lease: Lease, turnId: TurnId, shown: string): Promise<boolean>;
+  storeShown(lease: Lease, turnId: TurnId, shown: string): Promise<boolean>;
   /**
    * The controls of this turn; each is taken once. A `stop` also ends the turns that waited behind this one when it was
    * given. Controls for earlier turns are dropped.
@@ -85,14 +85,14 @@ export interface TurnLedger {
   /** The latest `notBeforeMs` of the sender's waiting turns behind this one; 0 when there is none. */
   heldBackUntil(lease: Lease, turn: Pick<Turn, "session" | "seq" | "prompt">): Promise<number>;
   /** One atomic batch: the reply on the turn's row, why it is not the agent's answer, and the rows that deliver it. */
-  answered(lease: Lease, turnId: TurnId, answer: TurnAnswer): Promise<boolean>;
+  storeAnswer(lease: Lease, turnId: TurnId, answer: TurnAnswer): Promise<boolean>;
   /** Ends a turn that has no reply. `nowMs` dates its dead letter. */
   endTurn(lease: Lease, turnId: TurnId, lack: Lack, nowMs: number): Promise<boolean>;
   /**
    * Marks the turn delivered if none of its rows in this out lane is open, and gives the session's next turn. Where there is
    * none, it releases the lease in the same batch.
    */
-  delivered(
+  markDelivered(
     lease: Lease,
     turn: Pick<Turn, "id">,
     out: LaneId,

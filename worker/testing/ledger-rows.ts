@@ -176,7 +176,7 @@ export const startAttempt = (
   caps = CAPS,
 ) => ledger.startAttempt(lease, { attempt: 0, ...turn }, caps);
 export const isDelivered = async (ledger: Ledger, lease: Lease, turn: Pick<NewTurn, "id">) =>
-  (await ledger.delivered(lease, turn, OUT_LANE)).isDelivered;
+  (await ledger.markDelivered(lease, turn, OUT_LANE)).isDelivered;
 
 export const currentTurn = async (ledger: Ledger, lease: Lease): Promise<Turn | undefined> =>
   (await ledger.currentTurn(lease))?.turn;

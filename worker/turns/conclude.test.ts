@@ -14,7 +14,7 @@ async function concluded(outcome: Outcome, draft: boolean) {
   const ledger: ConcludeNeeds["ledger"] = {
     outboxRow: async () => (draft ? { state: "sent" } : undefined),
     endTurn: async (_lease, _id, lack) => done.push(["ended", lack]) > 0,
-    answered: async (_lease, _id, { reply }) => done.push(["answered", reply]) > 0,
+    storeAnswer: async (_lease, _id, { reply }) => done.push(["answered", reply]) > 0,
   };
   const delivery = { draftKey: () => keyOf("key"), rows: () => [] };
   const clock = { now: () => NOW };

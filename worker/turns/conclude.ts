@@ -10,7 +10,7 @@ import type { Lack, TurnLedger } from "#ports/turns.ts";
 import type { Outcome } from "./words.ts";
 
 export interface ConcludeNeeds {
-  ledger: Pick<OutboxLedger, "outboxRow"> & Pick<TurnLedger, "answered" | "endTurn">;
+  ledger: Pick<OutboxLedger, "outboxRow"> & Pick<TurnLedger, "storeAnswer" | "endTurn">;
   delivery: Pick<Delivery, "draftKey" | "rows">;
   clock: Pick<Clock, "now">;
   log: Log;
@@ -39,7 +39,7 @@ export async function conclude(
   }
   const reply = replyOf(outcome);
   const rows = draft ? [] : delivery.rows(turn, reply);
-  await ledger.answered(lease, turn.id, { reply, rows, lack: lackOf(outcome, turn), nowMs });
+  await ledger.storeAnswer(lease, turn.id, { reply, rows, lack: lackOf(outcome, turn), nowMs });
   return draft ? "stored" : "queued";
 }
 

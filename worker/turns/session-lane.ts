@@ -19,7 +19,7 @@ const UNREACHABLE_MS = 3_000;
 
 interface SessionLedger
   extends Pick<TurnLedger, "currentTurn" | "takeControls" | "postpone" | "postponeFailed">,
-    Pick<TurnLedger, "heldBackUntil" | "merge" | "delivered">,
+    Pick<TurnLedger, "heldBackUntil" | "merge" | "markDelivered">,
     Pick<OutboxLedger, "outboxRow" | "queueOut"> {}
 
 export interface Needs extends Omit<AttemptNeeds & ConcludeNeeds & LimitNeeds, "ledger" | "delivery"> {
@@ -190,7 +190,7 @@ async function send(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   const lane = needs.delivery.lane(turn);
   await needs.run(lane);
   const { lease, release } = running;
-  const { isDelivered, next, isReleased } = await release(() => needs.ledger.delivered(lease, turn, lane));
+  const { isDelivered, next, isReleased } = await release(() => needs.ledger.markDelivered(lease, turn, lane));
   if (!isDelivered) return later(needs, running, turn, UNREACHABLE_MS);
   needs.log("turn_delivered", { turn: turn.id, agent: turn.agent });
   return isReleased ? "released" : { current: next };

@@ -2,7 +2,7 @@
  * A turn: one prompt taken to one reply.
  *
  * ```
- *  queued ──startAttempt──▶ running ──answered──▶ answered ──delivered──▶ delivered
+ *  queued ──startAttempt──▶ running ──storeAnswer──▶ answered ──markDelivered──▶ delivered
  *    ▲                        │  ▲                                            │
  *    │                        └──┘ failed and worth another attempt, or its   │
  *    │                        │    runner died                                │

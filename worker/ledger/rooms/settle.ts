@@ -7,7 +7,7 @@ import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
-import { countOfLast, type Database, held, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, type Database, isHeld, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
 import { endOpen, insertPlain } from "../turns/outbox.ts";
 import { selectWaiting, waitingOf } from "./waiting.ts";
 
@@ -37,7 +37,7 @@ export function settling(database: Database): Pick<Ledger, "settle" | "ignore" |
 }
 
 const nextOrRelease = (lease: Lease): Sql[] => [
-  selectWaiting(roomOf(lease), held(lease), EVENTS_MAX),
+  selectWaiting(roomOf(lease), isHeld(lease), EVENTS_MAX),
   releaseUnless(lease, sql`SELECT 1 FROM events WHERE room_id = ${roomOf(lease)} AND verdict IS NULL`),
 ];
 
@@ -48,7 +48,7 @@ const progressOf = (results: readonly unknown[][]): Omit<RoomProgress, "isWritte
 
 const verdictOf = (lease: Lease, { seq }: WaitingEvent, { reason, about, evidence }: Settled): Sql => sql`
   UPDATE events SET verdict = ${reason}, about = ${about ?? null}, evidence = ${evidenceText(evidence)}
-  WHERE seq = ${seq} AND verdict IS NULL AND ${held(lease)} RETURNING seq`;
+  WHERE seq = ${seq} AND verdict IS NULL AND ${isHeld(lease)} RETURNING seq`;
 
 function verdictsOf(lease: Lease, ignored: readonly IgnoredEvent[]): Sql[] {
   const rows = JSON.stringify(
@@ -58,21 +58,21 @@ function verdictsOf(lease: Lease, ignored: readonly IgnoredEvent[]): Sql[] {
     sql`
       INSERT INTO verdicts (verdict, count)
       SELECT value ->> 1, count(*) FROM json_each(${rows})
-      WHERE EXISTS (SELECT 1 FROM events WHERE seq = value ->> 0 AND verdict IS NULL) AND ${held(lease)}
+      WHERE EXISTS (SELECT 1 FROM events WHERE seq = value ->> 0 AND verdict IS NULL) AND ${isHeld(lease)}
       GROUP BY value ->> 1
       ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + excluded.count`,
     sql`
       UPDATE events
       SET verdict = one.value ->> 1, about = one.value ->> 2, evidence = one.value ->> 3
       FROM json_each(${rows}) AS one
-      WHERE events.seq = one.value ->> 0 AND events.verdict IS NULL AND ${held(lease)}
+      WHERE events.seq = one.value ->> 0 AND events.verdict IS NULL AND ${isHeld(lease)}
       RETURNING events.seq`,
   ];
 }
 
 /** Everything a verdict settles, each statement guarded by the lease and by the event having no verdict yet. */
 function effectsOf(namespace: Namespace, lease: Lease, waiting: WaitingEvent, settled: Settled): Sql[] {
-  const guard = sql`EXISTS (SELECT 1 FROM events WHERE seq = ${waiting.seq} AND verdict IS NULL) AND ${held(lease)}`;
+  const guard = sql`EXISTS (SELECT 1 FROM events WHERE seq = ${waiting.seq} AND verdict IS NULL) AND ${isHeld(lease)}`;
   const { redacted, confirmed } = settled;
   return [
     sql`

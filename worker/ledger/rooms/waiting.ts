@@ -6,7 +6,7 @@ import { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
 import { SessionKey, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { StoredVerdict } from "#ports/operator.ts";
-import { type Database, held, literals, roomOf, type Sql, sql } from "../sql/database.ts";
+import { type Database, isHeld, literals, roomOf, type Sql, sql } from "../sql/database.ts";
 
 type Waiting = Pick<
   Ledger,
@@ -23,7 +23,7 @@ export function waiting(database: Database): Waiting {
     ...verdicts(database),
 
     async nextEvents(lease, limit) {
-      return waitingOf(await all(selectWaiting(roomOf(lease), held(lease), limit)));
+      return waitingOf(await all(selectWaiting(roomOf(lease), isHeld(lease), limit)));
     },
   };
 }

@@ -50,7 +50,7 @@ export interface Database {
 }
 
 /** A condition that is true while the lease is held. Every write of a lane's runner carries it. */
-export const held = ({ lane, fence }: Lease): Sql =>
+export const isHeld = ({ lane, fence }: Lease): Sql =>
   sql`EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND fence = ${fence})`;
 
 /** Releases the lease if nothing is left to do. Returns a row when it did. */

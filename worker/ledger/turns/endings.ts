@@ -4,7 +4,7 @@ import type { Lease } from "#core/turn/lane.ts";
 import { markdownOf, type TurnId } from "#core/turn/turn.ts";
 import type { Lack, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, held, releaseUnless, type Sql, sessionOf, sql } from "../sql/database.ts";
+import { countOfLast, type Database, isHeld, releaseUnless, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import type { CurrentTurns } from "./current-turn.ts";
@@ -14,10 +14,10 @@ import { IS_OPEN } from "./turn-row.ts";
 export function endings(
   { atomic }: Database,
   current: CurrentTurns,
-): Pick<TurnLedger, "answered" | "endTurn" | "delivered"> {
+): Pick<TurnLedger, "storeAnswer" | "endTurn" | "markDelivered"> {
   return {
-    async answered(lease, turnId, { reply, rows, lack, nowMs }) {
-      const isMine = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND ${IS_OPEN}) AND ${held(lease)}`;
+    async storeAnswer(lease, turnId, { reply, rows, lack, nowMs }) {
+      const isMine = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND ${IS_OPEN}) AND ${isHeld(lease)}`;
       const results = await atomic([
         // Before the turn is answered: rows and letters are written only if the turn is still open.
         ...insertPlain(rows, isMine),
@@ -26,7 +26,7 @@ export function endings(
           UPDATE turns
           SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storable(markdownOf(reply.parts))},
             ending = ${lack?.ending ?? null}, not_before_ms = 0, answered_at_ms = ${nowMs}
-          WHERE id = ${turnId} AND ${IS_OPEN} AND ${held(lease)} RETURNING id`,
+          WHERE id = ${turnId} AND ${IS_OPEN} AND ${isHeld(lease)} RETURNING id`,
       ]);
       return countOfLast(results) === 1;
     },
@@ -36,19 +36,19 @@ export function endings(
         ...letters(lack, nowMs, endable(lease, turnId)),
         sql`
           UPDATE turns SET state = 'delivered', ending = ${lack.ending}
-          WHERE id = ${turnId} AND state <> 'delivered' AND ${held(lease)} RETURNING id`,
+          WHERE id = ${turnId} AND state <> 'delivered' AND ${isHeld(lease)} RETURNING id`,
       ]);
       return countOfLast(results) === 1;
     },
 
-    async delivered(lease, { id }, out) {
+    async markDelivered(lease, { id }, out) {
       const [ended, next, released] = await atomic([
         sql`
           UPDATE turns SET state = 'delivered'
-          WHERE id = ${id} AND state = 'answered' AND ${held(lease)}
+          WHERE id = ${id} AND state = 'answered' AND ${isHeld(lease)}
             AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = ${out} AND turn_id = ${id} AND ${IS_UNSENT})
           RETURNING id`,
-        current.select(sessionOf(lease), held(lease)),
+        current.select(sessionOf(lease), isHeld(lease)),
         releaseUnless(lease, sql`SELECT 1 FROM turns WHERE session = ${sessionOf(lease)} AND state <> 'delivered'`),
       ]);
       return { isDelivered: ended?.length === 1, next: current.read(next), isReleased: released?.length === 1 };
@@ -57,7 +57,7 @@ export function endings(
 }
 
 const endable = (lease: Lease, turnId: TurnId): Sql =>
-  sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND state <> 'delivered') AND ${held(lease)}`;
+  sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND state <> 'delivered') AND ${isHeld(lease)}`;
 
 const letters = (lack: Lack | undefined, nowMs: number, guard: Sql): Sql[] =>
   lack?.deadLetter ? [insertDeadLetter(lack.deadLetter, nowMs, guard)] : [];

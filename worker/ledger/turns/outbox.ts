@@ -6,7 +6,7 @@ import type { LaneId, Lease } from "#core/turn/lane.ts";
 import { TurnId } from "#core/turn/turn.ts";
 import type { OpenOutboxRow, OutboxEnd, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
 import { storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, held, releaseUnless, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, type Database, isHeld, releaseUnless, type Sql, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
@@ -50,9 +50,13 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
   return {
     async queueOut(lease, rows, showing) {
       const shown = showing
-        ? [sql`UPDATE turns SET shown = ${storable(showing.text)} WHERE id = ${showing.turnId} AND ${held(lease)}`]
+        ? [sql`UPDATE turns SET shown = ${storable(showing.text)} WHERE id = ${showing.turnId} AND ${isHeld(lease)}`]
         : [];
-      const results = await atomic([...insertPlain(rows, held(lease)), ...shown, sql`SELECT 1 WHERE ${held(lease)}`]);
+      const results = await atomic([
+        ...insertPlain(rows, isHeld(lease)),
+        ...shown,
+        sql`SELECT 1 WHERE ${isHeld(lease)}`,
+      ]);
       return countOfLast(results) === 1;
     },
 
@@ -65,25 +69,25 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
     },
 
     async nextOut(lease) {
-      return openRowOf(await all(selectNextOut(lease.lane, held(lease))), lease.lane);
+      return openRowOf(await all(selectNextOut(lease.lane, isHeld(lease))), lease.lane);
     },
 
     async freezeOut(lease, seq, { deviceId, path, body }) {
       const rows = await all(sql`
         UPDATE outbox SET device_id = ${deviceId}, path = ${path}, body = ${body}, plain = NULL
-        WHERE seq = ${seq} AND ${IS_UNSENT} AND path = '' AND ${held(lease)} RETURNING seq`);
+        WHERE seq = ${seq} AND ${IS_UNSENT} AND path = '' AND ${isHeld(lease)} RETURNING seq`);
       return rows.length === 1;
     },
 
-    async ended(lease, seq, end, nowMs) {
-      return countOfLast(await atomic(endings(lease, seq, end, nowMs), "durable")) === 1;
+    async endOut(lease, seq, end, nowMs) {
+      return countOfLast(await atomic(endRow(lease, seq, end, nowMs), "durable")) === 1;
     },
 
-    async endedAndNext(lease, seq, end, nowMs) {
+    async endOutAndNext(lease, seq, end, nowMs) {
       const results = await atomic(
         [
-          ...endings(lease, seq, end, nowMs),
-          selectNextOut(lease.lane, held(lease)),
+          ...endRow(lease, seq, end, nowMs),
+          selectNextOut(lease.lane, isHeld(lease)),
           releaseUnless(lease, sql`SELECT 1 FROM outbox WHERE lane = ${lease.lane} AND ${IS_UNSENT}`),
         ],
         "durable",
@@ -94,7 +98,7 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
     async retryOut(lease, seq, notBeforeMs) {
       const rows = await all(sql`
         UPDATE outbox SET not_before_ms = ${notBeforeMs}, attempt = attempt + 1
-        WHERE seq = ${seq} AND ${IS_UNSENT} AND ${held(lease)} RETURNING seq`);
+        WHERE seq = ${seq} AND ${IS_UNSENT} AND ${isHeld(lease)} RETURNING seq`);
       return rows.length === 1;
     },
   };
@@ -111,8 +115,8 @@ export const selectNextOut = (lane: LaneId, isMine: Sql): Sql => sql`
     (SELECT asked_at_ms FROM turns WHERE turns.id = turn_id) AS askedAtMs
   FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT} AND ${isMine} ORDER BY seq LIMIT 1`;
 
-function endings(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[] {
-  const mine = sql`seq = ${seq} AND ${held(lease)}`;
+function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[] {
+  const mine = sql`seq = ${seq} AND ${isHeld(lease)}`;
   if (end.state === "sent") return [endOpen("sent", end.eventId, mine)];
   return [
     insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${mine})`),

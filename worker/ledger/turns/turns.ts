@@ -4,7 +4,7 @@ import { SessionKey, type Turn } from "#core/turn/turn.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
 import type { ControlKind, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
-import { type Database, held, type Sql, sessionOf, sql } from "../sql/database.ts";
+import { type Database, isHeld, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { areFull, takeTokensIf, waitOf } from "../upkeep/limits.ts";
 import type { CurrentTurns } from "./current-turn.ts";
@@ -22,7 +22,7 @@ export function turns(database: Database, current: CurrentTurns): Turns {
     ...endings(database, current),
 
     async currentTurn(lease) {
-      return current.read(await all(current.select(sessionOf(lease), held(lease))));
+      return current.read(await all(current.select(sessionOf(lease), isHeld(lease))));
     },
 
     async transcript(session, limit): Promise<Turn[]> {
@@ -46,22 +46,22 @@ export function turns(database: Database, current: CurrentTurns): Turns {
   };
 }
 
-function pauses({ all }: Database): Pick<Turns, "postpone" | "postponeFailed" | "showing"> {
+function pauses({ all }: Database): Pick<Turns, "postpone" | "postponeFailed" | "storeShown"> {
   const wrote = async (statement: Sql) => (await all(statement)).length === 1;
   return {
     postpone: (lease, turnId, notBeforeMs) =>
       wrote(sql`
-        UPDATE turns SET not_before_ms = ${notBeforeMs} WHERE id = ${turnId} AND ${held(lease)} RETURNING id`),
+        UPDATE turns SET not_before_ms = ${notBeforeMs} WHERE id = ${turnId} AND ${isHeld(lease)} RETURNING id`),
 
     postponeFailed: (lease, turnId, notBeforeMs) =>
       wrote(sql`
         UPDATE turns SET not_before_ms = ${notBeforeMs}, failures = failures + 1
-        WHERE id = ${turnId} AND ${held(lease)} RETURNING id`),
+        WHERE id = ${turnId} AND ${isHeld(lease)} RETURNING id`),
 
-    showing: (lease, turnId, shown) =>
+    storeShown: (lease, turnId, shown) =>
       wrote(sql`
         UPDATE turns SET shown = ${storable(shown)}
-        WHERE id = ${turnId} AND ${IS_OPEN} AND ${held(lease)} RETURNING id`),
+        WHERE id = ${turnId} AND ${IS_OPEN} AND ${isHeld(lease)} RETURNING id`),
   };
 }
 
@@ -74,10 +74,10 @@ function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeContr
         SELECT count(*) FROM turns AS other JOIN lanes ON lanes.id = ${lanePrefix("session")} || other.session
         WHERE other.state = 'running' AND other.id <> ${id} AND lanes.lease_until_ms > ${nowMs}`;
       const results = await atomic([
-        sql`SELECT ${waitOf(buckets, nowMs)} AS waitMs WHERE ${isOpen} AND ${held(lease)}`,
+        sql`SELECT ${waitOf(buckets, nowMs)} AS waitMs WHERE ${isOpen} AND ${isHeld(lease)}`,
         sql`
           UPDATE turns SET state = 'running', attempt = attempt + 1
-          WHERE id = ${id} AND attempt = ${attempt} AND ${IS_OPEN} AND ${held(lease)} AND ${areFull(buckets, nowMs)}
+          WHERE id = ${id} AND attempt = ${attempt} AND ${IS_OPEN} AND ${isHeld(lease)} AND ${areFull(buckets, nowMs)}
             AND (SELECT count(*) FROM outbox WHERE lane = ${out.lane} AND ${IS_UNSENT}) < ${out.depth}
             AND (${running}) < ${caps.all} AND (${running} AND other.agent = ${agent}) < ${caps.agent}
           RETURNING id`,
@@ -100,9 +100,9 @@ function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeContr
       const results = await atomic([
         sql`
           UPDATE turns SET state = 'delivered', ending = 'stopped'
-          WHERE session = ${session} AND state = 'queued' AND seq > ${seq} AND seq <= (${stopped}) AND ${held(lease)}`,
+          WHERE session = ${session} AND state = 'queued' AND seq > ${seq} AND seq <= (${stopped}) AND ${isHeld(lease)}`,
         sql`
-          DELETE FROM controls WHERE session = ${session} AND ${held(lease)} RETURNING kind, upto_seq AS uptoSeq`,
+          DELETE FROM controls WHERE session = ${session} AND ${isHeld(lease)} RETURNING kind, upto_seq AS uptoSeq`,
       ]);
       const taken = (results.at(-1) ?? []) as { kind: ControlKind; uptoSeq: number }[];
       return taken.filter(({ uptoSeq }) => uptoSeq >= seq).map(({ kind }) => kind);
@@ -120,7 +120,7 @@ function merging({ all }: Database): Pick<Turns, "merge" | "heldBackUntil"> {
           AND EXISTS (
             SELECT 1 FROM turns AS into_turn
             WHERE into_turn.seq = ${seq} AND into_turn.state IN ('queued', 'running'))
-          AND ${held(lease)}
+          AND ${isHeld(lease)}
         RETURNING id`);
       return rows.length;
     },
@@ -129,7 +129,7 @@ function merging({ all }: Database): Pick<Turns, "merge" | "heldBackUntil"> {
       const [row] = await all<{ until: number | null }>(sql`
         SELECT max(not_before_ms) AS until FROM turns
         WHERE session = ${session} AND state = 'queued' AND seq > ${seq} AND sender = ${prompt.sender}
-          AND ${held(lease)}`);
+          AND ${isHeld(lease)}`);
       return row?.until ?? 0;
     },
   };
