@@ -105,6 +105,15 @@ const settlement = aSettled({
 const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World) => Promise<boolean>][] = [
   ["renew", (ledger, { session }) => ledger.renew(session, NOW * 2)],
   ["settle", (ledger, { room }, { event }) => ledger.settle(room, event, settlement)],
+  [
+    "settleAndNext",
+    async (ledger, { room }, { event }) => (await ledger.settleAndNext(room, event, settlement)).isWritten,
+  ],
+  [
+    "ignoreAndNext",
+    async (ledger, { room }, { event }) =>
+      (await ledger.ignoreAndNext(room, [{ seq: event.seq, reason: "notice" }])).isWritten,
+  ],
   ["ignore", (ledger, { room }, { event }) => ledger.ignore(room, [{ seq: event.seq, reason: "notice" }])],
   [
     "startAttempt",
@@ -130,6 +139,7 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
   ["freezeOut", (ledger, { out }, { seq }) => ledger.freezeOut(out, seq, aRequest())],
   ["ended as sent", (ledger, { out }, { seq }) => ledger.endOut(out, seq, SENT, NOW)],
   ["ended as dead", (ledger, { out }, { seq }) => ledger.endOut(out, seq, { state: "dead", deadLetter: LETTER }, NOW)],
+  ["endOutAndNext", async (ledger, { out }, { seq }) => (await ledger.endOutAndNext(out, seq, SENT, NOW)).isReleased],
   ["retryOut", (ledger, { out }, { seq }) => ledger.retryOut(out, seq, NOW + 1)],
 ];
 

@@ -58,6 +58,17 @@ function limitsContract(make: Make): void {
     expect(await startAttempt(ledger, third, turns[2], { ...caps, nowMs: NOW + 30_000 })).toBe("started");
   });
 
+  test("a late owner takes no token for the attempt that its successor started", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const late = await queued(ledger, turn);
+    const holder = await leaseOf(ledger, late.lane);
+    const bucket = { key: "sender", perMinute: 2 };
+    expect(await startAttempt(ledger, holder, turn, CAPS)).toBe("started");
+    expect(await startAttempt(ledger, late, turn, { ...CAPS, buckets: [bucket] })).toBe("lost");
+    for (let token = 0; token < 2; token++) expect(await ledger.takeTokens([bucket], NOW)).toBe(0);
+  });
+
   test("tokens are taken from all buckets or from none, and flow back", async () => {
     const ledger = await make();
     const [sender, room] = [

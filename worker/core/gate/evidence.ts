@@ -81,5 +81,6 @@ export const firstEntries = (list: readonly string[]): z.infer<typeof Entries> =
   more: Math.max(list.length - ENTRIES_MAX, 0),
 });
 
+/** Not cut between the halves of a surrogate pair: a homeserver refuses a message with half of one. */
 export const cutEntry = (entry: string): string =>
-  entry.length <= ENTRY_LENGTH_MAX ? entry : `${entry.slice(0, ENTRY_LENGTH_MAX - 1)}…`;
+  entry.length <= ENTRY_LENGTH_MAX ? entry : `${entry.slice(0, ENTRY_LENGTH_MAX - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;

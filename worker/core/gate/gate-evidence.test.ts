@@ -16,7 +16,7 @@ import {
 import type { RoomEvent } from "../protocol/event.ts";
 import { RoomId } from "../protocol/ids.ts";
 import { explain } from "../strings/reasons.ts";
-import { evidenceText, firstEntries, grounds, readEvidence } from "./evidence.ts";
+import { cutEntry, evidenceText, firstEntries, grounds, readEvidence } from "./evidence.ts";
 import type { Facts } from "./facts.ts";
 
 const MINUTE_MS = 60_000;
@@ -134,6 +134,12 @@ describe("a verdict keeps the evidence", () => {
 
 describe("evidence is small", () => {
   const long = "x".repeat(5_000);
+  test("and is cut between characters, so that it can be said in a room", () => {
+    const cut = cutEntry(`${"x".repeat(98)}${"🦉".repeat(5)}`);
+    expect([cut, cut.isWellFormed()]).toEqual([`${"x".repeat(98)}…`, true]);
+    expect(cutEntry(`${"x".repeat(97)}${"🦉".repeat(5)}`)).toBe(`${"x".repeat(97)}🦉…`);
+  });
+
   test("where a list has many long entries", () => {
     const list = Array.from({ length: 900 }, () => long);
     expect(evidenceText(firstEntries(list))?.length).toBeLessThan(1_000);
