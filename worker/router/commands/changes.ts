@@ -1,6 +1,7 @@
 /** Commands that change something: a conversation, a room's settings, the rooms an agent is in. */
 import type { Agent } from "#core/configuration/agent.ts";
-import type { Layer } from "#core/configuration/settings.ts";
+import { type Layer, THREAD_MODES } from "#core/configuration/settings.ts";
+import { WHILE_BUSY_MODES } from "#core/configuration/turn-settings.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import { RoomId } from "#core/protocol/ids.ts";
 import {
@@ -50,25 +51,21 @@ export function model(order: Order): Promise<Obeyed> | Obeyed {
   return change(order, { model: chosen }, modelChosen(namesOf(concerned), chosen));
 }
 
-const MODES = ["off", "inbound", "always"] as const;
-
 export function thread(order: Order): Promise<Obeyed> | Obeyed {
   const { args, concerned } = order;
-  const mode = MODES.find((one) => one === args);
+  const mode = THREAD_MODES.find((one) => one === args);
   if (args === "") {
     return { say: threadModes(concerned.map(({ agent }) => ({ name: agent.name, threads: agent.settings.threads }))) };
   }
-  if (!mode) return { say: oneOf(MODES) };
+  if (!mode) return { say: oneOf(THREAD_MODES) };
   return change(order, { threads: mode, dmThreads: mode }, threadsChosen(namesOf(concerned), mode));
 }
 
-const WHILE_BUSY = ["queue", "collect", "interrupt", "steer"] as const;
-
 export async function queue(order: Order): Promise<Obeyed> {
   const { args, concerned } = order;
-  const whileBusy = WHILE_BUSY.find((one) => one === args);
+  const whileBusy = WHILE_BUSY_MODES.find((one) => one === args);
   if (whileBusy) return change(order, { turns: { whileBusy } }, whileBusyChosen(namesOf(concerned), whileBusy));
-  if (args !== "") return { say: oneOf(WHILE_BUSY) };
+  if (args !== "") return { say: oneOf(WHILE_BUSY_MODES) };
   const agents = await Promise.all(
     concerned.map(async (one) => {
       const { waiting } = await conversationOf(order, one);
@@ -134,7 +131,7 @@ async function roomNamed(needs: Order["needs"], agent: Agent, name: string): Pro
   return answer?.ok ? answer.value : undefined;
 }
 
-/** No answer: the verdict is stored after the agents have left. */
+/** Gives no answer: the verdict is stored after the agents have left. */
 export async function leaveRoom({ needs, occasion, concerned }: Order): Promise<Obeyed> {
   for (const { agent } of concerned) await leave(needs, occasion.waiting.event.room_id, agent.id);
   return {};

@@ -1,6 +1,6 @@
 /**
- * Aliases of the configuration, looked up: which rooms they mean. Asked of the homeserver by the bot when the
- * configuration changes, and again from time to time, since an alias can be given to another room.
+ * Looks up which rooms the configuration's aliases mean. The bot asks the homeserver when the configuration changes, and
+ * again from time to time, because an alias can move to another room.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
  */
@@ -15,10 +15,11 @@ interface Needs {
   clock: Clock;
 }
 
+/** An alias is looked up again after this time. */
 const KNOWN_MS = 60 * 60_000;
-/** What nobody answers to yet may do so soon. */
+/** An alias without a room may get one soon. */
 const UNKNOWN_MS = 5 * 60_000;
-/** Looked up in one go. */
+/** The most aliases that are looked up at one upkeep. */
 const ALIASES_MAX = 100;
 
 /** Looks these up at once; those that mean no room now. */
@@ -29,7 +30,7 @@ export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly
     const answer = bot.ok ? await bot.value.send(roomByAlias(alias)) : bot;
     const roomId = answer.ok ? answer.value : undefined;
     if (!roomId) unresolved.push(alias);
-    // Only a homeserver that says there is none takes back what it said before.
+    // After any other error the alias keeps the time of its last look-up, and so is looked up again at the next upkeep.
     const isGone = !answer.ok && answer.error.status === 404;
     if (roomId || isGone || !(await isKnown(ledger, alias))) await ledger.setAlias(alias, roomId, clock.now());
   }
@@ -39,7 +40,7 @@ export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly
 const isKnown = async (ledger: Ledger, alias: string): Promise<boolean> =>
   (await ledger.aliases()).some((one) => one.alias === alias);
 
-/** Looks up again what was looked up long enough ago. */
+/** Looks up the aliases whose last look-up is too long ago. */
 export async function lookUpAgain(needs: Needs): Promise<void> {
   const nowMs = needs.clock.now();
   const due = (await needs.ledger.aliases()).filter(

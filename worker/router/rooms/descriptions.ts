@@ -1,6 +1,6 @@
 /**
- * Descriptions of our commands as state of the room, for clients that offer them while somebody types. Published where an
- * agent's power level allows it, as it joins; a courtesy, so what is refused is left.
+ * Publishes descriptions of our commands as state of a room, for clients that suggest commands while a user types. Best
+ * effort: only where the power level of the joining agent allows it, and a refusal is ignored.
  *
  * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4391
  */
@@ -17,17 +17,19 @@ const TYPE = "org.matrix.msc4391.command_description";
 export async function publishCommands(intent: Intent, roomId: RoomId, state: RoomState): Promise<void> {
   if (!maySendState(state, intent.userId, TYPE)) return;
   await Promise.all(
-    COMMAND_NAMES.map((name) => intent.send(setState(roomId, TYPE, stateKey(name, intent.userId), described(name)))),
+    COMMAND_NAMES.map((name) =>
+      intent.send(setState(roomId, TYPE, stateKey(name, intent.userId), descriptionOf(name))),
+    ),
   );
 }
 
-/** Padded base64 of the digest of command and sender, so that no two senders get into each other's way. */
+/** Padded base64 of the SHA-256 of command and sender, so that two senders do not overwrite each other's descriptions. */
 const stateKey = (name: CommandName, userId: UserId): string =>
   btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${name}${userId}`))));
 
 const text = (body: string): JsonObject => ({ "m.text": [{ body }] });
 
-function described(name: CommandName): JsonObject {
+function descriptionOf(name: CommandName): JsonObject {
   const { usage, sentence } = describeCommand(name);
   const argument = usage.replaceAll(/[[\]<>]/g, "");
   const parameter: JsonObject = {

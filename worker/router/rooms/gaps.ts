@@ -1,7 +1,7 @@
 /**
- * Gaps: what the homeserver never pushed. It forgets what it had queued when it dies while we are slow, and pushes
- * nothing of a room between an invitation and the join. What is missing is read back with `/messages` and takes the same
- * way as everything else, in its place in the room.
+ * Gaps: events that the homeserver never pushed. It loses its queue when it dies while we are slow, and pushes nothing of
+ * a room between an invitation and the join. Missing events are read back with `/messages` and stored in their place in
+ * the room, where the room lane treats them like all others.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
  */
@@ -19,39 +19,39 @@ interface Needs {
   clock: Clock;
 }
 
-/** Pages of 100 read back; who writes more than that meanwhile is answered from there on. */
+/** Pages of 100 events. Of a longer gap only the latest ones are read back. */
 const PAGES_MAX = 5;
 
 /**
- * Remembers what is missing between what is known of a room; what is older than all of that is history of before our
- * time. Says how many events were missing. Throws when the room cannot be read.
+ * Stores the events of a room that are missing behind the oldest known one; earlier events are history. Returns how many
+ * were missing. Throws `Trouble` when the room cannot be read.
  */
 export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId: RoomId): Promise<number> {
   const { events, known } = await latest(ledger, intent, roomId);
-  // Read newest first, remembered oldest first.
+  // Read newest first, stored oldest first.
   const among = events.reverse();
   const first = among.findIndex((event) => known.has(event.event_id));
   const missing = first < 0 ? [] : among.slice(first).filter((event) => !known.has(event.event_id));
   if (missing.length === 0) return 0;
   const ids = among.map((event) => event.event_id);
-  // Those that were pushed meanwhile are known by then and stay one.
+  // Idempotent: an event that was pushed meanwhile is not stored twice.
   await ledger.accept({ events: missing, deadLetters: [], nowMs: clock.now(), among: ids });
   return missing.length;
 }
 
-/** The same for a room of which only its id is known: as one of the agents that are in it. 0 when none is. */
+/** Reads a room back as one of the agents in it; 0 when none is. */
 export async function repair(needs: Needs & { ghosts: Ghosts }, roomId: RoomId): Promise<number> {
   const { present, state } = await needs.ledger.room(roomId);
   const [first] = present;
   const agent = first && (await needs.ledger.agent(first.agent.id));
   const intent = agent && (await needs.ghosts.intent(agent));
   if (!intent?.ok) return 0;
-  // Entered before rooms were read: every room has somebody who made it.
+  // Every room has a creator. If none is stored, the room was joined by a version that did not read rooms yet.
   if (state.creators.length === 0) await readRoom(needs, intent.value, roomId);
   return readBack(needs, intent.value, roomId);
 }
 
-/** Pages until one holds nothing new, or nothing known: from there on it is the past. */
+/** Reads pages, newest first, until one has only known events, or none after known ones: everything before is history. */
 async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
   const events: RoomEvent[] = [];
   const known = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * A room read whole: who is in it and the state anybody here looks at. Once, as one of us joins; from then on events say
- * what changes.
+ * Reads a room as one of our users joins it: its members, and the state we keep. From then on its events report every
+ * change.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
  */
@@ -13,7 +13,7 @@ import type { Intent } from "#ports/homeserver.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { Trouble } from "./trouble.ts";
 
-/** What a room is like, from the homeserver into the ledger. Throws when it cannot be read: then no turn starts there. */
+/** Stores the members and the state of a room. Throws `Trouble` when they cannot be read, so that no turn starts there. */
 export async function readRoom(
   { ledger }: { ledger: Ledger },
   intent: Intent,
@@ -36,7 +36,7 @@ async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
     STATE_TYPES.map(async (type) => {
       const answer = await intent.send(stateEvent(roomId, type));
       if (answer.ok) return answer.value;
-      // Most rooms have no topic, and none has been replaced before it is.
+      // Most rooms have no topic and no tombstone.
       if (answer.error.status === 404) return {};
       throw new Trouble(`${type} of ${roomId} cannot be read`, answer.error);
     }),
@@ -44,7 +44,7 @@ async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
   return Object.assign({}, NO_STATE, ...pieces);
 }
 
-/** Both have to say it: the old room that it was replaced by this one, and this one whom it replaced. */
+/** Carries settings over from the room this one replaced, if both rooms say so: in the tombstone and in `m.room.create`. */
 async function inherit(ledger: Ledger, roomId: RoomId, { predecessor }: RoomState): Promise<void> {
   if (predecessor === undefined) return;
   const { state } = await ledger.room(predecessor);
