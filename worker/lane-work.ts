@@ -35,7 +35,7 @@ interface Needs {
   sendFloorMs: number;
 }
 
-/** The work of every lane. `run` is the pump's, with which a lane runs another one in this process. */
+/** The work of every lane. `run` is the pump's: a lane that needs another one to run waits for it with this. */
 export function laneWork(needs: Needs): (run: RunLane) => Work {
   const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, limits } = needs;
   const { turnMsMax, mayBegin, sendFloorMs } = needs;

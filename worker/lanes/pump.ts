@@ -25,14 +25,14 @@ const FAILED_MS = 5_000;
 const ROUNDS_MAX = 100;
 const TIRED_MS = 1_000;
 
-/** The kinds of lanes that may begin while the pump stops: a turn that finishes waits until its out lane has sent the reply. */
+/** The kinds of lanes that may begin while the pump stops: a turn that finishes waits for its out lane. */
 const BEGINS_WHILE_STOPPING: Record<LaneKind, boolean> = { room: false, session: false, out: true };
 
 interface Needs {
   ledger: Ledger;
   clock: Clock;
   log: Log;
-  /** The runner's name in leases. After a restart it may be the same only where two runners of this name never run at once. */
+  /** The runner's name in leases. It may be kept over a restart only where two runners never share it. */
   runner: string;
   work: (run: RunLane) => Work;
   /** False when the host may soon end this runner: no further round begins, and the lane is run again later. */

@@ -44,7 +44,7 @@ export interface HomeserverState {
 }
 
 export interface TendOptions {
-  /** The first upkeep of this process. It may have been away for long, so it pings the homeserver at once. */
+  /** True at the first upkeep after a start. We may have been away for long, so the homeserver is pinged at once. */
   afterStart: boolean;
 }
 

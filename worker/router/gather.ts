@@ -114,7 +114,7 @@ function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomFa
   };
 }
 
-/** The agents the event could concern. In a crowded room they are looked up by name, so that the cost does not grow with it. */
+/** The agents the event could concern; in a crowded room a limited number, so that the cost does not grow with it. */
 async function agentsFor(
   { ledger, namespace }: GatherNeeds,
   { named, opening }: FactNeeds,
