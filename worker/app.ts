@@ -1,7 +1,4 @@
-/**
- * The app that both hosts run: HTTP routes, lanes with their pump, sweep, upkeep. A host supplies its bindings; all the rest
- * is the same on both.
- */
+/** The app that both hosts run: HTTP routes, lanes with their pump, sweep, upkeep. A host supplies only its bindings. */
 import { Hono } from "hono";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
@@ -33,17 +30,18 @@ import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
 import { repair } from "./router/rooms/gaps.ts";
 import type { Limits } from "./turns/limits.ts";
 
+/** Everything a host supplies. */
 export interface Host {
   environment: Environment;
   ledger: Ledger;
   clock: Clock;
   fetch: Fetch;
-  /** Sends requests to the homeserver; by `fetch` unless it is given. */
+  /** Sends requests to the homeserver. The default is `fetch`. */
   ask?: Ask;
   log: Log;
-  /** A variable of the operator's environment that an agent's `$NAME` may mean. */
+  /** Reads a variable of the operator's environment, for an agent's `$NAME`. */
   env: (name: string) => string | undefined;
-  /** False while this runner begins nothing more; see the pump. */
+  /** False when the host may soon end this runner; see the pump. */
   mayBegin?: () => boolean;
   /** The format of `/metrics`. */
   metrics: "prometheus" | "json";
@@ -51,7 +49,7 @@ export interface Host {
   turnMsMax: number;
   /** The name of this runner in leases. */
   runner: string;
-  /** In one process a ring goes straight to the pump. */
+  /** Makes the doorbell. In one process it rings the pump directly. */
   doorbell: (pump: Pump) => Doorbell;
 }
 
@@ -59,16 +57,19 @@ export interface App {
   http: Hono;
   pump: Pump;
   doorbell: Doorbell;
+  /** Rings every lane that is due. Resolves to their number. */
   sweep(): Promise<number>;
   /** The upkeep, due once a minute. */
   tend(options?: TendOptions): Promise<void>;
-  /** Makes the bot's account and device; false while the homeserver does not let it. */
+  /** Makes the bot's account and device. False when the homeserver refuses or does not answer; the log says why. */
   enter(): Promise<boolean>;
+  /** Replaces all agents. */
   applyAgents(agents: readonly AgentSpec[]): Promise<void>;
-  /** Rejects with every complaint about an invalid configuration, a line each; then nothing has changed. */
+  /** Replaces the configuration. Rejects an invalid one with all complaints, a line each, and then changes nothing. */
   applyConfiguration(configuration: Configuration): Promise<void>;
 }
 
+/** Puts the app together. It starts nothing: the host listens, and calls `enter`, `sweep` and `tend`. */
 export function compose(host: Host): App {
   const { environment, ledger, clock, fetch, log } = host;
   const namespace = namespaceOf(environment);
@@ -105,7 +106,7 @@ export function compose(host: Host): App {
   const configuring = { ledger, clock, log, cipher, refreshAliases, backends: known };
   const tending = tendingOf(environment, { ledger, clock, log, doorbell, ghosts: users });
   return {
-    http: doors(environment, { ...configuring, doorbell, namespace, onDoubt, ghosts: users, metrics: host.metrics }),
+    http: routes(environment, { ...configuring, doorbell, namespace, onDoubt, ghosts: users, metrics: host.metrics }),
     pump,
     doorbell,
     applyAgents: (agents) => ledger.setAgents(agents),
@@ -148,18 +149,18 @@ function tendingOf(environment: Environment, { ledger, clock, log, doorbell, gho
   };
 }
 
-interface DoorNeeds extends Configuring {
+interface RouteNeeds extends Configuring {
   ledger: Ledger;
   doorbell: Doorbell;
   namespace: Namespace;
   ghosts: Ghosts;
-  /** The homeserver may have lost events. */
+  /** Called when the homeserver may have lost events. */
   onDoubt: () => Promise<void>;
   metrics: Host["metrics"];
 }
 
-/** The HTTP routes: health and metrics, the operator API, the homeserver's door. */
-function doors({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: DoorNeeds): Hono {
+/** The HTTP routes: health and metrics, the operator API, the endpoints that the homeserver calls. */
+function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono {
   const { ledger, clock, log, cipher, refreshAliases, backends: known, doorbell, namespace, onDoubt } = needs;
   const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
   const homeserver = () => homeserverState(ledger);
@@ -187,7 +188,7 @@ function doors({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: DoorNeeds): Hono {
   return http;
 }
 
-/** A homeserver that does not answer may have died and lost events it had not pushed yet. */
+/** Calls `onDoubt` when the homeserver does not answer: it may have died and lost events it had not pushed yet. */
 function withDoubt(ask: Ask, onDoubt: () => Promise<void>): Ask {
   return (...request) =>
     ask(...request).catch(async (error: unknown) => {

@@ -1,4 +1,4 @@
-/** What the lanes of each kind run, each with exactly what it needs: none of them is given a token of the bridge. */
+/** Connects each kind of lane to the code that runs it. A lane gets only what it needs, and never a token of the bridge. */
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
@@ -19,22 +19,23 @@ interface Needs {
   log: Log;
   namespace: Namespace;
   ghosts: Ghosts;
-  /** Rings other lanes. */
+  /** Rings other lanes. Resolves when the rings are on their way. */
   ring: (lanes: readonly LaneId[]) => Promise<void>;
   backends: Backends;
   cipher: SecretCipher;
   fetch: Fetch;
-  /** A variable of the operator's environment that an agent's `$NAME` may mean. */
+  /** Reads a variable of the operator's environment, for an agent's `$NAME`. */
   env: (name: string) => string | undefined;
   limits: Limits;
   /** How long a turn may run on this host, in milliseconds. */
   turnMsMax: number;
-  /** False while this runner begins no further turn. */
+  /** False when the host may soon end this runner, so that no turn begins. */
   mayBegin: (() => boolean) | undefined;
-  /** The least time between the beginnings of two sends of a lane, in milliseconds. */
+  /** The pause after each send of an out lane, in milliseconds. */
   sendFloorMs: number;
 }
 
+/** The work of every lane. `run` is the pump's: a lane that needs another one to run waits for it with this. */
 export function laneWork(needs: Needs): (run: RunLane) => Work {
   const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, limits } = needs;
   const { turnMsMax, mayBegin, sendFloorMs } = needs;

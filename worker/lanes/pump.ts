@@ -25,17 +25,17 @@ const FAILED_MS = 5_000;
 const ROUNDS_MAX = 100;
 const TIRED_MS = 1_000;
 
-/** Whether a lane still begins while the pump stops: a turn that finishes waits for its reply to be sent. */
-const FINISHES: Record<LaneKind, boolean> = { room: false, session: false, out: true };
+/** The kinds of lanes that may begin while the pump stops: a turn that finishes waits for its out lane. */
+const BEGINS_WHILE_STOPPING: Record<LaneKind, boolean> = { room: false, session: false, out: true };
 
 interface Needs {
   ledger: Ledger;
   clock: Clock;
   log: Log;
-  /** Unique to this runner. The same after a restart only where two of it cannot run at once. */
+  /** The runner's name in leases. It may be kept over a restart only where two runners never share it. */
   runner: string;
   work: (run: RunLane) => Work;
-  /** False while nothing more may begin, because the host may soon end this runner: the lane is run again later. */
+  /** False when the host may soon end this runner: no further round begins, and the lane is run again later. */
   mayBegin?: (() => boolean) | undefined;
 }
 
@@ -52,12 +52,15 @@ export interface Pump {
 
 interface Entry {
   done: Promise<LaneDue>;
+  /** A ring came during the run, so the lane is run once more. */
   again: boolean;
+  /** Resolve the promises of `Running.rung`. */
   waiting: Array<() => void>;
-  /** Ends the work at the end of the grace time. */
+  /** Aborted at the end of the grace time, which ends the work. */
   handOver: AbortController;
 }
 
+/** A lane that is rung while it runs here is run once more; its promise is the same. */
 export function createPump(needs: Needs): Pump {
   const running = new Map<LaneId, Entry>();
   let stopping = false;
@@ -74,11 +77,11 @@ export function createPump(needs: Needs): Pump {
       needs.log("lane_failed", { lane, error: "this version knows no such lane" });
       return Promise.resolve({});
     }
-    if (stopping && !FINISHES[kind]) return Promise.resolve({});
+    if (stopping && !BEGINS_WHILE_STOPPING[kind]) return Promise.resolve({});
     const handOver = new AbortController();
     const entry: Entry = { done: Promise.resolve({}), again: false, waiting: [], handOver };
     running.set(lane, entry);
-    entry.done = turnOver(needs, run, lane, entry, () => running.delete(lane));
+    entry.done = runRounds(needs, run, lane, entry, () => running.delete(lane));
     return entry.done;
   };
 
@@ -107,10 +110,10 @@ export function createPump(needs: Needs): Pump {
 }
 
 /**
- * `leave` takes the lane off the table synchronously after its last round: a later ring starts a new run, an earlier one
- * has set `again`.
+ * Runs rounds until nothing is due. `leave` takes the lane off the table of running lanes synchronously after the last
+ * round: an earlier ring has set `again`, a later one starts a new run.
  */
-async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, leave: () => void): Promise<LaneDue> {
+async function runRounds(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, leave: () => void): Promise<LaneDue> {
   const { clock, log } = needs;
   let due: LaneDue | undefined;
   try {
@@ -127,7 +130,7 @@ async function turnOver(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, 
 async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<LaneDue | undefined> {
   const { ledger, clock, runner } = needs;
   const claimed = await ledger.claim(lane, runner, clock.now(), LEASE_MS);
-  // The other runner sees what is due when it releases. If it dies, its lease has expired by then.
+  // The other runner sees due work when it releases. If it dies, its lease has expired by then.
   if (!claimed) return { dueAtMs: clock.now() + LEASE_MS };
   const dueAtMs = await hold(needs, run, claimed, entry);
   const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false;
@@ -178,7 +181,7 @@ async function hold(needs: Needs, run: RunLane, claimed: Claimed, entry: Entry):
 }
 
 interface Renewal {
-  /** No renewal is in flight from here on, and none begins. */
+  /** Resolves when no renewal is in flight. None begins before `resume`. */
   pause(): Promise<void>;
   /** A renewal that became due during the pause begins now. */
   resume(): void;

@@ -3,9 +3,10 @@ import type { Clock } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 
-/** The next sweep rings the lanes beyond this. */
+/** One sweep rings at most this many lanes; the next one rings the others. */
 const LANES_MAX = 1_000;
 
+/** Resolves to the number of lanes it rang. */
 export async function sweep({
   ledger,
   doorbell,

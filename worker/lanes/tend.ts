@@ -15,25 +15,28 @@ interface Needs {
   log: Log;
   doorbell: Doorbell;
   keep: Retention;
-  /** True where the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
+  /** True when the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
   ping: () => Promise<boolean>;
-  /** Reads missing events of a room back; their number. */
+  /** Reads missing events of a room back. Resolves to their number. */
   repair: (roomId: RoomId) => Promise<number>;
   /** Looks the configuration's aliases up again. */
   lookUpAliases: () => Promise<void>;
 }
 
-/** @see worker/ingress/ingress.ts, which sets it when the homeserver pings us. */
+/**
+ * The mark that asks for a repair of all active rooms. It is set here at the end of an outage, and by `onDoubt` (app.ts)
+ * when the homeserver may have lost events.
+ */
 export const REPAIR_MARK = "repair";
 const HOMESERVER_MARK = "homeserver";
 const CURSOR_MARK = "repaired";
 
 const PING_MS = 5 * 60_000;
 const ACTIVE_ROOMS = 500;
-/** Further rooms that are compared each minute, in turn. */
+/** Further rooms that are repaired at each upkeep, in the order of their ids. */
 const QUIET_ROOMS = 10;
 
-/** Whether the last ping succeeded. */
+/** The result of the last ping. */
 export interface HomeserverState {
   reachable: boolean;
   /** Our clock, milliseconds since the epoch. */
@@ -41,10 +44,11 @@ export interface HomeserverState {
 }
 
 export interface TendOptions {
-  /** For the first time since this process started. It may have been away for any time, so the homeserver is pinged. */
+  /** True at the first upkeep after a start. We may have been away for long, so the homeserver is pinged at once. */
   afterStart: boolean;
 }
 
+/** Runs the upkeep once. While the homeserver cannot be reached it only deletes old rows. */
 export async function tend(needs: Needs, options: TendOptions = { afterStart: false }): Promise<void> {
   const { ledger, clock, keep } = needs;
   const reachable = await isReachable(needs, options);
@@ -55,7 +59,7 @@ export async function tend(needs: Needs, options: TendOptions = { afterStart: fa
   await ledger.prune(clock.now(), keep);
 }
 
-/** Pings every few minutes, and each time while there is no answer. The end of an outage asks for a repair. */
+/** Pings every five minutes, and at each upkeep of an outage. The end of an outage asks for a repair. */
 async function isReachable({ ledger, clock, ping }: Needs, { afterStart }: TendOptions): Promise<boolean> {
   const before = afterStart ? undefined : await homeserverState(ledger);
   if (before?.reachable && clock.now() - before.atMs < PING_MS) return true;
@@ -66,6 +70,7 @@ async function isReachable({ ledger, clock, ping }: Needs, { afterStart }: TendO
   return reachable;
 }
 
+/** The result of the last ping; undefined before the first one. */
 export async function homeserverState(ledger: Ledger): Promise<HomeserverState | undefined> {
   const mark = await ledger.mark(HOMESERVER_MARK);
   return mark === undefined ? undefined : (JSON.parse(mark) as HomeserverState);

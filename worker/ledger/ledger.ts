@@ -1,4 +1,4 @@
-/** The ledger, put together: the same SQL on D1 and on libSQL. */
+/** Puts the ledger together from the parts in this folder. It is the same SQL on D1 and on libSQL. */
 import type { Ledger } from "#ports/ledger.ts";
 import { agentRows } from "./configuration/agents.ts";
 import { configurationRows } from "./configuration/configuration.ts";
@@ -10,11 +10,13 @@ import { members } from "./rooms/members.ts";
 import { roomFacts, roomReader } from "./rooms/room-facts.ts";
 import { senderFacts } from "./rooms/sender-facts.ts";
 import { settling } from "./rooms/settle.ts";
-import { waiting } from "./rooms/waiting.ts";
+import { verdicts } from "./rooms/verdicts.ts";
+import { waitingEvents } from "./rooms/waiting.ts";
 import type { Database } from "./sql/database.ts";
 import { chatter } from "./turns/chatter.ts";
 import { currentTurns } from "./turns/current-turn.ts";
 import { epochs } from "./turns/epochs.ts";
+import { openSessions } from "./turns/open-sessions.ts";
 import { outboxRows } from "./turns/outbox.ts";
 import { turns } from "./turns/turns.ts";
 import { deadLetters } from "./upkeep/dead-letters.ts";
@@ -31,7 +33,9 @@ export function createLedger(database: Database): Ledger {
   return {
     ...intake(database),
     ...leases(database, current),
-    ...waiting(database),
+    ...waitingEvents(database),
+    ...openSessions(database),
+    ...verdicts(database),
     ...roomFacts(database, resolvePlace, rooms),
     ...senderFacts(database, rooms),
     ...settling(database),

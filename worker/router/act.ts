@@ -19,18 +19,18 @@ import { decline, depart, follow, successionNotice } from "./rooms/moves.ts";
 import { Trouble } from "./rooms/trouble.ts";
 import { type ActNeeds, NO_EFFECTS, type Outcome, rememberAsContext, wake } from "./wake.ts";
 
-/** How long a request that a reachable homeserver fails is retried. */
+/** A request that a reachable homeserver fails is retried for this long after the event was received. */
 const RETRIED_MS = 10 * 60_000;
 
 /**
- * Throws when another try may succeed. Otherwise the event is given up with a dead letter, because everything behind it in
- * the room waits.
+ * Carries a verdict out and gives the effects to store with it. Throws when another try may succeed. Otherwise the event
+ * is given up with a dead letter, because everything behind it in the room waits.
  */
 export async function act(needs: ActNeeds, occasion: Occasion, verdict: Verdict): Promise<Outcome> {
   try {
     return await carryOut(needs, occasion, verdict);
   } catch (error) {
-    if (!(error instanceof Trouble) || error.isOurs) throw error;
+    if (!(error instanceof Trouble) || error.isOutage) throw error;
     const { event, receivedAtMs } = occasion.waiting;
     const { nowMs } = occasion.facts;
     if (nowMs - receivedAtMs < RETRIED_MS && isPassing(error.error)) throw error;
@@ -109,7 +109,7 @@ async function enter(needs: ActNeeds, { waiting }: Occasion, speaker: Speaker) {
   return { ...joined, notices: [...joined.notices, ...(await successionNotice(needs, roomId, speaker))] };
 }
 
-/** A user who goes on writing is sent the code again this often. */
+/** A user who keeps writing is sent the code again after this time. */
 const REMINDED_MS = 5 * 60_000;
 
 async function pairingNotice(
@@ -125,7 +125,7 @@ async function pairingNotice(
   return delivery.notice({ agent, roomId, cause }, code ? pairingCode(code) : PAIRING_FULL);
 }
 
-/** Sent once a room. */
+/** Sent once per room, because its cause is the same for every event there. */
 function encryptedNotice({ delivery }: ActNeeds, { waiting }: Occasion, agent: AgentId): OutboxRow {
   const roomId = waiting.event.room_id;
   return delivery.notice({ agent, roomId, cause: `sealed-${digest([roomId]).slice(0, 20)}` }, ENCRYPTED_ROOM);

@@ -1,4 +1,4 @@
-/** Gathers the facts an event needs, and no others. */
+/** Gathers the facts that the gate needs for an event, and no others. */
 import {
   type Concerned,
   type Facts,
@@ -47,7 +47,7 @@ export interface Gathered {
   markedRow: SenderFacts["markedRow"];
 }
 
-/** An event that needs no facts of its room gets those of an unknown one. */
+/** Reads an event and gathers its facts. Where they need not be looked up, they are those of an unknown room. */
 export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: RoomCache): Promise<Gathered> {
   const { clock, namespace } = needs;
   const { event, receivedAtMs } = waiting;
@@ -64,14 +64,14 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: R
   const isMessageHere = event.type === "m.room.message" && present.length > 0;
   const facts: Facts = {
     nowMs,
-    // Times that the sender's server sets have no part in it.
+    // `origin_server_ts` is not used: the sender's server chooses it.
     ageMs: Math.max(event.unsigned?.age ?? 0, 0) + Math.max(nowMs - receivedAtMs, 0),
     softFailed: Object.keys(event.unsigned ?? {}).some((key) => SOFT_FAILED.has(key)),
     sender: senderOf(event, namespace, room),
     room,
     present: present.map((one): Concerned => ({ ...one, paired: sender.paired.includes(one.agent.id) })),
     askedAgents,
-    // Our own events are known to bear our mark.
+    // Our own events bear our mark too; this is about other senders.
     bearsOurMark: markedRow !== undefined && !isOurs(namespace, event.sender),
     ...(isMessageHere ? { pairs, echoes: isEcho } : {}),
     ...invited,
@@ -114,7 +114,7 @@ function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomFa
   };
 }
 
-/** The agents the event could concern: in a crowded room only those it names, so that the costs do not grow with it. */
+/** The agents the event could concern; in a crowded room a limited number, so that the cost does not grow with it. */
 async function agentsFor(
   { ledger, namespace }: GatherNeeds,
   { named, opening }: FactNeeds,
@@ -130,9 +130,9 @@ async function agentsFor(
   return [...found, ...others];
 }
 
-/** For how long the same words as an agent's are taken for an echo. */
+/** A text that repeats an agent's within this time is an echo. */
 const ECHO_MS = 2 * 60_000;
-/** People say "yes" and "thanks" too. */
+/** Shorter texts are never echoes: people say "yes" and "thanks" too. */
 const ECHO_LENGTH_MIN = 8;
 
 /** The texts that would repeat an agent's reply: the message's, with and without a relayed sender's name. */
@@ -158,7 +158,7 @@ async function invitedOf(
   return { invited: agent ? { ...invited, settings: agent.settings } : invited };
 }
 
-/** Whether the user who left was the last one that is not ours, while one of our users is still there. */
+/** True when the user who left was the last one that is not ours, and one of our users is still there. */
 async function isLastPerson({ ledger, namespace }: GatherNeeds, { room_id, state_key }: RoomEvent): Promise<boolean> {
   const gone = UserId.safeParse(state_key).data;
   if (!gone || isOurs(namespace, gone) || (await ledger.hasPeople(room_id, gone))) return false;

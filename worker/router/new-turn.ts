@@ -1,4 +1,4 @@
-/** Turns and sessions, under ids that are the same however often an event is decided. */
+/** New turns and their sessions. Their ids are deterministic: an event that is decided again gets the same ones. */
 import type { Woken } from "#core/gate/facts.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { type Conversation, epochScope, sessionKey, sessionScope } from "#core/turn/session.ts";
@@ -19,6 +19,7 @@ export interface Session {
 
 type SessionReads = Pick<Ledger, "epoch" | "waitingIn">;
 
+/** The conversation's session since its last `!new`, and the turns that wait in it. */
 export async function sessionOf(ledger: SessionReads, conversation: Conversation): Promise<Session> {
   const { id } = conversation.agent;
   const scope = sessionScope(conversation);
@@ -29,6 +30,7 @@ export async function sessionOf(ledger: SessionReads, conversation: Conversation
   return { base, session, waiting: await ledger.waitingIn(session) };
 }
 
+/** The turn for a woken agent, not stored yet, and the turns that already wait in its session. */
 export async function newTurn(
   ledger: SessionReads,
   { waiting: { event }, facts: { nowMs, ageMs } }: Occasion,
@@ -53,5 +55,5 @@ export async function newTurn(
   return { turn, waiting };
 }
 
-/** The sender's server sets it; libSQL's client throws at reading a number that is not exact. */
+/** The sender's server chooses it. 0 for an unsafe integer: libSQL's client throws when it reads one back. */
 const sentAtMs = ({ origin_server_ts: ms = 0 }: RoomEvent): number => (Number.isSafeInteger(ms) ? ms : 0);

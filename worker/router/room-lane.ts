@@ -1,6 +1,6 @@
 /**
- * The room lane: every stored event of a room, in order: facts, gate, act. An event is decided once, however many agents
- * are in the room, and its verdict is stored on its row.
+ * The room lane: takes every stored event of a room, in order, through facts, gate and act. An event is decided once,
+ * however many agents are in the room, and its verdict is stored on its row.
  */
 import type { Ignored, Verdict } from "#core/gate/facts.ts";
 import { gate } from "#core/gate/gate.ts";
@@ -16,7 +16,7 @@ import type { Occasion } from "./occasion.ts";
 import type { ActNeeds } from "./wake.ts";
 
 export interface Needs extends ActNeeds {
-  /** Rings lanes; resolves when the rings are on their way. */
+  /** Rings lanes. Resolves when the rings are on their way. */
   ring: (lanes: readonly LaneId[]) => Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export function roomLane(needs: Needs): Work<readonly WaitingEvent[]> {
 type Progress = Omit<RoomProgress, "isWritten">;
 
 /**
- * Verdicts without other effects are stored many at a time; each of the others alone, in its place. The last write reads
+ * Verdicts without other effects are stored many at a time, every other one alone, in its place. The last write reads
  * the next events, or releases the lane where there are none.
  */
 async function runBatch(needs: Needs, running: Running, events: readonly WaitingEvent[]): Promise<Progress | "lost"> {
@@ -71,8 +71,9 @@ async function decide(needs: Needs, waiting: WaitingEvent, cache: RoomCache): Pr
   const gathered = await gather(needs, waiting, cache);
   const { occasion } = gathered;
   const verdict = gate(occasion.message, occasion.facts);
-  if (verdict.kind === "ignore")
+  if (verdict.kind === "ignore") {
     needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
+  }
   return { occasion, verdict, changes: changesOf(gathered, verdict) };
 }
 
@@ -91,7 +92,7 @@ function ignoredEvent({ occasion: { waiting }, verdict: { kind: _, ...why } }: I
 /** The changes an event makes beside its verdict's. */
 type Changes = Pick<Settled, "members" | "confirmed" | "state" | "thread">;
 
-/** Undefined when it makes none, as most do not. */
+/** Undefined when the event makes none, which is the common case. */
 function changesOf({ occasion, needed, markedRow }: Gathered, verdict: Verdict): Changes | undefined {
   const { message, facts } = occasion;
   // A soft-failed event has failed the room's own rules, so it changes nothing.
@@ -108,17 +109,17 @@ function changesOf({ occasion, needed, markedRow }: Gathered, verdict: Verdict):
   };
 }
 
-/** Our own event came back: that proves a send whose answer was lost. */
+/** The send that our own event proves when it comes back, even if the homeserver's answer was lost. */
 function confirmation({ message: { event, mark }, facts }: Occasion): Confirmation | undefined {
   const key = facts.sender.isOurs && mark ? keyOfOwn(mark, event) : undefined;
   return key && { key, userId: event.sender, eventId: event.event_id };
 }
 
-/** Whether the event may have changed the facts of its room. */
+/** True when the event may have changed the facts of its room. */
 const isStale = ({ verdict, changes }: Decided): boolean =>
   changes?.state !== undefined || (changes?.members.length ?? 0) > 0 || verdict.kind !== "wake";
 
-/** After a join events may have been read back that belong before the ones in hand: fetch again. */
+/** True for verdicts that may join a room: events may have been read back that belong before those in hand. */
 const mayReadBack = ({ verdict: { kind } }: Decided): boolean =>
   kind === "join" || kind === "follow" || kind === "command";
 
@@ -131,7 +132,7 @@ async function settle(
   const { ledger, ring } = needs;
   const { waiting } = occasion;
   const outcome = await act(needs, occasion, verdict);
-  // The join has just read who is in the room: the invitation is outdated, save for whether it was to a direct chat.
+  // The join has just stored the members, so only the invitation's `direct` is still news.
   const members = (changes?.members ?? []).map((one) =>
     outcome.reason === "join" ? { ...one, membership: "join" as const } : one,
   );
@@ -143,7 +144,7 @@ async function settle(
   const begun = outcome.turns.filter(({ ending }) => ending === undefined);
   const sessions = [...begun, ...outcome.controls].map(({ session }) => sessionLane(session));
   const lanes = new Set([...sessions, ...outcome.notices.map(({ lane }) => lane)]);
-  // After the write: the sweep makes up for a lost ring, but nothing for a turn that was never stored.
+  // After the write: a lost ring is made up for by the sweep, a turn that was never stored is not.
   if (lanes.size > 0) await ring([...lanes]);
   return progressOf(written);
 }

@@ -19,11 +19,12 @@ export interface WakeNeeds {
 /** Everything that carrying out a verdict may need. */
 export type ActNeeds = JoinNeeds & WakeNeeds;
 
-/** What carrying out a verdict adds to it. */
+/** The effects of a verdict that was carried out, to be stored with it. */
 export type Outcome = Omit<Settled, "members" | "confirmed" | "state" | "thread">;
 
 export const NO_EFFECTS = { turns: [], controls: [], notices: [] };
 
+/** Makes a turn for each woken agent whose queue has room. */
 export async function wake(needs: WakeNeeds, occasion: Occasion, { woken, hop }: Wake): Promise<Outcome> {
   const all = await Promise.all(woken.map((one) => wakeOne(needs, occasion, one, hop)));
   const { pairs, nowMs } = occasion.facts;
@@ -49,7 +50,7 @@ function groundsOf(first: Woken | undefined, all: readonly Woke[]): Grounds {
     : { reason: `wake_${because}` };
 }
 
-/** Turns that have ended before they began: no backend is asked, but the agents see them as context. */
+/** Makes turns that have already ended: no backend is asked, but the agents see them as context. */
 export async function rememberAsContext(
   { ledger }: WakeNeeds,
   occasion: Occasion,
@@ -68,7 +69,7 @@ export async function rememberAsContext(
 }
 
 interface Woke extends Pick<Settled, "turns" | "controls" | "notices"> {
-  /** The queue had no room for the turn. */
+  /** Set when the queue had no room for the turn. */
   full?: { waiting: number; limit: number };
 }
 

@@ -11,7 +11,7 @@ import { ownLayer } from "./resolve.ts";
 
 type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
 
-/** What the names of rooms' layers begin with in the table `settings`. */
+/** The prefix of the names of room layers in the table `settings`. */
 const ROOM = "room:";
 
 export function configurationRows(database: Database): ConfigurationRows {
@@ -62,7 +62,7 @@ const TRIES_MAX = 10;
 
 function agentSpecs(database: Database): Pick<ConfigurationRows, "agents" | "setAgents" | "putAgent" | "removeAgent"> {
   const { all, atomic } = database;
-  /** The column `attentive` depends on the defaults: writes only while they are still what was read. */
+  /** The column `attentive` depends on the defaults, so the write counts only while they are as they were read. */
   async function writeOnDefaults(statements: (defaults: Layer, guard: Sql) => Sql[]): Promise<void> {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const [row] = await all<{ value: string }>(sql`SELECT value FROM settings WHERE name = 'defaults'`);

@@ -1,4 +1,4 @@
-/** What was pushed, remembered once. */
+/** Stores pushed events and dead letters. Idempotent: a stored event stays as it is. */
 import { type EventId, RoomId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Intake } from "#ports/rooms.ts";
@@ -9,21 +9,21 @@ export function intake(database: Database): Pick<Ledger, "accept"> {
   const { atomic } = database;
   return {
     async accept(pushed) {
-      // Asked of all that were pushed, not only of the new: a repeated transaction rings again.
+      // All pushed events count, not only new ones, so that a repeated transaction rings again.
       const ids = JSON.stringify(pushed.events.map((event) => event.event_id));
       const undecided = sql`
         SELECT DISTINCT room_id AS roomId FROM events
         WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
-      const results = await atomic([...remembering(database, pushed), undecided], "durable");
+      const results = await atomic([...inserts(database, pushed), undecided], "durable");
       return ((results.at(-1) ?? []) as { roomId: string }[]).map(({ roomId }) => RoomId.parse(roomId));
     },
   };
 }
 
-function remembering({ bulk }: Database, pushed: Intake): Sql[] {
+function inserts({ bulk }: Database, pushed: Intake): Sql[] {
   const { deadLetters, nowMs } = pushed;
   const statements = pushed.among
-    ? readBack(pushed, pushed.among)
+    ? insertsInPlace(pushed, pushed.among)
     : bulk === "rows"
       ? eventRows(pushed)
       : eventLists(pushed);
@@ -53,13 +53,16 @@ const eventLists = ({ events, nowMs }: Intake): Sql[] =>
   );
 
 /**
- * The places are looked up where they are written: what is pushed between a reading and this is known by then, and an
- * event that was read behind it must not come before it.
+ * Inserts events that were read back. Their places are computed in the inserting statement itself: an event that was pushed
+ * since the room was read is known by then, and those read behind it must not be placed before it.
  */
-function readBack({ events, nowMs }: Intake, among: readonly EventId[]): Sql[] {
+function insertsInPlace({ events, nowMs }: Intake, among: readonly EventId[]): Sql[] {
   const places = new Map(among.map((id, at) => [id, at]));
   const rows = events.map((event) => [
-    ...[event.event_id, event.room_id, JSON.stringify(event), places.get(event.event_id) ?? -1],
+    event.event_id,
+    event.room_id,
+    JSON.stringify(event),
+    places.get(event.event_id) ?? -1,
   ]);
   return jsonLists(rows).map(
     (list) => sql`

@@ -1,11 +1,10 @@
-/** Who is where, what a room is like, and which room replaced which. */
+/** Members of rooms, the state of rooms, and which room replaced which. */
 import { botUserId, isOurs, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Membership } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
-import { wholeState } from "./settle.ts";
 
 type Members = Pick<Ledger, "setMembers" | "hasPeople" | "ghostsIn" | "replacedBy" | "setState" | "succeed">;
 
@@ -42,7 +41,7 @@ export function members(database: Database): Members {
         SELECT 1 FROM members
         WHERE room_id = ${roomId} AND membership IN ('join', 'invite') AND user_id IS NOT ${apart ?? null}
           AND NOT ${ours(sql`user_id`)}`;
-      // People before the agents and behind them first: a room may have many agents.
+      // The ids before and after the range of ghosts are looked at first: a room may have many ghosts.
       const rows = await all(sql`
         SELECT 1 WHERE EXISTS (${here} AND user_id < ${first}) OR EXISTS (${here} AND user_id >= ${first + last})
           OR EXISTS (${here} AND user_id >= ${first} AND user_id < ${first + last})`);
@@ -65,7 +64,10 @@ export function members(database: Database): Members {
 
 const isHere = ({ membership }: Membership): boolean => membership === "join" || membership === "invite";
 
-/** Who was known to be here and is not any more. Of those who are still to come to a new room nothing is known. */
+/**
+ * Deletes the marks of direct chats of users who were here and are not any more. A user without a known membership keeps
+ * the mark: they have yet to follow into a room that replaced another.
+ */
 function forgetGone(roomId: RoomId, here: readonly Membership[]): Sql {
   const among = jsonLists(here.map(({ userId }) => [userId])).map(
     (rows) => sql` AND user_id NOT IN (SELECT value ->> 0 FROM json_each(${rows}))`,
@@ -89,7 +91,10 @@ function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "s
     },
 
     async setState(roomId, state) {
-      await all(wholeState(roomId, state));
+      await all(sql`
+        INSERT INTO rooms (room_id, origin, state, replacement)
+        VALUES (${roomId}, ${roomId}, ${JSON.stringify(state)}, ${state.replacement ?? null})
+        ON CONFLICT (room_id) DO UPDATE SET state = excluded.state, replacement = excluded.replacement`);
     },
 
     async succeed(from, to) {

@@ -1,4 +1,4 @@
-/** Facts about a room, and the agents in it. Asked for nearly every event: one statement each. */
+/** Facts about a room, and the agents in it. Nearly every event needs them, so each is read in one statement. */
 import type { Present, RoomFacts } from "#core/gate/facts.ts";
 import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
@@ -14,8 +14,9 @@ import {
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { type GhostSql, ghostSql, isMember } from "../sql/ghosts.ts";
 
-/** The gate does not tell more joined members than this apart. */
+/** Joined members are counted no further: larger numbers make no difference to the gate. */
 const JOINED_COUNTED_MAX = 3;
+/** A room with more agents is crowded. */
 const PRESENT_MAX = 20;
 
 /** One agent of a room; the row without a user id is about the room itself. */
@@ -70,7 +71,7 @@ export function roomReader({ namespace }: Pick<Database, "namespace">, resolvePl
         names: [...new Set([roomId, origin, ...(row.predecessor === null ? [] : [row.predecessor]), ...aliases])],
         muted: place.muted,
         joinedCount: row.joinedCount,
-        // By their ids, which is another order than that of their user ids.
+        // In the order of their ids, which is not that of their user ids.
         present: present.sort((one, other) => (one.agent.id < other.agent.id ? -1 : 1)),
         crowded: row.ghosts > PRESENT_MAX,
       };
@@ -90,7 +91,7 @@ export function roomFacts(
   return {
     room: async (roomId) => rooms.read(roomId, await all(rooms.select(roomId))),
 
-    // D1 joins no more than five SELECTs by UNION; those within each other count apart.
+    // D1 allows at most five SELECTs in a UNION. A nested UNION is counted separately.
     async presentIn(roomId, named, name) {
       const rows = await all<AgentRow | PlaceRow>(sql`
         SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${layerColumns(roomId)}
@@ -98,9 +99,9 @@ export function roomFacts(
         SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL
         FROM (
           SELECT value AS user_id FROM json_each(${JSON.stringify(named)})
-          ${name === undefined ? sql`` : sql`UNION SELECT user_id FROM (${called(ghosts, roomId, name)})`}
-          UNION ${listening(ghosts, roomId)}
-          UNION SELECT user_id FROM (${namedInLayers(ghosts, roomId)})
+          ${name === undefined ? sql`` : sql`UNION SELECT user_id FROM (${agentsNamed(ghosts, roomId, name)})`}
+          UNION ${agentsListening(ghosts, roomId)}
+          UNION SELECT user_id FROM (${agentsInLayers(ghosts, roomId)})
         ) AS joined
         WHERE ${isJoined(roomId)} AND ${ghosts.isGhost} AND ${ghosts.isAgent}
         ORDER BY userId`);
@@ -142,10 +143,10 @@ const firstJoined = ({ isGhost, isAgent }: GhostSql, roomId: RoomId, limit: numb
   WHERE room_id = ${roomId} AND membership = 'join' AND ${isGhost} AND ${isAgent} ORDER BY user_id LIMIT ${limit}`;
 
 /**
- * Joined agents of a name, at most `PRESENT_MAX`; and of each family whose name has a `*` the member whose id has the same
- * text there as the name.
+ * Joined agents with this name, at most `PRESENT_MAX`. For each family whose name has a `*` also the member whose id has, in
+ * place of its `*`, the same text as the name.
  */
-const called = (ghosts: GhostSql, roomId: RoomId, name: string): Sql => {
+const agentsNamed = (ghosts: GhostSql, roomId: RoomId, name: string): Sql => {
   const { userId } = ghosts;
   const bare = sql`replace(name_key, '*', '')`;
   const stars = sql`(length(name_key) - length(${bare}))`;
@@ -164,8 +165,11 @@ const called = (ghosts: GhostSql, roomId: RoomId, name: string): Sql => {
     SELECT user_id FROM (${membersOfFamilies(ghosts, roomId, sql`name_key = ${name}`)} LIMIT ${PRESENT_MAX})`;
 };
 
-/** Joined agents that may listen to messages that do not address them; the first ones where the room's layer says so. */
-const listening = (ghosts: GhostSql, roomId: RoomId): Sql => sql`
+/**
+ * Joined agents that may listen to messages that do not address them. Where the room's own layer makes all agents listen,
+ * the first ones.
+ */
+const agentsListening = (ghosts: GhostSql, roomId: RoomId): Sql => sql`
   SELECT user_id FROM (
     SELECT members.user_id FROM agents CROSS JOIN members
     WHERE attentive = 1 AND retired = 0 AND family = 0
@@ -196,8 +200,8 @@ const layersOf = (roomId: RoomId): Sql => sql`
     SELECT ${ownLayer(roomId, "name")}
     UNION ALL SELECT 'room:' || alias FROM aliases WHERE room_id = ${roomId})`;
 
-/** Joined agents that the room's layers name, those that may listen by it first; and such families. */
-const namedInLayers = (ghosts: GhostSql, roomId: RoomId): Sql => {
+/** Joined agents that the room's layers name, those it makes listen first; and members of families it makes listen. */
+const agentsInLayers = (ghosts: GhostSql, roomId: RoomId): Sql => {
   const named = sql`(${layersOf(roomId)}) AS layer CROSS JOIN json_each(layer.value, '$.agents') AS one`;
   const hears = sql`(
     one.value ->> '$.mention' IS 0 OR one.value ->> '$.atRoom' IS 1

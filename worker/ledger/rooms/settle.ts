@@ -1,7 +1,6 @@
-/** Verdicts, onto the events' rows: one with everything it settles, or many that have no other effect. */
+/** Writes verdicts on the events' rows: one with all its effects, or many that have no other effect. */
 import { evidenceText } from "#core/gate/evidence.ts";
 import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
-import type { RoomState } from "#core/protocol/room-state.ts";
 import { EVENTS_MAX, type Lease } from "#core/turn/lane.ts";
 import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -25,7 +24,7 @@ export function settling(database: Database): Pick<Ledger, "settle" | "ignore" |
       return { isWritten: results.at(-3)?.length === 1, ...progressOf(results) };
     },
 
-    // Durable as well: otherwise its many rows would be flushed by the next push, while the homeserver waits.
+    // Durable although nothing is promised: otherwise the next push would flush these many rows while the homeserver waits.
     ignore: async (lease, ignored) =>
       countOfLast(await atomic(verdictsOf(lease, ignored), "durable")) === ignored.length,
 
@@ -101,9 +100,21 @@ function effectsOf(namespace: Namespace, lease: Lease, waiting: WaitingEvent, se
 function newTurns({ turns }: Settled, guard: Sql): Sql[] {
   const rows = turns.map(
     ({ id, session, agent, roomId, threadRoot, direct, hop, prompt, askedAtMs, notBeforeMs, ending }) => [
-      ...[id, session, agent, roomId, threadRoot ?? null, direct ? 1 : 0],
-      ...[prompt.eventId, prompt.sender, textOf(prompt.parts), prompt.sentAtMs, askedAtMs, notBeforeMs],
-      ...[ending === undefined ? "queued" : "delivered", ending ?? null, hop],
+      id,
+      session,
+      agent,
+      roomId,
+      threadRoot ?? null,
+      direct ? 1 : 0,
+      prompt.eventId,
+      prompt.sender,
+      textOf(prompt.parts),
+      prompt.sentAtMs,
+      askedAtMs,
+      notBeforeMs,
+      ending === undefined ? "queued" : "delivered",
+      ending ?? null,
+      hop,
     ],
   );
   return jsonLists(rows).map(
@@ -124,7 +135,7 @@ function newTurns({ turns }: Settled, guard: Sql): Sql[] {
 const redaction = (eventId: EventId, roomId: RoomId, guard: Sql): Sql[] => {
   const isIt = sql`event_id = ${eventId} AND room_id = ${roomId} AND ${guard}`;
   return [
-    // Messages that were merged into its turn wait for themselves again.
+    // Messages that were merged into its turn get back turns of their own.
     sql`
       UPDATE turns SET state = 'queued', ending = NULL, merged_into = NULL
       WHERE merged_into IN (SELECT seq FROM turns WHERE state = 'queued' AND ${isIt})`,
@@ -181,12 +192,6 @@ function newState({ event }: WaitingEvent, { state = {} }: Settled, guard: Sql):
         SET state = json_set(${merged}), replacement = coalesce(excluded.replacement, rooms.replacement)`,
   ];
 }
-
-/** Replaces the stored state. */
-export const wholeState = (roomId: string, state: RoomState): Sql => sql`
-  INSERT INTO rooms (room_id, origin, state, replacement)
-  VALUES (${roomId}, ${roomId}, ${JSON.stringify(state)}, ${state.replacement ?? null})
-  ON CONFLICT (room_id) DO UPDATE SET state = excluded.state, replacement = excluded.replacement`;
 
 function newPairs({ event }: WaitingEvent, { pairs = [] }: Settled, guard: Sql): Sql[] {
   const rows = pairs.map(({ agent, count }) => [agent, count.sinceMs, count.count, count.restUntilMs]);

@@ -49,7 +49,7 @@ export interface Database {
   namespace: Namespace;
 }
 
-/** A condition that is true while the lease is held. Every write of a lane's runner carries it. */
+/** A condition that is true until a later claim raises the lane's fence. Every write of a lane's runner carries it. */
 export const isHeld = ({ lane, fence }: Lease): Sql =>
   sql`EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND fence = ${fence})`;
 

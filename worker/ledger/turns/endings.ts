@@ -1,5 +1,4 @@
-/** How a turn gets its reply, or ends without one. */
-
+/** Stores a turn's reply, or its end without one. */
 import type { Lease } from "#core/turn/lane.ts";
 import { markdownOf, type TurnId } from "#core/turn/turn.ts";
 import type { Lack, TurnLedger } from "#ports/turns.ts";
@@ -19,9 +18,9 @@ export function endings(
     async storeAnswer(lease, turnId, { reply, rows, lack, nowMs }) {
       const isMine = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND ${IS_OPEN}) AND ${isHeld(lease)}`;
       const results = await atomic([
-        // Before the turn is answered: rows and letters are written only if the turn is still open.
+        // Before the turn is answered: rows and deadLettersOf are written only if the turn is still open.
         ...insertPlain(rows, isMine),
-        ...letters(lack, nowMs, isMine),
+        ...deadLettersOf(lack, nowMs, isMine),
         sql`
           UPDATE turns
           SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storable(markdownOf(reply.parts))},
@@ -33,7 +32,7 @@ export function endings(
 
     async endTurn(lease, turnId, lack, nowMs) {
       const results = await atomic([
-        ...letters(lack, nowMs, endable(lease, turnId)),
+        ...deadLettersOf(lack, nowMs, canEnd(lease, turnId)),
         sql`
           UPDATE turns SET state = 'delivered', ending = ${lack.ending}
           WHERE id = ${turnId} AND state <> 'delivered' AND ${isHeld(lease)} RETURNING id`,
@@ -56,8 +55,8 @@ export function endings(
   };
 }
 
-const endable = (lease: Lease, turnId: TurnId): Sql =>
+const canEnd = (lease: Lease, turnId: TurnId): Sql =>
   sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND state <> 'delivered') AND ${isHeld(lease)}`;
 
-const letters = (lack: Lack | undefined, nowMs: number, guard: Sql): Sql[] =>
+const deadLettersOf = (lack: Lack | undefined, nowMs: number, guard: Sql): Sql[] =>
   lack?.deadLetter ? [insertDeadLetter(lack.deadLetter, nowMs, guard)] : [];

@@ -1,4 +1,4 @@
-/** Sessions that were begun anew. */
+/** Sessions that `!new` began anew, and the turns that wait in a session. */
 import { TurnId } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { WaitingTurns } from "#ports/turns.ts";
@@ -9,7 +9,7 @@ export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch" |
     async epoch(base) {
       const [row] = await all<WaitingRow & { epoch: number | null }>(sql`
         SELECT (SELECT epoch FROM epochs WHERE base = ${base}) AS epoch, ${waitingColumns(base)}`);
-      return { epoch: row?.epoch ?? 0, waiting: waitingOf(row) };
+      return { epoch: row?.epoch ?? 0, waiting: waitingTurnsOf(row) };
     },
 
     async beginEpoch(base, epoch) {
@@ -18,7 +18,7 @@ export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch" |
         ON CONFLICT (base) DO UPDATE SET epoch = max(epochs.epoch, excluded.epoch)`);
     },
 
-    waitingIn: async (session) => waitingOf((await all<WaitingRow>(sql`SELECT ${waitingColumns(session)}`))[0]),
+    waitingIn: async (session) => waitingTurnsOf((await all<WaitingRow>(sql`SELECT ${waitingColumns(session)}`))[0]),
   };
 }
 
@@ -31,7 +31,7 @@ const waitingColumns = (session: string): Sql => sql`
   (SELECT count(*) FROM turns WHERE session = ${session} AND state <> 'delivered') AS count,
   (SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq LIMIT 1) AS oldest`;
 
-function waitingOf(row: WaitingRow | undefined): WaitingTurns {
+function waitingTurnsOf(row: WaitingRow | undefined): WaitingTurns {
   if (!row || row.oldest === null) return { count: 0 };
   return { count: row.count, oldest: TurnId.parse(row.oldest) };
 }

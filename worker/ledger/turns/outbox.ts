@@ -1,4 +1,4 @@
-/** The outbox: plain rows, frozen rows, and how they end. */
+/** The rows of the outbox: stored plain, frozen before the first attempt, ended as sent or dead. */
 import { DeliveryKey } from "#core/message/mark.ts";
 import { storedUtterance } from "#core/message/utterance.ts";
 import { AgentId, BOT, EventId, type Speaker, UserId } from "#core/protocol/ids.ts";
@@ -116,11 +116,11 @@ export const selectNextOut = (lane: LaneId, isMine: Sql): Sql => sql`
   FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT} AND ${isMine} ORDER BY seq LIMIT 1`;
 
 function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[] {
-  const mine = sql`seq = ${seq} AND ${isHeld(lease)}`;
-  if (end.state === "sent") return [endOpen("sent", end.eventId, mine)];
+  const isMine = sql`seq = ${seq} AND ${isHeld(lease)}`;
+  if (end.state === "sent") return [endOpen("sent", end.eventId, isMine)];
   return [
-    insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${mine})`),
-    endOpen("dead", null, mine),
+    insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${isMine})`),
+    endOpen("dead", null, isMine),
   ];
 }
 

@@ -126,7 +126,8 @@ function merging({ all, atomic }: Database): Pick<Turns, "merge" | "heldBackUnti
         // A turn that was replayed comes before turns that have merged others.
         sql`
           UPDATE turns SET merged_into = ${seq}
-          WHERE merged_into IN (SELECT part.seq FROM turns AS part WHERE part.merged_into = ${seq}) AND ${isHeld(lease)}`,
+          WHERE merged_into IN (SELECT part.seq FROM turns AS part WHERE part.merged_into = ${seq})
+            AND ${isHeld(lease)}`,
       ]);
       return results[0]?.length ?? 0;
     },

@@ -1,4 +1,4 @@
-/** Token buckets: how many turns a sender or a room may still ask for. */
+/** Token buckets, which limit what a sender or a room may ask for in a minute: turns, commands. */
 import type { Bucket, TurnLedger } from "#ports/turns.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 

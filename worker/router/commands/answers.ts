@@ -55,7 +55,7 @@ async function agentStatus(order: Order, concerned: Concerned): Promise<AgentSta
   return {
     name,
     backend: backend.use,
-    // A `$NAME` means a variable of the operator's.
+    // A `$NAME` refers to the operator's environment, which users are not told about.
     model: model.startsWith("$") ? "" : model,
     direct,
     needsMention: settings.mention,
@@ -94,7 +94,7 @@ export async function debug(order: Order): Promise<Obeyed> {
   };
 }
 
-/** About the message that is replied to, or else the latest one of the room. It tells nothing about other rooms. */
+/** Explains the message that is replied to, or else the room's latest one. It tells nothing about other rooms. */
 export async function why({ needs, occasion: { message } }: Order): Promise<Obeyed> {
   const { room_id: roomId } = message.event;
   const { repliedTo } = message.relations;

@@ -139,7 +139,7 @@ async function roomNamed(needs: Order["needs"], agent: Agent, name: string): Pro
   return answer?.ok ? answer.value : undefined;
 }
 
-/** No answer: the verdict is stored after the agents have left. */
+/** Gives no answer: the verdict is stored after the agents have left. */
 export async function leaveRoom({ needs, occasion, concerned }: Order): Promise<Obeyed> {
   for (const { agent } of concerned) await leave(needs, occasion.waiting.event.room_id, agent.id);
   return {};

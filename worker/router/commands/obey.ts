@@ -1,4 +1,4 @@
-/** Obeys commands: each is a function of its own, and its answer is sent as a notice where it was said. */
+/** Obeys commands: each has a function, and its answer is sent as a notice where the command was given. */
 import { grounds } from "#core/gate/evidence.ts";
 import type { Ordered } from "#core/gate/facts.ts";
 import type { CommandName } from "#core/message/command.ts";

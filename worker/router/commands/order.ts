@@ -1,4 +1,4 @@
-/** A command on its way: where it was said, and its result. */
+/** A command that is being obeyed: who gave it where, and its result. */
 import { type Concerned, conversationWith } from "#core/gate/facts.ts";
 import type { EventId } from "#core/protocol/ids.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
@@ -10,9 +10,11 @@ import type { ActNeeds } from "../wake.ts";
 export interface Order {
   needs: ActNeeds;
   occasion: Occasion;
+  /** The text after the command's word. */
   args: string;
-  /** The agents it is for; the first of them is the one that permitted it. */
+  /** The agents it is for: those that permit it to the sender. */
   concerned: readonly Concerned[];
+  /** The sender may do what `admins` may. */
   isAdmin: boolean;
   thread: EventId | undefined;
 }
@@ -24,10 +26,10 @@ export function conversationOf({ needs, occasion: { message, facts } }: Order, c
 
 export const namesOf = (concerned: readonly Concerned[]): string[] => concerned.map(({ agent }) => agent.name);
 
-/** The result of a command: an answer in Markdown, and controls for running turns. */
+/** The result of a command. `say` is its answer, in Markdown. */
 export interface Obeyed {
   say?: string;
   controls?: Settled["controls"];
-  /** Messages in other rooms. */
+  /** Further messages, also in other rooms. */
   notices?: readonly OutboxRow[];
 }

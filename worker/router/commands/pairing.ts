@@ -1,4 +1,4 @@
-/** Commands that let users in: pairing codes, and an admin's word. */
+/** Commands that let users talk to an agent, or no longer: `pair`, `allow`, `deny`. */
 import { UserId } from "#core/protocol/ids.ts";
 import {
   allowed,
@@ -44,7 +44,7 @@ export async function deny({ needs, args, concerned }: Order): Promise<Obeyed> {
   return { say: (await needs.ledger.deny(agent.id, args)) ? DENIED : NOTHING_TO_DENY };
 }
 
-/** By whole user id, or by the mention that clients put in its place. */
+/** The user an argument names, by whole user id or by a mention that the client made of it. */
 function userNamed({ message, facts }: Order["occasion"], args: string): UserId | undefined {
   const whole = UserId.safeParse(args).data;
   if (whole) return whole.includes("*") ? undefined : whole;

@@ -15,6 +15,7 @@ interface Needs {
   clock: Clock;
 }
 
+/** An alias is looked up again after this time. */
 const KNOWN_MS = 60 * 60_000;
 /** An alias that does not exist yet may be created soon. */
 const UNKNOWN_MS = 5 * 60_000;

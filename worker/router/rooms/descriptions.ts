@@ -17,7 +17,9 @@ const TYPE = "org.matrix.msc4391.command_description";
 export async function publishCommands(intent: Intent, roomId: RoomId, state: RoomState): Promise<void> {
   if (!maySendState(state, intent.userId, TYPE)) return;
   await Promise.all(
-    COMMAND_NAMES.map((name) => intent.send(setState(roomId, TYPE, stateKey(name, intent.userId), described(name)))),
+    COMMAND_NAMES.map((name) =>
+      intent.send(setState(roomId, TYPE, stateKey(name, intent.userId), descriptionOf(name))),
+    ),
   );
 }
 
@@ -27,7 +29,7 @@ const stateKey = (name: CommandName, userId: UserId): string =>
 
 const text = (body: string): JsonObject => ({ "m.text": [{ body }] });
 
-function described(name: CommandName): JsonObject {
+function descriptionOf(name: CommandName): JsonObject {
   const { usage, sentence } = describeCommand(name);
   const argument = usage.replaceAll(/[[\]<>]/g, "");
   const parameter: JsonObject = {

@@ -28,7 +28,7 @@ const PAGES_MAX = 5;
  */
 export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId: RoomId): Promise<number> {
   const { events, known } = await latest(ledger, intent, roomId);
-  // Read newest first, remembered oldest first.
+  // Read newest first, stored oldest first.
   const among = events.reverse();
   const first = among.findIndex((event) => known.has(event.event_id));
   const missing = first < 0 ? [] : among.slice(first).filter((event) => !known.has(event.event_id));

@@ -43,7 +43,10 @@ export async function intentOf({ ledger, ghosts }: JoinNeeds, speaker: Speaker) 
 const joinFailed = (error: HomeserverError | undefined): Grounds<"join_failed"> =>
   grounds("join_failed", error && { status: error.status, errcode: cutEntry(error.errcode) });
 
-/** `via`: servers that know the room. Throws `Trouble` when another try may succeed. */
+/**
+ * Joins, reads the room and its missing events, and introduces the agent. `via`: servers that are in the room. Throws
+ * `Trouble` when another try may succeed.
+ */
 export async function join(
   needs: JoinNeeds,
   roomId: RoomId,
@@ -70,13 +73,13 @@ export async function join(
 }
 
 /**
- * Joins without another try: a room that cannot be reached now must not keep the lane waiting. The server of the user who
- * sends the agent there is in the room; from version 12 on the room's id names no server.
+ * Joins without a retry: a room that cannot be reached now must not keep the lane waiting. `by` is the user who sends the
+ * agent there. Their server is in the room; the room's id names no server from room version 12 on.
  */
 export function joinAtOnce(needs: JoinNeeds, roomId: RoomId, speaker: Speaker, by: UserId): Promise<Joined> {
   const via = new Set([splitUserId(by)[1], needs.namespace.serverName]);
   return join(needs, roomId, speaker, [...via]).catch((error: unknown) => {
-    if (error instanceof Trouble && !error.isOurs) return { ...joinFailed(error.error), notices: [] };
+    if (error instanceof Trouble && !error.isOutage) return { ...joinFailed(error.error), notices: [] };
     throw error;
   });
 }

@@ -22,7 +22,7 @@ import { intentOf, type JoinNeeds, joinAtOnce } from "./join.ts";
 import { readRoom } from "./read-room.ts";
 import { Trouble } from "./trouble.ts";
 
-/** Users read from the ledger at a time. */
+/** Users that are read from the ledger at a time. */
 const PAGE = 50;
 
 /**
@@ -51,7 +51,7 @@ async function leaveAs(needs: JoinNeeds, roomId: RoomId, userId: UserId, reason?
  * room with people in it is never left.
  */
 export async function depart(needs: JoinNeeds, roomId: RoomId): Promise<"depart" | "membership"> {
-  const users = await ours(needs, roomId);
+  const users = await ourUsersIn(needs, roomId);
   for (const userId of users) {
     const reader = await asUser(needs, userId);
     if (!reader?.ok) continue;
@@ -74,7 +74,7 @@ export async function follow(needs: JoinNeeds, from: RoomId, to: RoomId, upgrade
   const { state, aliases } = await needs.ledger.room(from);
   await needs.ledger.setState(from, { ...state, replacement: to });
   const notices: OutboxRow[] = [];
-  for (const userId of await ours(needs, from)) {
+  for (const userId of await ourUsersIn(needs, from)) {
     const agent = agentOfGhost(needs.namespace, userId);
     const joined = await joinAtOnce(needs, to, agent ?? BOT, upgrader);
     notices.push(...joined.notices);
@@ -95,8 +95,8 @@ export async function successionNotice(
   return [delivery.notice({ agent, roomId, cause: `moved-${digest([roomId]).slice(0, 20)}` }, FOLLOWED)];
 }
 
-/** The bot and the ghosts in a room, those of retired agents included. */
-async function ours({ ledger, namespace }: JoinNeeds, roomId: RoomId): Promise<UserId[]> {
+/** The bot and the ghosts in a room, including ghosts of retired agents. */
+async function ourUsersIn({ ledger, namespace }: JoinNeeds, roomId: RoomId): Promise<UserId[]> {
   const users: UserId[] = [];
   const isBotOrGhost = (userId: UserId) =>
     userId === botUserId(namespace) || agentOfGhost(namespace, userId) !== undefined;

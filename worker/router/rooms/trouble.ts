@@ -1,4 +1,4 @@
-/** The homeserver did not do what a verdict needs. */
+/** The error for a request of a verdict that the homeserver did not fulfil. */
 import type { HomeserverError } from "#core/protocol/errcode.ts";
 
 /** Thrown where a verdict cannot be stored before the request succeeds; `act.ts` says how long it is retried. */
@@ -11,7 +11,7 @@ export class Trouble extends Error {
   }
 
   /** The homeserver does not answer, or asks us to wait: no other request would succeed either. */
-  get isOurs(): boolean {
+  get isOutage(): boolean {
     return this.error.status === 0 || this.error.status === 429;
   }
 }
