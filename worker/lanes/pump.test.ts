@@ -151,6 +151,60 @@ describe("the pump", () => {
     expect(runs).toBe(2);
   });
 
+  test("runs a lane no further for a ring during the work, where nothing is due", async () => {
+    let runs = 0;
+    const pump = pumpOf(async () => {
+      runs++;
+      pump.nudge(LANE);
+    });
+    expect(await pump.run(LANE)).toEqual({});
+    expect(runs).toBe(1);
+  });
+
+  test("runs a lane again that was rung while it was released after the work", async () => {
+    const work = vi.fn(async () => undefined);
+    const pump = createPump({
+      ledger: {
+        ...ledger,
+        async release(lease) {
+          const dueAtMs = await ledger.release(lease);
+          if (work.mock.calls.length === 1) pump.nudge(LANE);
+          return dueAtMs;
+        },
+      },
+      clock: systemClock,
+      runner: "me",
+      log: () => undefined,
+      work: () => work,
+    });
+    expect(await pump.run(LANE)).toEqual({});
+    expect(work).toHaveBeenCalledTimes(2);
+  });
+
+  test("lets a renewal that has begun finish before a write that may release", async () => {
+    const order: string[] = [];
+    const pump = createPump({
+      ledger: {
+        ...ledger,
+        async renew(lease, untilMs) {
+          order.push("renew");
+          await systemClock.sleep(30);
+          order.push("renewed");
+          return ledger.renew(lease, untilMs);
+        },
+      },
+      clock: hurried,
+      runner: "me",
+      log: (event) => void logged.push(event),
+      work: () => async (running) => {
+        await vi.waitFor(() => expect(order).toEqual(["renew"]), { interval: 1 });
+        return releasing(running, async () => void order.push("write"));
+      },
+    });
+    await pump.run(LANE);
+    expect([order, logged]).toEqual([["renew", "renewed", "write"], []]);
+  });
+
   test("renews no lease while it is being released", async () => {
     const pump = pumpOf((running) => releasing(running, () => systemClock.sleep(50)), { clock: hurried });
     expect(await pump.run(LANE)).toEqual({});

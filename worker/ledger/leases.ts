@@ -1,6 +1,6 @@
 /** Leases: which runner may run a lane, and which lanes are due. */
 import { unreachable } from "#core/result.ts";
-import { EVENTS_MAX, type LaneId, laneOf, lanePrefix } from "#core/turn/lane.ts";
+import { EVENTS_MAX, type LaneId, type Lease, laneOf, lanePrefix } from "#core/turn/lane.ts";
 import type { FirstWork, LaneLedger } from "#ports/lanes.ts";
 import { selectWaiting, waitingOf } from "./rooms/waiting.ts";
 import { type Database, type Sql, sql } from "./sql/database.ts";
@@ -9,7 +9,16 @@ import type { CurrentTurns } from "./turns/current-turn.ts";
 import { openRowOf, selectNextOut } from "./turns/outbox.ts";
 
 export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLedger {
+  const release = async ({ lane, fence }: Lease): Promise<number | undefined> => {
+    const [, rows] = await atomic([
+      sql`UPDATE lanes SET owner = NULL, lease_until_ms = 0 WHERE id = ${lane} AND fence = ${fence}`,
+      dueAt(lane),
+    ]);
+    return (rows as { due: number }[])[0]?.due;
+  };
   return {
+    release,
+
     /** Compare-and-swap. The same runner may take its own lease again, and gets a new fence. */
     async claim(lane, runner, nowMs, ttlMs) {
       const untilMs = nowMs + ttlMs;
@@ -23,7 +32,15 @@ export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLe
         EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND owner = ${runner} AND lease_until_ms = ${untilMs})`;
       const [claimed, first] = await atomic([claim, selectFirst(lane, isMine, current)]);
       const [row] = (claimed ?? []) as { fence: number }[];
-      return row && { lane, fence: row.fence, first: firstOf(lane, first, current) };
+      if (!row) return undefined;
+      const lease = { lane, fence: row.fence };
+      try {
+        return { ...lease, first: firstOf(lane, first, current) };
+      } catch (error) {
+        // Another runner may be of a version that can read the rows.
+        await release(lease);
+        throw error;
+      }
     },
 
     async renew({ lane, fence }, untilMs) {
@@ -31,14 +48,6 @@ export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLe
         UPDATE lanes SET lease_until_ms = ${untilMs} WHERE id = ${lane} AND fence = ${fence} AND lease_until_ms > 0
         RETURNING id`);
       return rows.length === 1;
-    },
-
-    async release({ lane, fence }) {
-      const [, rows] = await atomic([
-        sql`UPDATE lanes SET owner = NULL, lease_until_ms = 0 WHERE id = ${lane} AND fence = ${fence}`,
-        dueAt(lane),
-      ]);
-      return (rows as { due: number }[])[0]?.due;
     },
 
     async voidLeases() {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
-import type { Lease } from "#core/turn/lane.ts";
+import type { LaneId, Lease } from "#core/turn/lane.ts";
 import type { SessionKey, Turn, WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter } from "#ports/operator.ts";
@@ -143,6 +143,19 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
   ["retryOut", (ledger, { out }, { seq }) => ledger.retryOut(out, seq, NOW + 1)],
 ];
 
+/** The writes that release the lease where they leave no work. */
+const LAST_WRITES: [
+  name: string,
+  lane: LaneId,
+  write: (ledger: Ledger, lease: Lease) => Promise<{ isReleased: boolean }>,
+][] = [
+  ["settleAndNext", ROOM_LANE, (ledger, lease) => ledger.settleAndNext(lease, NO_EVENT, aSettled())],
+  ["ignoreAndNext", ROOM_LANE, (ledger, lease) => ledger.ignoreAndNext(lease, [])],
+  ["delivered", SESSION_LANE, (ledger, lease) => ledger.delivered(lease, { id: aTurnId("none") }, OUT_LANE)],
+  ["endedAndNext", OUT_LANE, (ledger, lease) => ledger.endedAndNext(lease, -1, SENT, NOW)],
+];
+const NO_EVENT: WaitingEvent = { seq: -1, event: anEvent(), receivedAtMs: NOW };
+
 export function fenceContract(make: Make): void {
   describe("a runner whose lease ran out", () => {
     test.for(WRITES)("writes nothing with %s, where the runner with the lease does", async ([, write]) => {
@@ -154,6 +167,18 @@ export function fenceContract(make: Make): void {
       // The same call with the valid lease writes, so the fence stopped the first one.
       expect(await write(ledger, it.held, it)).toBe(true);
     });
+
+    test.for(LAST_WRITES)(
+      "does not release the holder's lease with %s where no work is left",
+      async ([, lane, write]) => {
+        const ledger = await make();
+        const [stale, holder] = [await leaseOf(ledger, lane), await leaseOf(ledger, lane)];
+        expect((await write(ledger, stale)).isReleased).toBe(false);
+        expect(await ledger.renew(holder, NOW * 2)).toBe(true);
+        expect((await write(ledger, holder)).isReleased).toBe(true);
+        expect(await ledger.renew(holder, NOW * 2)).toBe(false);
+      },
+    );
 
     test("reads no work", async () => {
       const ledger = await make();

@@ -58,6 +58,16 @@ function limitsContract(make: Make): void {
     expect(await startAttempt(ledger, third, turns[2], { ...caps, nowMs: NOW + 30_000 })).toBe("started");
   });
 
+  test("an attempt starts only from the attempt before it", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    expect(await startAttempt(ledger, lease, { ...turn, attempt: 1 })).not.toBe("started");
+    expect(await startAttempt(ledger, lease, turn)).toBe("started");
+    expect(await startAttempt(ledger, lease, turn)).not.toBe("started");
+    expect(await startAttempt(ledger, lease, { ...turn, attempt: 1 })).toBe("started");
+  });
+
   test("a late owner takes no token for the attempt that its successor started", async () => {
     const ledger = await make();
     const turn = aTurn();

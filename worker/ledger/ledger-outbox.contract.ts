@@ -125,6 +125,13 @@ const STATES: [state: string, isFrozen: boolean][] = [
 ];
 
 function endContract(make: Make): void {
+  test("that cannot be read gives the lane to no runner", async () => {
+    const ledger = await make();
+    await ledger.queueOut(await leaseOf(ledger, OUT_LANE, "another"), [aRow({ userId: "unreadable" as UserId })]);
+    await ledger.voidLeases();
+    for (const runner of ["one", "other"]) await expect(ledger.claim(OUT_LANE, runner, NOW, 1_000)).rejects.toThrow();
+  });
+
   async function oneRow(isFrozen: boolean) {
     const ledger = await make();
     const lease = await leaseOf(ledger, OUT_LANE);
