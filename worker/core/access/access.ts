@@ -32,7 +32,7 @@ export interface Person {
   power: number;
 }
 
-/** Whether the user is one of those the words `users` and `admins` stand for, where a list may use them. */
+/** Whether the user is one of those that the words `users` and `admins` of a list stand for. */
 export interface Circles {
   users?: boolean;
   admins?: boolean;

@@ -1,4 +1,4 @@
-/** Whether an agent listens to a sender in a room. Every way to an agent asks here, and only here. */
+/** Decides whether an agent listens to a sender in a room. All rules of the gate that depend on it use this file. */
 import { type Circles, entryFor, isListed, isUser, type Person } from "../access/access.ts";
 import { isResting } from "../access/pair-guard.ts";
 import { patternOf, type Settings } from "../configuration/settings.ts";
@@ -18,6 +18,7 @@ export const personOf = (userId: UserId, { sender }: Pick<Facts, "sender">): Per
 export const isIgnored = (settings: Pick<Settings, "ignore">, userId: UserId): boolean =>
   ignoreGrounds(settings, userId) !== undefined;
 
+/** The grounds where an agent ignores a user; undefined where it does not. */
 export function ignoreGrounds({ ignore }: Pick<Settings, "ignore">, userId: UserId): Grounds<IgnoreReason> | undefined {
   const entry = ignore.find((pattern) => patternOf(pattern).matcher(userId).find());
   return entry === undefined ? undefined : grounds("ignored_sender", { entry: cutEntry(entry) });
@@ -36,7 +37,7 @@ function botSignOf({ event }: Message, facts: Facts, { botUsers, botMarkers }: S
   return marker === undefined ? undefined : { marker: cutEntry(marker) };
 }
 
-/** Whether no person is behind the sender: it is one of our users, or a bot by the agent's settings. */
+/** True when the sender is no person: it is one of our users, or a bot according to the agent's settings. */
 export const isMachine = (message: Message, facts: Facts, settings: Settings): boolean =>
   facts.sender.isOurs || botSignOf(message, facts, settings) !== undefined;
 
@@ -84,7 +85,7 @@ function refusalInRoom(settings: Settings, facts: Facts, isUser: boolean): Groun
 const isRoomListed = (list: readonly string[], { room }: Facts): boolean =>
   room.names.some((name) => list.includes(name));
 
-/** The circles a command's permission may name. An ignored admin is in none. */
+/** The circles of a command's permission that the sender is in. An ignored admin is in none. */
 export function circlesOf(message: Message, facts: Facts, concerned: Concerned): Required<Circles> {
   const { settings } = concerned.agent;
   const { sender } = message.event;

@@ -1,6 +1,6 @@
 /**
- * Commands: what people tell us beside talking to an agent. Known words only, everything else that begins with `!` is
- * chat. What stands below the command's line is a message of its own.
+ * Commands in messages, such as `!help`. Only known words are commands: everything else that begins with `!` is chat. Text
+ * below the command's line is a message of its own.
  *
  * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4391
  */
@@ -8,17 +8,17 @@ import * as z from "zod/v4";
 import type { RoomEvent } from "../protocol/event.ts";
 
 interface CommandDescription {
-  /** What may stand behind the word, for people. */
+  /** The argument, as the help shows it; empty where there is none. */
   usage: string;
   sentence: string;
-  /** `agent`: it concerns an agent, and among several one has to be named. `room`: whoever is there answers for all. */
+  /** `agent`: it concerns an agent, and among several one has to be named. `room`: one answer is given for all agents. */
   about: "agent" | "room";
-  /** Who may say it where nothing else is set; `users` and `admins` are those of the agent. */
+  /** The default access list; `users` and `admins` are those of the agent. */
   allowed: readonly string[];
   aliases?: readonly string[];
-  /** It holds beyond the room: no room's layer and no power in it permits it. */
+  /** It has effects beyond the room: neither the room's layers nor a power level in it can permit it. */
   everywhere?: true;
-  /** It only takes something away, so it is obeyed however late. */
+  /** It is obeyed however late it arrives, because it only takes something away. */
   late?: true;
 }
 
@@ -74,13 +74,13 @@ export const COMMANDS = {
   },
   pair: {
     usage: "[code]",
-    sentence: "Show who asks to be paired, or approve somebody's code; with a code you were given: be let in.",
+    sentence: "Show who asks to be paired, or approve a user's code; with a code you were given: be let in.",
     about: "agent",
     allowed: ["*"],
   },
   allow: {
     usage: "<user id>",
-    sentence: "Let somebody talk to the agent.",
+    sentence: "Let a user talk to the agent.",
     about: "agent",
     allowed: ["admins"],
     everywhere: true,
@@ -110,7 +110,7 @@ export const COMMANDS = {
   },
   mute: {
     usage: "",
-    sentence: "Nobody is answered in this room until `unmute`.",
+    sentence: "No message is answered in this room until `unmute`.",
     about: "room",
     allowed: MODERATORS,
     late: true,
@@ -136,9 +136,9 @@ export const describeCommand = (name: CommandName): CommandDescription => COMMAN
 
 export interface Command {
   name: CommandName;
-  /** What stands behind the word in its line, trimmed. */
+  /** The text after the word in its line, trimmed. */
   args: string;
-  /** What stands below it. */
+  /** The text below the command's line, trimmed. */
   rest: string;
 }
 
@@ -146,7 +146,7 @@ const byWord = new Map<string, CommandName>(
   COMMAND_NAMES.flatMap((name) => [name, ...(describeCommand(name).aliases ?? [])].map((word) => [word, name])),
 );
 
-/** The command a text is; `/` is always a prefix too. Undefined for chat. */
+/** Reads a text as a command; `/` is always a prefix too. Undefined for chat. */
 export function parseCommand(text: string, prefix: string): Command | undefined {
   const sign = [prefix, "/"].find((one) => text.startsWith(one));
   if (sign === undefined) return undefined;
@@ -159,7 +159,7 @@ export function parseCommand(text: string, prefix: string): Command | undefined 
 const Structured = z.object({ command: z.string(), arguments: z.record(z.string(), z.json()).catch({}) });
 const STRUCTURED_KEYS = ["org.matrix.msc4391.command", "m.bot.command"];
 
-/** A command as clients send it that read our descriptions: its one argument has a name of its own. */
+/** A command from a client that reads our descriptions. It has at most one argument, whose name does not matter. */
 export function structuredCommand(content: RoomEvent["content"]): Command | undefined {
   const given = STRUCTURED_KEYS.map((key) => Structured.safeParse(content[key]).data).find(Boolean);
   const name = given && byWord.get(given.command.toLowerCase());

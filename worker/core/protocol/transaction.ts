@@ -1,7 +1,7 @@
 /**
  * `PUT /_matrix/app/v1/transactions/{txnId}`
  *
- * The envelope is strict, its events are lenient. A homeserver repeats a refused transaction until it is taken and
+ * The envelope is strict, its events are lenient. A homeserver repeats a refused transaction until it is accepted and
  * queues everything else behind it, so one odd event must never fail the batch.
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#put_matrixappv1transactionstxnid
@@ -30,6 +30,7 @@ export interface Transaction {
   unreadable: Unreadable[];
 }
 
+/** Fails only when the body has no list of events. Events that cannot be read are listed as `unreadable`. */
 export function parseTransaction(body: unknown): Result<Transaction, { reason: "not_a_transaction" }> {
   const envelope = Envelope.safeParse(body);
   if (!envelope.success) return err({ reason: "not_a_transaction" });

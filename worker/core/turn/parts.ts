@@ -33,7 +33,7 @@ function longest(text: string, fits: (part: string) => boolean): number {
     const middle = (fitting + tooLong) >> 1;
     const part = text.slice(0, middle);
     // First without closing it: a part that is far too long is refused cheaply.
-    if (fits(part) && fits(closed(part))) fitting = middle;
+    if (fits(part) && fits(closeFence(part))) fitting = middle;
     else tooLong = middle;
   }
   return fitting;
@@ -93,8 +93,8 @@ function openFence(text: string): Fence | undefined {
   return fence;
 }
 
-/** The text; an open fence is closed. */
-export function closed(text: string): string {
+/** The text, with its open fence closed. */
+export function closeFence(text: string): string {
   const fence = openFence(text);
   return fence ? `${text}${text.endsWith("\n") ? "" : "\n"}${fence.marker}` : text;
 }

@@ -3,12 +3,12 @@
  *
  * ```
  *  queued ──startAttempt──▶ running ──storeAnswer──▶ answered ──markDelivered──▶ delivered
- *    ▲                        │  ▲                                            │
- *    │                        └──┘ failed and worth another attempt, or its   │
- *    │                        │    runner died                                │
- *    │                        └───▶ answered with an apology, when no further │
- *    │                              attempt is worth it                       │
- *    └───────────────────────────── replay, for a turn that was given up ─────┘
+ *    ▲                        │  ▲                                                   │
+ *    │                        └──┘ failed and worth another attempt, or its          │
+ *    │                        │    runner died                                       │
+ *    │                        └───▶ answered with an apology, when no further        │
+ *    │                              attempt is worth it                              │
+ *    └───────────────────────────── replay, for a turn that was given up ────────────┘
  *
  *  queued ──▶ delivered without a reply: its prompt was redacted, it was merged into an earlier turn, it was stopped
  *             before it began, or it was too old to be answered and is kept as context
@@ -154,6 +154,7 @@ export interface StepFacts {
   idempotent: boolean;
 }
 
+/** Decides the next step of a turn. */
 export function step(turn: Turn, { nowMs, turns, idempotent }: StepFacts): Step {
   if (turn.notBeforeMs > nowMs) return { do: "wait", dueAtMs: turn.notBeforeMs };
   if (turn.state === "answered") return { do: "deliver" };
