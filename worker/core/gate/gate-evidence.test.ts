@@ -143,6 +143,9 @@ describe("evidence is small", () => {
     );
     expect(JSON.stringify(verdictOn(call, seen)).length).toBeLessThan(1_000);
   });
+  test("and an entry is never cut within a character, which no homeserver would accept in a message", () => {
+    expect(firstEntries([`${"x".repeat(98)}😀 and more`]).entries).toEqual([`${"x".repeat(98)}…`]);
+  });
   test("and left out where it is not", () => expect(evidenceText({ pattern: long })).toBeNull());
 });
 
