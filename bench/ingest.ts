@@ -18,7 +18,7 @@ import { parseArgs } from "node:util";
 import Libsql from "libsql";
 import { freePort, startHost } from "../appservice/live/hosts.ts";
 import { median, ms, quantile, ratioInterval, table, whole } from "./figures.ts";
-import type { IngestRival, IngestRivalSettings } from "./ingest-rivals.ts";
+import type { IngestRival, IngestRivalSettings } from "./rivals/ingest.ts";
 
 export const HS_TOKEN = "hs-token-of-the-bench";
 export const SERVER_NAME = "bench.localhost";
@@ -147,7 +147,7 @@ async function startTroupe(folder: string): Promise<Contestant> {
 async function startRival(name: string, rival: IngestRival, folder: string): Promise<Contestant> {
   mkdirSync(folder);
   const settings: IngestRivalSettings = { port: await freePort(), hsToken: HS_TOKEN, file: join(folder, "events.db") };
-  const script = join(import.meta.dirname, "ingest-rivals.ts");
+  const script = join(import.meta.dirname, "rivals/ingest.ts");
   const child = spawn(process.execPath, [script, rival, JSON.stringify(settings)], {
     stdio: ["ignore", "pipe", "inherit"],
   });

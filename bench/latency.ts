@@ -18,7 +18,7 @@ import { type LiveClient, liveClient } from "../appservice/live/client.ts";
 import { applyAgents, freePort, type HostKind, type HostSettings, startHost } from "../appservice/live/hosts.ts";
 import { installSynapse, registerUser, startSynapse } from "../appservice/playground/synapse.ts";
 import { median, ms, quantile, ratioInterval, table } from "./figures.ts";
-import type { RivalSettings, Sync } from "./rivals.ts";
+import type { RivalSettings, Sync } from "./rivals/latency.ts";
 
 const SERVER_NAME = "bench.localhost";
 const FLOOR_MAX = 1.15;
@@ -59,9 +59,13 @@ const syncOnce = (client: LiveClient, since: string, timeout: number): Promise<S
 
 /** Starts a rival; resolves when it is ready. */
 function startRival(rival: "floor" | "bot", settings: RivalSettings): Promise<{ kill(): void }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "rivals.ts"), rival, JSON.stringify(settings)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, "rivals/latency.ts"), rival, JSON.stringify(settings)],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   return new Promise((resolve, reject) => {
     child.stdout.once("data", () => resolve({ kill: () => void child.kill("SIGKILL") }));
     child.once("exit", (code) => reject(new Error(`The ${rival} ended with ${code}`)));

@@ -1,4 +1,4 @@
-/** Access from end to end: pairing, invitations, and machines that wake an agent too often. */
+/** Access from end to end: pairing, invitations, and bots that wake an agent too often. */
 import { describe, expect, test, vi } from "vitest";
 import { UserId } from "#core/protocol/ids.ts";
 import { aMembership, aMessage } from "#testing/events.ts";

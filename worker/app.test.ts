@@ -100,7 +100,7 @@ describe("a message", () => {
     expect(bodies()).toEqual(["echo once"]);
   });
 
-  test("under a transaction id that was there before is answered all the same", async () => {
+  test("under a transaction id that was used before is answered too", async () => {
     await joined("@alice:hs.test", "@agent_echo:hs.test");
     await push([aMessage("one")], "1");
     await vi.waitFor(() => expect(bodies()).toEqual(["echo one"]));
@@ -108,7 +108,7 @@ describe("a message", () => {
     await vi.waitFor(() => expect(bodies()).toEqual(["echo one", "echo two"]));
   });
 
-  test("wakes only the agents it mentions where there are more", async () => {
+  test("wakes only the agents it mentions where there are several", async () => {
     await joined("@alice:hs.test", "@agent_echo:hs.test", "@agent_guide:hs.test");
     await push([
       aMessage("nobody"),
@@ -119,7 +119,7 @@ describe("a message", () => {
     expect(await ledger.verdicts()).toEqual({ not_addressed: 1, wake_mention: 1 });
   });
 
-  test("by a ghost of ours, by the bot or from another server wakes nobody", async () => {
+  test("by a ghost of ours, by the bot or from another server wakes no agent", async () => {
     await joined("@alice:hs.test", "@agent_echo:hs.test");
     const senders = [
       "@agent_echo:hs.test",
@@ -133,7 +133,7 @@ describe("a message", () => {
     expect(server.sent).toEqual([]);
   });
 
-  test("of many in one session is answered in its turn", async () => {
+  test("is answered in order among twenty of one session", async () => {
     await joined("@alice:hs.test", "@agent_echo:hs.test");
     const texts = Array.from({ length: 20 }, (_, n) => `message ${n}`);
     await push(texts.map((text) => aMessage(text)));
@@ -160,7 +160,7 @@ describe("an invitation", () => {
   const invite = (over = {}) =>
     aMembership("@agent_echo:hs.test", "invite", { content: { membership: "invite", is_direct: true }, ...over });
 
-  test("is followed, and what was written before the join is answered first, in order", async () => {
+  test("is accepted, and messages from before the join are answered first, in order", async () => {
     const invitation = invite();
     const early = [aMessage("one"), aMessage("two")];
     const late = aMessage("three");
@@ -177,17 +177,17 @@ describe("an invitation", () => {
 
   test.for([
     ["from another server", { sender: "@eve:evil.test" }, "not_invited_by_user"],
-    ["for an agent that does not exist", { state_key: "@agent_nobody:hs.test" }, "unknown_agent"],
-    ["for somebody else", { state_key: "@bob:hs.test" }, "membership"],
-  ] as const)("%s is not", async ([, over, reason]) => {
+    ["of an agent that does not exist", { state_key: "@agent_nobody:hs.test" }, "unknown_agent"],
+    ["of another user", { state_key: "@bob:hs.test" }, "membership"],
+  ] as const)("%s is not accepted", async ([, over, reason]) => {
     await push([invite(over)]);
     await vi.waitFor(async () => expect(await ledger.verdicts()).toEqual({ [reason]: 1 }));
     expect(server.requests.filter((request) => request.includes("/join"))).toEqual([]);
   });
 });
 
-describe("a homeserver in trouble", () => {
-  test("gets the very same request again, and shows it once", async () => {
+describe("a homeserver that fails", () => {
+  test("gets the same request again, and shows the message once", async () => {
     await joined("@alice:hs.test", "@agent_echo:hs.test");
     server.loseAnswers = 1;
     await push([aMessage("hello")]);
@@ -205,7 +205,7 @@ describe("a homeserver in trouble", () => {
     expect(bodies()).toEqual(["echo hello"]);
   });
 
-  test("that refuses a message for good blocks nothing behind it", async () => {
+  test("that refuses a message blocks no later message", async () => {
     await joined("@alice:hs.test", "@agent_echo:hs.test");
     server.refusals.push(Response.json({ errcode: "M_FORBIDDEN", error: "muted" }, { status: 403 }));
     await push([aMessage("one"), aMessage("two")]);
@@ -215,7 +215,7 @@ describe("a homeserver in trouble", () => {
 });
 
 describe("a streamed answer", () => {
-  test("is one message that is edited, and its last edit is whole", async () => {
+  test("is one message that is edited, and its last edit is complete", async () => {
     await joined("@alice:hs.test", "@agent_guide:hs.test");
     await push([aMessage("stream 3")]);
     await vi.waitFor(

@@ -45,7 +45,7 @@ describe("a command", () => {
     await bridge.world.push(aMessage("!unmute", { sender: BOB }));
     await bridge.verdict("command_not_permitted");
     await bridge.world.push(aMessage("!unmute"));
-    await bridge.answered(/^I listen again/);
+    await bridge.answered(/^The agents answer in this room again/);
     await bridge.world.push(aMessage("hello again"));
     await bridge.answered(/^echo hello again$/);
   });
@@ -59,7 +59,7 @@ describe("a command", () => {
     await bridge.answered(/not among the users echo may talk to/);
     await bridge.world.push(aMessage("!why", { room_id: "!elsewhere", ...replyTo(unheard.event_id) }));
     await bridge.world.push(aMessage("!why", replyTo("$of_nobody")));
-    await bridge.answered(/no such message/);
+    await bridge.answered(/do not know that message/);
   });
 
   test("that holds in all rooms is not permitted by the settings of one room", async () => {
@@ -95,6 +95,15 @@ describe("a command", () => {
     await bridge.begin(echo());
     await bridge.world.push(...Array.from({ length: 33 }, () => aMessage("!status")));
     await vi.waitFor(async () => expect((await bridge.world.ledger.verdicts())["command_limit"]).toBe(3), soon);
+  });
+
+  test("!model with a value that is too long changes nothing, and the room goes on", async () => {
+    await bridge.begin(echo({ admins: [ALICE] }));
+    await bridge.world.push(aMessage(`!model ${"x".repeat(201)}`));
+    await bridge.answered(/^Nothing was changed. model: /);
+    expect(await bridge.world.ledger.roomLayer(ROOM)).toEqual({});
+    await bridge.world.push(aMessage("hello"));
+    await bridge.answered(/^echo hello$/);
   });
 
   test("!thread holds for the agent in the room from the next message on", async () => {

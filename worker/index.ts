@@ -6,15 +6,15 @@ import { answerQueue, type Ring } from "./host/doorbell.ts";
 export { Lane } from "./host/lane.ts";
 
 /** Only the lanes' objects run lanes, so no lease has this runner's name. */
-const hostOf = (env: Env) => workerHost(env, "worker");
+const hostOf = (env: Env, ctx: ExecutionContext) => workerHost(env, "worker", (work) => ctx.waitUntil(work));
 
 export default {
-  fetch: (request, env) => compose(hostOf(env)).http.fetch(request),
+  fetch: (request, env, ctx) => compose(hostOf(env, ctx)).http.fetch(request),
 
-  queue: (batch, env) => answerQueue(env, hostOf(env).log, batch),
+  queue: (batch, env, ctx) => answerQueue(env, hostOf(env, ctx).log, batch),
 
-  async scheduled(_controller, env) {
-    const app = compose(hostOf(env));
+  async scheduled(_controller, env, ctx) {
+    const app = compose(hostOf(env, ctx));
     await app.sweep();
     if (await app.enter()) await app.tend();
   },

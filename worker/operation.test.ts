@@ -35,8 +35,8 @@ describe("a gap in a room", () => {
   });
 });
 
-describe("what an operator sees", () => {
-  test("is what happened: health, and dead letters as a problem", async () => {
+describe("an operator sees", () => {
+  test("dead letters as a problem of /health", async () => {
     const { app, push, server, settled } = await begin(echo());
     await app.tend();
     await push(aMessage("hello"), aMessage("x", { content: { msgtype: "m.notice" } }));
@@ -56,7 +56,7 @@ describe("what an operator sees", () => {
     await vi.waitFor(async () => expect(await health()).toMatchObject({ problems: ["there are dead letters"] }), soon);
   });
 
-  test("is Prometheus' text format, for the operator alone", async () => {
+  test("metrics in Prometheus' text format, with the token only", async () => {
     const { app, push, operator, settled } = await begin(echo());
     await push(aMessage("hello"), aMessage("x", { content: { msgtype: "m.notice" } }));
     await vi.waitFor(settled, soon);

@@ -73,6 +73,16 @@ describe("a room", () => {
     expect((await bridge.world.ledger.room((await bridge.world.ledger.room(ROOM)).origin)).origin).toBe(ROOM);
   });
 
+  test("that claims to replace an allowed room is not allowed by that", async () => {
+    const allowed = "!allowed";
+    await bridge.begin(echo({ rooms: "allowlist", allowedRooms: [allowed] }), ALICE, ECHO, BOB);
+    const content = { room_version: "11", predecessor: { room_id: allowed } };
+    await bridge.world.push(anEvent({ type: "m.room.create", state_key: "", sender: BOB, content }));
+    await vi.waitFor(async () => expect((await bridge.world.ledger.room(ROOM)).state.predecessor).toBe(allowed), soon);
+    await bridge.world.push(aMessage(`${ECHO} hello`, { sender: BOB }));
+    await bridge.verdict("room_not_allowed");
+  });
+
   test("that does not name the room it replaced inherits nothing", async () => {
     await bridge.begin(echo());
     bridge.world.server.members.set("!next", [ALICE, ECHO]);

@@ -34,7 +34,7 @@ describe("while an agent is busy", () => {
     expect(bodies()[0]).toMatch(/^That took a while/);
   });
 
-  test("waiting messages become one turn, where they are collected", async () => {
+  test("waiting messages become one turn, with whileBusy: collect", async () => {
     const { push, bodies, settled, ledger } = await begin(echo({ whileBusy: "collect", debounce: 0.2 }));
     await push(aMessage("one"));
     await push(aMessage("two"), aMessage("three"));
@@ -43,7 +43,7 @@ describe("while an agent is busy", () => {
     expect((await ledger.verdicts())["wake_direct"]).toBe(3);
   });
 
-  test("a waiting message that is redacted is not asked with the others", async () => {
+  test("a waiting message that is redacted is not part of that turn", async () => {
     const { push, bodies, settled } = await begin(echo({ debounce: 0.3 }));
     const redacted = aMessage("two");
     await push(aMessage("one"), redacted, aMessage("three"));
@@ -53,7 +53,7 @@ describe("while an agent is busy", () => {
     await vi.waitFor(settled, soon);
   });
 
-  test("a newer message takes over, where it interrupts", async () => {
+  test("a newer message takes over, with whileBusy: interrupt", async () => {
     const { push, bodies } = await begin(guide({ whileBusy: "interrupt" }));
     await push(aMessage("slow 60"));
     await running();
@@ -113,7 +113,7 @@ describe("a turn is stopped", () => {
     await vi.waitFor(() => expect(bodies().at(-1)).toMatch(/\*\(Stopped\.\)\*$/), soon);
   });
 
-  test("also where it runs in another process, which cannot be rung", async () => {
+  test("also when it runs in another process, which cannot be rung", async () => {
     const { another, push, bodies, ledger } = await begin(guide());
     const other = another("second");
     await ledger.accept({ events: [aMessage("slow 60")], deadLetters: [], nowMs: Date.now() });
@@ -156,7 +156,7 @@ describe("a turn that fails", () => {
     await app.pump.stop(0);
     const successor = another("second");
     await successor.sweep();
-    // The script answers a repeated turn with the same words, so it is asked again and goes on where it was.
+    // The scripted backend is idempotent, so it is asked again and the draft is completed.
     await vi.waitFor(() => expect(bodies().length).toBeGreaterThan(1), soon);
     await push(aMessage("!stop"));
     await successor.sweep();
@@ -165,7 +165,7 @@ describe("a turn that fails", () => {
 });
 
 describe("a send whose answer is lost", () => {
-  test("is proved by our own event when that comes back, and not repeated", async () => {
+  test("is confirmed by our own event when that comes back, and not repeated", async () => {
     const { push, bodies, server, settled } = await begin(echo());
     server.loseAnswers = 1;
     await push(aMessage("hello"));
@@ -181,8 +181,8 @@ describe("a send whose answer is lost", () => {
   });
 });
 
-describe("age", () => {
-  test("is what the homeserver measured, whatever any clock says; old messages are context", async () => {
+describe("the age of a message", () => {
+  test("is measured by the homeserver, not by the sender's clock; old messages are context", async () => {
     const { push, bodies, ledger } = await begin(echo());
     const day = 86_400_000;
     await push(
@@ -194,7 +194,7 @@ describe("age", () => {
     expect((await ledger.verdicts())["too_old"]).toBe(1);
   });
 
-  test("a message that is too old is history for the next question", async () => {
+  test("makes it history of the next question when it is too old", async () => {
     const { push, bodies, ledger } = await begin(echo());
     await push(aMessage("old", { unsigned: { age: 16 * 60_000 } }));
     await vi.waitFor(async () => expect((await ledger.verdicts())["too_old"]).toBe(1), soon);
@@ -218,7 +218,7 @@ describe("age", () => {
     ]);
   });
 
-  test("has a limit of each agent's own", async () => {
+  test("has a limit that each agent can set", async () => {
     const { push, bodies } = await begin(echo({ eventAge: 3_600 }));
     await push(
       aMessage("older", { unsigned: { age: 50 * 60_000 } }),
@@ -227,7 +227,7 @@ describe("age", () => {
     await vi.waitFor(() => expect(bodies()).toEqual(["echo older"]), soon);
   });
 
-  test("a reply that would come too late is not given, and leaves a dead letter", async () => {
+  test("has a limit for the reply too: a later one is not sent, and leaves a dead letter", async () => {
     const { push, bodies, ledger, settled } = await begin(echo({ eventAge: 3_600, replyAge: 60 }));
     await push(aMessage("x", { unsigned: { age: 120_000 } }));
     await vi.waitFor(settled, soon);
@@ -237,22 +237,22 @@ describe("age", () => {
 });
 
 describe("a deadline", () => {
-  test("for the first text is kept, and the room is told", async () => {
+  test("for the first text ends the turn, and the room is told", async () => {
     const { push, bodies, ledger } = await begin(guide({ firstText: 1 }));
     await push(aMessage("slow 60"));
     await vi.waitFor(() => expect(bodies()).toEqual([expect.stringMatching(/took too long/)]), soon);
     expect(await ledger.deadLetters(5)).toMatchObject([{ reason: expect.stringContaining("timeout") }]);
   });
 
-  test("for the whole turn is kept, and a line ends the draft", async () => {
+  test("for the whole turn ends it, and a line completes the draft", async () => {
     const { push, bodies } = await begin(guide({ turnTime: 2 }));
     await push(aMessage("stream 500"));
     await vi.waitFor(() => expect(bodies().at(-1)).toMatch(/^\* 1\. A troupe.*interrupted here\.\)\*$/s), soon);
   });
 });
 
-describe("limits", () => {
-  test("a sender who asks too often waits, and gets every answer", async () => {
+describe("the limit of turns", () => {
+  test("makes a sender wait, who still gets every answer", async () => {
     const { push, bodies } = await begin(echo(), { SENDER_TURNS_PER_MINUTE: 40 });
     await push(...Array.from({ length: 19 }, (_, n) => aMessage(`${n}`)));
     await vi.waitFor(() => expect(bodies()).toHaveLength(19), soon);

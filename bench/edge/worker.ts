@@ -127,13 +127,14 @@ export class Lane extends WorkerLane {
 }
 
 export default {
-  fetch(request, env) {
+  fetch(request, env, ctx) {
     if (new URL(request.url).pathname === "/bench") return Response.json(counted);
-    return invocation("workerRequests", () => worker.fetch(request, watchedEnv(env)));
+    return invocation("workerRequests", () => worker.fetch(request, watchedEnv(env), ctx));
   },
-  queue(batch, env) {
+  queue(batch, env, ctx) {
     counted.queueMessages += batch.messages.length;
-    return invocation("workerRequests", () => worker.queue(batch, watchedEnv(env)));
+    return invocation("workerRequests", () => worker.queue(batch, watchedEnv(env), ctx));
   },
-  scheduled: (controller, env) => invocation("workerRequests", () => worker.scheduled(controller, watchedEnv(env))),
+  scheduled: (controller, env, ctx) =>
+    invocation("workerRequests", () => worker.scheduled(controller, watchedEnv(env), ctx)),
 } satisfies ExportedHandler<Env, Ring>;

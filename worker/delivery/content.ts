@@ -24,13 +24,15 @@ export function contentOf(utterance: Utterance): JsonObject {
   // so all mentions of this one are new, and stand outside as well as inside.
   return {
     ...content,
-    body: `* ${utterance.part.markdown}`,
+    body: `* ${utterance.part.markdown.toWellFormed()}`,
     "m.new_content": content,
     "m.relates_to": { rel_type: "m.replace", event_id: utterance.original },
   };
 }
 
-function messageContent({ part: { markdown }, mark, mentions }: Utterance): JsonObject {
+function messageContent({ part, mark, mentions }: Utterance): JsonObject {
+  // Half a surrogate pair, as where a stream was cut within an emoji: Synapse answers 500 to it, again and again.
+  const markdown = part.markdown.toWellFormed();
   const html = toHtml(markdown);
   const content = {
     msgtype: mark.kind === "notice" ? "m.notice" : "m.text",
@@ -56,8 +58,8 @@ const FITS_LENGTH = 500;
 /** True when a text can be sent as an edit, which holds it twice, with as many mentions as it names. */
 export function fitsAsEdit(markdown: string, mark: Mark): boolean {
   if (markdown.length <= FITS_LENGTH) return true;
-  // Cheap: a character has at least one byte, so a longer text need not be rendered.
-  if (markdown.length > CONTENT_BYTES_MAX) return false;
+  // Cheap: an edit has the text twice, a byte or more for each character, so a longer one need not be rendered.
+  if (2 * markdown.length > CONTENT_BYTES_MAX) return false;
   const mentions = mark.kind === "reply" ? namedIn(markdown) : [];
   const edit = contentOf({ say: "edit", original: SOME_EVENT, part: { type: "text", markdown }, mark, mentions });
   return encoder.encode(JSON.stringify(edit)).length <= CONTENT_BYTES_MAX;

@@ -46,7 +46,7 @@ function world() {
     put.push(JSON.parse(String(body)));
     return ok({ event_id: "$edit" });
   });
-  return { delivers, queued, put, intent };
+  return { delivers, ledger, queued, put, intent };
 }
 const contents = (rows: readonly OutboxRow[]): JsonObject[] => rows.map(({ utterance }) => contentOf(utterance));
 const rowsOf = (markdown: string, draft?: EventId, kind: "reply" | "notice" = "reply") =>
@@ -80,6 +80,16 @@ describe("an answer", () => {
     expect(mentionsOf(parts, self)).toEqual([["@alice:hs.test"], ["@bob:hs.test"]]);
   });
 
+  test.for(["cut in an emoji \ud83d", "\ude00 begun in one"])(
+    "that has half a surrogate pair is sent without it: %j",
+    (text) => {
+      for (const [content] of [rowsOf(text), rowsOf(text, DRAFT)]) {
+        expect(JSON.stringify(content)).not.toMatch(/\\ud[89a-f]/i);
+        expect(content?.["body"]).toContain("\ufffd");
+      }
+    },
+  );
+
   test("that is a notice of ours mentions no user", () => {
     expect(rowsOf("ask @alice:hs.test", undefined, "notice")[0]?.["m.mentions"]).toEqual({});
   });
@@ -91,6 +101,18 @@ describe("an answer", () => {
     const content = edit as RoomEvent["content"];
     expect(readMessage(anEvent({ content })).addressed.users).toEqual(["@alice:hs.test"]);
   });
+});
+
+test("a draft whose turn another runner has taken is edited no more", async () => {
+  const { delivers, ledger, put, intent } = world();
+  const draft = delivers.draft(turn, running.lease, intent);
+  draft.show("half");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  ledger.storeShown = async () => false;
+  draft.show("half of it");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await draft.close();
+  expect(put).toEqual([]);
 });
 
 test("a draft mentions no user, at its beginning and while it grows", async () => {

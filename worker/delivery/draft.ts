@@ -83,7 +83,8 @@ async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortS
       original ??= (await needs.ledger.outboxRow(draftKeyOf(turn)))?.eventId;
       const latest = text();
       if (!original || latest === shown) continue;
-      await needs.ledger.storeShown(needs.lease, turn.id, latest);
+      // Another runner has the turn: this edit could land after that runner's final one.
+      if (!(await needs.ledger.storeShown(needs.lease, turn.id, latest))) return;
       if (await sendEdit(needs, original, latest, edits)) shown = latest;
     }
   } catch (error) {

@@ -4,7 +4,7 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  */
 
-import { Marked, type TokenizerAndRendererExtension } from "marked";
+import { Marked, Tokenizer, type TokenizerAndRendererExtension } from "marked";
 import { ID_IN_TEXT, WITHIN_A_WORD } from "#core/message/mention.ts";
 
 const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
@@ -52,6 +52,28 @@ const marked = new Marked({
   },
 });
 
+/** The characters that the search for closing marks of emphasis may read in one text. Long replies need a tenth of it. */
+const CHARACTERS_READ_MAX = 1_000_000;
+
+/** For each opening mark `marked` reads the text to its closing mark, or to the end: quadratic where there are many. */
+class BoundedTokenizer extends Tokenizer {
+  #read = 0;
+
+  override emStrong(...given: Parameters<Tokenizer["emStrong"]>) {
+    return this.#count(given[0], super.emStrong(...given));
+  }
+
+  override del(...given: Parameters<Tokenizer["del"]>) {
+    return this.#count(given[0], super.del(...given));
+  }
+
+  #count<T extends { raw: string }>(source: string, token: T | undefined): T | undefined {
+    if (/^[*_~]/.test(source)) this.#read += (token?.raw ?? source).length;
+    if (this.#read > CHARACTERS_READ_MAX) throw new Error("the text has too many marks of emphasis");
+    return token;
+  }
+}
+
 /** Matches one line without any character that has a meaning in Markdown. */
 const PLAIN = /^\p{L}[\p{L}\p{N} ,;!?()-]*$/u;
 
@@ -67,9 +89,9 @@ export function toHtml(markdown: string): string | undefined {
 /** Undefined when the text cannot be parsed: then it is shown as plain text. */
 function parse(markdown: string): string | undefined {
   try {
-    return marked.parse(markdown, { async: false }).trim();
+    return marked.parse(markdown, { async: false, tokenizer: new BoundedTokenizer() }).trim();
   } catch {
-    // Hundreds of nested quotes or lists overflow the stack of `marked`, and would fail the turn.
+    // Too many marks of emphasis, or hundreds of nested quotes or lists, which overflow the stack of `marked`.
     return undefined;
   }
 }

@@ -205,7 +205,7 @@ describe("a row", () => {
     expect(it.puts.map(({ path }) => path.split("/").at(-1))).toEqual(["t.0.final", "n.0.0"]);
   });
 
-  test("that our own event proves while it waits is not sent again", async () => {
+  test("that our own event confirms while it waits is not sent again", async () => {
     const row = aRow();
     const it = await world(row);
     it.answers.push(AWAY);

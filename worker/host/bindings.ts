@@ -8,10 +8,10 @@ import { createLedger } from "../ledger/ledger.ts";
 import { d1Database } from "../ledger/sql/d1.ts";
 import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { createLog, type Line } from "../observe/log.ts";
-import { laneDoorbell } from "./doorbell.ts";
+import { laneDoorbell, type WaitUntil } from "./doorbell.ts";
 
 /** Throws when the settings are invalid, with a line for each. */
-export function workerHost(env: Env, runner: string): Host {
+export function workerHost(env: Env, runner: string, waitUntil: WaitUntil): Host {
   const settings: Record<string, unknown> = { ...env };
   const environment = readEnvironment(settings);
   if (!environment.ok) throw new Error(`The Worker is not set up:\n${environment.error}`);
@@ -48,7 +48,7 @@ export function workerHost(env: Env, runner: string): Host {
     // An alarm of a Durable Object may run for fifteen minutes.
     turnMsMax: 14 * 60_000,
     runner,
-    doorbell: () => laneDoorbell(env, log),
+    doorbell: () => laneDoorbell(env, log, waitUntil),
   };
 }
 

@@ -15,15 +15,24 @@ export interface Ring {
 
 const ringObject = (env: Env, lane: LaneId): Promise<void> => env.LANE.getByName(lane).ring(lane);
 
-export function laneDoorbell(env: Env, log: Log): Doorbell {
+/** `ctx.waitUntil` of the invocation: the runtime ends what is not awaited after the answer unless it was given to this. */
+export type WaitUntil = (work: Promise<unknown>) => void;
+
+export function laneDoorbell(env: Env, log: Log, waitUntil: WaitUntil): Doorbell {
+  const ring = async (lanes: readonly LaneId[]): Promise<void> => {
+    if (lanes.length > LANES_RUNG_DIRECTLY) return enqueue(env, lanes);
+    const rung = await Promise.allSettled(lanes.map((lane) => ringObject(env, lane)));
+    const missed = lanes.filter((_, index) => rung[index]?.status === "rejected");
+    if (missed.length === 0) return;
+    log("lane_failed", { lanes: missed, error: "the lane's object could not be rung; the queue rings it" });
+    await enqueue(env, missed);
+  };
   return {
-    async ring(lanes) {
-      if (lanes.length > LANES_RUNG_DIRECTLY) return enqueue(env, lanes);
-      const rung = await Promise.allSettled(lanes.map((lane) => ringObject(env, lane)));
-      const missed = lanes.filter((_, index) => rung[index]?.status === "rejected");
-      if (missed.length === 0) return;
-      log("lane_failed", { lanes: missed, error: "the lane's object could not be rung; the queue rings it" });
-      await enqueue(env, missed);
+    ring(lanes) {
+      const rung = ring(lanes);
+      // A caller answers before a slow ring ends; its failure is the caller's to handle.
+      waitUntil(rung.catch(() => undefined));
+      return rung;
     },
   };
 }

@@ -1,4 +1,4 @@
-/** The Worker in its runtime: door, queue, lanes' objects, cron. The homeserver is not there, which is an answer too. */
+/** The Worker in workerd: requests, queue, lanes' objects, cron. The homeserver is unreachable. */
 import {
   applyD1Migrations,
   createExecutionContext,
@@ -28,17 +28,16 @@ beforeEach(async () => {
 });
 
 type Fetch = Parameters<typeof worker.fetch>[0];
-const fetchWorker = (path: string, init: RequestInit = {}) =>
-  worker.fetch(new Request(`http://troupe.test${path}`, init) as Fetch, env);
-const push = (events: unknown[]) =>
-  fetchWorker("/_matrix/app/v1/transactions/1", {
-    method: "PUT",
-    headers: { authorization: `Bearer ${HS_TOKEN}` },
-    body: JSON.stringify({ events }),
-  });
+const fetchWorker = (path: string, init: RequestInit = {}, bindings = env, context = createExecutionContext()) =>
+  worker.fetch(new Request(`http://troupe.test${path}`, init) as Fetch, bindings, context);
+const push = (events: unknown[], bindings?: Env, context?: ExecutionContext) => {
+  const headers = { authorization: `Bearer ${HS_TOKEN}` };
+  const init = { method: "PUT", headers, body: JSON.stringify({ events }) };
+  return fetchWorker("/_matrix/app/v1/transactions/1", init, bindings, context);
+};
 
 describe("the Worker", () => {
-  test("is healthy once its database is there", async () => expect((await fetchWorker("/health")).status).toBe(200));
+  test("is healthy once its database exists", async () => expect((await fetchWorker("/health")).status).toBe(200));
 
   test("answers a transaction when it is stored, and the room's object then decides its events", async () => {
     await ledger.setMembers(ROOM, [{ userId: UserId.parse("@alice:hs.test"), membership: "join" }]);
@@ -47,19 +46,49 @@ describe("the Worker", () => {
     await vi.waitFor(async () => expect(await ledger.verdicts()).toEqual({ no_agent: 1 }), { timeout: 5_000 });
   });
 
+  test("gives a ring that is slower than the answer to the runtime to finish", async () => {
+    const waits: Promise<unknown>[] = [];
+    const slow: Partial<Env> = {
+      LANE: new Proxy(env.LANE, {
+        get: (lanes, name) =>
+          name === "getByName"
+            ? (lane: string) => ({
+                ring: async (id: LaneId) => {
+                  await scheduler.wait(600);
+                  await lanes.getByName(lane).ring(id);
+                },
+              })
+            : Reflect.get(lanes, name),
+      }),
+    };
+    const room_id = RoomId.parse("!slow-ring");
+    const lane = () =>
+      runInDurableObject(env.LANE.getByName(`room:${room_id}`), (_object, state) => state.storage.kv.get("lane"));
+    const context = { ...createExecutionContext(), waitUntil: (work: Promise<unknown>) => waits.push(work) };
+    const answer = await push(
+      [aMessage("x", { room_id })],
+      { ...env, ...slow },
+      context as unknown as ExecutionContext,
+    );
+    expect(answer.status).toBe(200);
+    expect(await lane()).toBeUndefined();
+    await Promise.all(waits);
+    expect(await lane()).toBe(`room:${room_id}`);
+  });
+
   test("rings the lanes of a batch, and acknowledges each message", async () => {
     const lane: LaneId = "room:!from-the-queue";
     const batch = createMessageBatch("troupe-doorbell", [
       { id: "1", timestamp: new Date(), attempts: 1, body: { lane } },
     ]);
     const context = createExecutionContext();
-    await worker.queue(batch, env);
+    await worker.queue(batch, env, createExecutionContext());
     expect((await getQueueResult(batch, context)).explicitAcks).toEqual(["1"]);
     const kept = await runInDurableObject(env.LANE.getByName(lane), (_object, state) => state.storage.kv.get("lane"));
     expect(kept).toBe(lane);
   });
 
-  test("answers /health to everybody and /metrics to its operator, as JSON", async () => {
+  test("answers /health without a token and /metrics with the operator's, as JSON", async () => {
     const health = await fetchWorker("/health", {});
     expect(await health.json()).toMatchObject({ ok: true, openTurns: 0 });
     expect((await fetchWorker("/metrics", {})).status).toBe(401);
@@ -72,7 +101,7 @@ describe("the Worker", () => {
     const batch = createMessageBatch("troupe-doorbell-dead", [
       { id: "1", timestamp: new Date(), attempts: 9, body: { lane } },
     ]);
-    await worker.queue(batch, env);
+    await worker.queue(batch, env, createExecutionContext());
     const kept = await runInDurableObject(env.LANE.getByName(lane), (_object, state) => state.storage.kv.get("lane"));
     expect(kept).toBeUndefined();
   });
@@ -80,7 +109,7 @@ describe("the Worker", () => {
   test("sweeps at its cron, also while the homeserver does not answer", async () => {
     // Stored without a ring.
     await ledger.accept({ events: [aMessage("y", { room_id: "!swept" })], deadLetters: [], nowMs: Date.now() });
-    await worker.scheduled(createScheduledController(), env);
+    await worker.scheduled(createScheduledController(), env, createExecutionContext());
     await vi.waitFor(async () => expect(await dueAt(ledger, "room:!swept")).toBeUndefined(), { timeout: 5_000 });
   });
 });

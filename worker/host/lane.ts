@@ -17,7 +17,7 @@ export class Lane extends DurableObject<Env> {
   #compose(): App {
     // The object's id as the runner's: there is only one such object, so after a crash it may take its own lease again.
     this.#app ??= compose({
-      ...workerHost(this.env, this.ctx.id.toString()),
+      ...workerHost(this.env, this.ctx.id.toString(), (work) => this.ctx.waitUntil(work)),
       mayBegin: () => Date.now() - this.#alarmedAtMs < YOUNG_MS,
     });
     return this.#app;

@@ -114,14 +114,17 @@ describe("the pump", () => {
     expect(seen).toMatchObject([{ kind: "room", events: [{ seq: 1, event: { content: { body: "one" } } }] }]);
   });
 
-  /** A write that decides everything and releases the lease. */
+  /** A write that decides all events and releases the lease. */
   const releasing = async ({ lease, release }: Running, write: () => Promise<unknown>): Promise<"released"> => {
     await release(async () => {
       await write();
       await ledger.release(lease);
+      return { isReleased: true };
     });
     return "released";
   };
+  /** The pauses between renewals are short. */
+  const hurried: Clock = { now: () => Date.now(), sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 2), signal) };
 
   test("does not release a lane again that its work has released", async () => {
     await store("one");
@@ -149,11 +152,53 @@ describe("the pump", () => {
   });
 
   test("renews no lease while it is being released", async () => {
-    const clock: Clock = { now: () => Date.now(), sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 2), signal) };
-    const pump = pumpOf((running) => releasing(running, () => systemClock.sleep(50)), { clock });
+    const pump = pumpOf((running) => releasing(running, () => systemClock.sleep(50)), { clock: hurried });
     expect(await pump.run(LANE)).toEqual({});
     expect(logged).toEqual([]);
     expect(await ledger.claim(LANE, "another", Date.now(), 1)).toBeDefined();
+  });
+
+  test("renews no lease that was released while the work goes on", async () => {
+    const pump = pumpOf(
+      async (running) => {
+        const state = await releasing(running, async () => undefined);
+        await systemClock.sleep(50);
+        return state;
+      },
+      { clock: hurried },
+    );
+    expect(await pump.run(LANE)).toEqual({});
+    expect(logged).toEqual([]);
+  });
+
+  test("makes up for a renewal that became due during a write that released nothing", async () => {
+    let sleeps = 0;
+    // The first pause between renewals ends during the write; the second one does not end.
+    const clock: Clock = {
+      now: () => Date.now(),
+      sleep: (ms, signal) => systemClock.sleep(sleeps++ === 0 ? 2 : ms, signal),
+    };
+    const renew = vi.fn(ledger.renew);
+    const pump = createPump({
+      ledger: { ...ledger, renew },
+      clock,
+      runner: "me",
+      log: (event) => void logged.push(event),
+      work:
+        () =>
+        async ({ release }) => {
+          await release(async () => {
+            await systemClock.sleep(30);
+            expect(renew).not.toHaveBeenCalled();
+            return { isReleased: false };
+          });
+          await systemClock.sleep(30);
+          expect(renew).toHaveBeenCalledTimes(1);
+          return undefined;
+        },
+    });
+    await pump.run(LANE);
+    expect(logged).toEqual([]);
   });
 
   test("logs a lane of a kind it does not know, and leaves it alone", async () => {
@@ -183,7 +228,6 @@ describe("the pump", () => {
 
   test("aborts work whose lease was lost", async () => {
     await store("one");
-    const clock: Clock = { now: () => Date.now(), sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal) };
     let lost = false;
     const pump = pumpOf(
       async ({ lost: signal }) => {
@@ -192,7 +236,7 @@ describe("the pump", () => {
         lost = true;
         throw new Error("given up");
       },
-      { clock },
+      { clock: hurried },
     );
     await pump.run(LANE);
     expect([lost, logged]).toEqual([true, ["lease_lost", "lane_failed"]]);

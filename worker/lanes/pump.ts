@@ -156,7 +156,14 @@ async function hold(needs: Needs, run: RunLane, claimed: Claimed, entry: Entry):
       await renewal.pause();
       // Rings up to here are covered: the write looks for due rows in the same batch.
       entry.again = false;
-      return write().finally(renewal.resume);
+      let isReleased = false;
+      try {
+        const written = await write();
+        ({ isReleased } = written);
+        return written;
+      } finally {
+        if (!isReleased) renewal.resume();
+      }
     },
   };
   let state: "released" | undefined;
@@ -176,34 +183,38 @@ async function hold(needs: Needs, run: RunLane, claimed: Claimed, entry: Entry):
 interface Renewal {
   /** Resolves when no renewal is in flight. None begins before `resume`. */
   pause(): Promise<void>;
+  /** A renewal that became due during the pause begins now. */
   resume(): void;
   end(): Promise<void>;
 }
 
 function keepRenewing({ ledger, clock }: Needs, lease: Lease, onLost: () => void): Renewal {
   const over = new AbortController();
-  let isPaused = false;
+  let pause: PromiseWithResolvers<void> | undefined;
   let inFlight: Promise<boolean> = Promise.resolve(true);
   const loop = (async () => {
     for (;;) {
       await clock.sleep(RENEW_MS, over.signal);
+      while (pause) await pause.promise;
       if (over.signal.aborted) return;
-      if (isPaused) continue;
-      // An error of the database is not a lost lease: the lease lasts for two more tries.
+      // While the database is away the lease lasts for two more tries.
       inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch(() => true);
       if (!(await inFlight)) return onLost();
     }
   })();
+  const resume = () => {
+    pause?.resolve();
+    pause = undefined;
+  };
   return {
     async pause() {
-      isPaused = true;
+      pause ??= Promise.withResolvers();
       await inFlight;
     },
-    resume() {
-      isPaused = false;
-    },
+    resume,
     async end() {
       over.abort("over");
+      resume();
       await loop;
     },
   };

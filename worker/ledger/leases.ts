@@ -101,10 +101,13 @@ function dueAt(id: LaneId): Sql {
     case "room":
       return sql`SELECT 0 AS due FROM events WHERE room_id = ${lane.roomId} AND verdict IS NULL LIMIT 1`;
     case "session":
-      // A control (stop, interrupt) makes the session due at once, even while its turn is backing off.
+      // A control (stop, interrupt) makes the session due at once, even while its turn is backing off. An answered turn
+      // takes no control: it would be due again and again until its reply is sent.
       return sql`
-        SELECT
-          CASE WHEN EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session}) THEN 0 ELSE not_before_ms END AS due
+        SELECT CASE
+          WHEN state <> 'answered' AND EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session}) THEN 0
+          ELSE not_before_ms
+        END AS due
         FROM turns WHERE session = ${lane.session} AND state <> 'delivered' ORDER BY seq LIMIT 1`;
     case "out":
       return sql`SELECT not_before_ms AS due FROM outbox WHERE lane = ${id} AND ${IS_UNSENT} ORDER BY seq LIMIT 1`;

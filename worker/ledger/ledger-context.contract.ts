@@ -37,7 +37,7 @@ async function said(ledger: Ledger, ...events: RoomEvent[]) {
   for (const event of events) await settled(ledger, { reason: "not_addressed" }, event);
 }
 
-/** A question that is asked of the agent now. */
+/** A prompt of the agent. */
 async function asked(ledger: Ledger, event: RoomEvent = anEvent(), over: Partial<NewTurn> = {}): Promise<Turn> {
   const turn = aTurn({ ...over, roomId: event.room_id });
   const prompt = { ...turn.prompt, eventId: event.event_id };
@@ -56,7 +56,7 @@ const bodies = async (ledger: Ledger, turn: Turn, limit = 100) =>
   (await ledger.chatter(turn, limit)).map(({ content }) => content["body"]);
 
 function chatterContract(make: Make): void {
-  test("is what people said in the room since the last prompt, oldest first, the latest of it", async () => {
+  test("are those that users sent in the room since the last prompt: the latest, oldest first", async () => {
     const ledger = await make();
     await said(ledger, aMessage("before"));
     const first = await asked(ledger);
@@ -76,7 +76,7 @@ function chatterContract(make: Make): void {
     expect(await ledger.isFirst(second)).toBe(false);
   });
 
-  test("is no notice, no edit, nothing of ours, nothing undecided, nothing without words", async () => {
+  test("are no notices, no edits, no events of ours, no undecided events, no events without text", async () => {
     const ledger = await make();
     await said(
       ledger,
@@ -99,7 +99,7 @@ function chatterContract(make: Make): void {
     expect(await bodies(ledger, await asked(ledger))).toEqual(expected);
   });
 
-  test("is nothing that this agent was asked in any session, nor what was not meant to be heard", async () => {
+  test("are no prompts of this agent in any session, no commands and no events of ignored senders", async () => {
     const ledger = await make();
     const others = aMessage("asked of another agent");
     const own = aMessage("asked of this one elsewhere");
@@ -117,14 +117,14 @@ function chatterContract(make: Make): void {
       "command_stop",
       "command_not_permitted",
     ];
-    // A word of another version: commands are known by what they begin with.
+    // A verdict of another version: commands are known by the prefix of the word.
     const commander = "commander" as Reason;
     for (const reason of [...unheard, "command_too_old", "not_permitted", commander] as const)
       await settled(ledger, { reason }, aMessage(reason));
     expect(await bodies(ledger, await asked(ledger))).toEqual(["asked of another agent", "not_permitted", "commander"]);
   });
 
-  test("in a thread is what was said in this thread; of a thread that begins at the question, in the room", async () => {
+  test("in a thread are those of the thread; where the thread begins at the prompt, those of the room", async () => {
     const ledger = await make();
     await said(
       ledger,
@@ -140,7 +140,7 @@ function chatterContract(make: Make): void {
     expect(await bodies(ledger, { ...begun, session: aSession("mx.echo.new") })).toEqual(["in the room"]);
   });
 
-  test("knows nothing of a question that was forgotten, nor of what had its content forgotten", async () => {
+  test("are none when the prompt was forgotten, and none whose content was forgotten", async () => {
     const ledger = await make();
     await said(ledger, aMessage("old"));
     const keep = { contentsMs: 0, eventIdsMs: DAY_MS, turnsMs: DAY_MS };
@@ -176,13 +176,13 @@ function chatterBoundsContract(make: Make): void {
   }
   const elsewhere = (length: number) => Array.from({ length }, () => anEvent({ room_id: "!other" }));
 
-  test("among the two thousand events of all rooms before it", async () => {
+  test("among the two thousand events of all rooms before the prompt", async () => {
     const ledger = await make();
     await pushed(ledger, [aMessage("far"), aMessage("near"), ...elsewhere(1_998)]);
     expect(await bodies(ledger, await asked(ledger))).toEqual(["near"]);
   });
 
-  test("where it was said, also what was read back later", async () => {
+  test("in the order of the room, also those that were read back later", async () => {
     const ledger = await make();
     const [first, gap, question] = [aMessage("first"), aMessage("gap"), aMessage("question")];
     await pushed(ledger, [first]);
@@ -193,7 +193,7 @@ function chatterBoundsContract(make: Make): void {
     expect(await bodies(ledger, turn)).toEqual(["first", "gap"]);
   });
 
-  test("and around a question that was read back itself", async () => {
+  test("also around a prompt that was read back", async () => {
     const ledger = await make();
     const [first, gap, question, late] = [aMessage("first"), aMessage("gap"), aMessage("question"), aMessage("late")];
     await pushed(ledger, [first, late, ...elsewhere(3_000)]);

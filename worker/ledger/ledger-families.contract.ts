@@ -15,7 +15,7 @@ export function familiesContract(make: Make): void {
 function familyContract(make: Make): void {
   const agentAs = async (ledger: Ledger, id: string) => ledger.agent(AgentId.parse(id), ROOM);
 
-  test("has a member for every id that is like it, each under its own name", async () => {
+  test("has a member for every id that matches it, each with its own name", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("ticket_*", { name: "Ticket *", prompt: "family" })]);
     await ledger.setMembers(ROOM, [ghost("ticket_17"), ghost("other_17"), member("@agent_ticket_1:evil:hs.test")]);
@@ -30,7 +30,22 @@ function familyContract(make: Make): void {
     expect(await agentAs(ledger, "ticket_17")).toBeUndefined();
   });
 
-  test("stands behind an agent with that very id, and behind a family with a longer one", async () => {
+  test("may have an id as long as any: D1 limits patterns to 50 bytes", async () => {
+    const ledger = await make();
+    const [beginning, end] = ["b".repeat(63), "e".repeat(63)];
+    await ledger.setAgents([aSpec(`${beginning}*${end}`), aSpec("echo", { mention: false })]);
+    const of = ["", "17"].map((own) => `${beginning}${own}${end}`);
+    const others = ["other", `${beginning}${end.slice(1)}`, `${beginning}17`, `17${end}`];
+    await ledger.setMembers(
+      ROOM,
+      ["echo", ...of, ...others].map((id) => ghost(id)),
+    );
+    expect(ids((await ledger.room(ROOM)).present)).toEqual([...of, "echo"].sort());
+    expect(ids(await ledger.presentIn(ROOM, [], "none"))).toEqual(["echo"]);
+    for (const id of others) expect(await agentAs(ledger, id)).toBeUndefined();
+  });
+
+  test("gives way to an agent with the same id, and to a family with a longer pattern", async () => {
     const ledger = await make();
     const specs = ["*", "ticket_*", "ticket_vip_*", "ticket_1"].map((id) => aSpec(id, { prompt: id }));
     await ledger.setAgents(specs);
@@ -38,12 +53,12 @@ function familyContract(make: Make): void {
     expect(await promptOf("ticket_1")).toBe("ticket_1");
     expect(await promptOf("ticket_2")).toBe("ticket_*");
     expect(await promptOf("ticket_vip_2")).toBe("ticket_vip_*");
-    expect(await promptOf("anybody")).toBe("*");
+    expect(await promptOf("any")).toBe("*");
     await ledger.removeAgent(aSpec("ticket_1").id);
     expect(await promptOf("ticket_1")).toBe("ticket_*");
   });
 
-  test("is found in a crowd by what its member is called, and by listening", async () => {
+  test("is found among many agents by its member's name, and by listening", async () => {
     const ledger = await make();
     await ledger.setAgents([
       aSpec("t_*", { name: "The * of *" }),
@@ -61,7 +76,7 @@ function familyContract(make: Make): void {
     expect(ids(await ledger.presentIn(ROOM, [], "same"))).toEqual(["ear_1", "u_1", "u_2"]);
   });
 
-  test("members are set in a room under the family's key, and each under its own above it", async () => {
+  test("has settings in a room under its key; those under a member's id win", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("ticket_*")]);
     const agents = { "ticket_*": { prompt: "all", model: "big" }, ticket_1: { prompt: "one" } };

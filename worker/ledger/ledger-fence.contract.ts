@@ -1,4 +1,4 @@
-/** The part of the ledger's contract about what must never be written: by a late owner, or by half of a batch. */
+/** The part of the ledger's contract about writes that must not happen: by a runner whose lease ran out, by half of a batch. */
 import { describe, expect, test } from "vitest";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
@@ -41,7 +41,7 @@ interface World {
   event: WaitingEvent;
   seq: number;
   stale: Lanes;
-  /** The turn that another one waits behind. */
+  /** The turn that waits behind another one. */
   behind: Turn;
   held: Lanes;
 }
@@ -52,7 +52,7 @@ const SENT = { state: "sent" as const, eventId: EventId.parse("$sent") };
 /** Breaks a NOT NULL of the schema: how a test makes a statement in the middle of a batch fail. */
 const NOTHING = null as unknown as string;
 
-/** Everything a late owner could spoil: two turns (one answered), a stop, a frozen row, an undecided event. */
+/** Everything a late runner could damage: two turns (one answered), a stop, a frozen row, an undecided event. */
 async function world(ledger: Ledger): Promise<World> {
   await ledger.setAgents([aSpec("echo")]);
   const open = aTurn({ id: "open" });
@@ -77,7 +77,7 @@ async function world(ledger: Ledger): Promise<World> {
   return { event, seq, stale, held, behind: first };
 }
 
-/** What can be seen of the world with the leases that are held, without changing it. */
+/** The state of the world, read with the valid leases and without a change. */
 async function seen(ledger: Ledger, { held }: World) {
   return {
     undecided: (await ledger.nextEvents(held.room, 10)).length,
@@ -105,6 +105,15 @@ const settlement = aSettled({
 const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World) => Promise<boolean>][] = [
   ["renew", (ledger, { session }) => ledger.renew(session, NOW * 2)],
   ["settle", (ledger, { room }, { event }) => ledger.settle(room, event, settlement)],
+  [
+    "settleAndNext",
+    async (ledger, { room }, { event }) => (await ledger.settleAndNext(room, event, settlement)).isWritten,
+  ],
+  [
+    "ignoreAndNext",
+    async (ledger, { room }, { event }) =>
+      (await ledger.ignoreAndNext(room, [{ seq: event.seq, reason: "notice" }])).isWritten,
+  ],
   ["ignore", (ledger, { room }, { event }) => ledger.ignore(room, [{ seq: event.seq, reason: "notice" }])],
   [
     "startAttempt",
@@ -130,18 +139,19 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
   ["freezeOut", (ledger, { out }, { seq }) => ledger.freezeOut(out, seq, aRequest())],
   ["ended as sent", (ledger, { out }, { seq }) => ledger.endOut(out, seq, SENT, NOW)],
   ["ended as dead", (ledger, { out }, { seq }) => ledger.endOut(out, seq, { state: "dead", deadLetter: LETTER }, NOW)],
+  ["endOutAndNext", async (ledger, { out }, { seq }) => (await ledger.endOutAndNext(out, seq, SENT, NOW)).isReleased],
   ["retryOut", (ledger, { out }, { seq }) => ledger.retryOut(out, seq, NOW + 1)],
 ];
 
 export function fenceContract(make: Make): void {
-  describe("a late owner", () => {
-    test.for(WRITES)("writes nothing with %s, where the holder does", async ([, write]) => {
+  describe("a runner whose lease ran out", () => {
+    test.for(WRITES)("writes nothing with %s, where the runner with the lease does", async ([, write]) => {
       const ledger = await make();
       const it = await world(ledger);
       const before = await seen(ledger, it);
       expect(await write(ledger, it.stale, it)).toBe(false);
       expect(await seen(ledger, it)).toEqual(before);
-      // The same call of the holder goes through, so it was the fence that held the late one back.
+      // The same call with the valid lease writes, so the fence stopped the first one.
       expect(await write(ledger, it.held, it)).toBe(true);
     });
 
@@ -155,7 +165,7 @@ export function fenceContract(make: Make): void {
   });
 }
 
-/** Batches whose last part breaks. */
+/** Batches whose last part fails. */
 const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<unknown>][] = [
   [
     "accept",
@@ -193,7 +203,7 @@ const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<un
 ];
 
 export function atomicityContract(make: Make): void {
-  describe("a batch that breaks", () => {
+  describe("a batch that fails", () => {
     test.for(BROKEN)("leaves nothing of %s behind", async ([, write]) => {
       const ledger = await make();
       const it = await world(ledger);

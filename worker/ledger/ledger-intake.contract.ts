@@ -1,4 +1,4 @@
-/** The part of the ledger's contract about what comes in, who may run a lane, and who the agents are. */
+/** The part of the ledger's contract about intake, leases, due lanes, agents and ghosts. */
 import { describe, expect, test } from "vitest";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
@@ -33,16 +33,16 @@ async function waitingIds(ledger: Ledger, lane = ROOM_LANE): Promise<string[]> {
 }
 
 export function intakeContract(make: Make): void {
-  describe("what comes in", () => {
+  describe("intake", () => {
     repetitionContract(make);
     sizesContract(make);
 
-    test("events read back stand right after the known one before them, whatever was pushed meanwhile", async () => {
+    test("events that are read back are stored right after the known one before them, whatever was pushed meanwhile", async () => {
       const ledger = await make();
       const [history, first, gap, second, late, third] = Array.from({ length: 6 }, () => anEvent());
       if (!history || !first || !gap || !second || !late || !third) throw new Error("no events");
       await push(ledger, [first, second]);
-      // Unknown when it was read, pushed before it is written: what was read behind it comes behind it.
+      // This one is pushed after the room was read and before the gap is written. Later events are stored after it.
       await push(ledger, [late]);
       const read = [history, first, gap, second, late, third];
       const among = read.map((event) => event.event_id);
@@ -65,7 +65,7 @@ export function intakeContract(make: Make): void {
       ]);
     });
 
-    test("of a dead letter 64 KiB are kept, in whole characters", async () => {
+    test("a dead letter is cut to 64 KiB, in whole characters", async () => {
       const ledger = await make();
       const letter = { kind: "event" as const, reason: "long", raw: `a${"€".repeat(40_000)}` };
       await ledger.accept({ events: [], deadLetters: [letter], nowMs: NOW });
@@ -74,7 +74,7 @@ export function intakeContract(make: Make): void {
       expect((await ledger.deadLetters(10)).map(({ raw }) => raw)).toEqual([kept, kept]);
     });
 
-    test("a transaction with nothing in it is taken, and so is nothing at all", async () => {
+    test("an empty transaction is accepted", async () => {
       const ledger = await make();
       expect(await push(ledger, [])).toEqual([]);
       expect(await ledger.accept({ events: [], deadLetters: [], nowMs: NOW })).toEqual([]);
@@ -83,7 +83,7 @@ export function intakeContract(make: Make): void {
 }
 
 function repetitionContract(make: Make): void {
-  test("five times the same transaction at once stores its events once, and rings each time", async () => {
+  test("the same transaction five times at once stores its events once, and rings each time", async () => {
     const ledger = await make();
     const events = many(3);
     const answers = await Promise.all(Array.from({ length: 5 }, () => push(ledger, events)));
@@ -131,16 +131,16 @@ function sizesContract(make: Make): void {
 }
 
 export function laneContract(make: Make): void {
-  describe("the right to run a lane", () => {
+  describe("a lane's lease", () => {
     test("one of fifty concurrent claims wins", async () => {
       const ledger = await make();
       const claims = await Promise.all(
-        Array.from({ length: 50 }, (_, index) => ledger.claim(ROOM_LANE, `owner ${index}`, NOW, 1_000)),
+        Array.from({ length: 50 }, (_, index) => ledger.claim(ROOM_LANE, `runner ${index}`, NOW, 1_000)),
       );
       expect(claims.filter((lease) => lease !== undefined)).toMatchObject([{ lane: ROOM_LANE, fence: 1 }]);
     });
 
-    test("a living lease is taken by nobody but its owner, who gets a new fence", async () => {
+    test("a lease that has not run out is claimed by its runner only, which gets a new fence", async () => {
       const ledger = await make();
       const first = await leaseOf(ledger, ROOM_LANE, "me");
       expect(await ledger.claim(ROOM_LANE, "another", NOW, 1_000)).toBeUndefined();
@@ -149,7 +149,7 @@ export function laneContract(make: Make): void {
       expect(await ledger.renew(first, NOW + 1)).toBe(false);
     });
 
-    test("a lease that ran out, was given back or voided is anybody's", async () => {
+    test("a lease that ran out, was released or voided can be claimed by any runner", async () => {
       const ledger = await make();
       const first = await ledger.claim(ROOM_LANE, "first", NOW, 1_000);
       const second = await leaseOf(ledger, ROOM_LANE, "second", NOW + 1_001);
@@ -161,14 +161,14 @@ export function laneContract(make: Make): void {
       expect(await ledger.claim(ROOM_LANE, "fourth", NOW + 1_003, 1_000)).toBeDefined();
     });
 
-    test("a renewed lease lives on", async () => {
+    test("a renewed lease runs out later", async () => {
       const ledger = await make();
       const lease = await leaseOf(ledger, ROOM_LANE, "me");
       expect(await ledger.renew(lease, NOW * 2)).toBe(true);
       expect(await ledger.claim(ROOM_LANE, "another", NOW * 2, 1_000)).toBeUndefined();
     });
 
-    test("a late owner gives back nothing that is no longer its own", async () => {
+    test("a runner whose lease ran out releases nothing", async () => {
       const ledger = await make();
       const late = await leaseOf(ledger, ROOM_LANE, "me");
       await leaseOf(ledger, ROOM_LANE, "me");
@@ -180,7 +180,7 @@ export function laneContract(make: Make): void {
 }
 
 function dueContract(make: Make): void {
-  describe("what is due", () => {
+  describe("due lanes", () => {
     test("a lane with nothing open is not due", async () => {
       const ledger = await make();
       for (const lane of [ROOM_LANE, SESSION_LANE, OUT_LANE]) expect(await dueAt(ledger, lane)).toBeUndefined();
@@ -207,7 +207,7 @@ function dueContract(make: Make): void {
       expect(await ledger.dueLanes(NOW + 900, 2)).toHaveLength(2);
     });
 
-    test("a lane with a living lease is not rung for, until the lease runs out", async () => {
+    test("a lane is not due while it has a lease", async () => {
       const ledger = await make();
       await push(ledger, [anEvent(), anEvent({ room_id: "!other" })]);
       await ledger.claim(ROOM_LANE, "me", NOW, 1_000);
@@ -215,7 +215,7 @@ function dueContract(make: Make): void {
       expect((await ledger.dueLanes(NOW + 1_001, 10)).sort()).toEqual(["room:!other", ROOM_LANE]);
     });
 
-    test("what is done is not due any more", async () => {
+    test("a lane whose rows have ended is not due", async () => {
       const ledger = await make();
       const turn = aTurn();
       const session = await queued(ledger, turn);
@@ -229,7 +229,7 @@ function dueContract(make: Make): void {
 
 export function agentsContract(make: Make): void {
   describe("agents and ghosts", () => {
-    test("the list is all there is: who is missing is retired, who returns is back", async () => {
+    test("an agent that is missing in the list is retired, and comes back when it is listed again", async () => {
       const ledger = await make();
       const [echo, guide] = [aSpec("echo"), aSpec("guide")];
       await ledger.setAgents([echo, guide]);
@@ -257,7 +257,7 @@ export function agentsContract(make: Make): void {
       expect((await ledger.agent(AgentId.parse("one")))?.avatar).toEqual(avatar);
     });
 
-    test("a ghost is remembered with its device and what was last shown of it", async () => {
+    test("a ghost is stored with its device, its name and its picture", async () => {
       const ledger = await make();
       const ghost = { userId: UserId.parse("@agent_echo:hs.test"), deviceId: "DEVICE" };
       expect(await ledger.ghost(ghost.userId)).toBeUndefined();

@@ -12,7 +12,7 @@ export function limitContract(make: Make): void {
 }
 
 function limitsContract(make: Make): void {
-  test("no more turns run than may, of an agent and of all; those of the dead are not counted", async () => {
+  test("at most so many turns run, of one agent and of all; those whose lease ran out are not counted", async () => {
     const ledger = await make();
     const turns = [aTurn(), aTurn({ session: "mx.echo.2" })];
     const first = await queued(ledger, ...turns);
@@ -26,7 +26,7 @@ function limitsContract(make: Make): void {
     expect(await startAttempt(ledger, { ...second, fence: -1 }, two, CAPS)).toBe("lost");
   });
 
-  test("nothing is begun where too much waits to be sent already", async () => {
+  test("no turn begins while too many messages wait in its out lane", async () => {
     const ledger = await make();
     const turn = aTurn();
     const lease = await queued(ledger, turn);
@@ -58,7 +58,18 @@ function limitsContract(make: Make): void {
     expect(await startAttempt(ledger, third, turns[2], { ...caps, nowMs: NOW + 30_000 })).toBe("started");
   });
 
-  test("tokens are taken of all buckets or of none, and flow back", async () => {
+  test("a late owner takes no token for the attempt that its successor started", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const late = await queued(ledger, turn);
+    const holder = await leaseOf(ledger, late.lane);
+    const bucket = { key: "sender", perMinute: 2 };
+    expect(await startAttempt(ledger, holder, turn, CAPS)).toBe("started");
+    expect(await startAttempt(ledger, late, turn, { ...CAPS, buckets: [bucket] })).toBe("lost");
+    for (let token = 0; token < 2; token++) expect(await ledger.takeTokens([bucket], NOW)).toBe(0);
+  });
+
+  test("tokens are taken from all buckets or from none, and flow back", async () => {
     const ledger = await make();
     const [sender, room] = [
       { key: "sender", perMinute: 2 },
@@ -70,7 +81,7 @@ function limitsContract(make: Make): void {
     expect(await ledger.takeTokens([sender, room], NOW)).toBe(30_000);
     expect(await ledger.takeTokens([sender, room], NOW + 29_000)).toBe(1_000);
     expect(await ledger.takeTokens([sender, room], NOW + 30_000)).toBe(0);
-    // What could not be taken of one was not taken of the other.
+    // The failed calls above took no token of the room.
     for (let taken = 0; taken < 60; taken++) expect(await ledger.takeTokens([room], NOW + 60_000)).toBe(0);
     expect(await ledger.takeTokens([room], NOW + 60_000)).toBe(1_000);
   });

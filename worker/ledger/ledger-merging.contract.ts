@@ -12,6 +12,7 @@ import {
   aTurnId,
   CAPS,
   currentTurn,
+  leaseOf,
   NOW,
   OUT_LANE,
   queued,
@@ -99,6 +100,19 @@ function mergeContract(make: Make): void {
     expect(await ledger.replay(turns[0].id, aTurnId("again"), NOW)).toBe("mx.echo.1");
     const again = await first(ledger, lease);
     expect([again.id, ...textsOf(again)]).toEqual(["again", "one", "two", "three"]);
+  });
+
+  test("go along with their turn into an earlier one that is played again", async () => {
+    const ledger = await make();
+    const turns = [asking("one"), asking("two"), asking("three")] as const;
+    const lease = await queued(ledger, turns[0]);
+    await ledger.endTurn(lease, turns[0].id, { ending: "timeout" }, NOW);
+    await queued(ledger, turns[1], turns[2]);
+    const again = await leaseOf(ledger, lease.lane);
+    await ledger.merge(again, await first(ledger, again), "all");
+    await ledger.replay(turns[0].id, aTurnId("again"), NOW);
+    expect(await ledger.merge(again, await first(ledger, again), "all")).toBe(1);
+    expect(textsOf(await first(ledger, again))).toEqual(["one", "two", "three"]);
   });
 
   test("are not forgotten before their turn is over", async () => {

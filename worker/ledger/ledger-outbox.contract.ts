@@ -83,7 +83,7 @@ function plainContract(make: Make): void {
     expect(await ledger.nextOut(await leaseOf(ledger, OUT_LANE))).toMatchObject({ askedAtMs: NOW });
   });
 
-  test("is not stored by a late owner, who learns so also from an empty list", async () => {
+  test("is not stored by a runner whose lease ran out, which an empty list also tells", async () => {
     const ledger = await make();
     const stale = await leaseOf(ledger, OUT_LANE);
     expect(await ledger.queueOut(await leaseOf(ledger, OUT_LANE), [])).toBe(true);
@@ -161,14 +161,17 @@ function endContract(make: Make): void {
     expect(await ledger.deadLetters(10)).toMatchObject([{ ...deadLetter, raw, createdAtMs: NOW + 3 }]);
   });
 
-  test.for(STATES)("that is %s is proved to be sent by our own event, for its own sender", async ([, isFrozen]) => {
-    const { ledger, lease, row } = await oneRow(isFrozen);
-    await settled(ledger, { confirmed: { key: row.key, userId: ALICE, eventId: SENT } });
-    expect(await ledger.outboxRow(row.key)).toEqual({ state: "open" });
-    await settled(ledger, { confirmed: { key: row.key, userId: row.userId, eventId: SENT } });
-    expect(await ledger.outboxRow(row.key)).toEqual({ state: "sent", eventId: SENT });
-    expect(await ledger.nextOut(lease)).toBeUndefined();
-  });
+  test.for(STATES)(
+    "that is %s is confirmed as sent by our own event, of the same sender only",
+    async ([, isFrozen]) => {
+      const { ledger, lease, row } = await oneRow(isFrozen);
+      await settled(ledger, { confirmed: { key: row.key, userId: ALICE, eventId: SENT } });
+      expect(await ledger.outboxRow(row.key)).toEqual({ state: "open" });
+      await settled(ledger, { confirmed: { key: row.key, userId: row.userId, eventId: SENT } });
+      expect(await ledger.outboxRow(row.key)).toEqual({ state: "sent", eventId: SENT });
+      expect(await ledger.nextOut(lease)).toBeUndefined();
+    },
+  );
 
   test.for(STATES)("that is %s and the last of its lane releases the lease as it ends", async ([, isFrozen]) => {
     const { ledger, lease, seq } = await oneRow(isFrozen);

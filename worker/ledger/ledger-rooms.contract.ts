@@ -1,4 +1,4 @@
-/** The part of the ledger's contract about what is kept of rooms: state, threads, direct chats, successions. */
+/** The part of the ledger's contract about rooms: state, threads, direct chats, upgrades, sessions. */
 import { describe, expect, test } from "vitest";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
@@ -66,7 +66,7 @@ function stateContract(make: Make): void {
     });
   });
 
-  test("is not changed by a decision that is not taken", async () => {
+  test("is not changed by a verdict that is not stored", async () => {
     const ledger = await make();
     const [lease, event] = await waiting(ledger);
     await ledger.settle(lease, event, aSettled());
@@ -97,7 +97,7 @@ function threadContract(make: Make): void {
     await settled(ledger, over, event);
   }
 
-  test("is held by whoever woke an agent in it last, from when that was heard", async () => {
+  test("is held by the user who woke an agent in it last, from the time that message was received", async () => {
     const ledger = await make();
     await at(ledger, 5, hold(ECHO, ALICE));
     expect(await threadOf(ledger)).toEqual({ agent: ECHO, holder: ALICE, shared: false, atMs: 5 });
@@ -106,7 +106,7 @@ function threadContract(make: Make): void {
     expect(await ledger.sender(SECOND, { sender: ALICE, threadRoot: ROOT })).not.toHaveProperty("thread");
   });
 
-  test("that was shared once stays so", async () => {
+  test("that was shared once stays shared", async () => {
     const ledger = await make();
     await settled(ledger, hold(ECHO, ALICE));
     await settled(ledger, { thread: { root: ROOT, shared: true } });
@@ -114,7 +114,7 @@ function threadContract(make: Make): void {
     expect(await threadOf(ledger)).toMatchObject({ agent: ECHO, holder: ALICE, shared: true });
   });
 
-  test("that began shared is nobody's, and then not one agent's alone", async () => {
+  test("that began shared has no holder, and stays shared when it gets one", async () => {
     const ledger = await make();
     await settled(ledger, { thread: { root: ROOT, shared: true } });
     expect(await threadOf(ledger)).toEqual({ shared: true, atMs: NOW });
@@ -130,7 +130,7 @@ function directContract(make: Make): void {
     return (await ledger.room(roomId)).present.map((one) => one.invitedDirectly);
   }
 
-  test("is what an agent was invited to, until it leaves", async () => {
+  test("is a room that an agent was invited to as one, until it leaves", async () => {
     const ledger = await make();
     await settled(ledger, { members: [invited] });
     expect(await isDirect(ledger)).toEqual([]);
@@ -141,7 +141,7 @@ function directContract(make: Make): void {
     expect(await isDirect(ledger)).toEqual([false]);
   });
 
-  test("ends with a ban, and not for others", async () => {
+  test("ends with a ban for that agent, and not for others", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo"), aSpec("guide")]);
     await settled(ledger, { members: [invited, { ...ghost("guide", "invite"), direct: true }] });
@@ -154,7 +154,7 @@ function directContract(make: Make): void {
     ]);
   });
 
-  test("stays one for who stays, however the members are read anew", async () => {
+  test("stays one for an agent that stays, also when the members are read again", async () => {
     const ledger = await make();
     await settled(ledger, { members: [invited, ghost("guide")] });
     await ledger.setMembers(ROOM, [ghost("echo"), ghost("guide"), member("@alice:hs.test")]);
@@ -166,7 +166,7 @@ function directContract(make: Make): void {
     expect(await isDirect(ledger)).toEqual([true]);
   });
 
-  test("members that cannot be stored change nothing", async () => {
+  test("is unchanged by members that cannot be stored", async () => {
     const ledger = await make();
     await settled(ledger, { members: [invited] });
     await settled(ledger, { members: [ghost("echo")] });
@@ -177,14 +177,14 @@ function directContract(make: Make): void {
 }
 
 function successionContract(make: Make): void {
-  test("goes on with its layer and its direct chats, and its sessions have one origin", async () => {
+  test("keeps layer and direct chats, and its sessions have one origin", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
     await ledger.setRoomLayer(ROOM, { prompt: "here", muted: true });
     await settled(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
     await ledger.succeed(ROOM, SECOND);
     await ledger.succeed(SECOND, THIRD);
-    // Read before the agent has come; what it was invited as waits for it.
+    // The members are read before the agent joins; the mark of the direct chat is kept for it.
     await ledger.setMembers(THIRD, [member("@alice:hs.test")]);
     await settled(ledger, { members: [ghost("echo", "invite")] }, { room_id: THIRD });
     await settled(ledger, { members: [ghost("echo")] }, { room_id: THIRD });
@@ -196,7 +196,7 @@ function successionContract(make: Make): void {
     expect(await ledger.hasPeople(SECOND, undefined)).toBe(false);
   });
 
-  test("done twice it is done once: what was changed since stays", async () => {
+  test("keeps later changes when the upgrade is written again", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
     await ledger.setRoomLayer(ROOM, { muted: true });
@@ -213,7 +213,7 @@ function successionContract(make: Make): void {
     });
   });
 
-  test("keeps a layer of its own, and has the first one's while nothing was written for it", async () => {
+  test("keeps its own layer, and has the first room's while it has none", async () => {
     const ledger = await make();
     await ledger.setRoomLayer(ROOM, { prompt: "old" });
     await ledger.setRoomLayer(SECOND, { prompt: "own" });
@@ -245,7 +245,7 @@ function successionContract(make: Make): void {
     expect((await ledger.agent(ECHO, THIRD))?.settings.prompt).toBe("first");
   });
 
-  test("ends where rooms claim to have replaced each other", async () => {
+  test("may claim to be replaced by the room it replaced", async () => {
     const ledger = await make();
     await ledger.succeed(ROOM, SECOND);
     await ledger.succeed(SECOND, ROOM);
@@ -254,7 +254,7 @@ function successionContract(make: Make): void {
     expect(await ledger.roomLayer(ROOM)).toEqual({ prompt: "one" });
   });
 
-  test("is known by the tombstone of a room somebody is in", async () => {
+  test("is known by the tombstone of a room in which the user is", async () => {
     const ledger = await make();
     const echo = ghost("echo").userId;
     await settled(ledger, { state: { name: "old" } });
@@ -271,7 +271,7 @@ function successionContract(make: Make): void {
 }
 
 function sessionsContract(make: Make): void {
-  test("are open for the agents that are asked about, outside of threads also where the answer begins one", async () => {
+  test("are listed when open, by agent and thread; a question whose answer begins a thread is in both", async () => {
     const ledger = await make();
     const plain = aTurn({ session: "plain" });
     const begins = aTurn({ session: "begins" });
@@ -289,7 +289,7 @@ function sessionsContract(make: Make): void {
     expect(await ledger.openSessions(ROOM, undefined, [])).toEqual([]);
   });
 
-  test("of a room are all that are open, whatever the thread or the agent", async () => {
+  test("of a room are listed when open, of every thread and agent", async () => {
     const ledger = await make();
     await queued(
       ledger,
@@ -303,7 +303,7 @@ function sessionsContract(make: Make): void {
     expect(await ledger.openSessionsIn(THIRD)).toEqual([]);
   });
 
-  test("begin anew with the later of two epochs", async () => {
+  test("have the later of two epochs", async () => {
     const ledger = await make();
     expect(await ledger.epoch(aSession("mx.echo.1"))).toEqual({ epoch: 0, waiting: { count: 0 } });
     await ledger.beginEpoch(aSession("mx.echo.1"), 7);

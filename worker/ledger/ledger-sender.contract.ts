@@ -1,4 +1,4 @@
-/** The part of the ledger's contract about a look at a sender, at echoes, and at the people of a room. */
+/** The part of the ledger's contract about the facts of a sender, echoes, counted pairs and the members of a room. */
 import { describe, expect, test } from "vitest";
 import { UNKNOWN_SENDER } from "#core/gate/facts.ts";
 import { AgentId, BOT, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
@@ -27,32 +27,32 @@ const ALICE = UserId.parse("@alice:hs.test");
 const [ROOT, OTHER_ROOM] = [EventId.parse("$root"), RoomId.parse("!other")];
 
 export function senderContract(make: Make): void {
-  describe("a look at a sender", () => lookContract(make));
-  describe("what a room has heard", () => heardContract(make));
-  describe("people", () => peopleContract(make));
+  describe("the facts of a sender", () => factsContract(make));
+  describe("the earlier messages of a room", () => heardContract(make));
+  describe("the members of a room", () => peopleContract(make));
 }
 
-function lookContract(make: Make): void {
-  test("of an unknown sender is empty", async () => {
+function factsContract(make: Make): void {
+  test("are empty for an unknown sender", async () => {
     const asked = { sender: ALICE, target: ROOT, threadRoot: ROOT, ownKey: keyOf("key") };
     const ledger = await make();
     expect(await ledger.sender(ROOM, { sender: ALICE })).toEqual(UNKNOWN_SENDER);
     expect(await ledger.sender(ROOM, asked)).toEqual(UNKNOWN_SENDER);
   });
 
-  test("names the agents somebody was let in to, and those that a message asked", async () => {
+  test("have the agents that the sender has a grant for, and those that a message asked", async () => {
     const ledger = await make();
     await ledger.allow(AgentId.parse("a"), ALICE, NOW);
     await ledger.allow(AgentId.parse("b"), ALICE, NOW);
     await ledger.allow(AgentId.parse("c"), UserId.parse("@bob:hs.test"), NOW);
     const turn = aTurn();
     await queued(ledger, turn, { ...aTurn(), agent: AgentId.parse("guide"), prompt: turn.prompt }, aTurn());
-    const look = await ledger.sender(ROOM, { sender: ALICE, target: turn.prompt.eventId });
-    expect([...look.paired].sort()).toEqual(["a", "b"]);
-    expect([...look.askedAgents].sort()).toEqual(["echo", "guide"]);
+    const found = await ledger.sender(ROOM, { sender: ALICE, target: turn.prompt.eventId });
+    expect([...found.paired].sort()).toEqual(["a", "b"]);
+    expect([...found.askedAgents].sort()).toEqual(["echo", "guide"]);
   });
 
-  test("names a family's member who wrote a message; what the bot wrote no agent did", async () => {
+  test("have the agent that wrote a message, also a family's member, but not for the bot's messages", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("ticket_*"), aSpec("*")]);
     const lease = await leaseOf(ledger, OUT_LANE);
@@ -66,7 +66,7 @@ function lookContract(make: Make): void {
     expect(sent).toEqual(["ticket_1", "ticket_1", BOT, undefined]);
   });
 
-  test("says whether the row that an event's mark names has ended", async () => {
+  test("say whether the row that an event's mark names has ended", async () => {
     const ledger = await make();
     await ledger.queueOut(await leaseOf(ledger, OUT_LANE), [aRow({ key: "turn.0.0" })]);
     const markedRow = async (key: string) =>
@@ -95,7 +95,7 @@ function heardContract(make: Make): void {
       ["@alice:hs.test", "@bob:hs.test", "@agent_echo:hs.test"].map((id) => member(id)),
     );
 
-  test("in a room of two no message is an echo", async () => {
+  test("make no message an echo in a room of two", async () => {
     const ledger = await make();
     await ledger.setMembers(
       ROOM,
@@ -105,7 +105,7 @@ function heardContract(make: Make): void {
     expect(await isEcho(ledger, "An answer.", 0)).toBe(false);
   });
 
-  test("what an agent said in a room a moment ago was said there, to the letter", async () => {
+  test("make a message an echo that repeats an agent's recent message there to the letter", async () => {
     const ledger = await make();
     const since = NOW - 60_000;
     await threeMembers(ledger);
@@ -117,7 +117,7 @@ function heardContract(make: Make): void {
     expect(await isEcho(ledger, "An answer.", NOW + 60_000)).toBe(false);
   });
 
-  test("an echo is looked for among the latest twenty answers", async () => {
+  test("make a message an echo of the latest twenty answers only", async () => {
     const ledger = await make();
     await threeMembers(ledger);
     await say(ledger, "first");
@@ -128,7 +128,7 @@ function heardContract(make: Make): void {
     expect(await isEcho(ledger, "last", 0)).toBe(true);
   });
 
-  test("pairs are counted for a room, a sender and an agent", async () => {
+  test("are counted for a room, a sender and an agent", async () => {
     const ledger = await make();
     const [first, second] = [
       { sinceMs: 1, count: 2, restUntilMs: 3 },
@@ -154,10 +154,10 @@ function heardContract(make: Make): void {
 
 function peopleContract(make: Make): void {
   test.for<[name: string, members: [string, "join" | "invite" | "leave"][], has: boolean]>([
-    ["nobody", [], false],
-    ["whoever is asked about", [["@alice:hs.test", "join"]], false],
+    ["no member", [], false],
+    ["the user who is asked about", [["@alice:hs.test", "join"]], false],
     [
-      "only ours",
+      "only our users",
       [
         ["@agent_a:hs.test", "join"],
         ["@troupe:hs.test", "join"],
@@ -165,20 +165,20 @@ function peopleContract(make: Make): void {
       ],
       false,
     ],
-    ["whoever has left", [["@bob:hs.test", "leave"]], false],
-    ["somebody invited", [["@bob:hs.test", "invite"]], true],
-    ["somebody who comes before the agents", [["@a:hs.test", "join"]], true],
+    ["a user who has left", [["@bob:hs.test", "leave"]], false],
+    ["a user who is invited", [["@bob:hs.test", "invite"]], true],
+    ["a user whose id sorts before the agents", [["@a:hs.test", "join"]], true],
     [
-      "another server's of the same name",
+      "a user of another server with an agent's name",
       [
         ["@agent_a:hs.test", "join"],
         ["@agent_a:else.test", "join"],
       ],
       true,
     ],
-    ["a server that only ends like ours", [["@agent_a:evil:hs.test", "join"]], true],
+    ["a user of a server whose name ends like ours", [["@agent_a:evil:hs.test", "join"]], true],
     ["another server's bot", [["@troupe:else.test", "join"]], true],
-  ])("%s", async ([, list, has]) => {
+  ])("%s: others are there: $2", async ([, list, has]) => {
     const ledger = await make();
     await ledger.setMembers(
       ROOM,
@@ -188,7 +188,7 @@ function peopleContract(make: Make): void {
     expect(await ledger.hasPeople(ROOM, ALICE)).toBe(has);
   });
 
-  test("our users are named page by page, the bot, retired ones and a family's too, and nobody else", async () => {
+  test("that are ours are read page by page: agents, also retired ones, families' members and the bot", async () => {
     const ledger = await make();
     const others = [ghost("left", "leave"), member("@agent_a:else.test"), member("@troupe:else.test")];
     const ours = [ghost("a"), ghost("b"), ghost("c"), member("@troupe:hs.test")];

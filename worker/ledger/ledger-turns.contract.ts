@@ -109,7 +109,7 @@ function laneContract(make: Make): void {
     expect(await startAttempt(ledger, lease, turn, CAPS)).toBe("lost");
   });
 
-  test("a stored reply is kept: the next owner delivers it and asks no backend again", async () => {
+  test("a stored reply is kept: the next runner delivers it and asks no backend again", async () => {
     const ledger = await make();
     const turn = aTurn();
     const lease = await queued(ledger, turn);
@@ -218,6 +218,17 @@ function waitingContract(make: Make): void {
     expect(await ledger.release({ ...lease, fence: -1 })).toBe(NOW + 1_000);
     await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
     expect(await ledger.release({ ...lease, fence: -1 })).toBe(0);
+  });
+
+  test("takes no control any more once it is answered, and is not due by one", async () => {
+    const ledger = await make();
+    const turn = aTurn();
+    const lease = await queued(ledger, turn);
+    await startAttempt(ledger, lease, turn, CAPS);
+    await ledger.storeAnswer(lease, turn.id, anAnswer());
+    await ledger.postpone(lease, turn.id, NOW + 1_000);
+    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
+    expect(await ledger.release({ ...lease, fence: -1 })).toBe(NOW + 1_000);
   });
 
   test("is found by the event of its prompt and by the event of its draft", async () => {

@@ -54,7 +54,7 @@ export function verdictContract(make: Make): void {
 
     decideContract(make);
 
-    test("names the sessions of the room and thread that are not answered yet", async () => {
+    test("names the open sessions of the room and thread", async () => {
       const ledger = await make();
       const answered = aTurn();
       const lease = await queued(ledger, answered, aTurn({ session: "mx.echo.2" }));
@@ -81,7 +81,7 @@ function decideContract(make: Make): void {
     expect(await ledger.nextEvents(lease, 200)).toEqual(found.slice(0, 1));
   });
 
-  test("a verdict is stored once, with everything it settles", async () => {
+  test("a verdict is stored once, with all its effects", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
     const [lease, event] = await waiting(ledger);
@@ -110,7 +110,7 @@ function decideContract(make: Make): void {
     expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toEqual([turn.session]);
   });
 
-  test("hundreds of turns, memberships and stops fit into one decision", async () => {
+  test("hundreds of turns, memberships and stops fit into one settlement", async () => {
     const ledger = await make();
     const range = Array.from({ length: 300 }, (_, index) => index);
     await settled(ledger, {
@@ -123,7 +123,7 @@ function decideContract(make: Make): void {
     expect((await ledger.room(ROOM)).joinedCount).toBe(3);
   });
 
-  test("half a surrogate pair or a NUL in a prompt or a reply costs that character and nothing else", async () => {
+  test("half a surrogate pair or a NUL in a prompt or a reply loses that character and no other", async () => {
     const ledger = await make();
     const odd = "half \ud83d, nul \0, whole 😀";
     const turn = aTurn({ prompt: aPrompt(odd) });

@@ -1,6 +1,8 @@
-/** What every ledger promises, on whatever database it rests. A new one is finished when this suite is green for it. */
+/** The contract of every ledger, on any database. A new ledger is finished when this suite is green for it. */
 import { describe } from "vitest";
 import type { Ledger } from "#ports/ledger.ts";
+import { accessContract } from "./ledger-access.contract.ts";
+import { configurationContract } from "./ledger-configuration.contract.ts";
 import { contextContract } from "./ledger-context.contract.ts";
 import { familiesContract } from "./ledger-families.contract.ts";
 import { atomicityContract, fenceContract } from "./ledger-fence.contract.ts";
@@ -9,9 +11,8 @@ import { agentsContract, intakeContract, laneContract } from "./ledger-intake.co
 import { limitContract } from "./ledger-limits.contract.ts";
 import { mergingContract } from "./ledger-merging.contract.ts";
 import { outboxContract } from "./ledger-outbox.contract.ts";
-import { policyContract } from "./ledger-policy.contract.ts";
 import { reasonsContract } from "./ledger-reasons.contract.ts";
-import { roomLookContract } from "./ledger-room-look.contract.ts";
+import { roomFactsContract } from "./ledger-room-facts.contract.ts";
 import { roomsContract } from "./ledger-rooms.contract.ts";
 import { senderContract } from "./ledger-sender.contract.ts";
 import { turnContract } from "./ledger-turns.contract.ts";
@@ -31,12 +32,13 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     agentsContract(make);
     fenceContract(make);
     atomicityContract(make);
-    roomLookContract(make);
+    roomFactsContract(make);
     familiesContract(make);
     senderContract(make);
     upkeepContract(make);
     roomsContract(make);
-    policyContract(make);
+    configurationContract(make);
+    accessContract(make);
     contextContract(make);
     reasonsContract(make);
     forgettingContract(make);

@@ -1,4 +1,4 @@
-/** The ledger on a libSQL file: its contract, its migrations, and that it looks only at what is open. */
+/** The ledger on a libSQL file: its contract, its migrations, and that its queries read only open rows. */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,11 +97,11 @@ test("the migrations, run on an empty database, make the tables, columns and ind
   }
 });
 
-test("migrations only add, so that an old version may still run beside a new one", () => {
+test("migrations only add, or drop an index, so that an old version can run beside a new one", () => {
   const statements = readdirSync("./migrations")
     .filter((file) => file.endsWith(".sql"))
     .flatMap((file) => readFileSync(join("./migrations", file), "utf8").split("--> statement-breakpoint"));
-  // An index is no promise: without it the old version is slower while it still runs, and as right as before.
+  // Without an index the old version is slower, but still correct.
   const adds =
     /^(CREATE (TABLE|INDEX|UNIQUE INDEX)|DROP INDEX) |^ALTER TABLE `\w+` ADD `\w+` \w+( DEFAULT \S+ NOT NULL)?;?$/;
   expect(statements.length).toBeGreaterThan(20);
@@ -110,7 +110,7 @@ test("migrations only add, so that an old version may still run beside a new one
   expect(adds.test("DROP TABLE `turns`;")).toBe(false);
 });
 
-test("what one process answered, the next one finds in the file", async () => {
+test("a reply that one process stored is read by the next one from the file", async () => {
   const { url, client } = await openFile();
   const turn = aTurn();
   const before = createLedger(libsqlDatabase(client, NAMESPACE));
@@ -140,7 +140,7 @@ function earlierMigrations(count: number): string {
   return folder;
 }
 
-test("what the version before stored can be read, and goes on", async () => {
+test("rows of an earlier version can be read, and go on", async () => {
   const { client } = await openFile(earlierMigrations(2));
   const { agent, id, roomId, prompt } = aTurn();
   const turns = { whileBusy: "queue", debounce: 0, queue: 20, turnsAtOnce: 50, eventAge: 900, replyAge: 3_600 };
@@ -201,7 +201,7 @@ async function plansOf(ask: (ledger: Ledger) => Promise<unknown>): Promise<strin
   return plans;
 }
 
-test("why somebody got no answer is looked for in the room alone", async () => {
+test("the verdicts of a room are read without other rooms' events", async () => {
   const plans = await plansOf((ledger) => ledger.verdictsIn(ROOM, 10));
   expect(plans.filter((plan) => plan.includes("events"))).toHaveLength(2);
   for (const plan of plans)
@@ -211,7 +211,7 @@ test("why somebody got no answer is looked for in the room alone", async () => {
 const SESSION = { lane: SESSION_LANE, fence: 1 };
 const OUT_LEASE = { lane: OUT_LANE, fence: 1 };
 
-describe("the cost of looking", () => {
+describe("the cost of a query", () => {
   const tables = "events|turns|outbox|members|agents|lanes|threads|pairs|rooms|directs|settings|grants";
   const whole = new RegExp(
     String.raw`^SCAN (${tables})(?! USING (COVERING )?INDEX \w+_(undecided|open|running|unsent)$)`,
@@ -225,7 +225,7 @@ describe("the cost of looking", () => {
     echo: { texts: ["hello"], sinceMs: 0 },
   };
 
-  test("what is due is read off the indexes of what is open", async () => {
+  test("due lanes are read from the indexes of open rows", async () => {
     const plans = await plansOf((ledger) => ledger.dueLanes(NOW, 10));
     for (const index of ["events_undecided", "turns_open", "outbox_unsent"]) {
       expect(plans).toContainEqual(expect.stringContaining(index));
@@ -286,7 +286,7 @@ describe("the cost of looking", () => {
     ["retryOut", (ledger) => ledger.retryOut(OUT_LEASE, 1, NOW)],
     ["queueOut", (ledger) => ledger.queueOut(SESSION, [aRow()], { turnId: aTurnId("turn"), text: "half" })],
     ["storeAnswer", (ledger) => ledger.storeAnswer(SESSION, aTurnId("turn"), anAnswer("hi", { rows: [aRow()] }))],
-  ])("%s looks through no whole table", async ([, ask]) => {
+  ])("%s scans no whole table", async ([, ask]) => {
     const plans = await plansOf(ask);
     expect(plans).not.toEqual([]);
     expect(plans.filter((plan) => whole.test(plan))).toEqual([]);

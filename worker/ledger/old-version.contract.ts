@@ -25,7 +25,7 @@ export function oldVersionContract(name: string, make: () => Promise<Ledger>): v
 }
 
 function accessContract(make: () => Promise<Ledger>): void {
-  test("pairings hold: one waits and can be approved, one was approved", async () => {
+  test("pairings: one waits and can be approved, one was approved", async () => {
     const ledger = await make();
     expect(await ledger.pairings(NOW)).toEqual([{ agent: GUIDE, userId: BOB, code: "PAIRCODE", atMs: NOW }]);
     expect(await ledger.approve("PAIRCODE", NOW, GUIDE)).toMatchObject({ userId: BOB });
@@ -50,7 +50,7 @@ function accessContract(make: () => Promise<Ledger>): void {
 }
 
 function placeContract(make: () => Promise<Ledger>): void {
-  test("layers hold: defaults, groups, the room's and the alias's", async () => {
+  test("layers: defaults, groups, the room's and the alias's", async () => {
     const ledger = await make();
     const { defaults, groups, rooms } = await ledger.configuration();
     expect([defaults, groups]).toEqual([{ prompt: "Be brief." }, { staff: [CAROL] }]);
@@ -64,7 +64,7 @@ function placeContract(make: () => Promise<Ledger>): void {
     expect(await ledger.agent(AgentId.parse("gone"))).toBeUndefined();
   });
 
-  test("rooms hold: who is there, what replaced what, and which chat is direct", async () => {
+  test("rooms: members, upgrades, and which chat is direct", async () => {
     const ledger = await make();
     expect(await ledger.room(MAIN)).toMatchObject({
       origin: BEFORE,

@@ -1,4 +1,4 @@
-/** What every way to ask the homeserver promises about bodies that are streamed. */
+/** The contract of every `Ask` about streamed bodies. */
 import { describe, expect, test, vi } from "vitest";
 import type { StreamedBody } from "#core/protocol/client/request.ts";
 import type { Ask } from "#ports/homeserver.ts";

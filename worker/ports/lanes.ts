@@ -27,8 +27,8 @@ export interface Running {
   lost: AbortSignal;
   /** Resolves at the next ring of this lane. */
   rung(): Promise<void>;
-  /** Makes a write that may release the lease; meanwhile the lease is not renewed. */
-  release<T>(write: () => Promise<T>): Promise<T>;
+  /** Makes a write that may release the lease. The lease is not renewed during the write, nor after it was released. */
+  release<T extends { isReleased: boolean }>(write: () => Promise<T>): Promise<T>;
 }
 
 /** Works off a lane. `released`: its last write found nothing left to do, and released the lease. */

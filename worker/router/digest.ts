@@ -1,11 +1,11 @@
-/** Digests, for ids that are deterministic. */
+/** Digests, for deterministic ids. */
 import { sha256 } from "@noble/hashes/sha2.js";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
 
 /**
- * SHA-256 in the base32 alphabet, five bits a letter, one letter a byte: 32 letters, 160 bits. Not by `crypto.subtle`,
- * which asks another thread: that takes longer than all the SQL for an event.
+ * 160 bits of SHA-256 as 32 letters, five bits of each byte. Not by `crypto.subtle`, which uses another thread: that takes
+ * longer than all the SQL of a verdict.
  */
 export function digest(parts: readonly string[]): string {
   const bytes = sha256(new TextEncoder().encode(JSON.stringify(parts)));

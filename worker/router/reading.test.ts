@@ -57,7 +57,7 @@ function counting(content: RoomEvent["content"]): { content: RoomEvent["content"
 async function runLane(event: RoomEvent): Promise<{ taken: Map<string, number>; asked: Record<string, number> }> {
   const { ledger } = temporary;
   await ledger.accept({ events: [event], deadLetters: [], nowMs: Date.now() });
-  const lease = await leaseOf(ledger, ROOM_LANE, "owner", Date.now());
+  const lease = await leaseOf(ledger, ROOM_LANE, "runner", Date.now());
   const [stored] = await ledger.nextEvents(lease, 10);
   if (!stored) throw new Error("the event does not wait");
   const { content, taken } = counting(event.content);

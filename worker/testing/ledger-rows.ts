@@ -128,10 +128,10 @@ export const aSettled = (over: Partial<Settled> = {}): Settled => ({
   ...over,
 });
 
-/** Claims the lane; throws when another owner has it. */
-export async function leaseOf(ledger: Ledger, lane: LaneId, owner = "owner", nowMs = NOW): Promise<Lease> {
-  const lease = await ledger.claim(lane, owner, nowMs, LEASE_MS);
-  if (!lease) throw new Error(`${lane} is leased to another owner`);
+/** Claims the lane; throws when another runner has it. */
+export async function leaseOf(ledger: Ledger, lane: LaneId, runner = "runner", nowMs = NOW): Promise<Lease> {
+  const lease = await ledger.claim(lane, runner, nowMs, LEASE_MS);
+  if (!lease) throw new Error(`${lane} is leased to another runner`);
   return lease;
 }
 

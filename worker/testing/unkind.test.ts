@@ -1,4 +1,4 @@
-/** The unkind homeserver: compared with the record of a real Synapse; then the failures that it adds. */
+/** The unkind homeserver: it behaves like the recorded Synapse, and adds failures. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EXPERIMENTS } from "./unkind/experiments/all.ts";

@@ -20,7 +20,7 @@ export function whereIs(url: string | undefined, env: Record<string, string | un
     return { url: withoutSlash(data.bridge), token: data.adminToken };
   }
   const hint = data ? `the playground's token is for ${data.bridge} only` : "no playground is running in this folder";
-  throw new EnvironmentError(`ADMIN_TOKEN is not set. The bridge authenticates its operator with it; ${hint}.`);
+  throw new EnvironmentError(`ADMIN_TOKEN is not set. Set it to the ADMIN_TOKEN of the bridge; ${hint}.`);
 }
 
 export const whereIsBridge = (url: string | undefined): Where => whereIs(url, process.env, readPlayground());

@@ -8,7 +8,7 @@ import { allow, approve, deny, inviteCode, listPairings } from "./people.ts";
 import { why } from "./why.ts";
 
 const NEEDS =
-  "The bridge authenticates its operator with ADMIN_TOKEN. In the folder of a running playground neither ADMIN_TOKEN nor --url is needed.";
+  "Set ADMIN_TOKEN to the ADMIN_TOKEN of the bridge. In the folder of a running playground neither ADMIN_TOKEN nor --url is needed.";
 
 /** Adds a command that calls the operator API. */
 const addCommand = (parent: Command, name: string, description: string, example: string): Command =>

@@ -16,20 +16,20 @@ test("the file that is named is read", () => {
   const given = configurationOf(named("good.yaml", "agents: { a: { backend: { use: echo } } }\n"));
   expect(given?.agents).toMatchObject([{ id: "a" }]);
 });
-test("a name that is misspelt is an error; no name, and `none`, are no file", () => {
+test("a named file that does not exist is an error; without a name, and with `none`, there is no file", () => {
   expect(() => configurationOf(named("misspelt.yaml"))).toThrow(
-    /TROUPE_FILE names .*misspelt\.yaml, which is not there/,
+    /TROUPE_FILE names .*misspelt\.yaml, which does not exist/,
   );
   // The working directory of the tests has no troupe.yaml.
   for (const env of [{}, { TROUPE_FILE: "" }, { TROUPE_FILE: "none" }]) expect(configurationOf(env)).toBeUndefined();
 });
 test.for([
-  ["a shape that is none", "agents: { a: {} }\n", "bad.yaml:1: agents.a.backend is missing"],
+  ["a missing key", "agents: { a: {} }\n", "bad.yaml:1: agents.a.backend is missing"],
   [
-    "a backend that is none",
+    "an unknown backend",
     "agents:\n  a:\n    backend: { use: no }\n",
     'bad.yaml:3: agents.a.backend.use: there is no "no"',
   ],
-] as const)("%s is said with its line, before anything starts", ([, text, sentence]) =>
+] as const)("%s is an error with its line, before anything starts", ([, text, sentence]) =>
   expect(() => configurationOf(named("bad.yaml", text))).toThrow(sentence),
 );

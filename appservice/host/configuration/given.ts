@@ -19,7 +19,7 @@ export function configurationOf(env: Record<string, string | undefined>): Config
   const file = named ?? Environment.shape.TROUPE_FILE.parse(undefined);
   if (!existsSync(file)) {
     if (named === undefined) return undefined;
-    throw new EnvironmentError(`TROUPE_FILE names ${file}, which is not there.`);
+    throw new EnvironmentError(`TROUPE_FILE names ${file}, which does not exist.`);
   }
   const read = readConfigurationFile(file);
   if (!read.ok) throw new EnvironmentError(read.error);

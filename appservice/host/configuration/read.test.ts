@@ -77,13 +77,13 @@ describe("the configuration's file", () => {
     expect(complaint("defaults: {}\n")).toBe("troupe.yaml: agents is missing");
   });
 
-  test("finds an avatar beside itself and believes its bytes, not its name", () => {
+  test("finds an avatar in its folder, and its type by its bytes, not its name", () => {
     writeFileSync(join(folder, "face.jpg"), PNG);
     const [agent] = configurationOf(`agents:\n  a:\n    avatar: ./face.jpg\n    ${ECHO}\n`).agents;
     expect(agent?.avatar).toEqual({ mediaType: "image/png", base64: PNG.toString("base64") });
   });
 
-  test("comes out of what it says as it went in, avatars too", () => {
+  test("is the same after it is written and read, avatars too", () => {
     const avatar = `data:image/png;base64,${PNG.toString("base64")}`;
     const configuration = configurationOf(WHOLE.replace("bots: mentions", `avatar: ${avatar}`));
     expect(configuration.agents[0]?.avatar?.base64).toBe(PNG.toString("base64"));
@@ -184,7 +184,7 @@ describe("a complaint", () => {
     ],
   ])("says where %s is", ([, text, sentence]) => expect(complaint(text)).toBe(sentence));
 
-  test("is made of all that is wrong at once", () => {
+  test("lists all errors at once", () => {
     const shape = "agents:\n  a: { name: A }\n  b: { backend: 3, mentoin: 1, atroom: true }\nroom: {}\n";
     expect(complaint(shape).split("\n")).toHaveLength(5);
     const sense = `agents:\n  a: { avatar: no.png, ${ECHO} }\n  b: { avatar: no.png, users: ["group:x"], ${ECHO} }\n`;
@@ -197,7 +197,7 @@ describe("a complaint", () => {
     expect(complaint(text)).not.toMatch(/sk-/);
   });
 
-  test("of somebody else's is given its place", () => {
+  test("of the bridge gets its file and line", () => {
     const read = reading(`agents:\n  a: { ${ECHO} }\n  a.b:\n    ${ECHO}\n    mention: true\n`);
     if (!read.ok) throw new Error(read.error);
     const located = (text: string) => read.value.locate(text).replace(`${folder}/`, "");
@@ -206,11 +206,11 @@ describe("a complaint", () => {
     expect(located("Something else.")).toBe("troupe.yaml: Something else.");
   });
 
-  test("says so when it is no YAML, in one line with its number", () => {
+  test("says in one line, with its number, that a file is no YAML", () => {
     expect(complaint("agents:\n  a: [1\n")).toMatch(/^troupe\.yaml:\d+: [^\n]+$/);
   });
 
-  test("refuses aliases that unfold without end", () => {
+  test("rejects YAML aliases that expand without end", () => {
     const nests = Array.from({ length: 12 }, (_, at) => {
       const below = at === 0 ? "x" : `*n${at - 1}`;
       return `n${at}: &n${at} [${Array(10).fill(below).join(", ")}]`;

@@ -1,4 +1,4 @@
-/** Access lists: what an entry may be, and whom it lets in. */
+/** Access lists: valid entries, and the users they match. */
 import { describe, expect, test } from "vitest";
 import { UserId } from "../protocol/ids.ts";
 import { AccessEntry, isLike, isListed, isUser } from "./access.ts";
@@ -38,7 +38,7 @@ describe("a pattern", () => {
     ["a?c", "abc", false],
     ["[a]", "a", false],
     ["a\\*", "a*", false],
-  ])("%s and %s: %s", ([pattern, text, like]) => expect(isLike(pattern, text)).toBe(like));
+  ])("%s matches %s: %s", ([pattern, text, like]) => expect(isLike(pattern, text)).toBe(like));
 
   test.for<[name: string, pattern: string, text: string, like: boolean]>([
     ["many stars and a near miss", `${"a*".repeat(60)}b`, "a".repeat(250), false],
@@ -46,10 +46,10 @@ describe("a pattern", () => {
     ["stars alone and a near miss", `${"*".repeat(250)}b`, "a".repeat(250), false],
     ["a long text", `*${"a".repeat(100)}b*`, "a".repeat(200_000), false],
     ["many stars and a long text", `${"*a".repeat(120)}*b`, "a".repeat(200_000), false],
-  ])("%s is looked at once", ([, pattern, text, like]) => expect(isLike(pattern, text)).toBe(like));
+  ])("is matched fast: %s", ([, pattern, text, like]) => expect(isLike(pattern, text)).toBe(like));
 });
 
-describe("a user id", () => {
+describe("a pattern of user ids", () => {
   test.for<[pattern: string, userId: string, is: boolean]>([
     ["@alice:hs.test", "@alice:hs.test", true],
     ["@alice:hs.test", "@malalice:hs.test", false],
@@ -66,7 +66,7 @@ describe("a user id", () => {
     ["", "@alice:hs.test", false],
     ["@", "@alice:hs.test", false],
     ["group:team", "@alice:hs.test", false],
-  ])("%s is %s: %s", ([pattern, userId, is]) => expect(isUser(pattern, UserId.parse(userId))).toBe(is));
+  ])("%s matches %s: %s", ([pattern, userId, is]) => expect(isUser(pattern, UserId.parse(userId))).toBe(is));
 });
 
 describe("an entry", () => {
@@ -108,7 +108,7 @@ describe("a list", () => {
     [["power:x"], { power: 100 }, {}, false],
     [["group:team"], {}, { users: true, admins: true }, false],
     [["@bob:hs.test", "local"], {}, {}, true],
-  ])("%j for %j in %j: %s", ([list, over, circles, is]) => {
+  ])("%j for a user with %j who is among %j: %s", ([list, over, circles, is]) => {
     expect(isListed(list, { ...person, ...over }, circles)).toBe(is);
   });
 });

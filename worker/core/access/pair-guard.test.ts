@@ -6,7 +6,7 @@ const AT = 1_000_000;
 const S = 1_000;
 const at = (sinceMs: number, count: number, restUntilMs = 0): PairCount => ({ sinceMs, count, restUntilMs });
 
-describe("one more", () => {
+describe("counting one more message", () => {
   test.for<[name: string, before: PairCount | undefined, nowMs: number, after: PairCount]>([
     ["the first", undefined, AT, at(AT, 1)],
     ["the second", at(AT, 1), AT + 5 * S, at(AT, 2)],
@@ -21,7 +21,7 @@ describe("one more", () => {
   ])("%s", ([, before, nowMs, after]) => expect(countOneMore(before, nowMs)).toEqual(after));
 });
 
-describe("rest", () => {
+describe("the rest of a pair", () => {
   test.for<[name: string, pair: PairCount | undefined, nowMs: number, rests: boolean]>([
     ["nothing counted", undefined, AT, false],
     ["counted, no rest", at(AT, 19), AT, false],
@@ -30,7 +30,7 @@ describe("rest", () => {
     ["has rested", at(AT, 20, AT + S), AT + S, false],
   ])("%s", ([, pair, nowMs, rests]) => expect(isResting(pair, nowMs)).toBe(rests));
 
-  /** What is let through of a machine that says something every so often. */
+  /** How many messages get through when a bot sends one every `everyMs`. */
   function heard(everyMs: number, forMs: number): number {
     let pair: PairCount | undefined;
     let count = 0;
@@ -42,14 +42,9 @@ describe("rest", () => {
     return count;
   }
   test.for<[name: string, everyMs: number, forMs: number, most: number]>([
-    ["a flood for ten minutes: twenty, then a minute's rest, then twenty again", 100, 600 * S, 200],
-    ["one every second for ten minutes: twenty, then a minute's rest", S, 600 * S, 160],
-    ["one every three seconds and a bit is a conversation", 3_200, 600 * S, 188],
-    [
-      "400 in 130 minutes (OpenClaw #114211) is slow enough for it: that is what hops are for",
-      19_500,
-      130 * 60 * S,
-      400,
-    ],
+    ["a flood for ten minutes: twenty messages, then a minute's rest, again and again", 100, 600 * S, 200],
+    ["one message every second for ten minutes: twenty, then a minute's rest", S, 600 * S, 160],
+    ["one message every three seconds and a bit: never a rest", 3_200, 600 * S, 188],
+    ["400 messages in 130 minutes (OpenClaw #114211): never a rest, `hops` limits these", 19_500, 130 * 60 * S, 400],
   ])("%s", ([, everyMs, forMs, most]) => expect(heard(everyMs, forMs)).toBe(most));
 });

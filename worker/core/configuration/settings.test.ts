@@ -10,7 +10,7 @@ const settingsOf = (layers: Layers, groups: Groups = {}) => resolve(layers, grou
 
 describe("a key's value comes from", () => {
   test.for<[name: string, layers: Layers, sticky: number]>([
-    ["the preset, when no layer has it", [], 24],
+    ["the default, when no layer has it", [], 24],
     ["the defaults", [{ sticky: 1 }], 1],
     ["the agent, over the defaults", [{ sticky: 1 }, { sticky: 2 }], 2],
     ["the room, over the agent", [{ sticky: 1 }, { sticky: 2 }, { sticky: 3 }], 3],
@@ -89,12 +89,12 @@ describe("the settings of turns", () => {
     );
     expect([turns.queue, turns.debounce, turns.replyAge, turns.eventAge]).toEqual([6, 1, 60, 900]);
   });
-  test("have presets", () => {
+  test("have defaults", () => {
     expect(resolve([], {}).turns).toMatchObject({ whileBusy: "queue", queue: 20, eventAge: 900, debounce: 0 });
   });
 });
 
-describe("the preset is the cautious choice", () => {
+describe("the default of", () => {
   test.for<[key: keyof Settings, value: unknown]>([
     ["users", ["local"]],
     ["admins", []],
@@ -109,7 +109,7 @@ describe("the preset is the cautious choice", () => {
     ["context", 0],
     ["contextFrom", "users"],
     ["prefix", "!"],
-  ])("%s", ([key, value]) => expect(settingsOf([])[key]).toEqual(value));
+  ])("%s is %j", ([key, value]) => expect(settingsOf([])[key]).toEqual(value));
 });
 
 describe("a layer", () => {

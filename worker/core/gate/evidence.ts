@@ -82,6 +82,6 @@ export const firstEntries = (list: readonly string[]): z.infer<typeof Entries> =
   more: Math.max(list.length - ENTRIES_MAX, 0),
 });
 
-/** An entry, cut to a limited length, but not between the halves of a surrogate pair. */
+/** An entry, cut to a limited length. Never between the halves of a surrogate pair: a homeserver refuses such a message. */
 export const cutEntry = (entry: string): string =>
   entry.length <= ENTRY_LENGTH_MAX ? entry : `${entry.slice(0, ENTRY_LENGTH_MAX - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;

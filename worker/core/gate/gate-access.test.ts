@@ -1,4 +1,4 @@
-/** Whom an agent listens to: by its lists, its policies for direct chats and rooms, and the power somebody has. */
+/** Which users and rooms an agent answers: lists, settings for direct chats and rooms, power levels, ignored users. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {
@@ -23,41 +23,41 @@ const mentioned = (seen: Facts, sender = "@alice:hs.test"): string =>
 const said = (seen: Facts, sender = "@alice:hs.test"): string =>
   inWords(verdictOn(aMessage("hello", { sender }), seen));
 
-/** Who is local is a fact the gate is given; here it follows from the sender's server as the router finds it. */
+/** The router tells the gate whether a sender is local. Here the sender's server decides it, as in the router. */
 const from = (sender: string, power = 0) => ({
   sender: { isLocal: sender.endsWith(":hs.test") && sender.split(":").length === 2, power },
 });
 
-describe("users", () => {
+describe("the list `users`", () => {
   test.for<[name: string, users: string[], sender: string, expected: string]>([
-    ["nobody", [], "@alice:hs.test", NO],
-    ["everybody", ["*"], "@alice:hs.test", YES],
-    ["everybody, and so a stranger", ["*"], "@mallory:evil.test", YES],
-    ["local people", ["local"], "@alice:hs.test", YES],
-    ["local people, a stranger", ["local"], "@alice:evil.test", NO],
-    ["local people, our name before a port", ["local"], "@alice:hs.test:8448", NO],
-    ["local people, our name as a part of another", ["local"], "@alice:evil.hs.test", NO],
+    ["an empty list", [], "@alice:hs.test", NO],
+    ["all users", ["*"], "@alice:hs.test", YES],
+    ["all users, also a stranger", ["*"], "@mallory:evil.test", YES],
+    ["local users", ["local"], "@alice:hs.test", YES],
+    ["local users, a stranger", ["local"], "@alice:evil.test", NO],
+    ["local users, our name before a port", ["local"], "@alice:hs.test:8448", NO],
+    ["local users, our name as a part of another", ["local"], "@alice:evil.hs.test", NO],
     ["a user", ["@alice:hs.test"], "@alice:hs.test", YES],
     ["a user, another", ["@alice:hs.test"], "@bob:hs.test", NO],
     ["a user of another server", ["@alice:other.test"], "@alice:other.test", YES],
-    ["a user, the same name elsewhere", ["@alice:hs.test"], "@alice:evil.test", NO],
+    ["a user, the same name on another server", ["@alice:hs.test"], "@alice:evil.test", NO],
     ["a user, a longer name (matrix-chatgpt-bot: endsWith)", ["@alice:hs.test"], "@malalice:hs.test", NO],
     ["a user, a longer server", ["@alice:hs.test"], "@alice:hs.test.evil.test", NO],
     ["a user, a longer name behind", ["@alice:hs.test"], "@alice2:hs.test", NO],
-    ["a user, with her id for a server's end", ["@alice:hs.test"], "@x:@alice:hs.test", NO],
-    ["a user, with her id as a whole behind", ["@alice:hs.test"], "@a:evil.test/@alice:hs.test", NO],
+    ["a user, her id as the end of a server", ["@alice:hs.test"], "@x:@alice:hs.test", NO],
+    ["a user, her id as the end of another", ["@alice:hs.test"], "@a:evil.test/@alice:hs.test", NO],
     ["a user, in another case", ["@alice:hs.test"], "@Alice:hs.test", NO],
     ["a user, her server in another case", ["@alice:hs.test"], "@alice:HS.test", NO],
     ["a user with a port", ["@alice:hs.test:8448"], "@alice:hs.test:8448", YES],
     ["a user with a port, without it", ["@alice:hs.test:8448"], "@alice:hs.test", NO],
     ["a user without a port, with one", ["@alice:hs.test"], "@alice:hs.test:8448", NO],
-    ["a user, with a space behind", ["@alice:hs.test"], "@alice:hs.test ", NO],
-    ["a user, with a letter that looks the same", ["@alice:hs.test"], "@аlice:hs.test", NO],
+    ["a user, a space at the end", ["@alice:hs.test"], "@alice:hs.test ", NO],
+    ["a user, a letter that looks the same", ["@alice:hs.test"], "@аlice:hs.test", NO],
     ["a server", ["@*:other.test"], "@alice:other.test", YES],
     ["a server, another", ["@*:other.test"], "@alice:hs.test", NO],
     ["a server, as another's end", ["@*:other.test"], "@alice:evil.other.test", NO],
     ["a server, as another's beginning", ["@*:other.test"], "@alice:other.test.evil.test", NO],
-    ["a server, behind another's", ["@*:other.test"], "@a:evil.test:other.test", NO],
+    ["a server, after another server", ["@*:other.test"], "@a:evil.test:other.test", NO],
     ["a server, with a port", ["@*:other.test"], "@alice:other.test:8448", NO],
     ["a server with any port", ["@*:other.test:*"], "@alice:other.test:8448", YES],
     ["servers below one", ["@*:*.other.test"], "@alice:eu.other.test", YES],
@@ -72,12 +72,12 @@ describe("users", () => {
     ["names with two gaps that overlap", ["@al*li*e:hs.test"], "@alie:hs.test", NO],
     ["a dot, which is no pattern", ["@a.ice:hs.test"], "@alice:hs.test", NO],
     ["a pattern that could reach over the colon", ["@a*:hs.test"], "@a:evil.test:hs.test", NO],
-    ["everybody by pattern", ["@*:*"], "@mallory:evil.test", YES],
+    ["all users, by a pattern", ["@*:*"], "@mallory:evil.test", YES],
     ["an alias instead of a person", ["#room:hs.test"], "@alice:hs.test", NO],
     ["a bare name", ["alice"], "@alice:hs.test", NO],
-    ["the second of two", ["@bob:hs.test", "@alice:hs.test"], "@alice:hs.test", YES],
-  ])("%s", ([, users, sender, expected]) => {
-    // Not through `resolve`, where the schema would refuse some of these: the gate has to hold even then.
+    ["the second of two patterns", ["@bob:hs.test", "@alice:hs.test"], "@alice:hs.test", YES],
+  ])("%s: $3", ([, users, sender, expected]) => {
+    // Not through `resolve`, whose schema rejects some of these: the gate must be right without it.
     const echo = concerned("echo");
     const agent = { ...echo.agent, settings: { ...echo.agent.settings, users } };
     const seen = facts({ present: [{ ...echo, agent }], ...from(sender) });
@@ -92,27 +92,27 @@ describe("users", () => {
   test.for<[name: string, layer: Layer, sender: string, power: number, expected: string]>([
     ["a group", { users: ["group:team"] }, "@alice:hs.test", 0, YES],
     ["a group, by its pattern", { users: ["group:team"] }, "@carol:team.test", 0, YES],
-    ["a group, somebody else", { users: ["group:team"] }, "@bob:hs.test", 0, NO],
-    ["a group in a group, which is not looked into", { users: ["group:outer"] }, "@alice:hs.test", 0, NO],
-    ["a group that has a group, its own people", { users: ["group:outer"] }, "@bob:hs.test", 0, YES],
-    ["a group that is not there", { users: ["group:nobody"] }, "@alice:hs.test", 0, NO],
-    ["a group of an object's own words", { users: ["group:constructor"] }, "@alice:hs.test", 0, NO],
-    ["a group of the powerful", { users: ["group:mods"] }, "@carol:evil.test", 50, YES],
-    ["the powerful", { users: ["power:50"] }, "@carol:evil.test", 50, YES],
-    ["the powerful, more", { users: ["power:50"] }, "@carol:evil.test", 100, YES],
-    ["the powerful, less", { users: ["power:50"] }, "@carol:hs.test", 49, NO],
-    ["the powerful from 0 on: everybody", { users: ["power:0"] }, "@carol:evil.test", 0, YES],
-    ["the powerful from 0 on: less than nothing", { users: ["power:0"] }, "@carol:evil.test", -1, NO],
-    ["nobody, but admins", { users: [], admins: ["@alice:hs.test"] }, "@alice:hs.test", 0, YES],
-    ["nobody, but admins of others", { users: [], admins: ["@bob:hs.test"] }, "@alice:hs.test", 0, NO],
-    ["the word users, which means nobody here", { users: ["users"] }, "@alice:hs.test", 0, NO],
-    ["the word admins, which means nobody here", { users: ["admins"], admins: [] }, "@alice:hs.test", 0, NO],
-  ])("%s (resolved)", ([, layer, sender, power, expected]) => {
+    ["a group, another user", { users: ["group:team"] }, "@bob:hs.test", 0, NO],
+    ["a group within a group, which is not expanded", { users: ["group:outer"] }, "@alice:hs.test", 0, NO],
+    ["a group with a group, its other members", { users: ["group:outer"] }, "@bob:hs.test", 0, YES],
+    ["an unknown group", { users: ["group:nobody"] }, "@alice:hs.test", 0, NO],
+    ["a group named like a property of objects", { users: ["group:constructor"] }, "@alice:hs.test", 0, NO],
+    ["a group with a power level", { users: ["group:mods"] }, "@carol:evil.test", 50, YES],
+    ["a power level", { users: ["power:50"] }, "@carol:evil.test", 50, YES],
+    ["a power level, more", { users: ["power:50"] }, "@carol:evil.test", 100, YES],
+    ["a power level, less", { users: ["power:50"] }, "@carol:hs.test", 49, NO],
+    ["power level 0", { users: ["power:0"] }, "@carol:evil.test", 0, YES],
+    ["power level 0, less", { users: ["power:0"] }, "@carol:evil.test", -1, NO],
+    ["an empty list, an admin", { users: [], admins: ["@alice:hs.test"] }, "@alice:hs.test", 0, YES],
+    ["an empty list, a user who is no admin", { users: [], admins: ["@bob:hs.test"] }, "@alice:hs.test", 0, NO],
+    ["the word `users`, which means no user here", { users: ["users"] }, "@alice:hs.test", 0, NO],
+    ["the word `admins`, which means no user here", { users: ["admins"], admins: [] }, "@alice:hs.test", 0, NO],
+  ])("%s, resolved: $4", ([, layer, sender, power, expected]) => {
     const seen = facts({ present: [concerned("echo", layer, {}, GROUPS)], ...from(sender, power) });
     expect(mentioned(seen, sender)).toBe(expected);
   });
 
-  test("a name somebody gives themselves is never looked at (OpenClaw GHSA-rmxw-jxxx-4cpc)", () => {
+  test("a display name is never looked at (OpenClaw GHSA-rmxw-jxxx-4cpc)", () => {
     const content = { ...mentions(ECHO_ID), displayname: "@alice:hs.test", sender: "@alice:hs.test", name: "Alice" };
     const event = aMessage("hello", {
       sender: "@mallory:evil.test",
@@ -123,25 +123,25 @@ describe("users", () => {
   });
 });
 
-describe("the policy for direct chats", () => {
+describe("the settings for direct chats", () => {
   const DIRECT = "wake echo by direct";
   type Row = [name: string, dm: Layer["dm"], who: "user" | "paired" | "stranger" | "admin", expected: string];
   test.for<Row>([
     ["allowlist, a user", "allowlist", "user", DIRECT],
     ["allowlist, an admin", "allowlist", "admin", DIRECT],
     ["allowlist, a stranger", "allowlist", "stranger", NO],
-    ["allowlist, somebody an admin let in", "allowlist", "paired", DIRECT],
+    ["allowlist, a user with a grant", "allowlist", "paired", DIRECT],
     ["pairing, a user", "pairing", "user", DIRECT],
-    ["pairing, a stranger, who is given a code", "pairing", "stranger", "pair echo"],
-    ["pairing, somebody paired", "pairing", "paired", DIRECT],
+    ["pairing, a stranger", "pairing", "stranger", "pair echo"],
+    ["pairing, a paired user", "pairing", "paired", DIRECT],
     ["open, a user", "open", "user", DIRECT],
     ["open, a stranger", "open", "stranger", DIRECT],
-    ["open, somebody paired", "open", "paired", DIRECT],
+    ["open, a paired user", "open", "paired", DIRECT],
     ["disabled, a user", "disabled", "user", "ignore dm_disabled, about echo"],
     ["disabled, an admin", "disabled", "admin", "ignore dm_disabled, about echo"],
     ["disabled, a stranger", "disabled", "stranger", "ignore dm_disabled, about echo"],
-    ["disabled, somebody paired", "disabled", "paired", "ignore dm_disabled, about echo"],
-  ])("%s", ([, dm, who, expected]) => {
+    ["disabled, a paired user", "disabled", "paired", "ignore dm_disabled, about echo"],
+  ])("%s: $3", ([, dm, who, expected]) => {
     const layer: Layer = { dm, users: ["@bob:hs.test"], admins: ["@carol:hs.test"] };
     const sender = {
       user: "@bob:hs.test",
@@ -160,39 +160,44 @@ describe("the policy for direct chats", () => {
     ["dm: disabled closes no room", { dm: "disabled" }, "room", YES],
     ["power counts in no direct chat", { power: 50 }, "chat", "wake echo by mention"],
     [
-      "no code for whom a pattern ignores",
+      "pairing gives no code to an ignored user",
       { dm: "pairing", users: [], ignore: ["^@alice:"] },
       "chat",
       "ignore ignored_sender, about echo",
     ],
-    ["no code for a bot", { dm: "pairing", users: [], botUsers: ["@alice:hs.test"] }, "chat", "ignore bot, about echo"],
+    [
+      "pairing gives no code to a bot",
+      { dm: "pairing", users: [], botUsers: ["@alice:hs.test"] },
+      "chat",
+      "ignore bot, about echo",
+    ],
   ])("%s", ([, layer, seen, expected]) => {
     expect(mentioned(seen === "chat" ? inDirectChat(layer) : alone(layer))).toBe(expected);
   });
 
-  test("no code where the room is muted", () => {
+  test("pairing gives no code in a muted room", () => {
     expect(said(inDirectChat({ dm: "pairing", users: [] }, { room: { muted: true } }))).toBe(
       "ignore muted, about echo",
     );
   });
-  test("two members are no direct chat, so open lets nobody in (OpenClaw #17771, Hermes #54461)", () => {
+  test("a room of two is no direct chat, so dm: open lets no stranger in (OpenClaw #17771, Hermes #54461)", () => {
     expect(mentioned(alone({ dm: "open", users: [] }, { room: { joinedCount: 2 } }))).toBe(NO);
   });
-  test("a third member ends it, and with it what was open", () => {
+  test("a third member ends a direct chat, so dm: open lets no stranger in any more", () => {
     const seen = alone({ dm: "open", users: [] }, { room: { joinedCount: 3 } }, { invitedDirectly: true });
     expect(mentioned(seen)).toBe(NO);
   });
-  test("an operator's direct: true is one", () => {
+  test("a room with direct: true is a direct chat", () => {
     expect(mentioned(alone({ dm: "disabled" }, { room: { direct: true } }))).toBe("ignore dm_disabled, about echo");
   });
 });
 
-describe("the policy for rooms", () => {
+describe("the settings for rooms", () => {
   const V12 = "!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM";
   const REFUSED = "ignore room_not_allowed, about echo";
   test.for<[name: string, layer: Layer, room: string, aliases: string[], expected: string]>([
     ["open", { rooms: "open" }, "!room:hs.test", [], YES],
-    ["open, whatever list there is", { rooms: "open", allowedRooms: ["!other:hs.test"] }, "!room:hs.test", [], YES],
+    ["open, not listed", { rooms: "open", allowedRooms: ["!other:hs.test"] }, "!room:hs.test", [], YES],
     ["disabled", { rooms: "disabled" }, "!room:hs.test", [], "ignore rooms_disabled, about echo"],
     [
       "disabled, though listed",
@@ -247,47 +252,53 @@ describe("the policy for rooms", () => {
       ["#x:hs.test"],
       REFUSED,
     ],
-    ["allowlist, a star, which is no room", { rooms: "allowlist", allowedRooms: ["!*"] }, "!room:hs.test", [], REFUSED],
-  ])("%s", ([, layer, room, aliases, expected]) => {
+    [
+      "allowlist, a pattern, which matches no room",
+      { rooms: "allowlist", allowedRooms: ["!*"] },
+      "!room:hs.test",
+      [],
+      REFUSED,
+    ],
+  ])("%s: $4", ([, layer, room, aliases, expected]) => {
     expect(mentioned(alone(layer, { room: { id: RoomId.parse(room), names: [room, ...aliases] } }))).toBe(expected);
   });
 
   test.for<[name: string, layer: Layer, power: number, paired: boolean, expected: string]>([
     ["0 by default", {}, 0, false, YES],
-    ["0 by default, less than nothing", {}, -10, false, "ignore power_too_low, about echo"],
+    ["0 by default, with -10", {}, -10, false, "ignore power_too_low, about echo"],
     ["50, with 50", { power: 50 }, 50, false, YES],
     ["50, with 49", { power: 50 }, 49, false, "ignore power_too_low, about echo"],
     ["50, a paired user with 0", { power: 50 }, 0, true, "ignore power_too_low, about echo"],
     ["50, an admin with 0", { power: 50, admins: ["@alice:hs.test"] }, 0, false, "ignore power_too_low, about echo"],
     ["50, a stranger with 100", { power: 50, users: [] }, 100, false, NO],
-    ["a paired user", { users: [] }, 0, true, YES],
-  ])("the power asked for: %s", ([, layer, power, paired, expected]) => {
+    ["0, a paired user with 0", { users: [] }, 0, true, YES],
+  ])("`power` %s: $4", ([, layer, power, paired, expected]) => {
     expect(mentioned(alone(layer, { sender: { power } }, { paired }))).toBe(expected);
   });
 });
 
-describe("who is ignored", () => {
+describe("the list `ignore`", () => {
   const IGNORED = "ignore ignored_sender, about echo";
   test.for<[name: string, ignore: string[], sender: string, expected: string]>([
-    ["nobody", [], "@_irc_alice:hs.test", YES],
+    ["an empty list", [], "@_irc_alice:hs.test", YES],
     ["another bridge's ghosts", ["^@_irc_.*:hs\\.test$"], "@_irc_alice:hs.test", IGNORED],
-    ["another bridge's ghosts, a person", ["^@_irc_.*:hs\\.test$"], "@alice:hs.test", YES],
-    ["another bridge's ghosts, a person of such a name within", ["^@_irc_"], "@my_irc_name:hs.test", YES],
-    ["anywhere in the id, without anchors", ["bridge"], "@telegram_bridge_bot:hs.test", IGNORED],
-    ["in another case", ["^@_IRC_"], "@_irc_alice:hs.test", IGNORED],
-    ["the second of two", ["^@_a_", "^@_irc_"], "@_irc_alice:hs.test", IGNORED],
+    ["another bridge's ghosts, another user", ["^@_irc_.*:hs\\.test$"], "@alice:hs.test", YES],
+    ["another bridge's ghosts, a user with the prefix inside the name", ["^@_irc_"], "@my_irc_name:hs.test", YES],
+    ["a word anywhere in the id", ["bridge"], "@telegram_bridge_bot:hs.test", IGNORED],
+    ["a pattern in another case", ["^@_IRC_"], "@_irc_alice:hs.test", IGNORED],
+    ["the second of two patterns", ["^@_a_", "^@_irc_"], "@_irc_alice:hs.test", IGNORED],
     ["a whole server", [":evil\\.test$"], "@alice:evil.test", IGNORED],
-    ["a pattern that is catastrophic elsewhere", ["^@(a+)+$"], `@${"a".repeat(200)}:hs.test`, YES],
-    ["a name with an underscore before, which is nothing by itself (Hermes)", [], "@_alice:hs.test", YES],
-  ])("%s", ([, ignore, sender, expected]) => {
+    ["a pattern that is slow with backtracking", ["^@(a+)+$"], `@${"a".repeat(200)}:hs.test`, YES],
+    ["an empty list, a name that begins with an underscore (Hermes)", [], "@_alice:hs.test", YES],
+  ])("%s: $3", ([, ignore, sender, expected]) => {
     expect(mentioned(alone({ users: ["*"], ignore }, from(sender)), sender)).toBe(expected);
   });
 
-  test("though they are users, admins and paired", () => {
+  test("wins over `users`, `admins` and pairing", () => {
     const layer: Layer = { users: ["*"], admins: ["*"], dm: "open", ignore: ["^@alice:"] };
     expect(mentioned(inDirectChat(layer, {}, { paired: true }))).toBe(IGNORED);
   });
-  test("is one agent's own", () => {
+  test("holds for its own agent only", () => {
     const present = [concerned("echo", { ignore: ["^@alice:"] }), concerned("guide")];
     const event = aMessage("hello", { content: mentions(ECHO_ID, GUIDE_ID) });
     expect(inWords(verdictOn(event, facts({ present })))).toBe("wake guide by mention");
@@ -300,5 +311,5 @@ describe("a muted room", () => {
     ["a mention", alone({}, MUTED), "ignore muted, about echo"],
     ["a direct chat", inDirectChat({}, MUTED), "ignore muted, about echo"],
     ["an agent that listens", alone({ mention: false }, MUTED), "ignore muted, about echo"],
-  ])("wakes nobody: %s", ([, seen, expected]) => expect(mentioned(seen)).toBe(expected));
+  ])("wakes no agent: %s", ([, seen, expected]) => expect(mentioned(seen)).toBe(expected));
 });

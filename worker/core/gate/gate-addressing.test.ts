@@ -1,4 +1,4 @@
-/** Who is addressed without a mention: by a reply, in a direct chat, or because the agent listens to every message. */
+/** Which agents are addressed without a mention: by a reply, in a direct chat, or because the agent listens to every message. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {
@@ -24,9 +24,9 @@ import {
 import { UserId } from "../protocol/ids.ts";
 import type { Facts, ThreadHold } from "./facts.ts";
 
-const NOBODY = "ignore not_addressed";
+const NONE = "ignore not_addressed";
 type Row = [name: string, body: string, content: Record<string, unknown>, seen: Facts, expected: string];
-const check = ([, body, content, seen, expected]: Row) =>
+const verdictIs = ([, body, content, seen, expected]: Row) =>
   expect(inWords(verdictOn(aMessage(body, { content }), seen))).toBe(expected);
 
 const TO_ECHO = facts({ repliedAgent: ECHO });
@@ -37,8 +37,8 @@ describe("a reply", () => {
   test.for<Row>([
     ["to an agent wakes it", "why?", repliesTo(), TO_ECHO, "wake echo by reply"],
     ["to the other wakes the other only", "why?", repliesTo(), TO_GUIDE, "wake guide by reply"],
-    ["to a person wakes nobody", "why?", repliesTo(), TO_BOB, NOBODY],
-    ["to an agent that has left wakes nobody", "why?", repliesTo(), alone({}, { repliedAgent: GUIDE }), NOBODY],
+    ["to a user wakes no agent", "why?", repliesTo(), TO_BOB, NONE],
+    ["to an agent that has left wakes no agent", "why?", repliesTo(), alone({}, { repliedAgent: GUIDE }), NONE],
     [
       "with Element's mention of the agent",
       "why?",
@@ -88,12 +88,12 @@ describe("a reply", () => {
       "why?",
       { ...repliesTo(), ...mentions("@bob:hs.test") },
       TO_BOB,
-      NOBODY,
+      NONE,
     ],
-    ["whose fallback quotes the agent's id", `> <@bob:hs.test> ${ECHO_ID} hello\n\nwhy?`, repliesTo(), TO_BOB, NOBODY],
-    ["whose fallback is the agent's", `> <${ECHO_ID}> hello\n\nwhy?`, repliesTo(), TO_BOB, NOBODY],
-    ["whose fallback quotes an emote", `> * <${ECHO_ID}> waves\n\nwhy?`, repliesTo(), TO_BOB, NOBODY],
-    ["whose fallback begins with the name", "> <@bob:hs.test> Echo: hello\n\nwhy?", repliesTo(), TO_BOB, NOBODY],
+    ["whose fallback quotes the agent's id", `> <@bob:hs.test> ${ECHO_ID} hello\n\nwhy?`, repliesTo(), TO_BOB, NONE],
+    ["whose fallback is the agent's", `> <${ECHO_ID}> hello\n\nwhy?`, repliesTo(), TO_BOB, NONE],
+    ["whose fallback quotes an emote", `> * <${ECHO_ID}> waves\n\nwhy?`, repliesTo(), TO_BOB, NONE],
+    ["whose fallback begins with the name", "> <@bob:hs.test> Echo: hello\n\nwhy?", repliesTo(), TO_BOB, NONE],
     [
       "whose text is behind a fallback",
       "> <@bob:hs.test> hello\n\nEcho: why?",
@@ -111,10 +111,10 @@ describe("a reply", () => {
         ...html(`<mx-reply><blockquote><a href="matrix:u/agent_echo:hs.test">E</a></blockquote></mx-reply>why?`),
       },
       TO_BOB,
-      NOBODY,
+      NONE,
     ],
     ["that is nothing but a fallback", "> <@bob:hs.test> hello\n", repliesTo(), TO_ECHO, "ignore no_text"],
-  ])("%s", check);
+  ])("%s", verdictIs);
 });
 
 const held = (over: Partial<ThreadHold> = {}): { thread: ThreadHold } => ({
@@ -136,18 +136,18 @@ describe("an agent that listens to everything (mention: false)", () => {
       { ...ONE_LISTENS, repliedAgent: GUIDE },
       "wake guide by reply",
     ],
-    ["is not woken by a mention of Bob", "hello", mentions("@bob:hs.test"), alone({ mention: false }), NOBODY],
-    ["is not woken by Bob's pill", "hello", pill("@bob:hs.test"), alone({ mention: false }), NOBODY],
-    ["is not woken by Bob's id", "@bob:hs.test hello", {}, alone({ mention: false }), NOBODY],
+    ["is not woken by a mention of Bob", "hello", mentions("@bob:hs.test"), alone({ mention: false }), NONE],
+    ["is not woken by Bob's pill", "hello", pill("@bob:hs.test"), alone({ mention: false }), NONE],
+    ["is not woken by Bob's id", "@bob:hs.test hello", {}, alone({ mention: false }), NONE],
     [
-      "is woken by Bob's name, who is nobody we know",
+      "is woken by Bob's name: names of users are not known",
       "Bob: hello",
       {},
       alone({ mention: false }),
       "wake echo by listening",
     ],
     ["is woken by empty mentions", "hello", { "m.mentions": {} }, alone({ mention: false }), "wake echo by listening"],
-    ["is woken by @room, which is everybody", "@room hello", {}, alone({ mention: false }), "wake echo by listening"],
+    ["is woken by @room", "@room hello", {}, alone({ mention: false }), "wake echo by listening"],
     [
       "is woken by a mention of Bob and itself",
       "hello",
@@ -156,7 +156,7 @@ describe("an agent that listens to everything (mention: false)", () => {
       "wake echo by mention",
     ],
     ["is woken by a mention in code", "`@bob:hs.test`", {}, alone({ mention: false }), "wake echo by listening"],
-    ["is woken in somebody's thread", "hello", inThread(), alone({ mention: false }), "wake echo by listening"],
+    ["is woken in a thread of users", "hello", inThread(), alone({ mention: false }), "wake echo by listening"],
     [
       "is not woken by a stranger",
       "hello",
@@ -164,8 +164,8 @@ describe("an agent that listens to everything (mention: false)", () => {
       alone({ mention: false, users: ["@bob:hs.test"] }),
       "ignore not_permitted, about echo",
     ],
-    ["does not listen by default", "hello", {}, alone(), NOBODY],
-  ])("%s", check);
+    ["does not listen by default", "hello", {}, alone(), NONE],
+  ])("%s", verdictIs);
 });
 
 const chat = (over: FactsOver = {}) => inDirectChat({}, over);
@@ -175,30 +175,30 @@ const plainRoom = (joinedCount: number, invitedDirectly: boolean, direct?: boole
 describe("a direct chat", () => {
   const DIRECT = "wake echo by direct";
   test.for<Row>([
-    ["is where it was invited to one", "hello", {}, chat(), DIRECT],
-    ["is where nobody else has come yet", "hello", {}, plainRoom(1, true), DIRECT],
-    ["is no room of two (OpenClaw #17771, Hermes #54461)", "hello", {}, plainRoom(2, false), NOBODY],
-    ["is no room of one", "hello", {}, plainRoom(1, false), NOBODY],
-    ["is none any more with a third (OpenClaw #85017)", "hello", {}, plainRoom(3, true), NOBODY],
-    ["is where an operator says so", "hello", {}, plainRoom(2, false, true), DIRECT],
-    ["is none where an operator says that it is none", "hello", {}, plainRoom(2, true, false), NOBODY],
-    ["is where an operator says so, of any size", "hello", {}, plainRoom(3, false, true), DIRECT],
-    ["asks for no mention", "hello", { "m.mentions": {} }, chat(), DIRECT],
-    ["wakes by a mention of somebody else", "hello", mentions("@bob:hs.test"), chat(), DIRECT],
-    ["wakes by its name in the sentence", "I like Echo", {}, chat(), DIRECT],
-    ["knows a mention", "hello", mentions(ECHO_ID), chat(), "wake echo by mention"],
-    ["knows a reply", "why?", repliesTo(), chat({ repliedAgent: ECHO }), "wake echo by reply"],
-    ["comes before a thread", "and?", inThread(), chat(held()), DIRECT],
-    ["comes before listening", "hello", {}, inDirectChat({ mention: false }), DIRECT],
-  ])("%s", check);
+    ["is where the agent was invited to one", "hello", {}, chat(), DIRECT],
+    ["is where no other user has joined yet", "hello", {}, plainRoom(1, true), DIRECT],
+    ["is no room of two (OpenClaw #17771, Hermes #54461)", "hello", {}, plainRoom(2, false), NONE],
+    ["is no room of one", "hello", {}, plainRoom(1, false), NONE],
+    ["ends when a third member joins (OpenClaw #85017)", "hello", {}, plainRoom(3, true), NONE],
+    ["is a room with direct: true", "hello", {}, plainRoom(2, false, true), DIRECT],
+    ["is no room with direct: false", "hello", {}, plainRoom(2, true, false), NONE],
+    ["is a room with direct: true, of any size", "hello", {}, plainRoom(3, false, true), DIRECT],
+    ["needs no mention", "hello", { "m.mentions": {} }, chat(), DIRECT],
+    ["wakes the agent by a mention of another user", "hello", mentions("@bob:hs.test"), chat(), DIRECT],
+    ["wakes the agent by its name in the sentence", "I like Echo", {}, chat(), DIRECT],
+    ["records a mention as the reason", "hello", mentions(ECHO_ID), chat(), "wake echo by mention"],
+    ["records a reply as the reason", "why?", repliesTo(), chat({ repliedAgent: ECHO }), "wake echo by reply"],
+    ["is the reason before a thread", "and?", inThread(), chat(held()), DIRECT],
+    ["is the reason before listening", "hello", {}, inDirectChat({ mention: false }), DIRECT],
+  ])("%s", verdictIs);
 
-  test("is one with the agent that was invited so, not with the other", () => {
+  test("is one with the agent that was invited to it, not with the other", () => {
     const present = [concerned("echo", {}, { invitedDirectly: true }), concerned("guide")];
     const seen = facts({ present, room: { joinedCount: 2 } });
     expect(inWords(verdictOn(aMessage("hello"), seen))).toBe("wake echo by direct");
   });
 
-  test("is told to the turn", () => {
+  test("is noted in the turn", () => {
     const direct = (seen: Facts) => {
       const verdict = verdictOn(aMessage("hello", { content: mentions(ECHO_ID) }), seen);
       return verdict.kind === "wake" && verdict.woken.map(({ conversation }) => conversation.direct);
@@ -209,8 +209,8 @@ describe("a direct chat", () => {
   });
 });
 
-describe("a wake", () => {
-  test("is whole", () => {
+describe("the verdict wake", () => {
+  test("has the agents, the reason, the prompt and the conversation", () => {
     const given = facts();
     const [echo] = given.present;
     const { id: origin } = given.room;
@@ -235,12 +235,12 @@ describe("a wake", () => {
       hop: 0,
     });
   });
-  test("wakes those that may and passes over the others", () => {
+  test("names the agents the sender may talk to, and no other", () => {
     const present = [concerned("echo", { users: [] }), concerned("guide")];
     const event = aMessage("hello", { content: mentions(ECHO_ID, GUIDE_ID) });
     expect(inWords(verdictOn(event, facts({ present })))).toBe("wake guide by mention");
   });
-  test("names the first that may not where none may", () => {
+  test("becomes ignore, about the first agent, where the sender may talk to none", () => {
     const present = [concerned("echo", { users: [] }), concerned("guide", { rooms: "disabled" })];
     const event = aMessage("hello", { content: mentions(ECHO_ID, GUIDE_ID) });
     expect(inWords(verdictOn(event, facts({ present })))).toBe("ignore not_permitted, about echo");

@@ -1,6 +1,6 @@
 /**
- * What people's clients really send, in a room of Alice, Bob, Echo and Guide: the gate has to wake whom the person meant.
- * Commands, sticky threads and direct chats are others' tests; here nothing is set.
+ * Payloads of real clients, in a room of Alice, Bob, Echo and Guide: the gate has to wake the agents that the user meant.
+ * Commands, sticky threads and direct chats have tests of their own; here nothing is set.
  */
 import { describe, expect, test } from "vitest";
 import { CLIENT_PAYLOADS, type ClientPayload } from "#testing/clients/payloads.ts";
@@ -13,7 +13,7 @@ interface Relation {
   "m.in_reply_to"?: object;
 }
 const relationOf = ({ content }: ClientPayload): Relation => (content["m.relates_to"] ?? {}) as Relation;
-/** A thread's fallback names the last message for clients without threads; nobody replied to it. */
+/** A thread's fallback names the last message for clients without threads; the user did not reply to it. */
 const isReply = (row: ClientPayload): boolean =>
   relationOf(row)["m.in_reply_to"] !== undefined && relationOf(row).is_falling_back !== true;
 const isHeard = (row: ClientPayload): boolean =>
@@ -26,7 +26,7 @@ const seenWith = (row: ClientPayload) =>
     ...(isReply(row) && row.repliesTo === "agent" ? { repliedAgent: ECHO } : {}),
   });
 
-/** A file without a caption says nothing an agent could answer, whomever its client mentions. */
+/** A file without a caption has no text to answer, also where its client mentions an agent. */
 const WORDLESS = [
   "matrix-js-sdk: image without a caption",
   "element-web: file as a reply to an agent",
@@ -42,20 +42,20 @@ const addressing = said.filter(({ addresses }) => addresses.length > 0);
 const replying = said.filter((row) => row.addresses.length === 0 && isReply(row) && row.repliesTo === "agent");
 const others = said.filter((row) => !addressing.includes(row) && !replying.includes(row));
 
-describe("whom a client mentions is woken", () => {
+describe("an agent is woken by the mention of", () => {
   test.for(titled(addressing))("%s", ([, row]) => {
     const woken = row.addresses.map((agent) => `${agent} by mention`).join(", ");
     expect(inWords(verdictOn(eventOf(row), seenWith(row)))).toBe(`wake ${woken}`);
   });
 });
 
-describe("whom a client replies to is woken", () => {
+describe("an agent is woken by the reply of", () => {
   test.for(titled(replying))("%s", ([, row]) => {
     expect(inWords(verdictOn(eventOf(row), seenWith(row)))).toBe("wake echo by reply");
   });
 });
 
-describe("nobody is woken by anything else", () => {
+describe("no agent is woken by the message of", () => {
   test.for(titled(others))("%s", ([, row]) => {
     expect(inWords(verdictOn(eventOf(row), seenWith(row)))).toBe("ignore not_addressed");
   });
@@ -67,7 +67,7 @@ describe("in a direct chat", () => {
   });
 });
 
-describe("edits and notices wake nobody, and files without words", () => {
+describe("no agent is woken by the edit, notice or file of", () => {
   test.for(titled(unheard))("%s", ([, row]) => {
     const verdicts = [seenWith(row), inDirectChat()].map((seen) => inWords(verdictOn(eventOf(row), seen)));
     expect(["ignore edit, ignore edit", "ignore notice, ignore notice"]).toContain(verdicts.join(", "));
@@ -85,6 +85,6 @@ test("there are payloads of many clients, and of each kind", () => {
   expect(others.length).toBeGreaterThan(40);
   expect(unheard.length).toBeGreaterThan(10);
   expect(wordless).toHaveLength(WORDLESS.length);
-  // Nothing an edit or a notice says is an address, or the payloads and the gate would disagree.
+  // Edits and notices address no agent.
   expect(unheard.filter(({ addresses }) => addresses.length > 0)).toEqual([]);
 });

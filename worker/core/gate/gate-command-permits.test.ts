@@ -1,4 +1,4 @@
-/** Who may say which command: users, admins, moderators, strangers; and that machines command nobody. */
+/** Who may say which command: users, admins, moderators, strangers. Bots may say none. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {
@@ -27,7 +27,7 @@ const REFUSED = "ignore command_not_permitted, about echo";
 const obeyed = (name: CommandName) => `command ${name} for echo, says echo`;
 
 describe("each command", () => {
-  // Written out, so that a change of who may say what is a change of this table.
+  // Written out, so that a changed permission needs a change of this table.
   test.for<[name: CommandName, user: boolean, moderator: boolean, admin: boolean]>([
     ["help", true, true, true],
     ["new", true, true, true],
@@ -48,7 +48,7 @@ describe("each command", () => {
     ["unmute", false, true, true],
     ["debug", false, false, true],
     ["why", false, true, true],
-  ])("!%s", ([name, user, moderator, admin]) => {
+  ])("!%s: users $1, moderators $2, admins $3", ([name, user, moderator, admin]) => {
     const by = (layer: Layer, over: FactsOver) => said(`!${name} x`, alone(layer, over));
     const words = (may: boolean) => (may ? obeyed(name) : REFUSED);
     expect(by({}, {})).toBe(words(user));
@@ -60,35 +60,41 @@ describe("each command", () => {
     expect(by({ users: [] }, { sender: { isLocal: false } })).toBe(REFUSED);
   });
 
-  test("is in the table above", () => expect(COMMAND_NAMES).toHaveLength(19));
+  test("stands in the table above", () => expect(COMMAND_NAMES).toHaveLength(19));
 });
 
-describe("a permission that is set", () => {
+describe("a permission in `commands`", () => {
   test.for<[name: string, layer: Layer, over: FactsOver, body: string, expected: string]>([
-    ["to users, for what is an admin's", { commands: { model: ["users"] } }, {}, "!model", obeyed("model")],
-    ["to nobody, for what is everybody's", { commands: { help: [] } }, {}, "!help", REFUSED],
-    ["to nobody, though an admin", { commands: { help: [] }, admins: [ALICE] }, {}, "!help", REFUSED],
-    ["to admins, for what is a user's", { commands: { new: ["admins"] } }, {}, "!new", REFUSED],
+    ["to users, for a command of admins", { commands: { model: ["users"] } }, {}, "!model", obeyed("model")],
+    ["to no user, for a command of all users", { commands: { help: [] } }, {}, "!help", REFUSED],
+    ["to no user, not even an admin", { commands: { help: [] }, admins: [ALICE] }, {}, "!help", REFUSED],
+    ["to admins, for a command of all users", { commands: { new: ["admins"] } }, {}, "!new", REFUSED],
     ["to admins, an admin", { commands: { new: ["admins"] }, admins: [ALICE] }, {}, "!new", obeyed("new")],
-    ["to one person", { commands: { model: [ALICE] } }, {}, "!model", obeyed("model")],
-    ["to another person", { commands: { model: ["@bob:hs.test"] } }, {}, "!model", REFUSED],
-    ["to a longer name", { commands: { model: ["@malalice:hs.test"] } }, {}, "!model", REFUSED],
-    ["to local people", { commands: { model: ["local"] } }, {}, "!model", obeyed("model")],
-    ["to the powerful", { commands: { model: ["power:50"] } }, { sender: { power: 50 } }, "!model", obeyed("model")],
-    ["to the powerful, less", { commands: { model: ["power:50"] } }, { sender: { power: 49 } }, "!model", REFUSED],
-    ["to everybody, which means every user", { commands: { model: ["*"] } }, {}, "!model", obeyed("model")],
-    ["to everybody, but no stranger", { commands: { model: ["*"] }, users: [] }, {}, "!model", REFUSED],
+    ["to one user", { commands: { model: [ALICE] } }, {}, "!model", obeyed("model")],
+    ["to another user", { commands: { model: ["@bob:hs.test"] } }, {}, "!model", REFUSED],
     [
-      "to the powerful, but no stranger",
+      "to a user whose name ends like the sender's",
+      { commands: { model: ["@malalice:hs.test"] } },
+      {},
+      "!model",
+      REFUSED,
+    ],
+    ["to local users", { commands: { model: ["local"] } }, {}, "!model", obeyed("model")],
+    ["to a power level", { commands: { model: ["power:50"] } }, { sender: { power: 50 } }, "!model", obeyed("model")],
+    ["to a power level, less", { commands: { model: ["power:50"] } }, { sender: { power: 49 } }, "!model", REFUSED],
+    ["to *, which means every user of the agent", { commands: { model: ["*"] } }, {}, "!model", obeyed("model")],
+    ["to *, a stranger", { commands: { model: ["*"] }, users: [] }, {}, "!model", REFUSED],
+    [
+      "to a power level, a stranger",
       { commands: { mute: ["power:0"] }, users: [] },
       { sender: { power: 100 } },
       "!mute",
       REFUSED,
     ],
-    ["by the command's word, for its alias too", { commands: { new: [] } }, {}, "!reset", REFUSED],
-  ])("%s", ([, layer, over, body, expected]) => expect(said(body, alone(layer, over))).toBe(expected));
+    ["for a command holds for its alias too", { commands: { new: [] } }, {}, "!reset", REFUSED],
+  ])("%s: $4", ([, layer, over, body, expected]) => expect(said(body, alone(layer, over))).toBe(expected));
 
-  test("by a group", () => {
+  test("can name a group", () => {
     const groups = { ops: [ALICE] };
     const judged = (list: string[]) =>
       said("!model", facts({ present: [concerned("echo", { commands: { model: list } }, {}, groups)] }));
@@ -97,7 +103,7 @@ describe("a permission that is set", () => {
   });
 });
 
-describe("whoever the agent does not listen to commands nothing", () => {
+describe("a sender the agent does not answer may say no command", () => {
   const STRANGERS: Layer = { users: ["@bob:hs.test"] };
   test.for<[name: string, seen: Facts, body: string, expected: string]>([
     ["a stranger", alone(STRANGERS), "!stop", REFUSED],
@@ -112,15 +118,15 @@ describe("whoever the agent does not listen to commands nothing", () => {
     ["a user in a room that is not listed", alone({ rooms: "allowlist" }), "!help", REFUSED],
     ["a user with too little power", alone({ power: 50 }), "!help", REFUSED],
     ["a user in a direct chat, dm: disabled", inDirectChat({ dm: "disabled" }), "!help", REFUSED],
-    ["somebody a pattern ignores", alone({ ignore: ["^@alice:"] }), "!help", REFUSED],
-    ["a user held back", alone({}, { softFailed: true }), "!help", "ignore soft_failed"],
+    ["an ignored user", alone({ ignore: ["^@alice:"] }), "!help", REFUSED],
+    ["a user whose event was soft-failed", alone({}, { softFailed: true }), "!help", "ignore soft_failed"],
     [
-      "an admin in a room that is not listed, who may",
+      "but an admin may, in a room that is not listed",
       alone({ rooms: "allowlist", admins: [ALICE] }),
       "!leave",
       obeyed("leave"),
     ],
-  ])("%s", ([, seen, body, expected]) => expect(said(body, seen)).toBe(expected));
+  ])("%s: $3", ([, seen, body, expected]) => expect(said(body, seen)).toBe(expected));
 });
 
 describe("!pair", () => {
@@ -133,21 +139,17 @@ describe("!pair", () => {
     ["by a stranger, in a muted room", inDirectChat(PAIRING, { room: { muted: true } }), REFUSED],
     ["by a stranger, in a room that is not listed", alone({ ...PAIRING, rooms: "allowlist" }), REFUSED],
     ["by a stranger, where rooms are disabled", alone({ ...PAIRING, rooms: "disabled" }), REFUSED],
+    ["by an ignored user (another bridge's ghost)", inDirectChat({ ...PAIRING, ignore: ["^@alice:"] }), REFUSED],
     [
-      "by somebody a pattern ignores (another bridge's ghost)",
-      inDirectChat({ ...PAIRING, ignore: ["^@alice:"] }),
-      REFUSED,
-    ],
-    [
-      "by a stranger, whatever is set for it",
+      "by a stranger, also where `commands` gives it to admins",
       inDirectChat({ ...PAIRING, commands: { pair: ["admins"] } }),
       obeyed("pair"),
     ],
     ["by a user", alone({}), obeyed("pair")],
-    ["by somebody paired", alone(PAIRING, {}, { paired: true }), obeyed("pair")],
-  ])("%s", ([, seen, expected]) => expect(said("!pair ABCD2345", seen)).toBe(expected));
+    ["by a paired user", alone(PAIRING, {}, { paired: true }), obeyed("pair")],
+  ])("%s: $2", ([, seen, expected]) => expect(said("!pair ABCD2345", seen)).toBe(expected));
 
-  test("tells a stranger from an admin (ZeroClaw: approval token before the allowlist)", () => {
+  test("says whether the sender is an admin (ZeroClaw: approval token before the allowlist)", () => {
     const isAdmin = (layer: Layer) => {
       const verdict = verdictOn(aMessage("!pair ABCD2345"), inDirectChat(layer));
       return verdict.kind === "command" && verdict.isAdmin;
@@ -158,10 +160,10 @@ describe("!pair", () => {
     expect(isAdmin({ ...PAIRING, admins: [ALICE] })).toBe(true);
   });
 
-  test("by a stranger is no way to what stands below it", () => {
+  test("by a stranger does not ask the agent the text below the line", () => {
     expect(said("!pair ABCD2345\nhello", inDirectChat(PAIRING))).toBe(obeyed("pair"));
   });
-  test("is the only one a stranger may say", () => {
+  test("is the only command a stranger may say", () => {
     const others = COMMAND_NAMES.filter((name) => name !== "pair");
     const verdicts = others.map((name) => said(`!${name}`, inDirectChat(PAIRING)));
     expect([...new Set(verdicts)]).toEqual([REFUSED]);
@@ -178,15 +180,15 @@ describe("a muted room", () => {
   ])("%s", ([, seen, body, expected]) => expect(said(body, seen)).toBe(expected));
 });
 
-describe("of two agents", () => {
+describe("a command to two agents", () => {
   const present = [concerned("echo", { admins: ["@bob:hs.test"] }), concerned("guide", { admins: [ALICE] })];
-  test("an admin of one may say it to that one only", () => {
+  test("is obeyed only by the agent whose admin the sender is", () => {
     expect(said("!model", facts({ present }), { content: mentions(ECHO_ID, GUIDE_ID) })).toBe(
       "command model for guide, says guide",
     );
     expect(said("!model", facts({ present }), { content: mentions(ECHO_ID) })).toBe(REFUSED);
   });
-  test("the first that permitted it is the one whose admin somebody is", () => {
+  test("is answered by the first agent that permits it, with the sender's rights there", () => {
     const event = aMessage("!pair ABCD2345", { content: mentions(ECHO_ID, GUIDE_ID) });
     expect(verdictOn(event, facts({ present }))).toMatchObject({
       concerned: [{ agent: { id: "echo" } }, { agent: { id: "guide" } }],
@@ -196,7 +198,7 @@ describe("of two agents", () => {
   });
 });
 
-describe("a machine commands nobody", () => {
+describe("a bot is not obeyed", () => {
   const BOT: Layer = { users: ["*"], admins: ["*"], botUsers: [ALICE] };
   test.for<[name: string, body: string, seen: Facts, over: Record<string, unknown>]>([
     ["a bot of the list", "!stop", alone(BOT), {}],
@@ -210,14 +212,14 @@ describe("a machine commands nobody", () => {
       { sender: GUIDE_ID, content: ourMark() },
     ],
     [
-      "a bot only one of two knows for one",
+      "a bot that only one of two agents lists",
       "!stop",
       facts({ present: [concerned("echo", BOT), concerned("guide")] }),
       {},
     ],
   ])("%s", ([, body, seen, over]) => expect(verdictOn(aMessage(body, over), seen).kind).toBe("ignore"));
 
-  test("and what it says is chat, where bots are heard", () => {
+  test("but answered, where `bots` is true", () => {
     expect(said("!stop", inDirectChat({ ...BOT, bots: true }))).toBe("wake echo by direct");
   });
 });

@@ -1,4 +1,4 @@
-/** Commands: what is one, whom it concerns, who may say it. In the room are Alice, Bob, Echo and Guide. */
+/** Which messages are commands, and which agents they are for. In the room are Alice, Bob, Echo and Guide. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {
@@ -30,40 +30,40 @@ const said = (body: string, seen: Facts, content: Record<string, unknown> = {}, 
 const TOO_LATE = "ignore command_too_old";
 const NEW = "command new for echo, says echo";
 
-describe("what is a command", () => {
+describe("a command is", () => {
   test.for<[name: string, body: string, expected: string]>([
     ["a word behind !", "!new", NEW],
     ["a word behind /", "/new", NEW],
-    ["in upper case", "!NEW", NEW],
-    ["in both", "!New", NEW],
+    ["a word in upper case", "!NEW", NEW],
+    ["a word in both cases", "!New", NEW],
     ["an alias", "!reset", NEW],
     ["another alias", "!clear", NEW],
     ["an alias in upper case", "/RESET", NEW],
-    ["with something behind", "!new please", NEW],
-    ["with spaces around", "  !new  ", NEW],
-    ["with a tab behind", "!new\tplease", NEW],
-    ["with a carriage return behind", "!new\r\n", NEW],
-    ["behind a name (OpenClaw: @bot /new)", "Echo: !new", NEW],
-    ["behind a name and a space", "Echo !new", NEW],
-    ["behind @ and a name", "@Echo !new", NEW],
-    ["behind a user id", "@agent_echo:hs.test !new", NEW],
-    ["behind a user id and a colon", "@agent_echo:hs.test: /new", NEW],
-    ["a word nobody knows (Hermes #28025)", "!important news", CHAT],
-    ["a longer word", "!news", CHAT],
-    ["a shorter word", "!ne", CHAT],
-    ["a word of an object's own", "!constructor", CHAT],
-    ["a word with a full stop", "!new.", CHAT],
-    ["a word with an exclamation mark", "!new!", CHAT],
-    ["two signs", "!!new", CHAT],
-    ["both signs", "!/new", CHAT],
-    ["a sign alone", "!", CHAT],
-    ["a space between", "! new", CHAT],
-    ["a word alone", "new", CHAT],
-    ["behind another word", "please !new", CHAT],
-    ["on the second line", "hello\n!new", CHAT],
-    ["in backticks", "`!new`", CHAT],
-    ["in a quotation", "> !new", CHAT],
-    ["a path", "/new/file", CHAT],
+    ["a word with text behind", "!new please", NEW],
+    ["a word with spaces around", "  !new  ", NEW],
+    ["a word with a tab behind", "!new\tplease", NEW],
+    ["a word with a carriage return behind", "!new\r\n", NEW],
+    ["a word behind a name (OpenClaw: @bot /new)", "Echo: !new", NEW],
+    ["a word behind a name and a space", "Echo !new", NEW],
+    ["a word behind @ and a name", "@Echo !new", NEW],
+    ["a word behind a user id", "@agent_echo:hs.test !new", NEW],
+    ["a word behind a user id and a colon", "@agent_echo:hs.test: /new", NEW],
+    ["not an unknown word (Hermes #28025)", "!important news", CHAT],
+    ["not a longer word", "!news", CHAT],
+    ["not a shorter word", "!ne", CHAT],
+    ["not a word that is a property of objects", "!constructor", CHAT],
+    ["not a word with a full stop", "!new.", CHAT],
+    ["not a word with an exclamation mark", "!new!", CHAT],
+    ["not a word behind two signs", "!!new", CHAT],
+    ["not a word behind both signs", "!/new", CHAT],
+    ["not a sign alone", "!", CHAT],
+    ["not a word behind a space", "! new", CHAT],
+    ["not a word without a sign", "new", CHAT],
+    ["not a word behind another word", "please !new", CHAT],
+    ["not a word on the second line", "hello\n!new", CHAT],
+    ["not a word in backticks", "`!new`", CHAT],
+    ["not a word in a quotation", "> !new", CHAT],
+    ["not a path", "/new/file", CHAT],
   ])("%s", ([, body, expected]) => expect(said(body, alone())).toBe(expected));
 
   test.for<[name: string, prefix: string, body: string, expected: string]>([
@@ -73,12 +73,14 @@ describe("what is a command", () => {
     ["several signs", "!!", "!!new", NEW],
     ["several signs, one", "!!", "!new", CHAT],
     ["a word for a sign", "!ai:", "!ai:new", NEW],
-    ["a sign that means something in patterns", ".*", ".*new", NEW],
-    ["a sign that means something in patterns, taken for one", ".*", "xxnew", CHAT],
+    ["a sign that is special in patterns", ".*", ".*new", NEW],
+    ["a sign that is special in patterns, as a pattern", ".*", "xxnew", CHAT],
     ["a slash", "/", "/new", NEW],
-  ])("%s as the prefix", ([, prefix, body, expected]) => expect(said(body, alone({ prefix }))).toBe(expected));
+  ])("a word behind the prefix: %s", ([, prefix, body, expected]) =>
+    expect(said(body, alone({ prefix }))).toBe(expected),
+  );
 
-  test("by a prefix of any agent here", () => {
+  test("a word behind the prefix of any agent of the room", () => {
     const present = [concerned("echo", { prefix: "%" }), concerned("guide", { prefix: "~" })];
     const seen = facts({ present });
     expect([said("%stop", seen), said("~stop", seen), said("!stop", seen)]).toEqual([
@@ -94,30 +96,30 @@ describe("what is a command", () => {
     ["arguments that are none", { "m.bot.command": { command: "model", arguments: "big" } }, "model", ""],
     ["in upper case", { "m.bot.command": { command: "MODEL" } }, "model", ""],
     ["an alias", { "m.bot.command": { command: "clear" } }, "new", ""],
-  ])("structured: %s", ([, content, name, args]) => {
+  ])("a structured command: %s", ([, content, name, args]) => {
     const verdict = verdictOn(aMessage("/something shown", { content }), alone({ admins: ["local"] }));
     expect(verdict).toMatchObject({ kind: "command", command: { name, args, rest: "" } });
   });
   test.for<[name: string, content: Record<string, unknown>]>([
-    ["a word nobody knows", { "m.bot.command": { command: "dance" } }],
+    ["an unknown word", { "m.bot.command": { command: "dance" } }],
     ["no word", { "m.bot.command": { command: 5 } }],
     ["a word alone", { "m.bot.command": "new" }],
-  ])("structured: %s is chat", ([, content]) => expect(said("hello", alone(), content)).toBe(CHAT));
+  ])("not a structured command with %s", ([, content]) => expect(said("hello", alone(), content)).toBe(CHAT));
 
-  test("with what stands behind the word, and what stands below the line", () => {
+  test("split into the word, the text behind it and the text below the line", () => {
     expect(verdictOn(aMessage("!model  gpt 5 \n\nand now\n this "), alone({ admins: ["local"] }))).toMatchObject({
       command: { name: "model", args: "gpt 5", rest: "and now\n this" },
     });
   });
 });
 
-describe("text below the line", () => {
-  const EVERYBODY: Layer = { admins: ["local"] };
+describe("the text below a command's line", () => {
+  const ALL_ADMINS: Layer = { admins: ["local"] };
   test.for<[name: string, body: string, seen: Facts, content: Record<string, unknown>, expected: string]>([
-    ["is asked after it", "!new\nhello", alone(EVERYBODY), mentions(ECHO_ID), `${NEW}; then wake echo by mention`],
+    ["is asked after it", "!new\nhello", alone(ALL_ADMINS), mentions(ECHO_ID), `${NEW}; then wake echo by mention`],
     ["is asked in a direct chat", "!new\nhello", inDirectChat(), {}, `${NEW}; then wake echo by direct`],
     [
-      "is asked of whom the command was for",
+      "is asked of the agent that the command was for",
       "!new\nhello",
       facts(),
       mentions(GUIDE_ID),
@@ -130,10 +132,22 @@ describe("text below the line", () => {
       mentions(ECHO_ID),
       `${NEW}; then wake echo by mention`,
     ],
-    ["is not there where it is blank", "!new\n \n", alone(), {}, NEW],
+    ["is ignored where it is blank", "!new\n \n", alone(), {}, NEW],
     ["is not asked in a muted room", "!new\nhello", alone({}, { room: { muted: true } }), {}, NEW],
-    ["asks nobody below what is said to all", "!help\nhello", facts(), {}, "command help for echo, guide, says echo"],
-    ["asks nobody below a stop for all", "!stop\nhello", facts(), {}, "command stop for echo, guide, says echo"],
+    [
+      "is not asked below a command to all agents",
+      "!help\nhello",
+      facts(),
+      {},
+      "command help for echo, guide, says echo",
+    ],
+    [
+      "is not asked below a stop for all agents",
+      "!stop\nhello",
+      facts(),
+      {},
+      "command stop for echo, guide, says echo",
+    ],
     ["is not asked where it is too old", "!new\nhello", alone({}, { ageMs: 3_600_000 }), {}, TOO_LATE],
     [
       "is not asked where the command is refused",
@@ -144,7 +158,7 @@ describe("text below the line", () => {
     ],
   ])("%s", ([, body, seen, content, expected]) => expect(said(body, seen, content)).toBe(expected));
 
-  test("is what is asked, and nothing of the line", () => {
+  test("is the prompt, without the line", () => {
     const verdict = verdictOn(aMessage("Echo: !new for now\nhello\nthere"), facts());
     expect(verdict.kind === "command" && verdict.then?.woken).toMatchObject([
       { concerned: { agent: { id: "echo" } }, text: "hello\nthere" },
@@ -152,12 +166,12 @@ describe("text below the line", () => {
   });
 });
 
-describe("whom a command concerns", () => {
-  const NOBODY_NAMED = "command new for no agent, says echo";
+describe("a command is for", () => {
+  const NONE_NAMED = "command new for no agent, says echo";
   const FOR_GUIDE = "command new for guide, says guide";
   const BOT_HERE: FactsOver = { room: { botUserId: BOT_ID } };
   test.for<[name: string, body: string, content: Record<string, unknown>, seen: Facts, expected: string]>([
-    ["the one that is there", "!new", {}, alone(), NEW],
+    ["the only agent of the room", "!new", {}, alone(), NEW],
     ["one of several by mention", "!new", mentions(GUIDE_ID), facts(), FOR_GUIDE],
     ["one of several by pill", "!new", pill(GUIDE_ID), facts(), FOR_GUIDE],
     ["one of several by name", "Guide: !new", {}, facts(), FOR_GUIDE],
@@ -185,35 +199,41 @@ describe("whom a command concerns", () => {
       facts(),
       "command new for echo, guide, says echo",
     ],
-    ["none of several, for none was named", "!new", {}, facts(), NOBODY_NAMED],
+    ["none of several when none is named", "!new", {}, facts(), NONE_NAMED],
     [
       "none of several, though one listens",
       "!new",
       {},
       facts({ present: [concerned("echo", { mention: false }), concerned("guide")] }),
-      NOBODY_NAMED,
+      NONE_NAMED,
     ],
-    ["none of several, for a person was named", "!new", mentions("@bob:hs.test"), facts(), NOBODY_NAMED],
+    ["none of several when a user is named", "!new", mentions("@bob:hs.test"), facts(), NONE_NAMED],
     ["all, to be stopped", "!stop", {}, facts(), "command stop for echo, guide, says echo"],
     ["one, to be stopped", "!stop", mentions(GUIDE_ID), facts(), "command stop for guide, says guide"],
-    ["all, for it is about the room", "!help", {}, facts(), "command help for echo, guide, says echo"],
-    ["all, and the bot says it", "!help", {}, facts(BOT_HERE), "command help for echo, guide, says the bot"],
+    ["all, when it is about the room", "!help", {}, facts(), "command help for echo, guide, says echo"],
+    ["all, and the bot answers", "!help", {}, facts(BOT_HERE), "command help for echo, guide, says the bot"],
     [
-      "all, and the bot says it, called by its name",
+      "all, and the bot answers, called by its name",
       "Troupe: !help",
       {},
       facts(BOT_HERE),
       "command help for echo, guide, says the bot",
     ],
     [
-      "all, and the bot says it, mentioned",
+      "all, and the bot answers, mentioned",
       "!help",
       mentions(BOT_ID),
       facts(BOT_HERE),
       "command help for echo, guide, says the bot",
     ],
-    ["one, and it says so itself", "!help", mentions(GUIDE_ID), facts(BOT_HERE), "command help for guide, says guide"],
-    ["the one that is there, and it says so itself", "!new", {}, alone({}, BOT_HERE), NEW],
+    [
+      "the one that is mentioned, which answers itself",
+      "!help",
+      mentions(GUIDE_ID),
+      facts(BOT_HERE),
+      "command help for guide, says guide",
+    ],
+    ["the only agent of the room, which answers itself", "!new", {}, alone({}, BOT_HERE), NEW],
     ["the one in a direct chat", "!new", {}, inDirectChat(), NEW],
     [
       "those that permit it",
@@ -224,7 +244,7 @@ describe("whom a command concerns", () => {
     ],
   ])("%s", ([, body, content, seen, expected]) => expect(said(body, seen, content)).toBe(expected));
 
-  test("the longer of two names that begin alike", () => {
+  test("the agent with the longer of two names that begin alike", () => {
     const present = [concerned("echo", {}, { name: "Echo" }), concerned("guide", {}, { name: "Echo Two" })];
     expect(said("Echo Two: !new", facts({ present }))).toBe(FOR_GUIDE);
     expect(said("Echo: !new", facts({ present }))).toBe(NEW);

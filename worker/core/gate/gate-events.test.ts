@@ -18,7 +18,7 @@ import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts } from "./facts.ts";
 
 type Row = [name: string, event: RoomEvent, seen: Facts, expected: string];
-const check = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
+const verdictIs = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
 
 describe("an event that is no message", () => {
   const tombstone = (content: Record<string, unknown>, over = {}) =>
@@ -27,8 +27,13 @@ describe("an event that is no message", () => {
     ["a sticker", anEvent({ type: "m.sticker", content: { body: "hello" } }), facts(), "ignore not_a_message"],
     ["a poll", anEvent({ type: "m.poll.start", content: {} }), facts(), "ignore not_a_message"],
     ["a call", anEvent({ type: "m.call.invite", content: {} }), facts(), "ignore not_a_message"],
-    ["nothing anybody knows", anEvent({ type: "org.example.x", content: {} }), facts(), "ignore not_a_message"],
-    ["a type of an object's own words", anEvent({ type: "constructor", content: {} }), facts(), "ignore not_a_message"],
+    ["an unknown type", anEvent({ type: "org.example.x", content: {} }), facts(), "ignore not_a_message"],
+    [
+      "a type named like a property of objects",
+      anEvent({ type: "constructor", content: {} }),
+      facts(),
+      "ignore not_a_message",
+    ],
     ["a name", anEvent({ type: "m.room.name", state_key: "", content: { name: "Echo: hi" } }), facts(), "ignore state"],
     ["power levels", anEvent({ type: "m.room.power_levels", state_key: "", content: {} }), facts(), "ignore state"],
     [
@@ -38,31 +43,31 @@ describe("an event that is no message", () => {
       "ignore own_event",
     ],
     [
-      "what is encrypted, which one says something about",
+      "an encrypted event, about which one agent sends a notice",
       anEvent({ type: "m.room.encrypted", content: {} }),
       facts(),
       "encrypted, says echo",
     ],
     [
-      "what is encrypted, in a muted room",
+      "an encrypted event in a muted room",
       anEvent({ type: "m.room.encrypted", content: {} }),
       facts({ room: { muted: true } }),
       "ignore encrypted",
     ],
     [
-      "what is encrypted, where no agent is",
+      "an encrypted event in a room without agents",
       anEvent({ type: "m.room.encrypted", content: {} }),
       facts({ present: [] }),
       "ignore encrypted",
     ],
     [
-      "what is encrypted and ours",
+      "an encrypted event of ours",
       anEvent({ type: "m.room.encrypted", content: {} }),
       facts({ sender: GUIDE_SPEAKS }),
       "ignore own_event",
     ],
     [
-      "what is encrypted and held back",
+      "an encrypted event that was soft-failed",
       anEvent({ type: "m.room.encrypted", content: {} }),
       facts({ softFailed: true }),
       "ignore soft_failed",
@@ -77,7 +82,7 @@ describe("an event that is no message", () => {
     ["a tombstone to nowhere", tombstone({ body: "gone" }), facts(), "ignore state"],
     ["a tombstone to an alias", tombstone({ replacement_room: "#new:hs.test" }), facts(), "ignore state"],
     [
-      "a tombstone where no agent is",
+      "a tombstone in a room without agents",
       tombstone({ replacement_room: "!new:hs.test" }),
       facts({ present: [] }),
       "ignore state",
@@ -89,7 +94,7 @@ describe("an event that is no message", () => {
       "ignore state",
     ],
     [
-      "a tombstone held back",
+      "a tombstone that was soft-failed",
       tombstone({ replacement_room: "!new:hs.test" }),
       facts({ softFailed: true }),
       "ignore soft_failed",
@@ -100,7 +105,7 @@ describe("an event that is no message", () => {
       facts(),
       "ignore not_a_message",
     ],
-  ])("%s", check);
+  ])("%s: $3", verdictIs);
 });
 
 describe("a redaction", () => {
@@ -119,17 +124,12 @@ describe("a redaction", () => {
       facts(),
       "redaction of $a",
     ],
-    ["of nothing", redaction({}), facts(), "ignore not_a_message"],
-    ["of what is no event", redaction({ content: { redacts: "@alice:hs.test" } }), facts(), "ignore not_a_message"],
-    ["of an agent's own", redaction({ redacts: "$prompt" }), facts({ sender: GUIDE_SPEAKS }), "ignore own_event"],
-    ["held back", redaction({ redacts: "$prompt" }), facts({ softFailed: true }), "ignore soft_failed"],
-    [
-      "in a muted room, too",
-      redaction({ redacts: "$prompt" }),
-      facts({ room: { muted: true } }),
-      "redaction of $prompt",
-    ],
-  ])("%s", check);
+    ["without an event", redaction({}), facts(), "ignore not_a_message"],
+    ["of an invalid event id", redaction({ content: { redacts: "@alice:hs.test" } }), facts(), "ignore not_a_message"],
+    ["by an agent of ours", redaction({ redacts: "$prompt" }), facts({ sender: GUIDE_SPEAKS }), "ignore own_event"],
+    ["that was soft-failed", redaction({ redacts: "$prompt" }), facts({ softFailed: true }), "ignore soft_failed"],
+    ["in a muted room", redaction({ redacts: "$prompt" }), facts({ room: { muted: true } }), "redaction of $prompt"],
+  ])("%s: $3", verdictIs);
 });
 
 const reaction = (key: unknown, over: Record<string, unknown> = {}) =>
@@ -144,7 +144,7 @@ describe("a reaction", () => {
   const ONLY_ALICE = { users: ["@alice:hs.test"] };
   test.for<Row>([
     ["🛑 to an agent's message", reaction("🛑"), facts(TO_ECHO), "stop at $answer"],
-    ["🛑 as a picture", reaction("🛑\ufe0f"), facts(TO_ECHO), "stop at $answer"],
+    ["🛑 with a variation selector", reaction("🛑\ufe0f"), facts(TO_ECHO), "stop at $answer"],
     ["🛑 to the question an agent was asked", reaction("🛑"), facts({ askedAgents: [GUIDE] }), "stop at $answer"],
     ["🛑 by another user of the agent", reaction("🛑", { sender: "@bob:hs.test" }), facts(TO_ECHO), "stop at $answer"],
     [
@@ -156,7 +156,7 @@ describe("a reaction", () => {
     ["🛑 in a muted room", reaction("🛑"), facts({ ...TO_ECHO, room: { muted: true } }), "stop at $answer"],
     ["🛑 in a direct chat", reaction("🛑"), inDirectChat({}, TO_ECHO), "stop at $answer"],
     [
-      "🛑 by somebody paired",
+      "🛑 by a paired user",
       reaction("🛑", { sender: "@carol:hs.test" }),
       alone(ONLY_ALICE, TO_ECHO, { paired: true }),
       "stop at $answer",
@@ -174,13 +174,13 @@ describe("a reaction", () => {
       "ignore not_permitted, about echo",
     ],
     [
-      "🛑 by whom a pattern ignores",
+      "🛑 by an ignored user",
       reaction("🛑"),
       alone({ ignore: ["^@alice:"] }, TO_ECHO),
       "ignore not_permitted, about echo",
     ],
     [
-      "🛑 by whom one of the two asked listens to",
+      "🛑 by a user of one of the two agents that were asked",
       reaction("🛑", { sender: "@bob:hs.test" }),
       facts({ present: [concerned("echo", ONLY_ALICE), concerned("guide")], askedAgents: [ECHO, GUIDE] }),
       "stop at $answer",
@@ -193,10 +193,10 @@ describe("a reaction", () => {
     ],
     ["🛑 to a person's message", reaction("🛑"), facts(), "ignore not_addressed"],
     ["🛑 to an agent that has left", reaction("🛑"), alone({}, { repliedAgent: GUIDE }), "ignore not_addressed"],
-    ["🛑 held back", reaction("🛑"), facts({ ...TO_ECHO, softFailed: true }), "ignore soft_failed"],
+    ["🛑 that was soft-failed", reaction("🛑"), facts({ ...TO_ECHO, softFailed: true }), "ignore soft_failed"],
     ["👍", reaction("👍"), facts(TO_ECHO), "ignore not_a_message"],
     ["🛑 twice", reaction("🛑🛑"), facts(TO_ECHO), "ignore not_a_message"],
-    ["the word", reaction("stop"), facts(TO_ECHO), "ignore not_a_message"],
+    ["the word stop", reaction("stop"), facts(TO_ECHO), "ignore not_a_message"],
     ["no key", reaction(undefined), facts(TO_ECHO), "ignore not_a_message"],
     [
       "another relation",
@@ -205,5 +205,5 @@ describe("a reaction", () => {
       "ignore not_a_message",
     ],
     ["no relation", anEvent({ type: "m.reaction", content: {} }), facts(TO_ECHO), "ignore not_a_message"],
-  ])("%s", check);
+  ])("%s: $3", verdictIs);
 });

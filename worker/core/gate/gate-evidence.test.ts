@@ -16,7 +16,7 @@ import {
 import type { RoomEvent } from "../protocol/event.ts";
 import { RoomId } from "../protocol/ids.ts";
 import { explain } from "../strings/reasons.ts";
-import { evidenceText, firstEntries, grounds, readEvidence } from "./evidence.ts";
+import { cutEntry, evidenceText, firstEntries, grounds, readEvidence } from "./evidence.ts";
 import type { Facts } from "./facts.ts";
 
 const MINUTE_MS = 60_000;
@@ -27,7 +27,7 @@ const invited = (layer: Parameters<typeof concerned>[1]): Facts => {
   return facts({ invited: { agent: ECHO, settings, direct: false, follows: false, paired: false } });
 };
 
-describe("a verdict keeps what decided", () => {
+describe("a verdict keeps the evidence", () => {
   test.for<{ reason: string; event?: RoomEvent; seen: Facts; evidence: object; says: string }>([
     {
       reason: "power_too_low",
@@ -80,7 +80,7 @@ describe("a verdict keeps what decided", () => {
         { pairs: new Map([[ECHO, { sinceMs: NOW_MS - 20_000, count: 23, restUntilMs: NOW_MS + 43_500 }]]) },
       ),
       evidence: { events: 23, restMs: 43_500 },
-      says: "echo 23 times within a minute without being a person who names it, and is ignored for another 43 seconds",
+      says: "echo 23 times within a minute, as a bot or without a mention, and is ignored for another 43 seconds",
     },
     {
       reason: "echo",
@@ -134,6 +134,12 @@ describe("a verdict keeps what decided", () => {
 
 describe("evidence is small", () => {
   const long = "x".repeat(5_000);
+  test("and is cut between characters, so that it can be said in a room", () => {
+    const cut = cutEntry(`${"x".repeat(98)}${"🦉".repeat(5)}`);
+    expect([cut, cut.isWellFormed()]).toEqual([`${"x".repeat(98)}…`, true]);
+    expect(cutEntry(`${"x".repeat(97)}${"🦉".repeat(5)}`)).toBe(`${"x".repeat(97)}🦉…`);
+  });
+
   test("where a list has many long entries", () => {
     const list = Array.from({ length: 900 }, () => long);
     expect(evidenceText(firstEntries(list))?.length).toBeLessThan(1_000);
@@ -143,18 +149,15 @@ describe("evidence is small", () => {
     );
     expect(JSON.stringify(verdictOn(call, seen)).length).toBeLessThan(1_000);
   });
-  test("and an entry is never cut within a character, which no homeserver would accept in a message", () => {
-    expect(firstEntries([`${"x".repeat(98)}😀 and more`]).entries).toEqual([`${"x".repeat(98)}…`]);
-  });
-  test("and left out where it is not", () => expect(evidenceText({ pattern: long })).toBeNull());
+  test("or it is left out", () => expect(evidenceText({ pattern: long })).toBeNull());
 });
 
-describe("stored evidence that cannot be read is none", () => {
+describe("stored evidence is read as none", () => {
   test.for<[what: string, text: string | null]>([
-    ["none", null],
-    ["no JSON", "{"],
-    ["a number", "7"],
-    ["another version's", '{"level":50}'],
+    ["when there is none", null],
+    ["when it is no JSON", "{"],
+    ["when it is a number", "7"],
+    ["when it is that of another version", '{"level":50}'],
   ])("%s", ([, text]) => expect(readEvidence("power_too_low", text)).toBeUndefined());
-  test("where the reason has none", () => expect(readEvidence("muted", '{"needed":1,"has":0}')).toBeUndefined());
+  test("when the reason has none", () => expect(readEvidence("muted", '{"needed":1,"has":0}')).toBeUndefined());
 });

@@ -1,6 +1,6 @@
 /**
- * Whatever is thrown at the gate: it decides, and whom it wakes is there and may be woken. What may be woken is told here
- * once more, in other words than the gate's own. A failure names its seed.
+ * Random events and facts: the gate always decides, and the agents it wakes are in the room and permitted. The permission
+ * is written here a second time, independently of the gate. A failure names its seed.
  */
 import { expect, test } from "vitest";
 import { Dice } from "#testing/chance.ts";
@@ -220,7 +220,7 @@ function someFacts(dice: Dice, isOurs: boolean): Facts {
 const isAmong = (list: readonly string[], sender: string, { sender: { isLocal } }: Facts): boolean =>
   list.includes("*") || list.includes(sender) || (isLocal && list.includes("local"));
 
-/** Whether an agent may be woken by somebody, told in the order a person would ask. */
+/** Whether a sender may wake an agent, written independently of the gate. */
 function mayWake({ agent, paired, invitedDirectly }: Concerned, sender: string, seen: Facts): boolean {
   const { users, admins, dm, rooms, bots, ignore, power } = agent.settings;
   const { room } = seen;
@@ -254,14 +254,14 @@ function complaintsAbout(verdict: Verdict, event: ReturnType<typeof anEvent>, se
   return [
     ...intruders.map((one) => `${idOf(one)} was woken`),
     ...strangers.map(({ agent }) => `${agent.id} was commanded`),
-    ...(new Set(woken.map(idOf)).size < woken.length ? ["somebody was woken twice"] : []),
-    ...(woken.some(({ text }) => text.trim() === "") ? ["somebody was asked nothing"] : []),
-    ...(isEmpty ? ["nobody was woken"] : []),
-    ...(seen.sender.isOurs && woken.length > 0 && !isFinished ? ["an event of ours without an end woke somebody"] : []),
+    ...(new Set(woken.map(idOf)).size < woken.length ? ["an agent was woken twice"] : []),
+    ...(woken.some(({ text }) => text.trim() === "") ? ["an agent got an empty prompt"] : []),
+    ...(isEmpty ? ["no agent was woken"] : []),
+    ...(seen.sender.isOurs && woken.length > 0 && !isFinished ? ["an unfinished answer woke an agent"] : []),
     ...(seen.sender.isOurs && ["command", "stop", "redaction", "pair"].includes(verdict.kind)
-      ? ["one of us was obeyed"]
+      ? ["an agent of ours was obeyed"]
       : []),
-    ...(seen.softFailed && verdict.kind !== "ignore" ? ["what was held back did something"] : []),
+    ...(seen.softFailed && verdict.kind !== "ignore" ? ["a soft-failed event had an effect"] : []),
   ];
 }
 
@@ -290,7 +290,7 @@ function oneCase(seed: number): { kind: Verdict["kind"]; complaints: string[] } 
   };
 }
 
-test(`of ${CASES} cases none throws, and none wakes whom it may not`, () => {
+test(`of ${CASES} random cases none throws, and none wakes an agent that the sender may not wake`, () => {
   const kinds = new Map<Verdict["kind"], number>();
   const complaints: string[] = [];
   for (let seed = 1; seed <= CASES; seed++) {

@@ -1,4 +1,4 @@
-/** Machines: our own agents, bots of somebody else's, and what keeps them from talking to each other for ever. */
+/** Our own agents and other bots, and the limits that keep them from answering each other without end. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {
@@ -29,7 +29,7 @@ import type { Facts } from "./facts.ts";
 type Bots = Layer["bots"];
 const BY_GUIDE = { sender: GUIDE_ID };
 
-/** What Guide says to the end, in a room where both agents have the same settings. */
+/** The verdict on a complete answer of Guide, in a room where both agents have the same settings. */
 const guideSays = (content: Record<string, unknown>, bots: Bots, over: FactsOver = {}): string =>
   inWords(
     verdictOn(
@@ -50,22 +50,34 @@ describe("an agent of ours", () => {
     ["is not heard in a room's direct chat, with mentions", "mentions", {}, { room: { direct: true } }, OWN_ABOUT],
     ["is heard when it mentions, with true", true, mentions(ECHO_ID), {}, "wake echo by mention"],
     ["is heard in a direct chat, with true", true, {}, { room: { direct: true } }, "wake echo by direct"],
-    ["is not heard when nobody is addressed, with true", true, {}, {}, OWN],
+    ["is not heard when it addresses no agent, with true", true, {}, {}, OWN],
     ["does not wake itself", true, mentions(GUIDE_ID), {}, OWN],
     ["does not wake itself by a reply to itself", true, repliesTo(), { repliedAgent: GUIDE }, OWN],
     ["wakes the other when it mentions both", true, mentions(GUIDE_ID, ECHO_ID), {}, "wake echo by mention"],
     ["is not heard in a muted room", true, mentions(ECHO_ID), { room: { muted: true } }, "ignore muted, about echo"],
-    ["is not heard where it drafts", true, { ...mentions(ECHO_ID), ...ourMark({ kind: "draft" }) }, {}, OWN],
-    ["is not heard where we speak for it", true, { ...mentions(ECHO_ID), ...ourMark({ kind: "notice" }) }, {}, OWN],
+    ["is not heard with a draft", true, { ...mentions(ECHO_ID), ...ourMark({ kind: "draft" }) }, {}, OWN],
+    [
+      "is not heard with a notice of the bridge",
+      true,
+      { ...mentions(ECHO_ID), ...ourMark({ kind: "notice" }) },
+      {},
+      OWN,
+    ],
     ["is not heard without a mark", true, { ...mentions(ECHO_ID), "chat.troupe": undefined }, {}, OWN],
     ["is not heard with a mark that cannot be read", true, { ...mentions(ECHO_ID), ...ourMark({ turn: 5 }) }, {}, OWN],
     ["is not heard as a notice", true, { ...mentions(ECHO_ID), msgtype: "m.notice" }, {}, "ignore notice"],
-    ["is not heard where it is no agent, but the bot", true, mentions(ECHO_ID), { sender: { isOurs: true } }, OWN],
-    ["obeys nobody and commands nobody", true, { body: "!stop", ...mentions(ECHO_ID) }, {}, "wake echo by mention"],
-    ["commands nobody by a structured command", "mentions", { "m.bot.command": { command: "stop" } }, {}, OWN],
+    ["is not heard when it is the bot", true, mentions(ECHO_ID), { sender: { isOurs: true } }, OWN],
+    [
+      "is answered, not obeyed, when it says a command",
+      true,
+      { body: "!stop", ...mentions(ECHO_ID) },
+      {},
+      "wake echo by mention",
+    ],
+    ["is not obeyed when it sends a structured command", "mentions", { "m.bot.command": { command: "stop" } }, {}, OWN],
   ])("%s", ([, bots, content, over, expected]) => expect(guideSays(content, bots, over)).toBe(expected));
 
-  test("needs no place on the list of users, but none among the ignored either", () => {
+  test("need not be on `users` nor have power, but `ignore` and the rooms' settings hold for it", () => {
     const event = aMessage("hello", { ...BY_GUIDE, content: { ...ourMark(), ...mentions(ECHO_ID) } });
     const judged = (layer: Layer) =>
       inWords(verdictOn(event, both({ bots: true, ...layer }, { sender: GUIDE_SPEAKS })));
@@ -76,7 +88,7 @@ describe("an agent of ours", () => {
     expect(judged({ rooms: "allowlist" })).toBe("ignore room_not_allowed, about echo");
   });
 
-  test("is heard in the edit that ends its answer, by what is put in place", () => {
+  test("is heard in the edit that ends its answer, by the new content", () => {
     const edit = (kind: string, fresh: Record<string, unknown>) => ({
       ...{ ...ourMark({ kind }), "m.relates_to": { rel_type: "m.replace", event_id: "$draft" } },
       "m.new_content": { msgtype: "m.text", body: "hello", ...fresh },
@@ -88,7 +100,7 @@ describe("an agent of ours", () => {
     );
   });
 
-  test("has a mark that is told from others by what it says, not by where it stands", () => {
+  test("is counted with one hop more than its mark says", () => {
     const verdict = verdictOn(
       aMessage("hi", { ...BY_GUIDE, content: { ...ourMark({ hop: 2 }), ...mentions(ECHO_ID) } }),
       both({ bots: "mentions" }, { sender: GUIDE_SPEAKS }),
@@ -113,19 +125,19 @@ describe("the hop limit", () => {
     ["1, the second", 1, 1, LIMIT],
     ["0, any", 0, 0, LIMIT],
     ["4, a count that cannot be read", 4, "many", WOKEN],
-    ["4, a count below nothing", 4, -5, WOKEN],
-    ["4, a count of halves", 4, 3.5, WOKEN],
-    ["4, a count no event may hold", 4, 2 ** 60, WOKEN],
-  ])("hops: %s", ([, hops, hop, expected]) => {
+    ["4, a negative count", 4, -5, WOKEN],
+    ["4, a count that is no integer", 4, 3.5, WOKEN],
+    ["4, a count above the limit of JSON in events", 4, 2 ** 60, WOKEN],
+  ])("hops: %s: $3", ([, hops, hop, expected]) => {
     const event = aMessage("hello", { ...BY_GUIDE, content: { ...ourMark({ hop }), ...mentions(ECHO_ID) } });
     expect(inWords(verdictOn(event, both({ bots: true, hops }, { sender: GUIDE_SPEAKS })))).toBe(expected);
   });
 
-  test("is not what a person's words count towards, whatever mark they bear", () => {
+  test("does not count a message of a user, even with a mark", () => {
     const event = aMessage("hello", { content: { ...ourMark({ hop: 99 }), ...mentions(ECHO_ID) } });
     expect(verdictOn(event, facts())).toMatchObject({ kind: "wake", hop: 0 });
   });
-  test("is what another Troupe's agent counts towards, where it is known for a bot", () => {
+  test("counts a message of another Troupe's agent that `botUsers` lists", () => {
     const event = aMessage("hello", {
       sender: "@agent_x:other.test",
       content: { ...ourMark({ hop: 1 }), ...mentions(ECHO_ID) },
@@ -136,7 +148,7 @@ describe("the hop limit", () => {
   });
 });
 
-describe("a bot of somebody else's", () => {
+describe("another bot", () => {
   const BOT = "ignore bot, about echo";
   const LIST: Layer = { users: ["*"], botUsers: ["@otherbot:other.test"] };
   const MARKED: Layer = { users: ["*"], botMarkers: ["org.example.bot"] };
@@ -152,10 +164,16 @@ describe("a bot of somebody else's", () => {
       { repliedAgent: ECHO },
       "wake echo by reply",
     ],
-    ["by list, saying something, with mentions", { ...LIST, bots: "mentions", mention: false }, {}, {}, BOT],
-    ["by list, saying something, with true", { ...LIST, bots: true, mention: false }, {}, {}, "wake echo by listening"],
+    ["by list, without a mention, with mentions", { ...LIST, bots: "mentions", mention: false }, {}, {}, BOT],
     [
-      "by list, with true, but no user",
+      "by list, without a mention, with true",
+      { ...LIST, bots: true, mention: false },
+      {},
+      {},
+      "wake echo by listening",
+    ],
+    [
+      "by list, with true, but not among the users",
       { ...LIST, bots: true, users: ["local"] },
       mentions(ECHO_ID),
       { sender: { isLocal: false } },
@@ -163,7 +181,7 @@ describe("a bot of somebody else's", () => {
     ],
     ["by a pattern of the list", { users: ["*"], botUsers: ["@*bot:*"] }, mentions(ECHO_ID), {}, BOT],
     ["by mark, by default", MARKED, { ...mentions(ECHO_ID), ...MARK }, {}, BOT],
-    ["by mark, whatever it says", MARKED, { ...mentions(ECHO_ID), "org.example.bot": false }, {}, BOT],
+    ["by mark, also when the mark is false", MARKED, { ...mentions(ECHO_ID), "org.example.bot": false }, {}, BOT],
     [
       "by mark, with mentions",
       { ...MARKED, bots: "mentions" },
@@ -173,13 +191,13 @@ describe("a bot of somebody else's", () => {
     ],
     ["without the mark", MARKED, mentions(ECHO_ID), {}, "wake echo by mention"],
     [
-      "with a mark of an object's own words",
+      "with a mark named like a property of objects",
       { users: ["*"], botMarkers: ["constructor"] },
       mentions(ECHO_ID),
       {},
       "wake echo by mention",
     ],
-    ["nobody has named", { users: ["*"] }, mentions(ECHO_ID), {}, "wake echo by mention"],
+    ["that no setting names", { users: ["*"] }, mentions(ECHO_ID), {}, "wake echo by mention"],
     ["saying a command, by default", LIST, { body: "!stop" }, {}, "ignore not_addressed"],
     [
       "saying a command to an agent, with true",
@@ -202,12 +220,12 @@ describe("a bot of somebody else's", () => {
       },
       BOT,
     ],
-  ])("%s", ([, layer, content, over, expected]) => {
+  ])("%s: $4", ([, layer, content, over, expected]) => {
     const event = aMessage("hello", { sender: "@otherbot:other.test", content });
     expect(inWords(verdictOn(event, alone(layer, over)))).toBe(expected);
   });
 
-  test("is one for the agents that say so, and a person for the others", () => {
+  test("is a bot for the agents whose settings name it, and a user for the others", () => {
     const present = [concerned("echo", LIST), concerned("guide", { users: ["*"] })];
     const event = aMessage("hello", { sender: "@otherbot:other.test", content: mentions(ECHO_ID, GUIDE_ID) });
     expect(inWords(verdictOn(event, facts({ present })))).toBe("wake guide by mention");
@@ -222,21 +240,25 @@ describe("the pair guard", () => {
   const RESTS = "ignore pair_guard, about echo";
   const WOKEN = "wake echo by mention";
   test.for<[name: string, over: FactsOver, expected: string]>([
-    ["nothing counted", {}, WOKEN],
-    ["counted, and not at rest", pairs(ECHO, { count: 19 }), WOKEN],
-    ["at rest for a minute", pairs(ECHO, { restUntilMs: NOW_MS + 60_000 }), RESTS],
-    ["at rest for a moment more", pairs(ECHO, { restUntilMs: NOW_MS + 1 }), RESTS],
-    ["rested", pairs(ECHO, { restUntilMs: NOW_MS }), WOKEN],
-    ["at rest with the other agent", pairs(GUIDE, { restUntilMs: NOW_MS + 60_000 }), WOKEN],
+    ["lets a sender wake the agent when nothing was counted", {}, WOKEN],
+    ["lets a sender wake the agent after nineteen", pairs(ECHO, { count: 19 }), WOKEN],
+    ["ignores a sender for a minute", pairs(ECHO, { restUntilMs: NOW_MS + 60_000 }), RESTS],
+    ["ignores a sender until the last millisecond", pairs(ECHO, { restUntilMs: NOW_MS + 1 }), RESTS],
+    ["lets a sender wake the agent after the minute", pairs(ECHO, { restUntilMs: NOW_MS }), WOKEN],
+    [
+      "lets a sender wake the agent that only another agent ignores",
+      pairs(GUIDE, { restUntilMs: NOW_MS + 60_000 }),
+      WOKEN,
+    ],
   ])("%s", ([, over, expected]) => expect(guideSays(mentions(ECHO_ID), true, over)).toBe(expected));
 
   test.for<[name: string, content: Record<string, unknown>, layer: Layer, expected: string, counted: boolean]>([
-    ["no person who names the agent", mentions(ECHO_ID), {}, WOKEN, false],
-    ["no person who names it where it listens", mentions(ECHO_ID), { mention: false }, WOKEN, false],
-    ["whoever it only listens to: a machine may look like a person", {}, { mention: false }, RESTS, true],
-    ["whoever only ever replies (400 messages in 130 minutes)", repliesTo(), {}, RESTS, true],
-    ["no person in a direct chat", {}, { mention: true }, "wake echo by direct", false],
-  ])("holds %s", ([, content, layer, expected, counted]) => {
+    ["hears a user who mentions the agent", mentions(ECHO_ID), {}, WOKEN, false],
+    ["hears a user who mentions the agent, with mention: false", mentions(ECHO_ID), { mention: false }, WOKEN, false],
+    ["ignores a sender without a mention, with mention: false", {}, { mention: false }, RESTS, true],
+    ["ignores a sender who only replies (400 messages in 130 minutes)", repliesTo(), {}, RESTS, true],
+    ["hears a user in a direct chat", {}, { mention: true }, "wake echo by direct", false],
+  ])("%s", ([, content, layer, expected, counted]) => {
     const resting = pairs(ECHO, { restUntilMs: NOW_MS + 60_000 });
     const seen = (over: FactsOver) =>
       expected.endsWith("direct") ? inDirectChat(layer, over) : alone(layer, { repliedAgent: ECHO, ...over });
@@ -250,44 +272,44 @@ describe("an echo", () => {
   const said = (content: Record<string, unknown>, seen: Facts): string =>
     inWords(verdictOn(aMessage("as I said before", { sender: "@_irc_alice:hs.test", content }), seen));
   test.for<[name: string, content: Record<string, unknown>, seen: Facts, expected: string]>([
+    ["is ignored without a mention", {}, alone({ mention: false }, { echoes: true }), "ignore echo, about echo"],
     [
-      "is ignored by whom it does not address",
-      {},
-      alone({ mention: false }, { echoes: true }),
-      "ignore echo, about echo",
-    ],
-    [
-      "is heard by whom it mentions: a person may repeat something",
+      "is heard with a mention: a user may repeat a message",
       mentions(ECHO_ID),
       alone({}, { echoes: true }),
       "wake echo by mention",
     ],
+    ["is ignored as a reply", repliesTo(), alone({}, { echoes: true, repliedAgent: ECHO }), "ignore echo, about echo"],
     [
-      "is ignored where it replies",
-      repliesTo(),
-      alone({}, { echoes: true, repliedAgent: ECHO }),
-      "ignore echo, about echo",
-    ],
-    [
-      "is ignored in a chat of several that an operator made one",
+      "is ignored in a room with direct: true",
       {},
       alone({}, { echoes: true, room: { direct: true } }),
       "ignore echo, about echo",
     ],
     ["is heard in a direct chat", {}, inDirectChat({}, { echoes: true }), "wake echo by direct"],
-    ["is none where nobody said it", {}, alone({ mention: false }, { echoes: false }), "wake echo by listening"],
     [
-      "bears our mark and is not ours",
+      "is only a message that repeats an agent's",
+      {},
+      alone({ mention: false }, { echoes: false }),
+      "wake echo by listening",
+    ],
+    [
+      "is a message of a user with our mark",
       { ...ourMark(), ...mentions(ECHO_ID) },
       facts({ bearsOurMark: true }),
       "ignore echo",
     ],
-    ["bears our mark in a direct chat", ourMark(), inDirectChat({ bots: true }, { bearsOurMark: true }), "ignore echo"],
     [
-      "bears our mark and says a command",
+      "is a message of a user with our mark, also in a direct chat",
+      ourMark(),
+      inDirectChat({ bots: true }, { bearsOurMark: true }),
+      "ignore echo",
+    ],
+    [
+      "is a command of a user with our mark",
       { ...ourMark(), body: "!stop" },
       facts({ bearsOurMark: true }),
       "ignore echo",
     ],
-  ])("%s", ([, content, seen, expected]) => expect(said(content, seen)).toBe(expected));
+  ])("%s: $3", ([, content, seen, expected]) => expect(said(content, seen)).toBe(expected));
 });

@@ -1,4 +1,4 @@
-/** Agents called by their names, and by what an operator counts as one. And what is left of a text without the call. */
+/** Agents called by their name or by a pattern of the operator, and the prompt without that call. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {
@@ -16,7 +16,7 @@ import {
 import type { Verdict } from "./facts.ts";
 
 const ECHO = "wake echo by mention";
-const NOBODY = "ignore not_addressed";
+const NONE = "ignore not_addressed";
 
 describe("a name at the start", () => {
   test.for<[name: string, its: string, body: string, expected: string]>([
@@ -38,28 +38,28 @@ describe("a name at the start", () => {
     ["that grows in lower case", "İstanbul", "İstanbul: hello", ECHO],
     ["in another script", "助手", "助手: hello", ECHO],
     ["with an apostrophe", "O'Echo", "O'Echo, hello", ECHO],
-    ["with letters that mean something in patterns", "E.ho (v2)*", "E.ho (v2)*: hello", ECHO],
-    ["like a pattern of its letters", "E.ho", "Echo: hello", NOBODY],
+    ["with letters that are special in patterns", "E.ho (v2)*", "E.ho (v2)*: hello", ECHO],
+    ["is no pattern", "E.ho", "Echo: hello", NONE],
     ["with a comma in it", "Echo, PhD", "Echo, PhD: hello", ECHO],
-    ["without its comma's end", "Echo, PhD", "Echo: hello", NOBODY],
-    ["and a space", "Echo", "Echo hello", NOBODY],
-    ["and a full stop", "Echo", "Echo. hello", NOBODY],
-    ["and a semicolon", "Echo", "Echo; hello", NOBODY],
-    ["and a hyphen", "Echo", "Echo - hello", NOBODY],
-    ["and a colon of another script", "Echo", "Echo： hello", NOBODY],
-    ["alone", "Echo", "Echo", NOBODY],
-    ["behind another word", "Echo", "Hey Echo: hello", NOBODY],
-    ["on the second line", "Echo", "hello\nEcho: hello", NOBODY],
-    ["behind a quotation", "Echo", "> Echo: hello\nno", NOBODY],
-    ["that is only the beginning of the word", "Echo", "Echoes: hello", NOBODY],
-    ["that is only the beginning of the words", "Echo", "Echo Two: hello", NOBODY],
-    ["that is only the end of the word", "Echo", "McEcho: hello", NOBODY],
-    ["in the sentence (OpenClaw #45696, ZeroClaw: substring)", "Echo", "I like Echo, it answers", NOBODY],
-    ["in code", "Echo", "`Echo:` hello", NOBODY],
-    ["in a fence", "Echo", "```\nEcho: hello\n```", NOBODY],
-    ["its localpart, which is no name", "Echo", "agent_echo: hello", NOBODY],
-    ["its id, which is no name", "The Parrot", "echo: hello", NOBODY],
-    ["that is empty", "", ": hello", NOBODY],
+    ["without its comma's end", "Echo, PhD", "Echo: hello", NONE],
+    ["and a space", "Echo", "Echo hello", NONE],
+    ["and a full stop", "Echo", "Echo. hello", NONE],
+    ["and a semicolon", "Echo", "Echo; hello", NONE],
+    ["and a hyphen", "Echo", "Echo - hello", NONE],
+    ["and a colon of another script", "Echo", "Echo： hello", NONE],
+    ["alone", "Echo", "Echo", NONE],
+    ["behind another word", "Echo", "Hey Echo: hello", NONE],
+    ["on the second line", "Echo", "hello\nEcho: hello", NONE],
+    ["behind a quotation", "Echo", "> Echo: hello\nno", NONE],
+    ["that is only the beginning of the word", "Echo", "Echoes: hello", NONE],
+    ["that is only the beginning of the words", "Echo", "Echo Two: hello", NONE],
+    ["that is only the end of the word", "Echo", "McEcho: hello", NONE],
+    ["in the sentence (OpenClaw #45696, ZeroClaw: substring)", "Echo", "I like Echo, it answers", NONE],
+    ["in code", "Echo", "`Echo:` hello", NONE],
+    ["in a fence", "Echo", "```\nEcho: hello\n```", NONE],
+    ["its localpart, which is no name", "Echo", "agent_echo: hello", NONE],
+    ["its id, which is no name", "The Parrot", "echo: hello", NONE],
+    ["that is empty", "", ": hello", NONE],
   ])("%s", ([, name, body, expected]) => {
     expect(inWords(verdictOn(aMessage(body), alone({}, {}, { name })))).toBe(expected);
   });
@@ -69,19 +69,19 @@ describe("a name at the start", () => {
     ["the longer", "Echo Two: hello", "wake guide by mention"],
     ["the longer with a comma", "echo two, hello", "wake guide by mention"],
     ["the longer without its end", "Echo T: hello", "ignore not_addressed"],
-  ])("of which one begins like the other: %s", ([, body, expected]) => {
+  ])("that is the beginning of another name: %s", ([, body, expected]) => {
     const present = [concerned("echo", {}, { name: "Echo" }), concerned("guide", {}, { name: "Echo Two" })];
     expect(inWords(verdictOn(aMessage(body), facts({ present })))).toBe(expected);
   });
 
-  test("that two agents bear wakes both", () => {
+  test("that two agents have wakes both", () => {
     const present = [concerned("echo", {}, { name: "Helper" }), concerned("guide", {}, { name: "helper" })];
     const verdict = verdictOn(aMessage("Helper: hello"), facts({ present }));
     expect(inWords(verdict)).toBe("wake echo by mention, guide by mention");
   });
 });
 
-/** A pattern that takes a backtracking engine longer than anybody waits. */
+/** A text for which these patterns take a backtracking engine practically for ever. */
 const HARD = `${"a".repeat(7_000)}!`;
 
 describe("a custom pattern", () => {
@@ -89,27 +89,27 @@ describe("a custom pattern", () => {
     ["anywhere", ["parrot"], "ask the parrot", {}, ECHO],
     ["in another case", ["parrot"], "ask the PARROT", {}, ECHO],
     ["with word boundaries", ["\\becho\\b"], "the echo is down", {}, ECHO],
-    ["with word boundaries, within a word", ["\\becho\\b"], "echoes", {}, NOBODY],
+    ["with word boundaries, within a word", ["\\becho\\b"], "echoes", {}, NONE],
     ["anchored", ["^hey"], "hey you", {}, ECHO],
-    ["anchored, elsewhere", ["^hey"], "oh hey you", {}, NOBODY],
+    ["anchored, elsewhere", ["^hey"], "oh hey you", {}, NONE],
     ["the second of two", ["zebra", "parrot"], "ask the parrot", {}, ECHO],
-    ["none of two", ["zebra", "parrot"], "ask the owl", {}, NOBODY],
+    ["none of two", ["zebra", "parrot"], "ask the owl", {}, NONE],
     ["where m.mentions is empty", ["parrot"], "ask the parrot", { "m.mentions": {} }, ECHO],
     ["where m.mentions names another", ["parrot"], "ask the parrot", mentions("@bob:hs.test"), ECHO],
-    ["in backticks", ["parrot"], "ask the `parrot`", {}, NOBODY],
-    ["in a fence", ["parrot"], "```\nparrot\n```", {}, NOBODY],
-    ["behind 8,000 letters", ["parrot"], `${"x ".repeat(4_000)}parrot`, {}, NOBODY],
-    ["that is catastrophic elsewhere: (a+)+$", ["(a+)+$"], HARD, {}, NOBODY],
-    ["that is catastrophic elsewhere: (a|aa)+$", ["(a|aa)+$"], HARD, {}, NOBODY],
-    ["that is catastrophic elsewhere: (.*a){20}x", ["(.*a){20}x"], HARD, {}, NOBODY],
-    ["that is catastrophic elsewhere, and found", ["^(a+)+!$"], HARD, {}, ECHO],
+    ["in backticks", ["parrot"], "ask the `parrot`", {}, NONE],
+    ["in a fence", ["parrot"], "```\nparrot\n```", {}, NONE],
+    ["behind 8,000 letters", ["parrot"], `${"x ".repeat(4_000)}parrot`, {}, NONE],
+    ["that is slow with backtracking: (a+)+$", ["(a+)+$"], HARD, {}, NONE],
+    ["that is slow with backtracking: (a|aa)+$", ["(a|aa)+$"], HARD, {}, NONE],
+    ["that is slow with backtracking: (.*a){20}x", ["(.*a){20}x"], HARD, {}, NONE],
+    ["that is slow with backtracking, and matches", ["^(a+)+!$"], HARD, {}, ECHO],
     ["of letters of another script", ["助手"], "请问助手", {}, ECHO],
     ["of an emoji", ["🦜"], "well 🦜?", {}, ECHO],
   ])("%s", ([, patterns, body, content, expected]) => {
     expect(inWords(verdictOn(aMessage(body, { content }), alone({ patterns })))).toBe(expected);
   });
 
-  test("is one agent's own: of others nobody wakes by it", () => {
+  test("wakes only the agents that have it", () => {
     const present = [concerned("echo", { patterns: ["parrot"] }), concerned("guide", { patterns: ["owl"] })];
     expect(inWords(verdictOn(aMessage("the owl"), facts({ present })))).toBe("wake guide by mention");
     expect(inWords(verdictOn(aMessage("the owl and the parrot"), facts({ present })))).toBe(
@@ -119,7 +119,7 @@ describe("a custom pattern", () => {
 
   test("does not count in a caption's file name", () => {
     const content = { msgtype: "m.image", filename: "parrot.png" };
-    expect(inWords(verdictOn(aMessage("what is this?", { content }), alone({ patterns: ["parrot"] })))).toBe(NOBODY);
+    expect(inWords(verdictOn(aMessage("what is this?", { content }), alone({ patterns: ["parrot"] })))).toBe(NONE);
   });
 });
 
@@ -128,7 +128,7 @@ const asked = (verdict: Verdict): unknown =>
     ? Object.fromEntries(verdict.woken.map(({ concerned: { agent }, text }) => [agent.id, text]))
     : verdict;
 
-describe("what an agent is asked", () => {
+describe("the prompt of an agent", () => {
   test.for<[name: string, body: string, text: string]>([
     ["is without its name and the colon", "Echo: hello", "hello"],
     ["is without its name and the comma", "Echo, hello", "hello"],
@@ -139,10 +139,10 @@ describe("what an agent is asked", () => {
     ["is without its user id", "@agent_echo:hs.test hello", "hello"],
     ["is without its user id and the colon", "@agent_echo:hs.test: hello", "hello"],
     ["is without its name in another case", "ECHO: hello", "hello"],
-    ["keeps its name within", "hello Echo, well?", "hello Echo, well?"],
+    ["keeps its name inside the text", "hello Echo, well?", "hello Echo, well?"],
     ["keeps a word that begins like its name", "Echoes are loud", "Echoes are loud"],
     ["keeps a possessive", "Echo's view", "Echo's view"],
-    ["keeps a name that is all there is", "Echo", "Echo"],
+    ["keeps a name that is the whole text", "Echo", "Echo"],
     ["keeps another's name", "Guide: hello", "Guide: hello"],
     ["keeps a longer id", "@agent_echo:hs.test.evil.test hello", "@agent_echo:hs.test.evil.test hello"],
     ["keeps lines", "Echo: one\ntwo", "one\ntwo"],
@@ -151,7 +151,7 @@ describe("what an agent is asked", () => {
     expect(asked(verdictOn(aMessage(body, { content: mentions(ECHO_ID) }), inDirectChat()))).toEqual({ echo: text });
   });
 
-  test("is for each without its own name", () => {
+  test("is for each agent without its own name", () => {
     const verdict = verdictOn(aMessage("Guide: hello", { content: mentions(ECHO_ID, GUIDE_ID) }), both({}));
     expect(asked(verdict)).toEqual({ echo: "Guide: hello", guide: "hello" });
   });

@@ -21,9 +21,9 @@ import {
 import { UserId } from "../protocol/ids.ts";
 import type { Facts, ThreadHold } from "./facts.ts";
 
-const NOBODY = "ignore not_addressed";
+const NONE = "ignore not_addressed";
 type Row = [name: string, body: string, content: Record<string, unknown>, seen: Facts, expected: string];
-const check = ([, body, content, seen, expected]: Row) =>
+const verdictIs = ([, body, content, seen, expected]: Row) =>
   expect(inWords(verdictOn(aMessage(body, { content }), seen))).toBe(expected);
 
 const TO_ECHO = facts({ repliedAgent: ECHO });
@@ -38,23 +38,29 @@ const REPLY_IN_THREAD = inThread("$root", { is_falling_back: false });
 
 describe("a thread", () => {
   test.for<Row>([
-    ["nobody holds", "and?", inThread(), facts(), NOBODY],
+    ["that no user holds", "and?", inThread(), facts(), NONE],
     ["that begins at the agent's message", "and?", inThread(), TO_ECHO, BY_THREAD],
-    ["that begins at it, with sticky: 0", "and?", inThread(), both({ sticky: 0 }, { repliedAgent: ECHO }), NOBODY],
     [
-      "that began at it, and somebody else spoke in",
+      "that begins at the agent's message, with sticky: 0",
+      "and?",
+      inThread(),
+      both({ sticky: 0 }, { repliedAgent: ECHO }),
+      NONE,
+    ],
+    [
+      "that began at the agent's message, and another user wrote in",
       "and?",
       inThread(),
       facts({ repliedAgent: ECHO, ...held({ shared: true }) }),
-      NOBODY,
+      NONE,
     ],
     ["the agent holds with Alice", "and?", inThread(), facts(held()), BY_THREAD],
     ["the other agent holds", "and?", inThread(), facts(held({ agent: GUIDE })), "wake guide by thread"],
-    ["that is shared", "and?", inThread(), facts(held({ shared: true })), NOBODY],
-    ["that Bob holds", "and?", inThread(), facts(held({ holder: UserId.parse("@bob:hs.test") })), NOBODY],
-    ["that a longer id holds", "and?", inThread(), facts(held({ holder: UserId.parse("@alice:hs.test2") })), NOBODY],
+    ["that is shared", "and?", inThread(), facts(held({ shared: true })), NONE],
+    ["that Bob holds", "and?", inThread(), facts(held({ holder: UserId.parse("@bob:hs.test") })), NONE],
+    ["that a longer id holds", "and?", inThread(), facts(held({ holder: UserId.parse("@alice:hs.test2") })), NONE],
     ["held for a day less a moment", "and?", inThread(), facts(held({ atMs: NOW_MS - 24 * HOUR_MS + 1 })), BY_THREAD],
-    ["held for a day", "and?", inThread(), facts(held({ atMs: NOW_MS - 24 * HOUR_MS })), NOBODY],
+    ["held for a day", "and?", inThread(), facts(held({ atMs: NOW_MS - 24 * HOUR_MS })), NONE],
     [
       "with sticky: 1, within it",
       "and?",
@@ -62,15 +68,15 @@ describe("a thread", () => {
       both({ sticky: 1 }, held({ atMs: NOW_MS - HOUR_MS + 1 })),
       BY_THREAD,
     ],
-    ["with sticky: 1, beyond it", "and?", inThread(), both({ sticky: 1 }, held({ atMs: NOW_MS - HOUR_MS })), NOBODY],
-    ["with sticky: 0", "and?", inThread(), both({ sticky: 0 }, held({ atMs: NOW_MS })), NOBODY],
+    ["with sticky: 1, beyond it", "and?", inThread(), both({ sticky: 1 }, held({ atMs: NOW_MS - HOUR_MS })), NONE],
+    ["with sticky: 0", "and?", inThread(), both({ sticky: 0 }, held({ atMs: NOW_MS })), NONE],
     ["with sticky: 720", "and?", inThread(), both({ sticky: 720 }, held({ atMs: NOW_MS - 700 * HOUR_MS })), BY_THREAD],
-    ["whose agent has left", "and?", inThread(), alone({}, held({ agent: GUIDE })), NOBODY],
-    ["said outside of it", "and?", {}, facts(held()), NOBODY],
+    ["whose agent has left", "and?", inThread(), alone({}, held({ agent: GUIDE })), NONE],
+    ["that is held, for a message outside of it", "and?", {}, facts(held()), NONE],
     ["with empty mentions", "and?", { ...inThread(), "m.mentions": {} }, facts(held()), BY_THREAD],
-    ["with a mention of Bob", "and?", { ...inThread(), ...mentions("@bob:hs.test") }, facts(held()), NOBODY],
-    ["with Bob's pill", "and?", { ...inThread(), ...pill("@bob:hs.test") }, facts(held()), NOBODY],
-    ["with Bob's id", "@bob:hs.test and?", inThread(), facts(held()), NOBODY],
+    ["with a mention of Bob", "and?", { ...inThread(), ...mentions("@bob:hs.test") }, facts(held()), NONE],
+    ["with Bob's pill", "and?", { ...inThread(), ...pill("@bob:hs.test") }, facts(held()), NONE],
+    ["with Bob's id", "@bob:hs.test and?", inThread(), facts(held()), NONE],
     [
       "with a mention of the other agent",
       "and?",
@@ -115,16 +121,16 @@ describe("a thread", () => {
       both({ bots: true }, { ...held(), sender: GUIDE_SPEAKS }),
       "ignore own_event",
     ],
-  ])("%s", check);
+  ])("%s: $4", verdictIs);
 
   test.for<Row>([
-    ["no reply", "hello", inThread(), facts(), NOBODY],
+    ["no reply", "hello", inThread(), facts(), NONE],
     [
       "no reply to an agent's last word",
       "hello",
       inThread("$root", { "m.in_reply_to": { event_id: "$of_agent" } }),
       facts(),
-      NOBODY,
+      NONE,
     ],
     ["a reply where it says so", "why?", REPLY_IN_THREAD, TO_ECHO, "wake echo by reply"],
     [
@@ -134,5 +140,5 @@ describe("a thread", () => {
       TO_ECHO,
       "wake echo by reply",
     ],
-  ])("its fallback is %s", check);
+  ])("its fallback is %s", verdictIs);
 });

@@ -19,7 +19,7 @@ import type { RoomEvent } from "../protocol/event.ts";
 import type { Facts } from "./facts.ts";
 
 type Row = [name: string, event: RoomEvent, seen: Facts, expected: string];
-const check = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
+const verdictIs = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
 
 const CALL = mentions(ECHO_ID);
 const call = (body: string, content: Record<string, unknown>, over: Record<string, unknown> = {}) =>
@@ -109,9 +109,9 @@ describe("a message", () => {
       facts(),
       YES,
     ],
-    ["that was held back", call("hello", {}), facts({ softFailed: true }), "ignore soft_failed"],
+    ["that was soft-failed", call("hello", {}), facts({ softFailed: true }), "ignore soft_failed"],
     [
-      "that was held back, in a direct chat",
+      "that was soft-failed, in a direct chat",
       aMessage("hello"),
       inDirectChat({}, { softFailed: true }),
       "ignore soft_failed",
@@ -125,26 +125,26 @@ describe("a message", () => {
       "ignore own_event",
     ],
     [
-      "of an agent without an end",
+      "of an agent that is not its complete answer",
       call("hello", {}, { sender: GUIDE_ID }),
       both({ bots: true }, { sender: GUIDE_SPEAKS }),
       "ignore own_event",
     ],
-    ["to nobody", aMessage("hello"), facts(), "ignore not_addressed"],
+    ["to no agent", aMessage("hello"), facts(), "ignore not_addressed"],
     [
       "with a state key is state",
       anEvent({ state_key: "", content: { msgtype: "m.text", body: "hello", ...CALL } }),
       facts(),
       "ignore state",
     ],
-  ])("%s", check);
+  ])("%s: $3", verdictIs);
 });
 
-describe("what is too old", () => {
+describe("a message that is too old", () => {
   const EVENT_AGE_MS = 15 * 60_000;
   test.for<[name: string, event: RoomEvent, seen: Facts, expected: string]>([
-    ["by nothing is asked", call("hello", {}), facts({ ageMs: EVENT_AGE_MS }), "wake echo by mention"],
-    ["by a moment is context", call("hello", {}), facts({ ageMs: EVENT_AGE_MS + 1 }), "too_old echo by mention"],
+    ["by no millisecond is asked", call("hello", {}), facts({ ageMs: EVENT_AGE_MS }), "wake echo by mention"],
+    ["by a millisecond is context", call("hello", {}), facts({ ageMs: EVENT_AGE_MS + 1 }), "too_old echo by mention"],
     [
       "in a direct chat is context",
       aMessage("hello"),
@@ -170,7 +170,7 @@ describe("what is too old", () => {
       "ignore not_permitted, about echo",
     ],
     [
-      "of an invitation is still one",
+      "does not include an invitation, which is followed",
       aMembership(ECHO_ID, "invite"),
       facts({
         ageMs: 10 * EVENT_AGE_MS,
@@ -184,15 +184,15 @@ describe("what is too old", () => {
       }),
       "join echo",
     ],
-  ])("%s", check);
+  ])("%s", verdictIs);
 
-  test("for one and not for the other wakes the other", () => {
+  test("for one agent and not for another wakes the other", () => {
     const present = [concerned("echo", { turns: { eventAge: 1 } }), concerned("guide", { turns: { eventAge: 3_600 } })];
     const event = call("hello", mentions(ECHO_ID, GUIDE_ID));
     expect(inWords(verdictOn(event, facts({ present, ageMs: EVENT_AGE_MS })))).toBe("wake guide by mention");
   });
 
-  test("is never decided by the sender's clock", () => {
+  test("is never found by the sender's clock", () => {
     for (const origin_server_ts of [0, -1, 8_640_000_000_000_000]) {
       expect(inWords(verdictOn(call("hello", {}, { origin_server_ts }), facts()))).toBe("wake echo by mention");
     }

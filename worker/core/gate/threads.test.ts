@@ -1,4 +1,4 @@
-/** Which messages make a thread an agent's and a user's own, and which end that. */
+/** Which messages give a thread a holder (one agent, one user), and which end that. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {

@@ -1,6 +1,6 @@
 /**
- * Commands in messages, such as `!help`. Only known words are commands: everything else that begins with `!` is chat. Text
- * below the command's line is a message of its own.
+ * Commands: messages to us rather than to an agent. Only known words are commands, everything else that begins with `!` is
+ * chat. The text below the command's line is a message of its own.
  *
  * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4391
  */
@@ -8,52 +8,52 @@ import * as z from "zod/v4";
 import type { RoomEvent } from "../protocol/event.ts";
 
 interface CommandDescription {
-  /** The argument, as the help shows it; empty where there is none. */
+  /** The argument, as users read it. */
   usage: string;
   sentence: string;
-  /** `agent`: it concerns an agent, and among several one has to be named. `room`: one answer is given for all agents. */
+  /** `agent`: it is for one agent, which has to be named among several. `room`: it is for the room, and one speaker answers. */
   about: "agent" | "room";
   /** The default access list; `users` and `admins` are those of the agent. */
   allowed: readonly string[];
   aliases?: readonly string[];
-  /** It has effects beyond the room: neither the room's layers nor a power level in it can permit it. */
+  /** Its effect is not limited to the room, so neither the room's layer nor power in the room permits it. */
   everywhere?: true;
-  /** It is obeyed however late it arrives, because it only takes something away. */
+  /** It only stops or removes something, so it is obeyed however late it arrives. */
   late?: true;
 }
 
 const MODERATORS = ["admins", "power:50"];
 
-/** Every command, once: the help, the descriptions for clients and the permissions are made from it. */
+/** All commands: the one source of the help, the descriptions for clients and the permissions. */
 export const COMMANDS = {
-  help: { usage: "", sentence: "What can be said here.", about: "room", allowed: ["users"] },
+  help: { usage: "", sentence: "List the commands you can use here.", about: "room", allowed: ["users"] },
   new: {
     usage: "",
-    sentence: "Begin a new conversation: what was said before is forgotten.",
+    sentence: "Begin a new conversation; the earlier one is forgotten.",
     about: "agent",
     allowed: ["users"],
     aliases: ["reset", "clear"],
   },
   stop: {
     usage: "",
-    sentence: "End a running answer and drop what waits behind it.",
+    sentence: "Stop a running answer and drop the messages waiting behind it.",
     about: "agent",
     allowed: ["users"],
     late: true,
   },
   status: {
     usage: "",
-    sentence: "How the agents here are set up and what they are at.",
+    sentence: "Show how the agents here are set up and what they are doing.",
     about: "room",
     allowed: ["users"],
   },
   whoami: {
     usage: "",
-    sentence: "Who you are to the agents here, and what you may do.",
+    sentence: "Show who you are to the agents here, and what you may do.",
     about: "room",
     allowed: ["users"],
   },
-  agents: { usage: "", sentence: "The agents in this room.", about: "room", allowed: ["users"] },
+  agents: { usage: "", sentence: "List the agents in this room.", about: "room", allowed: ["users"] },
   model: {
     usage: "[name | default]",
     sentence: "Show or choose the agent's model in this room.",
@@ -68,13 +68,13 @@ export const COMMANDS = {
   },
   queue: {
     usage: "[queue | collect | interrupt | steer]",
-    sentence: "Show what waits, or choose what a new message does while the agent works.",
+    sentence: "Show the queue, or choose what a new message does while the agent works.",
     about: "agent",
     allowed: MODERATORS,
   },
   pair: {
     usage: "[code]",
-    sentence: "Show who asks to be paired, or approve a user's code; with a code you were given: be let in.",
+    sentence: "List the users who wait for approval, or approve a user's code. With an invite code: get access.",
     about: "agent",
     allowed: ["*"],
   },
@@ -87,7 +87,7 @@ export const COMMANDS = {
   },
   deny: {
     usage: "<user id | code>",
-    sentence: "Take that back, or refuse a code.",
+    sentence: "Take that permission back, or reject a code.",
     about: "agent",
     allowed: ["admins"],
     everywhere: true,
@@ -103,14 +103,14 @@ export const COMMANDS = {
   leave: { usage: "", sentence: "Send the agent out of this room.", about: "agent", allowed: MODERATORS, late: true },
   sethome: {
     usage: "",
-    sentence: "Make this the room for what the agent says unasked.",
+    sentence: "Make this the room for messages the agent sends unasked.",
     about: "agent",
     allowed: ["admins"],
     everywhere: true,
   },
   mute: {
     usage: "",
-    sentence: "No message is answered in this room until `unmute`.",
+    sentence: "Make the agents silent in this room until `unmute`.",
     about: "room",
     allowed: MODERATORS,
     late: true,
@@ -118,13 +118,13 @@ export const COMMANDS = {
   unmute: { usage: "", sentence: "Answer again in this room.", about: "room", allowed: MODERATORS },
   debug: {
     usage: "",
-    sentence: "What we know of this room and conversation, for an operator.",
+    sentence: "Show what we know about this room and conversation, for an operator.",
     about: "room",
     allowed: ["admins"],
   },
   why: {
     usage: "",
-    sentence: "Why the message you reply to, or the last one, was answered or not.",
+    sentence: "Explain why the message you reply to, or the latest one, was answered or not.",
     about: "room",
     allowed: MODERATORS,
   },
@@ -136,9 +136,9 @@ export const describeCommand = (name: CommandName): CommandDescription => COMMAN
 
 export interface Command {
   name: CommandName;
-  /** The text after the word in its line, trimmed. */
+  /** The text after the word, on its line, trimmed. */
   args: string;
-  /** The text below the command's line, trimmed. */
+  /** The text below that line. */
   rest: string;
 }
 
@@ -146,7 +146,7 @@ const byWord = new Map<string, CommandName>(
   COMMAND_NAMES.flatMap((name) => [name, ...(describeCommand(name).aliases ?? [])].map((word) => [word, name])),
 );
 
-/** Reads a text as a command; `/` is always a prefix too. Undefined for chat. */
+/** Parses a command; `/` is always a prefix too. Undefined for chat. */
 export function parseCommand(text: string, prefix: string): Command | undefined {
   const sign = [prefix, "/"].find((one) => text.startsWith(one));
   if (sign === undefined) return undefined;
@@ -159,7 +159,7 @@ export function parseCommand(text: string, prefix: string): Command | undefined 
 const Structured = z.object({ command: z.string(), arguments: z.record(z.string(), z.json()).catch({}) });
 const STRUCTURED_KEYS = ["org.matrix.msc4391.command", "m.bot.command"];
 
-/** A command from a client that reads our descriptions. It has at most one argument, whose name does not matter. */
+/** A command from a client that reads our descriptions; its only argument may have any name. */
 export function structuredCommand(content: RoomEvent["content"]): Command | undefined {
   const given = STRUCTURED_KEYS.map((key) => Structured.safeParse(content[key]).data).find(Boolean);
   const name = given && byWord.get(given.command.toLowerCase());

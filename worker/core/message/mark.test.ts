@@ -18,9 +18,9 @@ describe("a mark", () => {
   ])("%s", ([, given, mark]) => expect(read(given)).toEqual(mark));
 
   test.for<[name: string, mark: Mark]>([
-    ["an agent's", MARK],
-    ["the bot's", { ...MARK, agent: BOT, kind: "notice" }],
-    ["one with everything", { ...MARK, parts: 2, thread: EventId.parse("$t") }],
+    ["for an agent", MARK],
+    ["for the bot", { ...MARK, agent: BOT, kind: "notice" }],
+    ["with all fields", { ...MARK, parts: 2, thread: EventId.parse("$t") }],
   ])("is the same after a round trip through a content: %s", ([, mark]) => {
     const content = JSON.parse(JSON.stringify(withMark({ body: "x" }, mark)));
     expect(content.body).toBe("x");

@@ -1,8 +1,8 @@
 /**
- * The users a message addresses, as far as the message itself says.
+ * The users that a message itself addresses.
  *
  * `m.mentions` is authoritative where it is present. Without it a pill counts, then a whole user id, then a name at the
- * start followed by `:` or `,`. Text in code and in the fallback of a reply never counts.
+ * start followed by `:` or `,`. Text in code or in the fallback of a reply never counts.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions
  */
@@ -11,16 +11,16 @@ import type { RoomEvent } from "../protocol/event.ts";
 import { UserId } from "../protocol/ids.ts";
 import { promptText, withoutCode } from "./text.ts";
 
-/** Further mentions are ignored: no person mentions more users than this one by one. */
+/** Further mentions are ignored. */
 const MENTIONS_MAX = 50;
-/** User ids, pills and `@room` are looked for in this many characters and no further. */
+/** Only the beginning of a text is searched for ids and pills. */
 const LOOKED_AT_MAX = 8_000;
 const NAME_LENGTH_MAX = 200;
 
 export interface Addressed {
   users: UserId[];
   room: boolean;
-  /** The text that may begin with a name. Undefined when `m.mentions` or a pill says who is mentioned: then names do not count. */
+  /** The text without code, which may begin with a name. Undefined where a field or a pill says who is mentioned. */
   text?: string;
 }
 
@@ -49,7 +49,7 @@ const unique = (ids: UserId[]): UserId[] => [...new Set(ids)].slice(0, MENTIONS_
 
 const QUOTED = /<(\/?)(?:mx-reply|code|pre|blockquote)\b[^>]*>/gi;
 
-/** The users that links in the HTML name, outside of quotations and code. */
+/** The users that links in the HTML stand for, outside of quotations and code. */
 function pillsIn({ formatted_body: html, format }: RoomEvent["content"]): UserId[] {
   if (typeof html !== "string" || format !== "org.matrix.custom.html") return [];
   const own = withoutElements(html.slice(0, LOOKED_AT_MAX));
@@ -57,7 +57,7 @@ function pillsIn({ formatted_body: html, format }: RoomEvent["content"]): UserId
   return unique(links.flatMap(([, double, single]) => userOfLink(double ?? single ?? "") ?? []));
 }
 
-/** The HTML outside of quotations and code, which may be nested. */
+/** Removes quotations and code, nested ones too. */
 function withoutElements(html: string): string {
   let [kept, at, depth] = ["", 0, 0];
   for (const { 0: tag, 1: slash, index } of html.matchAll(QUOTED)) {
@@ -74,19 +74,19 @@ function userOfLink(href: string): UserId | undefined {
   const [, fragment] = link.match(/^https?:\/\/(?:www\.)?matrix\.to\/#\/([^?/]+)/i) ?? [];
   const [, uri] = link.match(/^matrix:(?:u|user)\/([^?/]+)/i) ?? [];
   const id = fragment ?? (uri === undefined ? undefined : `@${uri}`);
-  return id === undefined ? undefined : UserId.safeParse(decode(id)).data;
+  return id === undefined ? undefined : UserId.safeParse(decoded(id)).data;
 }
 
-function decode(text: string): string {
+function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A link that cannot be decoded names no user: the empty text is no user id.
+    // An invalid link stands for no user: no user id is empty.
     return "";
   }
 }
 
-/** Regular expressions, to be used with the flag `i`: a whole user id, and a character before it that makes it part of a word. */
+/** Regular expressions, to be used without case: a whole user id, and the characters that may not stand before it. */
 export const ID_IN_TEXT = String.raw`@[a-z0-9._=/+-]+:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?`;
 export const WITHIN_A_WORD = String.raw`[\w@./=+-]`;
 const ID = new RegExp(`(?<!${WITHIN_A_WORD})${ID_IN_TEXT}`, "gi");
@@ -101,15 +101,15 @@ export function openingOf(text: string): string | undefined {
   return name?.trim().toLowerCase() || undefined;
 }
 
-/** True when a text begins with a name followed by `:` or `,`. Case is ignored. */
+/** Whether a text begins with a name followed by `:` or `,`, ignoring case. */
 export function opensWith(text: string, name: string): boolean {
   const start = text.trimStart().replace(/^@/, "").toLowerCase();
   return name !== "" && start.startsWith(name.toLowerCase()) && /^\s*[:,]/.test(start.slice(name.toLowerCase().length));
 }
 
 /**
- * A text without the mention it begins with, in the forms clients give it: the name, `@name`, `@[name]`, the user id.
- * A text that is only a mention stays as it is.
+ * A text without the mention it begins with, in the forms clients use: the name, `@name`, `@[name]`, the user id. A text
+ * that is only a mention stays as it is.
  */
 export function withoutMention(text: string, name: string, userId: UserId): string {
   for (const form of [userId, `@[${name}]`, `[${name}]`, `@${name}`, name]) {

@@ -1,11 +1,10 @@
-/** What a message says. */
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import { repliesTo } from "#testing/gate-facts.ts";
 import { readMessage } from "./message.ts";
 import { promptText, withoutCode } from "./text.ts";
 
-describe("the text", () => {
+describe("the text of a message", () => {
   test.for<[name: string, body: string, content: Record<string, unknown>, text: string]>([
     ["is the body", "  hello ", {}, "hello"],
     ["is without an old client's reply fallback", "> <@a:hs.test> one\n> two\n\nthree", repliesTo(), "three"],
@@ -19,7 +18,7 @@ describe("the text", () => {
     ["is an unknown kind's body", "x", { msgtype: "org.new" }, "x"],
   ])("%s", ([, body, content, text]) => expect(promptText(aMessage(body, { content }).content)).toBe(text));
 
-  test("of an edit is what it puts in place", () => {
+  test("is the new content of an edit", () => {
     const fresh = { msgtype: "m.text", body: "new" };
     const edit = { "m.relates_to": { rel_type: "m.replace", event_id: "$a" } };
     expect(readMessage(aMessage("* new", { content: { ...edit, "m.new_content": fresh } })).content).toEqual(fresh);
@@ -29,23 +28,23 @@ describe("the text", () => {
   });
 });
 
-describe("without code", () => {
+describe("a text without code", () => {
   test.for<[name: string, text: string, rest: string]>([
-    ["a span", "a `b` c", "a   c"],
-    ["two spans", "`a` b `c`", "  b  "],
-    ["a span of two ticks with one in it", "a `` b ` c `` d", "a   d"],
-    ["ticks that do not match", "a ` b `` c", "a ` b `` c"],
-    ["a fence", "a\n```\nb\n```\nc", "a\nc"],
-    ["a fence with a language", "a\n```ts\nb\n```\nc", "a\nc"],
-    ["a fence of tildes", "a\n~~~\nb\n~~~\nc", "a\nc"],
-    ["a fence that a shorter one does not end", "a\n````\nb\n```\nc\n````\nd", "a\nd"],
-    ["a fence that a longer one ends", "a\n```\nb\n`````\nc", "a\nc"],
-    ["a fence that does not end", "a\n```\nb", "a"],
-    ["a fence three spaces in", "a\n   ```\nb\n   ```\nc", "a\nc"],
-    ["no code", "a b c", "a b c"],
+    ["loses a span", "a `b` c", "a   c"],
+    ["loses two spans", "`a` b `c`", "  b  "],
+    ["loses a span of two ticks with one in it", "a `` b ` c `` d", "a   d"],
+    ["keeps ticks that do not match", "a ` b `` c", "a ` b `` c"],
+    ["loses a fence", "a\n```\nb\n```\nc", "a\nc"],
+    ["loses a fence with a language", "a\n```ts\nb\n```\nc", "a\nc"],
+    ["loses a fence of tildes", "a\n~~~\nb\n~~~\nc", "a\nc"],
+    ["loses a fence that a shorter one does not end", "a\n````\nb\n```\nc\n````\nd", "a\nd"],
+    ["loses a fence that a longer one ends", "a\n```\nb\n`````\nc", "a\nc"],
+    ["loses a fence that does not end", "a\n```\nb", "a"],
+    ["loses a fence three spaces in", "a\n   ```\nb\n   ```\nc", "a\nc"],
+    ["keeps other text", "a b c", "a b c"],
   ])("%s", ([, text, rest]) => expect(withoutCode(text)).toBe(rest));
 
-  test("ends, whatever ticks there are", () => {
+  test("is found fast, whatever ticks there are", () => {
     const odd = Array.from({ length: 120 }, (_, count) => "`".repeat(count + 1)).join(" ");
     expect(withoutCode(odd)).toBe(odd);
     expect(withoutCode(`x ${"`".repeat(8_000)}`)).toBe(`x ${"`".repeat(8_000)}`);

@@ -21,7 +21,7 @@ describe("a stored utterance", () => {
   test.for<[name: string, stored: string]>([
     ["no JSON", "{"],
     ["an empty text", ""],
-    ["a version that is not known", JSON.stringify({ version: 2, utterance: MESSAGE })],
-    ["an edit of nothing", JSON.stringify({ version: 1, utterance: { ...MESSAGE, say: "edit" } })],
+    ["a later version", JSON.stringify({ version: 2, utterance: MESSAGE })],
+    ["an edit without the original", JSON.stringify({ version: 1, utterance: { ...MESSAGE, say: "edit" } })],
   ])("is refused when it is %s", ([, stored]) => expect(() => parseUtterance(stored)).toThrow());
 });

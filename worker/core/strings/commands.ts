@@ -8,6 +8,7 @@ const code = (text: string): string => `\`${text}\``;
 const bold = (names: readonly string[]): string => names.map((name) => `**${name}**`).join(", ");
 
 export const NAME_ONE = "There are several agents here; mention the one you mean.";
+export const notChanged = (complaints: readonly string[]): string => `Nothing was changed. ${complaints.join("; ")}.`;
 export const oneOf = (words: readonly string[]): string => `Choose one of ${words.join(", ")}.`;
 
 export function help(prefix: string, commands: readonly { name: string; usage: string; sentence: string }[]): string {
@@ -81,7 +82,7 @@ const WHERE = { off: "into the room", inbound: "where the question was", always:
 export const debugBlock = (known: JsonObject): string =>
   `\`\`\`json\n${JSON.stringify(known, null, 2).replaceAll("`", "'")}\n\`\`\``;
 
-export const NO_SUCH_MESSAGE = "I know no such message in this room.";
+export const NO_SUCH_MESSAGE = "I do not know that message in this room.";
 
 export const NEW_CONVERSATION = "A new conversation begins; the earlier one is forgotten.";
 export const NOTHING_RUNS = "Nothing is running here.";
@@ -103,7 +104,7 @@ export const whileBusyChosen = (names: readonly string[], whileBusy: string): st
   `${bold(names)}: while an answer is being made: ${whileBusy}.`;
 
 export const MUTED = "Muted: no agent answers in this room until `unmute`.";
-export const UNMUTED = "I listen again.";
+export const UNMUTED = "The agents answer in this room again.";
 
 export const homeSet = (names: readonly string[]): string => `This is now the home of ${bold(names)}.`;
 export const NO_HOME_OF_A_FAMILY = "Agents of a family cannot have a home room of their own.";

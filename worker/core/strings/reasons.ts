@@ -17,7 +17,7 @@ const SENTENCES: Sentences = {
   hop_limit: (_agent, evidence) =>
     `Agents have answered each other too many times in a row${evidence ? ` (${evidence.hop}, the limit is ${evidence.limit})` : ""}; a person has to speak first. Raise \`hops\`.`,
   pair_guard: (agent, evidence) =>
-    `The sender woke ${agent} ${evidence?.events ?? 20} times within a minute without being a person who names it, and is ignored for ${evidence ? `another ${duration(evidence.restMs)}` : "a minute"}. Set \`bots: false\`, or add the sender to \`ignore\`.`,
+    `The sender woke ${agent} ${evidence?.events ?? 20} times within a minute, as a bot or without a mention, and is ignored for ${evidence ? `another ${duration(evidence.restMs)}` : "a minute"}. Set \`bots: false\`, or add the sender to \`ignore\`.`,
   echo: (_agent, evidence) =>
     `It repeats an agent's message, as another bridge's ghost does${evidence ? `: it has ${ECHO[evidence.by]}` : ""}. Add that bridge's ghosts to \`ignore\`.`,
   soft_failed: () => "The homeserver keeps it from clients: it failed the room's rules or a policy server's.",
@@ -57,7 +57,7 @@ const SENTENCES: Sentences = {
     `${agent} was mentioned and has been asked${evidence ? `: its pattern \`${evidence.pattern}\` matches` : ""}.`,
   wake_reply: (agent) => `It replies to ${agent}, which has been asked.`,
   wake_direct: (agent) => `It was sent in a direct chat with ${agent}, which has been asked.`,
-  wake_thread: (agent) => `It is in a thread that ${agent} holds, which has been asked.`,
+  wake_thread: (agent) => `It is in a thread with ${agent}, which has been asked.`,
   wake_listening: (agent) => `${agent} answers every message here, and has been asked.`,
   queue_full: (agent, evidence) =>
     `Too many messages of this conversation wait for ${agent}${evidence ? ` (${evidence.waiting}, the limit is ${evidence.limit})` : ""}, so it was dropped. \`turns.queue\` is the limit.`,
@@ -72,7 +72,7 @@ const SENTENCES: Sentences = {
     `${agent} does not know the sender, who was given a code; \`!pair <code>\` or \`troupe pair approve <code>\` lets them in.`,
   follow: () => "The room was replaced. Its agents went to the new one, where they may join without an invitation.",
   given_up: (_agent, evidence) =>
-    `The homeserver did not do what it asked for${failure(evidence)}. A dead letter has the details.`,
+    `It was given up because a request to the homeserver failed${failure(evidence)}. A dead letter has the details.`,
   command_limit: (_agent, evidence) =>
     `The sender used too many commands${evidence ? `; the limit is ${evidence.perMinute} in a minute` : " in a minute"}.`,
   depart: () => "Only our own users were left in the room, so its agents have left.",

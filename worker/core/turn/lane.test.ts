@@ -1,4 +1,4 @@
-/** The ids of lanes: what is made can be read back, and nothing else is taken for a lane. */
+/** The ids of lanes: every id that is made can be read back, and no other text is read as a lane. */
 import { describe, expect, test } from "vitest";
 import { RoomId, UserId } from "../protocol/ids.ts";
 import { type Lane, type LaneId, laneOf, lanePrefix, outLane, parseLane, roomLane, sessionLane } from "./lane.ts";

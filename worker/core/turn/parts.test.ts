@@ -19,15 +19,14 @@ const TEXTS: Record<string, string> = {
 
 const within = (max: number) => (part: string) => bytes(part) <= max;
 
-describe("splitReply", () => {
-  test("leaves what fits as it is", () => expect(splitReply("a\n\nb", within(10))).toEqual(["a\n\nb"]));
-  test("keeps an empty text one part", () => expect(splitReply("", within(10))).toEqual([""]));
+describe("splitting a reply", () => {
+  test("leaves a text that fits unchanged", () => expect(splitReply("a\n\nb", within(10))).toEqual(["a\n\nb"]));
+  test("makes an empty text one part", () => expect(splitReply("", within(10))).toEqual([""]));
 
   describe.for(Object.entries(TEXTS))("%s", ([, text]) => {
     const parts = splitReply(text, within(600));
     test("is more than one part", () => expect(parts.length).toBeGreaterThan(1));
-    test("has no part that is too heavy", () => {
-      // A closing line may come on top of a part that was weighed with it.
+    test("has no part that is too long", () => {
       expect(parts.filter((part) => bytes(part) > 600)).toEqual([]);
     });
     test("has no part that ends inside a fence", () => {
@@ -55,9 +54,9 @@ describe("splitReply", () => {
     expect(parts.at(-1)).toBe(code(10));
   });
 
-  test("weighs each part a few times only", () => {
+  test("measures each part a few times only", () => {
     let asked = 0;
     const parts = splitReply(TEXTS["prose"]?.repeat(20) ?? "", (part) => bytes(part) + 0 * asked++ <= 4_000);
-    expect(asked / parts.length).toBeLessThan(40);
+    expect(asked / parts.length).toBeLessThan(20);
   });
 });

@@ -13,7 +13,7 @@ interface Fence {
   marker: string;
 }
 
-/** The parts of a text. `fits` says whether a part can be sent; it may be expensive, and is called about twenty times a part. */
+/** The parts of a text. `fits` says whether a part can be sent; it may be expensive, and is called about ten times a part. */
 export function splitReply(markdown: string, fits: (part: string) => boolean): string[] {
   const parts: string[] = [];
   let rest = markdown;
@@ -26,17 +26,29 @@ export function splitReply(markdown: string, fits: (part: string) => boolean): s
   }
 }
 
-/** The longest prefix that fits, by binary search; at least one character, so that the split always ends. */
+/** The cuts that are tried first are this far apart, in characters: each try may render the whole part. */
+const STEP = 512;
+
+/** The longest prefix that fits, of whole steps; where not even one fits, to the character, and at least one. */
 function longest(text: string, fits: (part: string) => boolean): number {
-  let [fitting, tooLong] = [1, text.length + 1];
-  while (tooLong - fitting > 1) {
-    const middle = (fitting + tooLong) >> 1;
-    const part = text.slice(0, middle);
+  const fitsTo = (end: number): boolean => {
+    const part = text.slice(0, end);
     // First without closing it: a part that is far too long is refused cheaply.
-    if (fits(part) && fits(closeFence(part))) fitting = middle;
-    else tooLong = middle;
+    return fits(part) && fits(closeFence(part));
+  };
+  const steps = lastOf(0, Math.floor(text.length / STEP), (count) => fitsTo(count * STEP));
+  return steps > 0 ? steps * STEP : lastOf(1, Math.min(text.length, STEP), fitsTo);
+}
+
+/** The last number up to `to` for which `holds`, by binary search; `from` where it holds for none. */
+function lastOf(from: number, to: number, holds: (value: number) => boolean): number {
+  let [last, beyond] = [from, to + 1];
+  while (beyond - last > 1) {
+    const middle = (last + beyond) >> 1;
+    if (holds(middle)) last = middle;
+    else beyond = middle;
   }
-  return fitting;
+  return last;
 }
 
 function cut(text: string, limit: number): { part: string; next: string } {

@@ -1,35 +1,35 @@
-/** The thread of an answer, and that no two sessions have one key. */
+/** The thread of an answer, and that two sessions never have the same key. */
 import { describe, expect, test } from "vitest";
 import { Dice } from "#testing/chance.ts";
 import { conversation, type Said, SCOPES, type SessionSettings, scopeOf, threadFor } from "#testing/sessions.ts";
 import { AgentId } from "../protocol/ids.ts";
 import { epochScope, sessionKey, sessionScope } from "./session.ts";
 
-describe("the answer goes", () => {
+describe("the thread of an answer", () => {
   test.for<[name: string, said: Said, set: SessionSettings, thread: string | undefined]>([
-    ["off, from a thread", { thread: "$t" }, { threads: "off" }, undefined],
-    ["off, from the room", {}, { threads: "off" }, undefined],
-    ["inbound, from a thread", { thread: "$t" }, { threads: "inbound" }, "$t"],
-    ["inbound, from the room", {}, { threads: "inbound" }, undefined],
-    ["always, from a thread", { thread: "$t" }, { threads: "always" }, "$t"],
-    ["always, from the room", { event: "$q" }, { threads: "always" }, "$q"],
+    ["is none with threads: off, to a question in a thread", { thread: "$t" }, { threads: "off" }, undefined],
+    ["is none with threads: off, to a question in the room", {}, { threads: "off" }, undefined],
+    ["is the question's with threads: inbound", { thread: "$t" }, { threads: "inbound" }, "$t"],
+    ["is none with threads: inbound, to a question in the room", {}, { threads: "inbound" }, undefined],
+    ["is the question's with threads: always", { thread: "$t" }, { threads: "always" }, "$t"],
+    ["begins at the question with threads: always", { event: "$q" }, { threads: "always" }, "$q"],
     [
-      "in a direct chat by its own setting: always",
+      "begins at the question in a direct chat with dmThreads: always",
       { event: "$q", direct: true },
       { threads: "off", dmThreads: "always" },
       "$q",
     ],
     [
-      "in a direct chat by its own setting: off",
+      "is none in a direct chat with dmThreads: off",
       { thread: "$t", direct: true },
       { threads: "always", dmThreads: "off" },
       undefined,
     ],
-    ["in a room by the room's: always", { event: "$q" }, { threads: "always", dmThreads: "off" }, "$q"],
+    ["ignores dmThreads in a room", { event: "$q" }, { threads: "always", dmThreads: "off" }, "$q"],
   ])("%s", ([, said, set, thread]) => expect(threadFor(said, set)).toBe(thread));
 });
 
-/** Ids out of few letters, so that they come close to each other; each kind with the sign it begins with. */
+/** Ids of few letters, so that many are alike. */
 function aSaid(dice: Dice): Required<Pick<Said, "agent" | "room" | "sender" | "event">> & Said {
   const some = () => Array.from({ length: 1 + dice.below(3) }, () => dice.pick(["$", "a", "@", '"'])).join("");
   const agent = dice.pick(["a", "epoch"]);
@@ -43,7 +43,7 @@ function aSaid(dice: Dice): Required<Pick<Said, "agent" | "room" | "sender" | "e
     epoch: dice.below(2),
   };
 }
-/** What tells two sessions apart where scope is thread+user and answers stay where the question is. */
+/** What distinguishes sessions with scope thread+user and threads: inbound. */
 const identity = ({ agent, room, sender, thread, epoch }: Said): string =>
   [agent, room, sender, thread ?? "none", epoch].map(String).map(encodeURIComponent).join("\n");
 
@@ -85,16 +85,16 @@ describe("ids of one kind", () => {
   });
 });
 
-describe("a key", () => {
+describe("a session's key", () => {
   test.for<[name: string, agent: string, digest: string, key: string]>([
-    ["has the agent in it, for people", "echo", "abcdefghijklmnopqrstuvwxyz", "mx.echo.abcdefghijklmnopqrst"],
+    ["contains the agent's id, for operators", "echo", "abcdefghijklmnopqrstuvwxyz", "mx.echo.abcdefghijklmnopqrst"],
     ["has no =", "a=b", "0123456789012345678901", "mx.a-b.01234567890123456789"],
   ])("%s", ([, agent, digest, key]) => expect(sessionKey(AgentId.parse(agent), digest)).toBe(key));
 
   test("has at most 128 characters", () => {
     expect(sessionKey(AgentId.parse("a".repeat(128)), "d".repeat(32))).toHaveLength(128);
   });
-  test("shows no room and no person", () => {
+  test("contains no room id and no user id", () => {
     const key = sessionKey(AgentId.parse("echo"), "digest");
     expect(key).not.toMatch(/[!@$:]/);
   });

@@ -1,8 +1,8 @@
-/** Which messages are in one session. Rows are named after what was mixed up, or torn apart, in other bridges. */
+/** Which messages are in one session. Rows are named after bugs of other bridges, which mixed conversations or split them. */
 import { describe, expect, test } from "vitest";
 import { BOB, type Mode, relation, type Said, SCOPES, type Scope, type SessionSettings } from "#testing/sessions.ts";
 
-/** Pairs of messages. `two users` and the next one are the first and second pair with another sender. */
+/** Pairs of messages. `two users` and the next one are the same pairs with another sender. */
 const PAIRS: Record<string, [one: Said, other: Said]> = {
   "outside of threads": [{ event: "$1" }, { event: "$2" }],
   "in one thread": [
@@ -54,7 +54,7 @@ const SETS = SCOPES.flatMap((scope) =>
 );
 const named = SETS.map((set): [string, SessionSettings] => [`scope ${set.scope}, threads ${set.threads}`, set]);
 
-describe("whatever is set, a session never leaves", () => {
+describe("with every setting, a session stays within", () => {
   test.for(named)("its room: %s (OpenClaw #7718: a room of two in the main session)", ([, set]) => {
     expect(relation({ room: "!a" }, { room: "!b" }, set)).toBe("two");
     expect(relation({ room: "!a", thread: "$t" }, { room: "!b", thread: "$t" }, set)).toBe("two");
@@ -66,19 +66,19 @@ describe("whatever is set, a session never leaves", () => {
     expect(relation({ agent: "echo", direct: true }, { agent: "guide", direct: true }, set)).toBe("two");
     expect(relation({ agent: "ticket_1" }, { agent: "ticket_2" }, set)).toBe("two");
   });
-  test.for(named)("its time before !new: %s", ([, set]) => {
+  test.for(named)("the time before or after !new: %s", ([, set]) => {
     expect(relation({ epoch: 0 }, { epoch: 1 }, set)).toBe("two");
     expect(relation({ epoch: 1 }, { epoch: 2 }, set)).toBe("two");
     expect(relation({ epoch: 2 }, { epoch: 2 }, set)).toBe("one");
   });
-  test.for(named)("itself: the same message is always in the same one: %s", ([, set]) => {
+  test.for(named)("itself, so a message is always in the same session: %s", ([, set]) => {
     for (const said of [{}, { thread: "$t" }, { direct: true }, { direct: true, thread: "$t" }]) {
       expect(relation(said, { ...said }, set)).toBe("one");
     }
   });
 });
 
-describe("no bleed, and nothing torn apart", () => {
+describe("sessions are neither mixed nor split", () => {
   test.for<[name: string, one: Said, other: Said, set: SessionSettings, expected: "one" | "two"]>([
     ["OpenClaw #8149, #13515, #57995: a thread has a conversation of its own", { thread: "$a" }, {}, {}, "two"],
     [
@@ -89,14 +89,14 @@ describe("no bleed, and nothing torn apart", () => {
       "two",
     ],
     [
-      "OpenClaw #79514: two direct chats with one person share nothing",
+      "OpenClaw #79514: two direct chats with one user share nothing",
       { room: "!a", direct: true },
       { room: "!b", direct: true },
       {},
       "two",
     ],
     [
-      "OpenClaw #61373: nor where the scope is the person",
+      "OpenClaw #61373: nor with dmScope: user",
       { room: "!a", direct: true },
       { room: "!b", direct: true },
       { dmScope: "user" },
@@ -120,21 +120,15 @@ describe("no bleed, and nothing torn apart", () => {
     ],
     ["Hermes #59441: scope room is the room, in and out of threads", { thread: "$a" }, {}, { scope: "room" }, "one"],
     [
-      "Hermes dm_auto_thread: a direct chat's thread is its own, as it is set",
+      "Hermes dm_auto_thread: a direct chat's thread has a session of its own",
       { direct: true, thread: "$a" },
       { direct: true },
       {},
       "two",
     ],
+    ["Hermes group_sessions_per_user: two users in a room share a session by default", {}, { sender: BOB }, {}, "one"],
     [
-      "Hermes group_sessions_per_user: two people in a room share it, where nothing is set",
-      {},
-      { sender: BOB },
-      {},
-      "one",
-    ],
-    [
-      "Hermes group_sessions_per_user: two people share nothing, where it is set so",
+      "Hermes group_sessions_per_user: two users share nothing with scope: user",
       {},
       { sender: BOB },
       { scope: "user" },
@@ -171,7 +165,7 @@ describe("no bleed, and nothing torn apart", () => {
     ],
   ])("%s", ([, one, other, set, expected]) => expect(relation(one, other, set)).toBe(expected));
 
-  test("a room that was replaced goes on where it began, for that is what its origin says", () => {
+  test("a room that replaced another keeps its sessions, because it has the same origin", () => {
     expect(relation({ room: "!first", event: "$1" }, { room: "!first", event: "$2" }, {})).toBe("one");
   });
 });

@@ -7,29 +7,44 @@ const NOW = 10_000_000;
 const turns = TurnSettings.parse({ replyAge: 60 });
 const turn = (over: Partial<Turn> = {}): Turn => aStoredTurn({ askedAtMs: NOW - 1_000, ...over });
 
-describe("step", () => {
+describe("the next step", () => {
   test.for<[name: string, turn: Partial<Turn>, facts: Partial<StepFacts>, expected: object]>([
     ["a new turn is attempted", {}, {}, { do: "attempt" }],
-    ["one whose runner died is attempted again", { state: "running", attempt: 5 }, {}, { do: "attempt" }],
-    ["one that is put off waits", { notBeforeMs: NOW + 1 }, {}, { do: "wait", dueAtMs: NOW + 1 }],
-    ["also when it is answered", { state: "answered", notBeforeMs: NOW + 1 }, {}, { do: "wait", dueAtMs: NOW + 1 }],
-    ["one that is due now does not", { notBeforeMs: NOW }, {}, { do: "attempt" }],
-    ["an answered one is delivered", { state: "answered" }, {}, { do: "deliver" }],
-    ["however old it is", { state: "answered", askedAtMs: 1 }, {}, { do: "deliver" }],
-    ["and whether or not its agent is still there", { state: "answered" }, { turns: undefined }, { do: "deliver" }],
-    ["one of a retired agent is given up", {}, { turns: undefined }, { do: "giveUp", ending: "retired" }],
-    ["one that would be too late is given up", { askedAtMs: NOW - 60_001 }, {}, { do: "giveUp", ending: "late" }],
-    ["one that is just in time is not", { askedAtMs: NOW - 60_000 }, {}, { do: "attempt" }],
-    ["one of which no such time is known is not", { askedAtMs: 0 }, {}, { do: "attempt" }],
+    ["a turn whose runner died is attempted again", { state: "running", attempt: 5 }, {}, { do: "attempt" }],
+    ["a turn that is put off waits", { notBeforeMs: NOW + 1 }, {}, { do: "wait", dueAtMs: NOW + 1 }],
     [
-      "one that broke off before everybody's eyes is completed",
+      "an answered turn that is put off waits",
+      { state: "answered", notBeforeMs: NOW + 1 },
+      {},
+      { do: "wait", dueAtMs: NOW + 1 },
+    ],
+    ["a turn that was put off until now is attempted", { notBeforeMs: NOW }, {}, { do: "attempt" }],
+    ["an answered turn is delivered", { state: "answered" }, {}, { do: "deliver" }],
+    ["an answered turn is delivered, also when it is old", { state: "answered", askedAtMs: 1 }, {}, { do: "deliver" }],
+    [
+      "an answered turn is delivered, also when its agent is retired",
+      { state: "answered" },
+      { turns: undefined },
+      { do: "deliver" },
+    ],
+    ["a turn of a retired agent is given up", {}, { turns: undefined }, { do: "giveUp", ending: "retired" }],
+    ["a turn that is too late is given up", { askedAtMs: NOW - 60_001 }, {}, { do: "giveUp", ending: "late" }],
+    ["a turn that is just in time is attempted", { askedAtMs: NOW - 60_000 }, {}, { do: "attempt" }],
+    ["a turn without the time of its question is attempted", { askedAtMs: 0 }, {}, { do: "attempt" }],
+    [
+      "a turn whose draft was shown is completed",
       { state: "running", shown: "half" },
       {},
       { do: "complete", shown: "half" },
     ],
-    ["unless its backend knows it again", { state: "running", shown: "half" }, { idempotent: true }, { do: "attempt" }],
     [
-      "one that kills its runners is given up",
+      "a turn whose draft was shown is attempted again by an idempotent backend",
+      { state: "running", shown: "half" },
+      { idempotent: true },
+      { do: "attempt" },
+    ],
+    [
+      "a turn that kills its runners is given up",
       { state: "running", attempt: 20 },
       {},
       { do: "giveUp", ending: "poison" },
@@ -41,18 +56,18 @@ describe("step", () => {
 
 describe("a backend that failed", () => {
   const failed = { retryable: true, shown: "" };
-  test("is asked again after a pause that doubles, a little by chance, and has an end", () => {
+  test("is asked again after a pause that doubles, with jitter, twice at most", () => {
     expect(retryAt(failed, 1, NOW, 0)).toBe(NOW + 1_500);
     expect(retryAt(failed, 2, NOW, 0)).toBe(NOW + 3_000);
     expect(retryAt(failed, 2, NOW, 1)).toBe(NOW + 3_750);
     expect(retryAt(failed, 3, NOW, 0)).toBeUndefined();
   });
-  test("is believed when it says when to come back, within reason", () => {
+  test("is asked again after its own Retry-After, within bounds", () => {
     expect(retryAt({ ...failed, retryAfterMs: 20_000 }, 1, NOW, 0)).toBe(NOW + 20_000);
     expect(retryAt({ ...failed, retryAfterMs: 10 }, 1, NOW, 0)).toBe(NOW + 1_500);
     expect(retryAt({ ...failed, retryAfterMs: 3_600_000 }, 1, NOW, 0)).toBe(NOW + 60_000);
   });
-  test("is not asked again for what it refuses for good, nor after somebody has read something", () => {
+  test("is not asked again after a permanent error, nor after a draft was shown", () => {
     expect(retryAt({ ...failed, retryable: false }, 1, NOW, 0)).toBeUndefined();
     expect(retryAt({ ...failed, shown: "half an answer" }, 1, NOW, 0)).toBeUndefined();
   });

@@ -54,7 +54,8 @@ export interface AgentTexts extends LayerTexts {
 export function agentOf(resolvePlace: ResolvePlace, id: AgentId, texts: AgentTexts): Agent | undefined {
   if (texts.spec === null) return undefined;
   const agent = resolvePlace(texts).agent(id, texts.spec);
-  return texts.avatar === null ? agent : { ...agent, avatar: avatarOf(texts.avatar) };
+  if (!agent || texts.avatar === null) return agent;
+  return { ...agent, avatar: avatarOf(texts.avatar) };
 }
 
 export const ghostOf = (userId: UserId, deviceId: string, profile: string | null): Ghost =>

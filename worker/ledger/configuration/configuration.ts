@@ -2,6 +2,7 @@
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration, isAttentive, isFamily } from "#core/configuration/configuration.ts";
 import { Groups, Layer, RoomLayer } from "#core/configuration/settings.ts";
+import { readStored } from "#core/configuration/stored.ts";
 import { RoomId } from "#core/protocol/ids.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
@@ -20,18 +21,12 @@ export function configurationRows(database: Database): ConfigurationRows {
     ...roomLayers(database),
 
     async configuration() {
-      const rows = await all<{ kind: "agent" | "setting"; name: string; value: string }>(sql`
+      const rows = await all<ConfigurationRow>(sql`
         SELECT 'setting' AS kind, name, value FROM settings
         UNION ALL SELECT 'agent', id, agent FROM agents WHERE retired = 0
         ORDER BY kind, name`);
       const found: Configuration = { defaults: {}, groups: {}, agents: [], rooms: {} };
-      for (const { kind, name, value } of rows) {
-        const json = JSON.parse(value);
-        if (kind === "agent") found.agents.push(AgentSpec.parse(json));
-        else if (name === "defaults") found.defaults = Layer.parse(json);
-        else if (name === "groups") found.groups = Groups.parse(json);
-        else if (name.startsWith(ROOM)) found.rooms[name.slice(ROOM.length)] = RoomLayer.parse(json);
-      }
+      for (const row of rows) addRow(found, row);
       return found;
     },
 
@@ -39,8 +34,8 @@ export function configurationRows(database: Database): ConfigurationRows {
       const { defaults, groups, agents, rooms } = configuration;
       const layers = Object.entries(rooms).map(([name, layer]) => layerRow(`${ROOM}${name}`, layer));
       const general = [
-        ["defaults", JSON.stringify(defaults), 0],
-        ["groups", JSON.stringify(groups), 0],
+        ["defaults", JSON.stringify(Layer.parse(defaults)), 0],
+        ["groups", JSON.stringify(Groups.parse(groups)), 0],
       ];
       await atomic(
         [
@@ -72,7 +67,7 @@ function agentSpecs(database: Database): Pick<ConfigurationRows, "agents" | "set
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const [row] = await all<{ value: string }>(sql`SELECT value FROM settings WHERE name = 'defaults'`);
       const guard = sql`(SELECT value FROM settings WHERE name = 'defaults') IS ${row?.value ?? null}`;
-      const defaults = row ? Layer.parse(JSON.parse(row.value)) : {};
+      const defaults = (row && readStored(Layer, row.value)) ?? {};
       const results = await atomic([...statements(defaults, guard), sql`SELECT 1 WHERE ${guard}`], "durable");
       if (countOfLast(results) === 1) return;
     }
@@ -81,7 +76,7 @@ function agentSpecs(database: Database): Pick<ConfigurationRows, "agents" | "set
   return {
     async agents() {
       const rows = await all<{ agent: string }>(sql`SELECT agent FROM agents WHERE retired = 0 ORDER BY id`);
-      return rows.map((row) => AgentSpec.parse(JSON.parse(row.agent)));
+      return rows.flatMap((row) => some(readStored(AgentSpec, row.agent)));
     },
 
     setAgents: (agents) => writeOnDefaults((defaults, guard) => allAgents(agents, defaults, guard)),
@@ -110,7 +105,7 @@ function allAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): S
 function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): Sql[] {
   const rows = agents.map((agent) => [
     agent.id,
-    JSON.stringify(agent),
+    JSON.stringify(AgentSpec.parse(agent)),
     isFamily(agent.id) ? 1 : 0,
     isAttentive(defaults, agent) ? 1 : 0,
     agent.name.toLowerCase(),
@@ -130,7 +125,7 @@ function roomLayers({ all }: Database): Pick<ConfigurationRows, "roomLayer" | "s
   return {
     async roomLayer(name) {
       const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name, "value")} AS value`);
-      return row?.value ? RoomLayer.parse(JSON.parse(row.value)) : {};
+      return row?.value ? readRoomLayer(row.value) : {};
     },
 
     async setRoomLayer(name, layer) {
@@ -166,6 +161,24 @@ function roomLayers({ all }: Database): Pick<ConfigurationRows, "roomLayer" | "s
 /** The row for `settings`. `attentive`: this layer makes agents listen to messages that do not address them. */
 const layerRow = (name: string, layer: RoomLayer): [name: string, value: string, attentive: number] => [
   name,
-  JSON.stringify(layer),
+  JSON.stringify(RoomLayer.parse(layer)),
   isAttentive(layer) ? 1 : 0,
 ];
+
+/** A layer that cannot be read may have restricted something, so its room is muted. */
+const readRoomLayer = (text: string): RoomLayer => readStored(RoomLayer, text) ?? { muted: true };
+
+const some = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]);
+
+interface ConfigurationRow {
+  kind: "agent" | "setting";
+  name: string;
+  value: string;
+}
+
+function addRow(found: Configuration, { kind, name, value }: ConfigurationRow): void {
+  if (kind === "agent") found.agents.push(...some(readStored(AgentSpec, value)));
+  else if (name === "defaults") found.defaults = readStored(Layer, value) ?? {};
+  else if (name === "groups") found.groups = readStored(Groups, value) ?? {};
+  else if (name.startsWith(ROOM)) found.rooms[name.slice(ROOM.length)] = readRoomLayer(value);
+}

@@ -5,6 +5,7 @@
 import { type Agent, AgentSpec } from "#core/configuration/agent.ts";
 import { isFamily, memberOf } from "#core/configuration/configuration.ts";
 import { Groups, Layer, RoomLayer, resolve, type Settings } from "#core/configuration/settings.ts";
+import { readStored } from "#core/configuration/stored.ts";
 import type { AgentId, RoomId } from "#core/protocol/ids.ts";
 import { type Sql, sql } from "../sql/database.ts";
 
@@ -66,15 +67,15 @@ export interface PlaceSettings {
   muted: boolean;
   /** The settings of no agent in particular. */
   defaults: Settings;
-  /** An agent at this place. `spec` is its stored text, or its family's. */
-  agent(id: AgentId, spec: string): Agent;
+  /** An agent at this place; undefined when its row is unreadable. `spec` is its stored text, or its family's. */
+  agent(id: AgentId, spec: string): Agent | undefined;
 }
 
 export type ResolvePlace = (texts: LayerTexts) => PlaceSettings;
 
 /** Made once for each ledger, so that all its queries share one cache. */
 export function createResolvePlace(): ResolvePlace {
-  const specOf = memoize((text) => AgentSpec.parse(JSON.parse(text)));
+  const specOf = memoize((text) => ({ spec: readStored(AgentSpec, text) }));
   let agentCount = 0;
   const agentsAt = (layers: Layers): PlaceSettings["agent"] => {
     const cache = new Map<string, Agent>();
@@ -82,7 +83,9 @@ export function createResolvePlace(): ResolvePlace {
       const key = `${id} ${text}`;
       const cached = cache.get(key);
       if (cached) return cached;
-      const agent = agentAt(layers, id, specOf(text));
+      const { spec } = specOf(text);
+      if (!spec) return undefined;
+      const agent = agentAt(layers, id, spec);
       if (++agentCount > AGENTS_MAX) {
         cache.clear();
         forgetPlaces();
@@ -117,12 +120,18 @@ interface Layers {
   rooms: readonly RoomLayer[];
 }
 
+/** Stands for a layer that cannot be read: it may have restricted something, so no agent answers where it applies. */
+const UNREADABLE: RoomLayer = { muted: true };
+
 function layersIn([defaults, groups, own, byAlias]: [string | null, string | null, string | null, string]): Layers {
   const texts = [...(JSON.parse(byAlias) as string[]), ...(own === null ? [] : [own])];
+  const general = defaults === null ? {} : readStored(Layer, defaults);
+  const lists = groups === null ? {} : readStored(Groups, groups);
+  const rooms = texts.map((text) => readStored(RoomLayer, text) ?? UNREADABLE);
   return {
-    defaults: defaults === null ? {} : Layer.parse(JSON.parse(defaults)),
-    groups: groups === null ? {} : Groups.parse(JSON.parse(groups)),
-    rooms: texts.map((text) => RoomLayer.parse(JSON.parse(text))),
+    defaults: general ?? {},
+    groups: lists ?? {},
+    rooms: general && lists ? rooms : [...rooms, UNREADABLE],
   };
 }
 

@@ -12,7 +12,7 @@ import {
   type ResolvePlace,
 } from "../configuration/resolve.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
-import { type GhostSql, ghostSql } from "../sql/ghosts.ts";
+import { type GhostSql, ghostSql, isMember } from "../sql/ghosts.ts";
 
 /** Joined members are counted no further: larger numbers make no difference to the gate. */
 const JOINED_COUNTED_MAX = 3;
@@ -29,6 +29,7 @@ type PlaceRow = LayerTexts & { userId: null };
 type RoomRow = PlaceRow & {
   state: string | null;
   origin: string | null;
+  predecessor: string | null;
   aliases: string;
   joinedCount: number;
   botJoined: number;
@@ -49,7 +50,7 @@ export function roomReader({ namespace }: Pick<Database, "namespace">, resolvePl
         SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${layerColumns(roomId)}, ${roomColumns(namespace, roomId)},
           ${joinedGhosts(ghosts, roomId)} AS ghosts
         UNION ALL
-        SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM (${firstJoined(ghosts, roomId, limit)}) AS joined`;
     },
 
@@ -66,7 +67,8 @@ export function roomReader({ namespace }: Pick<Database, "namespace">, resolvePl
         state,
         origin,
         aliases,
-        names: [...new Set([roomId, origin, ...(state.predecessor ? [state.predecessor] : []), ...aliases])],
+        // Not `state.predecessor`: a room may claim to replace any other, and `allowedRooms` would believe it.
+        names: [...new Set([roomId, origin, ...(row.predecessor === null ? [] : [row.predecessor]), ...aliases])],
         muted: place.muted,
         joinedCount: row.joinedCount,
         // In the order of their ids, which is not that of their user ids.
@@ -111,6 +113,7 @@ export function roomFacts(
 const roomColumns = (namespace: Namespace, roomId: RoomId): Sql => sql`
   (SELECT state FROM rooms WHERE room_id = ${roomId}) AS state,
   (SELECT origin FROM rooms WHERE room_id = ${roomId}) AS origin,
+  (SELECT predecessor FROM rooms WHERE room_id = ${roomId}) AS predecessor,
   (SELECT json_group_array(alias) FROM (SELECT alias FROM aliases WHERE room_id = ${roomId} ORDER BY alias)) AS aliases,
   (SELECT count(*) FROM (
     SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join' LIMIT ${JOINED_COUNTED_MAX})) AS joinedCount,
@@ -185,7 +188,7 @@ const membersOfFamilies = ({ first, last, id }: GhostSql, roomId: RoomId, is: Sq
     WHERE ${is} AND family = 1 AND retired = 0
       AND members.room_id = ${roomId} AND members.membership = 'join'
       AND members.user_id >= ${first} || ${beginning} AND members.user_id < ${first} || ${beginning} || ${last}
-      AND ${id} GLOB agents.id`;
+      AND ${isMember(id)}`;
 };
 
 const isListenedIn = (roomId: RoomId): Sql => sql`EXISTS (SELECT 1 FROM (${layersOf(roomId)}) WHERE attentive = 1)`;
@@ -224,5 +227,6 @@ const presentOf = (namespace: Namespace, place: PlaceSettings, rows: readonly (A
     if (row.userId === null) return [];
     const userId = UserId.parse(row.userId);
     const id = agentOfGhost(namespace, userId);
-    return id ? [{ agent: place.agent(id, row.spec), userId, invitedDirectly: row.direct === 1 }] : [];
+    const agent = id && place.agent(id, row.spec);
+    return agent ? [{ agent, userId, invitedDirectly: row.direct === 1 }] : [];
   });

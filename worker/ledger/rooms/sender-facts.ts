@@ -5,6 +5,7 @@ import { AgentId, type RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { SenderQuery } from "#ports/rooms.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
+import { isMember } from "../sql/ghosts.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import type { RoomReader } from "./room-facts.ts";
 
@@ -40,7 +41,7 @@ export function senderFacts({ all, atomic }: Database, rooms: RoomReader): Pick<
 /** The agent of the outbox row, or its family, is not retired. */
 const IS_AGENT = sql`(
   EXISTS (SELECT 1 FROM agents WHERE agents.id = outbox.agent AND agents.retired = 0)
-  OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND outbox.agent GLOB agents.id))`;
+  OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND ${isMember(sql`outbox.agent`)}))`;
 
 function selectSender(roomId: RoomId, { sender, target, threadRoot, ownKey, echo }: SenderQuery): Sql {
   return sql`

@@ -37,7 +37,7 @@ export function ghostSql({ ghostPrefix, serverName, botLocalpart }: Namespace): 
     id,
     isAgent: sql`(
       EXISTS (SELECT 1 FROM agents WHERE agents.id = ${id} AND agents.retired = 0)
-      OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND ${id} GLOB agents.id))`,
+      OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND ${isMember(id)}))`,
     spec: specOf(id, sql`json_remove(agents.agent, '$.avatar') || ''`),
     userId: (agentId) => sql`${prefix} || ${agentId} || ${suffix}`,
     isOurs: (column) => sql`(
@@ -45,9 +45,22 @@ export function ghostSql({ ghostPrefix, serverName, botLocalpart }: Namespace): 
   };
 }
 
+/**
+ * The id belongs to the family in the row of `agents`: the one `*` there stands for any text. Not GLOB, whose patterns D1
+ * limits to 50 bytes.
+ *
+ * @see https://developers.cloudflare.com/d1/platform/limits/
+ */
+export const isMember = (id: Sql): Sql => sql`(
+  SELECT length(own) >= length(agents.id) - 1
+    AND substr(own, 1, instr(agents.id, '*') - 1) = substr(agents.id, 1, instr(agents.id, '*') - 1)
+    AND substr(own, length(own) - length(agents.id) + instr(agents.id, '*') + 1)
+      = substr(agents.id, instr(agents.id, '*') + 1)
+  FROM (SELECT ${id} AS own))`;
+
 /** A column of the agent with this id or, where there is none, of the matching family with the longest id. */
 export const specOf = (id: Sql, column: Sql): Sql => sql`
   coalesce(
     (SELECT ${column} FROM agents WHERE agents.id = ${id} AND agents.retired = 0),
     (SELECT ${column} FROM agents
-      WHERE family = 1 AND retired = 0 AND ${id} GLOB agents.id ORDER BY length(agents.id) DESC, agents.id LIMIT 1))`;
+      WHERE family = 1 AND retired = 0 AND ${isMember(id)} ORDER BY length(agents.id) DESC, agents.id LIMIT 1))`;

@@ -81,9 +81,9 @@ function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeContr
             AND (SELECT count(*) FROM outbox WHERE lane = ${out.lane} AND ${IS_UNSENT}) < ${out.depth}
             AND (${running}) < ${caps.all} AND (${running} AND other.agent = ${agent}) < ${caps.agent}
           RETURNING id`,
-        // Only the statement above makes this the turn's next attempt.
+        // While the lease is held, only the statement above makes this the turn's next attempt.
         ...takeTokensIf(
-          sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND attempt = ${attempt + 1})`,
+          sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND attempt = ${attempt + 1}) AND ${isHeld(lease)}`,
           buckets,
           nowMs,
         ),
@@ -110,19 +110,26 @@ function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeContr
   };
 }
 
-function merging({ all }: Database): Pick<Turns, "merge" | "heldBackUntil"> {
+function merging({ all, atomic }: Database): Pick<Turns, "merge" | "heldBackUntil"> {
   return {
     async merge(lease, { session, seq, prompt }, whose) {
-      const rows = await all(sql`
-        UPDATE turns SET state = 'delivered', ending = 'merged', merged_into = ${seq}
-        WHERE session = ${session} AND state = 'queued' AND seq > ${seq}
-          AND (${whose === "all" ? 1 : 0} = 1 OR sender = ${prompt.sender})
-          AND EXISTS (
-            SELECT 1 FROM turns AS into_turn
-            WHERE into_turn.seq = ${seq} AND into_turn.state IN ('queued', 'running'))
-          AND ${isHeld(lease)}
-        RETURNING id`);
-      return rows.length;
+      const results = await atomic([
+        sql`
+          UPDATE turns SET state = 'delivered', ending = 'merged', merged_into = ${seq}
+          WHERE session = ${session} AND state = 'queued' AND seq > ${seq}
+            AND (${whose === "all" ? 1 : 0} = 1 OR sender = ${prompt.sender})
+            AND EXISTS (
+              SELECT 1 FROM turns AS into_turn
+              WHERE into_turn.seq = ${seq} AND into_turn.state IN ('queued', 'running'))
+            AND ${isHeld(lease)}
+          RETURNING id`,
+        // A turn that was replayed comes before turns that have merged others.
+        sql`
+          UPDATE turns SET merged_into = ${seq}
+          WHERE merged_into IN (SELECT part.seq FROM turns AS part WHERE part.merged_into = ${seq})
+            AND ${isHeld(lease)}`,
+      ]);
+      return results[0]?.length ?? 0;
     },
 
     async heldBackUntil(lease, { session, seq, prompt }) {

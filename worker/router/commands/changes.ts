@@ -1,6 +1,7 @@
 /** Commands that change something: a conversation, a room's settings, the rooms an agent is in. */
 import type { Agent } from "#core/configuration/agent.ts";
-import { type Layer, THREAD_MODES } from "#core/configuration/settings.ts";
+import { complaintsOf, type Issue } from "#core/configuration/complaints.ts";
+import { type Layer, RoomLayer, THREAD_MODES } from "#core/configuration/settings.ts";
 import { WHILE_BUSY_MODES } from "#core/configuration/turn-settings.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import { RoomId } from "#core/protocol/ids.ts";
@@ -14,6 +15,7 @@ import {
   NEW_CONVERSATION,
   NO_HOME_OF_A_FAMILY,
   NOTHING_RUNS,
+  notChanged,
   oneOf,
   queues,
   ROOM_NEEDED,
@@ -85,9 +87,15 @@ async function change({ needs, occasion, concerned }: Order, layer: Layer, say: 
       return [id, { ...before, ...layer, ...(layer.turns ? { turns: { ...before?.turns, ...layer.turns } } : {}) }];
     }),
   );
-  await needs.ledger.setRoomLayer(room_id, { ...written, agents: { ...written.agents, ...own } });
+  const changed = RoomLayer.safeParse({ ...written, agents: { ...written.agents, ...own } });
+  if (!changed.success) return { say: notChanged(changed.error.issues.flatMap(complaintOf)) };
+  await needs.ledger.setRoomLayer(room_id, changed.data);
   return { say };
 }
+
+/** Settings are called by their own names: the rest of the path is the same for all of them. */
+const complaintOf = (issue: Issue): string[] =>
+  complaintsOf(issue, (path) => String(path.at(-1))).map(({ sentence }) => sentence);
 
 const setMuted = async ({ needs, occasion }: Order, muted: boolean): Promise<void> => {
   const { room_id } = occasion.waiting.event;

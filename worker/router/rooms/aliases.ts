@@ -1,6 +1,6 @@
 /**
- * Looks up which rooms the configuration's aliases mean. The bot asks the homeserver when the configuration changes, and
- * again from time to time, because an alias can move to another room.
+ * Resolves the aliases of the configuration. The bot asks the homeserver when the configuration changes, and again from
+ * time to time, because an alias can be moved to another room.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
  */
@@ -17,12 +17,12 @@ interface Needs {
 
 /** An alias is looked up again after this time. */
 const KNOWN_MS = 60 * 60_000;
-/** An alias without a room may get one soon. */
+/** An alias that does not exist yet may be created soon. */
 const UNKNOWN_MS = 5 * 60_000;
-/** The most aliases that are looked up at one upkeep. */
+/** The most that are resolved in one call. */
 const ALIASES_MAX = 100;
 
-/** Looks these up at once; those that mean no room now. */
+/** Resolves these aliases; returns those that mean no room now. */
 export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly string[]): Promise<string[]> {
   const unresolved: string[] = [];
   for (const alias of aliases) {
@@ -30,7 +30,7 @@ export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly
     const answer = bot.ok ? await bot.value.send(roomByAlias(alias)) : bot;
     const roomId = answer.ok ? answer.value : undefined;
     if (!roomId) unresolved.push(alias);
-    // After any other error the alias keeps the time of its last look-up, and so is looked up again at the next upkeep.
+    // A failed request leaves the stored room in place; only a 404 removes it.
     const isGone = !answer.ok && answer.error.status === 404;
     if (roomId || isGone || !(await isKnown(ledger, alias))) await ledger.setAlias(alias, roomId, clock.now());
   }
@@ -40,7 +40,7 @@ export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly
 const isKnown = async (ledger: Ledger, alias: string): Promise<boolean> =>
   (await ledger.aliases()).some((one) => one.alias === alias);
 
-/** Looks up the aliases whose last look-up is too long ago. */
+/** Resolves aliases again that were resolved long enough ago. */
 export async function lookUpAgain(needs: Needs): Promise<void> {
   const nowMs = needs.clock.now();
   const due = (await needs.ledger.aliases()).filter(

@@ -1,6 +1,6 @@
 /**
- * Publishes descriptions of our commands as state of a room, for clients that suggest commands while a user types. Best
- * effort: only where the power level of the joining agent allows it, and a refusal is ignored.
+ * Descriptions of our commands as room state, for clients that suggest them as the user types. Published as an agent
+ * joins, where its power level allows that. Best effort.
  *
  * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4391
  */
@@ -23,7 +23,7 @@ export async function publishCommands(intent: Intent, roomId: RoomId, state: Roo
   );
 }
 
-/** Padded base64 of the SHA-256 of command and sender, so that two senders do not overwrite each other's descriptions. */
+/** Padded base64 of the digest of command and sender, so that two senders do not overwrite each other's state. */
 const stateKey = (name: CommandName, userId: UserId): string =>
   btoa(String.fromCharCode(...sha256(new TextEncoder().encode(`${name}${userId}`))));
 

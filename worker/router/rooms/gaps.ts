@@ -1,7 +1,7 @@
 /**
- * Gaps: events that the homeserver never pushed. It loses its queue when it dies while we are slow, and pushes nothing of
- * a room between an invitation and the join. Missing events are read back with `/messages` and stored in their place in
- * the room, where the room lane treats them like all others.
+ * Gaps: events the homeserver never pushed. It loses its queue when it dies while we are slow, and pushes nothing of a
+ * room between an invitation and the join. Missing events are read back with `/messages` and stored in their place in the
+ * room, then handled like all others.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
  */
@@ -19,12 +19,12 @@ interface Needs {
   clock: Clock;
 }
 
-/** Pages of 100 events. Of a longer gap only the latest ones are read back. */
+/** Pages of 100 events; earlier missing events are given up. */
 const PAGES_MAX = 5;
 
 /**
- * Stores the events of a room that are missing behind the oldest known one; earlier events are history. Returns how many
- * were missing. Throws `Trouble` when the room cannot be read.
+ * Stores the missing events of a room; events older than all known ones are history from before the agent joined. Returns
+ * how many were missing. Throws `Trouble` when the room cannot be read.
  */
 export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId: RoomId): Promise<number> {
   const { events, known } = await latest(ledger, intent, roomId);
@@ -39,19 +39,19 @@ export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId:
   return missing.length;
 }
 
-/** Reads a room back as one of the agents in it; 0 when none is. */
+/** The same as one of the agents in the room. 0 when there is none. */
 export async function repair(needs: Needs & { ghosts: Ghosts }, roomId: RoomId): Promise<number> {
   const { present, state } = await needs.ledger.room(roomId);
   const [first] = present;
   const agent = first && (await needs.ledger.agent(first.agent.id));
   const intent = agent && (await needs.ghosts.intent(agent));
   if (!intent?.ok) return 0;
-  // Every room has a creator. If none is stored, the room was joined by a version that did not read rooms yet.
+  // Every room has a creator: without one the state was never read.
   if (state.creators.length === 0) await readRoom(needs, intent.value, roomId);
   return readBack(needs, intent.value, roomId);
 }
 
-/** Reads pages, newest first, until one has only known events, or none after known ones: everything before is history. */
+/** Reads pages until one has only known events, or none while earlier pages had some. */
 async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
   const events: RoomEvent[] = [];
   const known = new Set<string>();

@@ -1,6 +1,5 @@
 /**
- * Reads a room as one of our users joins it: its members, and the state we keep. From then on its events report every
- * change.
+ * Reads a whole room: its members and the state we keep. Once, as one of our users joins; later changes come as events.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
  */
@@ -13,7 +12,7 @@ import type { Intent } from "#ports/homeserver.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { Trouble } from "./trouble.ts";
 
-/** Stores the members and the state of a room. Throws `Trouble` when they cannot be read, so that no turn starts there. */
+/** Copies a room's members and state into the ledger. Throws `Trouble` when it cannot be read: then no turn starts there. */
 export async function readRoom(
   { ledger }: { ledger: Ledger },
   intent: Intent,
@@ -36,7 +35,7 @@ async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
     STATE_TYPES.map(async (type) => {
       const answer = await intent.send(stateEvent(roomId, type));
       if (answer.ok) return answer.value;
-      // Most rooms have no topic and no tombstone.
+      // A room need not have a topic, a tombstone and so on.
       if (answer.error.status === 404) return {};
       throw new Trouble(`${type} of ${roomId} cannot be read`, answer.error);
     }),
@@ -44,7 +43,7 @@ async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
   return Object.assign({}, NO_STATE, ...pieces);
 }
 
-/** Carries settings over from the room this one replaced, if both rooms say so: in the tombstone and in `m.room.create`. */
+/** Only where both rooms agree: the old one's tombstone names the new one, whose create event names the old one. */
 async function inherit(ledger: Ledger, roomId: RoomId, { predecessor }: RoomState): Promise<void> {
   if (predecessor === undefined) return;
   const { state } = await ledger.room(predecessor);

@@ -1,10 +1,10 @@
 /**
- * The rivals of `bench:latency`, each run as a process: `node rivals.ts floor|bot <settings as JSON>`. Prints "ready"
+ * The rivals of `bench:latency`, each run as a process: `node bench/rivals/latency.ts floor|bot <settings as JSON>`. Prints "ready"
  * when it listens.
  */
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
-import { liveClient } from "../appservice/live/client.ts";
+import { liveClient } from "../../appservice/live/client.ts";
 
 export interface BenchEvent {
   type: string;

@@ -1,4 +1,4 @@
-/** The part of the ledger's contract about a look at a room: its agents, members and layers, also in a crowd. */
+/** The part of the ledger's contract about the facts of a room: agents, members and layers, also with many agents. */
 import { describe, expect, test } from "vitest";
 import { unknownRoom } from "#core/gate/facts.ts";
 import { EventId, RoomId, UserId } from "#core/protocol/ids.ts";
@@ -27,13 +27,13 @@ const ids = (present: readonly { agent: { id: string } }[]) => present.map(({ ag
 const numbered = (length: number, make: (n: string) => string) =>
   Array.from({ length }, (_, n) => make(String(n).padStart(5, "0")));
 
-export function roomLookContract(make: Make): void {
-  describe("facts about a room", () => factsContract(make));
-  describe("a look at a room", () => lookContract(make));
-  describe("a room with more agents than a look shows", () => crowdContract(make));
+export function roomFactsContract(make: Make): void {
+  describe("in the facts of a room", () => presentContract(make));
+  describe("the facts of a room", () => factsContract(make));
+  describe("the facts of a room with many agents", () => crowdContract(make));
 }
 
-function factsContract(make: Make): void {
+function presentContract(make: Make): void {
   test("only joined agents of ours are present, in the order of their ids, and no retired one", async () => {
     const ledger = await make();
     await setAgents(ledger, "a", "a-b", "left", "retired");
@@ -85,8 +85,8 @@ function factsContract(make: Make): void {
   });
 }
 
-function lookContract(make: Make): void {
-  test("of an unknown room knows nothing, and its origin is itself", async () => {
+function factsContract(make: Make): void {
+  test("are empty for an unknown room, whose origin is itself", async () => {
     expect(await (await make()).room(ROOM)).toEqual(unknownRoom(ROOM));
     expect(unknownRoom(ROOM)).toEqual({
       id: ROOM,
@@ -101,7 +101,7 @@ function lookContract(make: Make): void {
     });
   });
 
-  test("says whether the bot is joined, and the bot is no agent", async () => {
+  test("say whether the bot is joined; the bot is no agent", async () => {
     const ledger = await make();
     await ledger.setMembers(ROOM, [member("@troupe:hs.test", "invite"), member("@alice:hs.test")]);
     expect(await ledger.room(ROOM)).toMatchObject({ joinedCount: 1 });
@@ -110,7 +110,7 @@ function lookContract(make: Make): void {
     expect(await ledger.room(ROOM)).toMatchObject({ botUserId: "@troupe:hs.test", joinedCount: 2, present: [] });
   });
 
-  test("shows twenty agents, and of more the first", async () => {
+  test("have the first twenty agents", async () => {
     const ledger = await make();
     const names = numbered(21, (n) => `a${n}`);
     await ledger.setAgents(names.map((id) => aSpec(id)));
@@ -128,7 +128,7 @@ function lookContract(make: Make): void {
     expect(await presentIds(ledger)).toEqual(names.slice(0, 1));
   });
 
-  test("shows agents without their avatars, which only an agent asked for alone has", async () => {
+  test("have agents without their avatars, which only a read of one agent has", async () => {
     const ledger = await make();
     const avatar = { mediaType: "image/png", base64: "AAAA" };
     await ledger.setAgents([aSpec("echo", { avatar })]);
@@ -148,7 +148,7 @@ function crowdContract(make: Make): void {
     );
   }
 
-  test("names those that are named, by user id or by name, and those that listen", async () => {
+  test("have the agents that are named by user id or by name, and those that listen", async () => {
     const ledger = await make();
     const specs = [aSpec("helper", { name: "Größe" }), aSpec("ear", { mention: false }), aSpec("off", { name: "Off" })];
     await crowded(ledger, ...specs);
@@ -162,7 +162,7 @@ function crowdContract(make: Make): void {
     expect(await ledger.presentIn(OTHER_ROOM, users, "größe")).toEqual([]);
   });
 
-  test("of those that listen, or have one name, it names twenty", async () => {
+  test("have at most twenty that listen or have the same name", async () => {
     const ledger = await make();
     const ears = numbered(30, (n) => `ear${n}`);
     const same = numbered(30, (n) => `same${n}`);
@@ -175,7 +175,7 @@ function crowdContract(make: Make): void {
     expect(await ledger.presentIn(ROOM, [], "same")).toHaveLength(40);
   });
 
-  test("where the room makes agents listen it names the first twenty too", async () => {
+  test("have the first twenty where the room makes agents listen", async () => {
     const ledger = await make();
     await crowded(ledger);
     expect(await ledger.presentIn(ROOM, [], undefined)).toEqual([]);
@@ -190,7 +190,7 @@ function crowdContract(make: Make): void {
     expect(present[0]?.agent.settings.atRoom).toBe(true);
   });
 
-  test("whom the room's layers name it names too, first those that they make listen, and a family's", async () => {
+  test("have the agents in the room's layers too, first those that they make listen, also of families", async () => {
     const ledger = await make();
     await crowded(ledger, aSpec("ear_*"), aSpec("ear_1"), aSpec("off"));
     await ledger.setMembers(
@@ -213,7 +213,7 @@ function crowdContract(make: Make): void {
     expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual([...crowd.slice(0, 20), "crowd00050"]);
   });
 
-  test("who listens by the defaults is known as soon as they change", async () => {
+  test("have those that listen by the defaults as soon as these change", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("deaf", { mention: true }), aSpec("ear")]);
     await ledger.setMembers(ROOM, [ghost("deaf"), ghost("ear")]);

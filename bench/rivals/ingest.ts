@@ -1,5 +1,5 @@
 /**
- * The rivals of `bench:ingest`, each run as a process: `node ingest-rivals.ts commit|library <settings as JSON>`.
+ * The rivals of `bench:ingest`, each run as a process: `node bench/rivals/ingest.ts commit|library <settings as JSON>`.
  * Prints "ready" when it listens.
  */
 import { createServer } from "node:http";

@@ -1,0 +1,35 @@
+/**
+ * Reads configuration that was stored as JSON. A row may be older or newer than this program, or damaged: what cannot be
+ * read must not stop a room, the operator API or the start.
+ */
+import type * as z from "zod/v4";
+
+/**
+ * The value of a stored text; undefined when it is invalid. Keys that the schema does not know are dropped: a newer version
+ * that runs beside this one may have written them.
+ */
+export function readStored<T>(schema: z.ZodType<T>, text: string): T | undefined {
+  const json = parseJson(text);
+  const read = schema.safeParse(json);
+  if (read.success) return read.data;
+  for (const issue of read.error.issues) {
+    if (issue.code === "unrecognized_keys") dropKeys(json, issue.path, issue.keys);
+  }
+  return schema.safeParse(json).data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: no schema of a row takes undefined.
+    return undefined;
+  }
+}
+
+function dropKeys(json: unknown, path: readonly PropertyKey[], keys: readonly string[]): void {
+  const place = path.reduce<unknown>((value, name) => (isObject(value) ? Reflect.get(value, name) : undefined), json);
+  if (isObject(place)) for (const key of keys) Reflect.deleteProperty(place, key);
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
