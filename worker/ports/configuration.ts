@@ -54,6 +54,6 @@ export interface PeopleLedger {
   grants(): Promise<{ agent: AgentId; userId: UserId; atMs: number }[]>;
   /** A code that lets in the first user who sends it within a week. */
   addInviteCode(agent: AgentId, code: string, nowMs: number): Promise<void>;
-  /** Whether the code was valid; the user is then let in. Idempotent for the same user for a minute. */
+  /** Lets the user in if the code is valid, and says whether it was. Idempotent for the same user for a minute. */
   useInviteCode(agent: AgentId, code: string, userId: UserId, nowMs: number): Promise<boolean>;
 }

@@ -37,7 +37,7 @@ export interface NoticePlace {
   cause: string;
 }
 
-/** A plain row: what is to be said, before the out lane freezes it to a request. */
+/** A plain row: an utterance that the out lane has not frozen to a request yet. */
 export interface OutboxRow {
   /** Also the transaction id of the request. */
   key: DeliveryKey;

@@ -23,7 +23,7 @@ export interface LaneDue {
 /** One run of a lane, as its work sees it. */
 export interface Running {
   lease: Lease;
-  /** Aborts when the lease was lost: no write of this run counts any more. */
+  /** Aborts when the run has to end: the lease was lost, so no further write counts, or the stopping pump releases it. */
   lost: AbortSignal;
   /** Resolves at the next ring of this lane. */
   rung(): Promise<void>;

@@ -22,8 +22,8 @@ export interface Intake {
   nowMs: number;
   /**
    * Events read back rather than pushed: the ids of all that was read, known ones too, oldest first. Each event is placed
-   * right after the nearest known one before it, as it is known at that moment; what is older than all of these is
-   * history, and not remembered.
+   * right after the nearest known one before it, as it is known at that moment. Events older than all known ones are
+   * history, and are not stored.
    */
   among?: readonly EventId[];
 }

@@ -135,7 +135,7 @@ const TOO_LATE: Answer<never> = {
 
 type Permission = (sender: UserId) => Promise<boolean>;
 
-/** Whose messages may be quoted to the agent, by its `contextFrom`. The prompt's sender and our own users always may. */
+/** Whether a user's messages may be quoted to the agent, by its `contextFrom`; those of the prompt's sender and ours always. */
 function permission({ needs, turn, agent }: Place, room: RoomFacts): Permission {
   const { settings } = agent;
   const isUserOfIt = async (userId: UserId): Promise<boolean> => {

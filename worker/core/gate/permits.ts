@@ -14,7 +14,7 @@ export const personOf = (userId: UserId, { sender }: Pick<Facts, "sender">): Per
   power: sender.power,
 });
 
-/** Whether an agent ignores a user. */
+/** True when an agent ignores a user. */
 export const isIgnored = (settings: Pick<Settings, "ignore">, userId: UserId): boolean =>
   ignoreGrounds(settings, userId) !== undefined;
 
@@ -47,7 +47,7 @@ export const botGrounds = (message: Message, facts: Facts, settings: Settings): 
     ? grounds("own_event")
     : grounds("bot", { bots: settings.bots, ...botSignOf(message, facts, settings) });
 
-/** Whether an agent is set up to talk to a user: one of its `users` or `admins`. */
+/** True when a user is one of an agent's `users` or `admins`. */
 export const isUserOf = ({ users, admins }: Pick<Settings, "users" | "admins">, person: Person): boolean =>
   isListed(users, person) || isListed(admins, person);
 
@@ -59,7 +59,7 @@ export function refusal(message: Message, facts: Facts, concerned: Concerned): G
   const ignored = ignoreGrounds(settings, sender);
   if (ignored) return ignored;
   const person = personOf(sender, facts);
-  // What agents may say to each other is decided by `bots` and `hops`.
+  // `bots` and `hops` decide whether agents answer each other.
   const isLetIn = facts.sender.isOurs || paired;
   return isDirect(concerned, facts.room)
     ? // The user who opens a direct chat has full power in it.
@@ -96,7 +96,7 @@ export function circlesOf(message: Message, facts: Facts, concerned: Concerned):
 }
 
 /**
- * Whether the pair guard counts a message: those of machines, and outside of a direct chat all that do not name the
+ * True when the pair guard counts a message: one of a machine, and outside of a direct chat any that does not name the
  * agent, because a machine may look like a person.
  */
 export const isCounted = (message: Message, facts: Facts, { agent }: Concerned, because: Because): boolean =>
@@ -126,6 +126,6 @@ export function hindrance(
   return refusal(message, facts, concerned);
 }
 
-/** Whether an access list of invitations names the inviter. */
+/** True when an access list of invitations names the inviter. */
 export const isInviterListed = (list: readonly string[], person: Person): boolean =>
   list.some((entry) => (entry.startsWith("@") ? isUser(entry, person.userId) : isListed([entry], person)));

@@ -52,7 +52,7 @@ function read(raw: unknown): Result<RoomEvent, Omit<Unreadable, "index">> {
   return err({ path: event.error.issues[0]?.path.join(".") ?? "", raw: JSON.stringify(raw) });
 }
 
-/** Whether arrays and objects are nested deeper than `depthMax`. Iterative: recursion would overflow on such an input. */
+/** True when arrays and objects are nested deeper than `depthMax`. Iterative: recursion would overflow on such an input. */
 function isDeeper(value: unknown, depthMax: number): boolean {
   let level = [value].filter(isContainer);
   for (let depth = 0; level.length > 0; depth++) {

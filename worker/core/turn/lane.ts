@@ -7,7 +7,7 @@
 import { RoomId, UserId } from "../protocol/ids.ts";
 import { SessionKey } from "./turn.ts";
 
-/** What a lane's id says. */
+/** A lane, as its id names it. */
 export type Lane =
   | { kind: "room"; roomId: RoomId }
   | { kind: "session"; session: SessionKey }

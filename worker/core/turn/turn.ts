@@ -15,7 +15,7 @@
  *  merged ──▶ queued again, when the prompt of the turn it was merged into is redacted before that turn begins
  * ```
  *
- * Once `answered` is stored no crash asks the backend again: only delivery is left. `step` says what is due next, from
+ * Once a turn is `answered` its backend is never asked again, whatever crashes: only delivery is left. `step` says what is due next, from
  * the turn's row alone.
  */
 import * as z from "zod/v4";
@@ -83,7 +83,7 @@ export interface Turn {
   merged: readonly Prompt[];
   /** When the prompt was sent, on our clock: when we received it, less the age the homeserver measured. */
   askedAtMs: number;
-  /** Not due before. */
+  /** The turn is not due before; milliseconds since the epoch. */
   notBeforeMs: number;
   state: TurnState;
   /** How often a backend was asked, whatever became of it. */
@@ -136,7 +136,7 @@ const RETRY_MS_MAX = 60_000;
 /** Spreads out the retries of turns that failed at the same time. */
 const JITTER = 0.25;
 
-/** What to do next with the oldest open turn of a session. */
+/** The next step of a session's oldest open turn. */
 export type Step =
   | { do: "wait"; dueAtMs: number }
   | { do: "deliver" }
@@ -150,7 +150,7 @@ export interface StepFacts {
   nowMs: number;
   /** Undefined when the agent is retired. */
   turns: TurnSettings | undefined;
-  /** Whether the backend answers a repeated turn id with the same run. */
+  /** The backend answers a repeated turn id with the same run. */
   idempotent: boolean;
 }
 
