@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import Libsql from "libsql";
 
+/** The lock; `leave` releases it. */
 export interface Alone {
   leave(): void;
 }

@@ -1,20 +1,20 @@
 /**
- * Requests to the homeserver over connections that stay open. Node's own client, because `fetch` costs every message
- * half a millisecond more. Bodies are streamed both ways, as fast as the slower side takes them.
+ * Sends requests to the homeserver over connections that stay open. By Node's own client, because `fetch` costs every
+ * message half a millisecond more. Bodies are streamed both ways, no faster than the receiver reads them.
  */
 import { once } from "node:events";
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { RequestBody, StreamedBody } from "#core/protocol/client/request.ts";
 import type { Ask } from "#ports/homeserver.ts";
-import { measured } from "../../worker/matrix/measured.ts";
+import { enforceLength } from "../../worker/matrix/enforce-length.ts";
 
-/** Further requests at once wait for each other here instead of in the homeserver. */
+/** Requests beyond this number wait here instead of in the homeserver. */
 const CONNECTIONS_MAX = 64;
 
 interface Exchange {
   answer: Promise<IncomingMessage>;
-  /** A connection that stood open may have been closed by the other side in the same moment. */
+  /** True when the connection was open already: the other side may have closed it at the same moment. */
   wasReused: () => boolean;
 }
 
@@ -41,7 +41,7 @@ export function keepAliveAsk(): Ask {
   return async (url, init) => {
     const first = begin(url, init);
     const incoming = await first.answer.catch((error: unknown) => {
-      // A streamed body was read and cannot be sent again.
+      // A streamed body cannot be sent again: it was read.
       if (first.wasReused() && isReset(error) && !isStreamed(init.body)) return begin(url, init).answer;
       throw error;
     });
@@ -68,7 +68,7 @@ const isReset = (error: unknown): boolean =>
 
 /** Writes the stream as the request's body. When the request ends before it, for whatever reason, the stream is cancelled. */
 async function pour(body: StreamedBody, request: ClientRequest): Promise<void> {
-  const reader = measured(body).getReader();
+  const reader = enforceLength(body).getReader();
   const over = new AbortController();
   request.once("close", () => {
     over.abort();
@@ -82,7 +82,7 @@ async function pour(body: StreamedBody, request: ClientRequest): Promise<void> {
     }
     request.end();
   } catch (error) {
-    // Without effect on a request that is over already.
+    // This has no effect on a request that has ended.
     request.destroy(error instanceof Error ? error : new Error(String(error)));
   }
 }
@@ -93,7 +93,7 @@ async function textOf(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** Read as it is asked for. Cancelling it closes the connection, since the rest of the body is still on its way. */
+/** Reads as fast as its consumer. Cancelling it closes the connection, because the rest of the body is still arriving. */
 function streamOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = incoming[Symbol.asyncIterator]();
   return new ReadableStream(

@@ -10,6 +10,7 @@ import { migrateFile, openFile } from "./file-database.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../../migrations");
 
+/** A ledger with the connections it holds. */
 export interface OpenLedger {
   ledger: Ledger;
   close(): void;

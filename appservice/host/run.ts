@@ -1,8 +1,8 @@
-/** Runs something until a signal stops it. A second signal ends the process at once. */
+/** Runs a command's long work until a signal stops it. A second signal ends the process at once. */
 
 export interface Stoppable {
   stop(): Promise<void>;
-  /** Resolves when it ended by itself. */
+  /** Resolves when the work ends by itself. */
   ended?: Promise<void>;
 }
 

@@ -31,9 +31,9 @@ const ENTER_MS = 5_000;
 interface Options {
   environment: Environment;
   env: Record<string, string | undefined>;
-  /** Applied before it listens; a function gets the ledger's. Without it the ledger's stays. */
-  configuration?: Configuration | ((held: Configuration) => Configuration);
-  /** Takes a line of the log; standard output unless it is given. */
+  /** Applied before the host listens. A function is given the stored configuration. Without it the stored one stays. */
+  configuration?: Configuration | ((stored: Configuration) => Configuration);
+  /** Writes a line of the log. The default is standard output. */
   write?: (line: string) => void;
 }
 
@@ -43,7 +43,7 @@ export async function serve({ environment: given, env, configuration, write }: O
   mkdirSync(environment.DATA_DIR, { recursive: true, mode: 0o700 });
   const { ledger, close: closeLedger } = await openLedger(environment);
   const alone = environment.LIBSQL_URL === undefined ? aloneIn(environment.DATA_DIR) : undefined;
-  // Alone, every lease belongs to a dead process. Otherwise leases are left to expire.
+  // If no other process runs, every lease belongs to a dead one. Otherwise leases are left to expire.
   if (alone) await ledger.voidLeases();
 
   const log = consoleLog(environment, write);
@@ -72,9 +72,9 @@ export async function serve({ environment: given, env, configuration, write }: O
 
   const { url, close } = await bind(app, environment);
   log("started", { url, homeserver: environment.HOMESERVER_URL, alone: alone !== undefined });
-  const clockwork = Promise.all([
-    sweeping(app, over.signal),
-    tending(app, log, environment.TEND_SECONDS * 1_000, over.signal),
+  const timers = Promise.all([
+    keepSweeping(app, over.signal),
+    keepTending(app, log, environment.TEND_SECONDS * 1_000, over.signal),
   ]);
   return {
     url,
@@ -82,7 +82,7 @@ export async function serve({ environment: given, env, configuration, write }: O
       over.abort();
       await close();
       await app.pump.stop(GRACE_MS);
-      await clockwork;
+      await timers;
       closeLedger();
       alone?.leave();
     },
@@ -99,7 +99,7 @@ async function applyOnce(app: App, ledger: Ledger, wanted: Configuration): Promi
   await ledger.setMark(APPLIED_MARK, digest);
 }
 
-async function sweeping(app: App, over: AbortSignal): Promise<void> {
+async function keepSweeping(app: App, over: AbortSignal): Promise<void> {
   // The first sweep is at once: an earlier process may have left due lanes.
   while (!over.aborted) {
     await app.sweep().catch(() => undefined);
@@ -107,8 +107,8 @@ async function sweeping(app: App, over: AbortSignal): Promise<void> {
   }
 }
 
-/** The upkeep, from the moment the homeserver has let the bot in. */
-async function tending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
+/** Runs the upkeep regularly, once the bot is set up on the homeserver. */
+async function keepTending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
   while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
   for (let afterStart = true; !over.aborted; afterStart = false) {
     await app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: String(error) }));
@@ -116,6 +116,7 @@ async function tending(app: App, log: Log, everyMs: number, over: AbortSignal): 
   }
 }
 
+/** Listens; resolves with the URL once it does. */
 async function bind(app: App, { HOST, PORT }: Environment): Promise<{ url: string; close: () => Promise<void> }> {
   return new Promise((resolve, reject) => {
     const server = listen({ fetch: app.http.fetch, hostname: HOST, port: PORT }, ({ port }) =>

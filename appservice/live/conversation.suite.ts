@@ -5,7 +5,7 @@ import { LLMock } from "@copilotkit/aimock";
 import { createClient, Preset, RoomEvent } from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger.js";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
-import { closed } from "#core/turn/parts.ts";
+import { closeFence } from "#core/turn/parts.ts";
 import { eventually, type Seen } from "./client.ts";
 import type { HostKind } from "./hosts.ts";
 import { openWorld, SERVER_NAME, type World } from "./world.ts";
@@ -158,7 +158,7 @@ export function conversationSuite(kind: HostKind): void {
         return all;
       }, 40_000);
       expect(parts.length).toBeGreaterThan(5);
-      expect(parts.filter((part) => closed(part) !== part)).toEqual([]);
+      expect(parts.filter((part) => closeFence(part) !== part)).toEqual([]);
       const chapters = [...parts.join("\n").matchAll(/^## Chapter (\d+)$/gm)].map((match) => Number(match[1]));
       expect(chapters).toEqual(chapters.map((_, index) => index + 1));
     });

@@ -55,7 +55,7 @@ const encoder = new TextEncoder();
 /** A text this short always fits: three bytes a character at most, about thirty in HTML (a nested quote), all of it twice. */
 const FITS_LENGTH = 500;
 
-/** Whether a text can be sent as an edit, which holds it twice, with as many mentions as it names. */
+/** True when a text can be sent as an edit, which holds it twice, with as many mentions as it names. */
 export function fitsAsEdit(markdown: string, mark: Mark): boolean {
   if (markdown.length <= FITS_LENGTH) return true;
   // Cheap: an edit has the text twice, a byte or more for each character, so a longer one need not be rendered.

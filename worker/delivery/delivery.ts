@@ -16,7 +16,7 @@ import { markdownOf, type Reply, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { RunLane } from "#ports/lanes.ts";
-import { type DraftLedger, openDraft } from "./draft.ts";
+import { type DraftLedger, startDraft } from "./draft.ts";
 import { mentionsOf } from "./mentions.ts";
 import { draftKeyOf, markOf, partsOf } from "./parts.ts";
 
@@ -28,6 +28,7 @@ interface Needs {
   run: RunLane;
 }
 
+/** A speaker in a room, which have one out lane. */
 interface Speaking {
   agent: Speaker;
   roomId: RoomId;
@@ -46,7 +47,7 @@ export function delivery(needs: Needs): Delivery {
   return {
     lane: laneOf,
     draftKey: draftKeyOf,
-    draft: (turn, lease, intent) => openDraft({ ...needs, turn, lease, intent, out: outOf(turn) }),
+    draft: (turn, lease, intent) => startDraft({ ...needs, turn, lease, intent, out: outOf(turn) }),
     notice(where, markdown) {
       const { agent, cause, threadRoot } = where;
       const mark: Mark = { agent, turn: cause, part: 0, hop: 0, kind: "notice" };
@@ -67,7 +68,7 @@ export function delivery(needs: Needs): Delivery {
   };
 }
 
-/** An utterance for each part of a reply. The first one edits the draft, if there is one. */
+/** An utterance for each part of a reply. The first one is the draft's final edit, if there is a draft. */
 function utterancesOf(turn: Turn, { kind, parts }: Reply, self: UserId, draft: EventId | undefined): Utterance[] {
   const texts = partsOf(turn, markdownOf(parts), kind);
   // Notices are ours, and mention no user.

@@ -24,7 +24,7 @@ const FIRST_TEXT_MS = 400;
 /** The pause between two edits. It grows with the answer, because every edit is an event that stays in the room. */
 const EDIT_FLOOR_MS = 1_000;
 const EDIT_SPREAD = 1.1;
-/** With the final one, forty. */
+/** The final edit comes on top of these. */
 const EDITS_MAX = 39;
 
 export type DraftLedger = Pick<OutboxLedger, "queueOut" | "outboxRow"> & Pick<TurnLedger, "storeShown">;
@@ -37,7 +37,7 @@ interface DraftNeeds {
   turn: Turn;
   lease: Lease;
   intent: Pick<Intent, "send">;
-  /** Who speaks, and in which lane. */
+  /** The speaker and its lane. */
   out: Pick<OutboxRow, "lane" | "agent" | "userId">;
 }
 
@@ -46,7 +46,8 @@ interface ShowNeeds extends DraftNeeds {
   onStore: () => void;
 }
 
-export function openDraft(needs: DraftNeeds): Draft {
+/** A draft that shows nothing yet. It never rejects: errors are logged. */
+export function startDraft(needs: DraftNeeds): Draft {
   let text = "";
   const closing = new AbortController();
   let loop: Promise<void> | undefined;
@@ -99,7 +100,7 @@ async function sendFirst(needs: ShowNeeds, text: string): Promise<EventId | unde
   const utterance: Utterance = { say: "message", ...draftOf(turn, text), thread: turn.threadRoot };
   const row: OutboxRow = { ...out, turnId: turn.id, key, utterance };
   needs.onStore();
-  // In one batch: the next owner of the turn must know that people may have read this text.
+  // In one batch: the next runner of the turn must know that people may have read this text.
   if (!(await ledger.queueOut(lease, [row], { turnId: turn.id, text }))) return undefined;
   await run(out.lane);
   return (await ledger.outboxRow(key))?.eventId;

@@ -9,10 +9,10 @@ import { ID_IN_TEXT, WITHIN_A_WORD } from "#core/message/mention.ts";
 
 const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
+const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
 
 const ID = new RegExp(`^${ID_IN_TEXT}`, "i");
-/** After one of these characters an id is part of a longer word. */
+/** Matches a character after which an id is part of a longer word. */
 const WITHIN = new RegExp(WITHIN_A_WORD);
 
 /**
@@ -30,7 +30,8 @@ const pill: TokenizerAndRendererExtension = {
     const [id] = source.match(ID) ?? [];
     return id === undefined ? undefined : { type: "pill", raw: id };
   },
-  renderer: ({ raw }) => `<a href="https://matrix.to/#/${escaped(raw.replaceAll("/", "%2F"))}">${escaped(raw)}</a>`,
+  renderer: ({ raw }) =>
+    `<a href="https://matrix.to/#/${escapeHtml(raw.replaceAll("/", "%2F"))}">${escapeHtml(raw)}</a>`,
 };
 
 const marked = new Marked({
@@ -39,13 +40,13 @@ const marked = new Marked({
   breaks: true,
   renderer: {
     // Raw HTML is shown as text: it must not reach a client.
-    html: ({ text }) => escaped(text),
+    html: ({ text }) => escapeHtml(text),
     // An image would have to be uploaded first, so it is shown as a link.
     image: ({ href, text }) =>
-      LINK.test(href) ? `<a href="${escaped(href)}">${escaped(text || href)}</a>` : escaped(text),
+      LINK.test(href) ? `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>` : escapeHtml(text),
     link({ href, tokens }) {
       const inner = this.parser.parseInline(tokens);
-      return LINK.test(href) ? `<a href="${escaped(href)}">${inner}</a>` : inner;
+      return LINK.test(href) ? `<a href="${escapeHtml(href)}">${inner}</a>` : inner;
     },
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
   },
@@ -73,20 +74,20 @@ class BoundedTokenizer extends Tokenizer {
   }
 }
 
-/** One line without any character that has a meaning in Markdown. */
+/** Matches one line without any character that has a meaning in Markdown. */
 const PLAIN = /^\p{L}[\p{L}\p{N} ,;!?()-]*$/u;
 
 /** The HTML of a Markdown text; undefined when it would be the text itself in one paragraph. */
 export function toHtml(markdown: string): string | undefined {
   if (PLAIN.test(markdown)) return undefined;
-  const html = parsed(markdown);
+  const html = parse(markdown);
   if (html === undefined) return undefined;
   const plain = html.match(/^<p>([^<]*)<\/p>$/);
-  return plain && plain[1] === escaped(markdown.trim()).replaceAll("'", "&#39;") ? undefined : html;
+  return plain && plain[1] === escapeHtml(markdown.trim()).replaceAll("'", "&#39;") ? undefined : html;
 }
 
 /** Undefined when the text cannot be parsed: then it is shown as plain text. */
-function parsed(markdown: string): string | undefined {
+function parse(markdown: string): string | undefined {
   try {
     return marked.parse(markdown, { async: false, tokenizer: new BoundedTokenizer() }).trim();
   } catch {

@@ -1,5 +1,5 @@
 /**
- * The users a reply mentions: those whose user id it names outside of code, as in everybody's messages. Each user is
+ * The users a reply mentions: those whose user id it names outside of code. Each user is
  * mentioned once, in the first part that names them. Display names and `@room` mention no user.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions
@@ -7,7 +7,7 @@
 import { addressedIn } from "#core/message/mention.ts";
 import type { UserId } from "#core/protocol/ids.ts";
 
-/** For one reply. The users it names after these are not mentioned. */
+/** The most users that a reply mentions; those it names after these are not mentioned. */
 const MENTIONS_MAX = 10;
 
 /** The users a text names, as far as `addressedIn` reads it. */

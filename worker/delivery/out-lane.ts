@@ -41,7 +41,7 @@ interface Needs {
   ghosts: Users;
   clock: Clock;
   log: Log;
-  /** Two sends of a lane are at least this far apart, in milliseconds. */
+  /** The pause after each send of a lane, in milliseconds. */
   sendFloorMs: number;
 }
 
@@ -161,7 +161,7 @@ async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }:
 
 function roomOf(id: LaneId): RoomId {
   const lane = laneOf(id);
-  if (lane.kind !== "out") throw new Error(`${id} is no outbox`);
+  if (lane.kind !== "out") throw new Error(`${id} is no out lane`);
   return lane.roomId;
 }
 

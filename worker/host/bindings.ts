@@ -1,4 +1,4 @@
-/** The host of the app on Workers, made of its bindings: D1 or libSQL, the lanes' objects, the queue. */
+/** Makes the Worker's `Host` from its bindings: D1 or libSQL, the lanes' objects, the queue. */
 import { createClient } from "@libsql/client/web";
 import { namespaceOf, readEnvironment } from "#core/configuration/environment.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -10,6 +10,7 @@ import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { createLog, type Line } from "../observe/log.ts";
 import { laneDoorbell, type WaitUntil } from "./doorbell.ts";
 
+/** Throws when the settings are invalid, with a line for each. */
 export function workerHost(env: Env, runner: string, waitUntil: WaitUntil): Host {
   const settings: Record<string, unknown> = { ...env };
   const environment = readEnvironment(settings);
@@ -44,7 +45,7 @@ export function workerHost(env: Env, runner: string, waitUntil: WaitUntil): Host
       return typeof given === "string" && given !== "" ? given : undefined;
     },
     metrics: "json",
-    // An alarm of a Durable Object lives fifteen minutes.
+    // An alarm of a Durable Object may run for fifteen minutes.
     turnMsMax: 14 * 60_000,
     runner,
     doorbell: () => laneDoorbell(env, log, waitUntil),

@@ -14,7 +14,7 @@ export class Lane extends DurableObject<Env> {
   #app: App | undefined;
   #alarmedAtMs = 0;
 
-  #composed(): App {
+  #compose(): App {
     // The object's id as the runner's: there is only one such object, so after a crash it may take its own lease again.
     this.#app ??= compose({
       ...workerHost(this.env, this.ctx.id.toString(), (work) => this.ctx.waitUntil(work)),
@@ -23,22 +23,23 @@ export class Lane extends DurableObject<Env> {
     return this.#app;
   }
 
+  /** Runs the lane soon, or wakes it where it runs. */
   async ring(lane: LaneId): Promise<void> {
     this.ctx.storage.kv.put("lane", lane);
     this.#app?.pump.nudge(lane);
-    await this.#due(Date.now());
+    await this.#wakeAt(Date.now());
   }
 
   override async alarm(): Promise<void> {
     const lane = this.ctx.storage.kv.get<LaneId>("lane");
     if (!lane) return;
     this.#alarmedAtMs = Date.now();
-    const { dueAtMs } = await this.#composed().pump.run(lane);
-    if (dueAtMs !== undefined) await this.#due(dueAtMs);
+    const { dueAtMs } = await this.#compose().pump.run(lane);
+    if (dueAtMs !== undefined) await this.#wakeAt(dueAtMs);
   }
 
-  /** Sets the alarm unless an earlier one is set. */
-  async #due(atMs: number): Promise<void> {
+  /** Sets the alarm, unless an earlier one is set. */
+  async #wakeAt(atMs: number): Promise<void> {
     const set = await this.ctx.storage.getAlarm();
     if (set === null || set > atMs) await this.ctx.storage.setAlarm(atMs);
   }

@@ -18,6 +18,7 @@ export interface Needs {
   clock: Clock;
   log: Log;
   namespace: Namespace;
+  /** True for the `hs_token`. */
   isHomeserver: (given: string | undefined) => Promise<boolean>;
   /** Called when the homeserver may have lost events: it pings us, or its transaction ids start again. */
   onDoubt: () => Promise<void>;

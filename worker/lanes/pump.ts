@@ -197,7 +197,7 @@ function keepRenewing({ ledger, clock }: Needs, lease: Lease, onLost: () => void
       await clock.sleep(RENEW_MS, over.signal);
       while (pause) await pause.promise;
       if (over.signal.aborted) return;
-      // While the database is away the lease lasts for two more tries.
+      // An error of the database does not mean that the lease is lost: it lasts for two more tries.
       inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch(() => true);
       if (!(await inFlight)) return onLost();
     }

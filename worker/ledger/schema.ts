@@ -125,7 +125,7 @@ export const outbox = sqliteTable(
     eventId: text("event_id"),
     attempt: integer("attempt").notNull(),
     notBeforeMs: integer("not_before_ms").notNull(),
-    /** What a plain row is to say, as JSON (core/message/utterance.ts). */
+    /** The utterance of a plain row, as JSON (core/message/utterance.ts). */
     plain: text("plain"),
   },
   (table) => [
@@ -185,7 +185,7 @@ export const rooms = sqliteTable(
   (table) => [index("rooms_replaced").on(table.replacement).where(sql`replacement IS NOT NULL`)],
 );
 
-/** What operators wrote: `defaults`, `groups`, `room:<room id or alias>`; each as JSON. */
+/** Layers and groups as operators wrote them, as JSON: `defaults`, `groups`, `room:<room id or alias>`. */
 export const settings = sqliteTable("settings", {
   name: text("name").primaryKey(),
   value: text("value").notNull(),

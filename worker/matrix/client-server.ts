@@ -20,9 +20,10 @@ export interface Identity {
   userId: UserId;
   deviceId?: string;
 }
+/** Never rejects: no answer is an error with status 0. */
 export type Call = <Value>(request: Request<Value>, identity?: Identity) => Promise<Answer<Value>>;
 
-/** Longer than Synapse takes for its slowest join, shorter than a lane's patience. */
+/** Longer than Synapse takes for its slowest join. */
 const ANSWER_MS_MAX = 60_000;
 
 const ErrorBody = z.object({
@@ -76,7 +77,7 @@ const searchOf = (query: NonNullable<Request<unknown>["query"]>): string =>
 function read<Value>(request: Request<Value>, status: number, json: unknown): Answer<Value> {
   if (!ObjectBody.safeParse(json).success) return err({ status, errcode: "M_NOT_JSON", message: "no JSON object" });
   const answer = request.answer(json);
-  // The fault of the homeserver or of something in between, as a bad gateway is: worth another try.
+  // The homeserver or a proxy is at fault, so it counts as a bad gateway: another try may succeed.
   return answer.ok ? answer : err({ status: 502, errcode: "M_UNKNOWN", message: answer.error });
 }
 

@@ -4,8 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions
  */
-import type { Agent } from "#core/configuration/agent.ts";
-import { BOT_NAME } from "#core/configuration/agent.ts";
+import { type Agent, BOT_NAME } from "#core/configuration/agent.ts";
 import { actingDevice, putDevice, registerUser } from "#core/protocol/client/account.ts";
 import { uploadMedia } from "#core/protocol/client/media.ts";
 import { setAvatarUrl, setDisplayName } from "#core/protocol/client/profile.ts";
@@ -29,13 +28,13 @@ interface Needs {
 
 export function ghosts(needs: Needs): Ghosts {
   const { call, ledger, namespace, log } = needs;
-  const failed = (user: UserId, { status, errcode }: { status: number; errcode: string }) =>
+  const logFailure = (user: UserId, { status, errcode }: { status: number; errcode: string }) =>
     log("ghost_failed", { user, status, errcode });
   return {
     async bot() {
       const bot = await knownBot(needs);
       if (bot.ok) return ok(bindIntent(call, bot.value.userId, bot.value.deviceId));
-      failed(botUserId(namespace), bot.error);
+      logFailure(botUserId(namespace), bot.error);
       return bot;
     },
     existing: (userId, deviceId) => bindIntent(call, userId, deviceId),
@@ -45,7 +44,7 @@ export function ghosts(needs: Needs): Ghosts {
       const known = given ?? (await ledger.ghost(userId));
       const ghost = known ? ok(known) : await enter(call, userId, agent.name);
       if (!ghost.ok) {
-        failed(userId, ghost.error);
+        logFailure(userId, ghost.error);
         return ghost;
       }
       const intent = bindIntent(call, userId, ghost.value.deviceId);
@@ -55,7 +54,7 @@ export function ghosts(needs: Needs): Ghosts {
         // An agent answers without its name or picture too: they are tried again at the next turn.
         if (shown.ok) await ledger.setGhost({ ...ghost.value, profile });
         else {
-          failed(userId, shown.error);
+          logFailure(userId, shown.error);
           if (!known) await ledger.setGhost(ghost.value);
         }
       }
@@ -64,7 +63,7 @@ export function ghosts(needs: Needs): Ghosts {
   };
 }
 
-/** The bot's own account and device, made once. */
+/** The bot as the ledger knows it, made at the first call. */
 async function knownBot({ call, ledger, namespace }: Needs): Promise<Answer<Ghost>> {
   const userId = botUserId(namespace);
   const known = await ledger.ghost(userId);
@@ -75,8 +74,8 @@ async function knownBot({ call, ledger, namespace }: Needs): Promise<Answer<Ghos
 }
 
 /**
- * Makes the bot's own account and device, then finds out whether the homeserver understands `device_id` at all: one that
- * does not repeats messages after its restarts, so the log warns the operator.
+ * Makes the bot's account and device, then finds out whether the homeserver understands `device_id`. One that does not
+ * sends messages twice after its restarts, so the log warns the operator.
  */
 export async function enterBot(needs: Needs): Promise<Answer<undefined>> {
   const { call, log } = needs;
@@ -88,7 +87,7 @@ export async function enterBot(needs: Needs): Promise<Answer<undefined>> {
   return ok(undefined);
 }
 
-/** Account and device. Neither request may carry the device id: it does not exist yet. */
+/** Makes an account and its device. Neither request may carry the device id: the device does not exist yet. */
 async function enter(call: Call, userId: UserId, name: string): Promise<Answer<Ghost>> {
   const [localpart] = splitUserId(userId);
   const account = await call(registerUser(localpart));
@@ -108,7 +107,7 @@ async function showProfile(
   return uploaded.ok ? send(setAvatarUrl(userId, uploaded.value)) : uploaded;
 }
 
-/** Differs between two states of a name and a picture. Most agents have no picture. */
+/** A text that changes whenever the name or the picture does. */
 const profileOf = async ({ name, avatar }: Pick<Agent, "name" | "avatar">): Promise<string> =>
   JSON.stringify(avatar ? [name, avatar.mediaType, await digest(avatar.base64)] : [name]);
 

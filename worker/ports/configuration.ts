@@ -20,6 +20,7 @@ export interface ConfigurationLedger {
   setConfiguration(configuration: Configuration): Promise<void>;
   /** Replaces the agents only. Agents that are not in the list are retired. */
   setAgents(agents: readonly AgentSpec[]): Promise<void>;
+  /** Adds an agent or replaces it. */
   putAgent(agent: AgentSpec): Promise<void>;
   /** Retires an agent; false when there is no such agent. */
   removeAgent(id: AgentKey): Promise<boolean>;
@@ -42,15 +43,17 @@ export interface ConfigurationLedger {
 export interface PeopleLedger {
   /** The user's code: an earlier one that is still valid, or this one. Undefined when too many users are waiting. */
   offerPairing(pairing: Pairing): Promise<string | undefined>;
+  /** Users who wait for approval, oldest first. */
   pairings(nowMs: number): Promise<Pairing[]>;
   /** Lets in the user with this code; with an agent given, only to that one. Undefined if it is invalid. Idempotent for a minute. */
   approve(code: string, nowMs: number, agent?: AgentId): Promise<Pairing | undefined>;
+  /** Lets a user in. Idempotent. */
   allow(agent: AgentId, userId: UserId, nowMs: number): Promise<void>;
   /** Undoes `allow`, `approve` or an invite code, or voids a code; false when there was none. */
   deny(agent: AgentId, userOrCode: string): Promise<boolean>;
   grants(): Promise<{ agent: AgentId; userId: UserId; atMs: number }[]>;
   /** A code that lets in the first user who sends it within a week. */
   addInviteCode(agent: AgentId, code: string, nowMs: number): Promise<void>;
-  /** Whether the code was valid; the user is then let in. Idempotent for the same user for a minute. */
+  /** Lets the user in if the code is valid, and says whether it was. Idempotent for the same user for a minute. */
   useInviteCode(agent: AgentId, code: string, userId: UserId, nowMs: number): Promise<boolean>;
 }

@@ -1,4 +1,4 @@
-/** Delivery: what is said in a room, and the rows that bring it there. */
+/** Delivery: messages of ours, from an utterance to the outbox row that is sent. */
 import type { DeliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import type { EventId, RoomId, Speaker, UserId } from "#core/protocol/ids.ts";
@@ -9,9 +9,9 @@ import type { DeadLetter } from "./operator.ts";
 
 /** A reply while it grows: one message, edited. Everything but the first text is best effort. */
 export interface Draft {
-  /** The whole text so far. Returns at once. */
+  /** Shows the whole text so far. Returns at once. */
   show(text: string): void;
-  /** Ends the edits and waits for the one in flight. Says whether the first text may have been stored. */
+  /** Ends the edits and waits for the one in flight. `stored`: the first text may be stored. */
   close(): Promise<"stored" | "unused">;
 }
 
@@ -19,7 +19,7 @@ export interface Draft {
 export interface Delivery {
   /** The out lane of a turn's reply. */
   lane(turn: Pick<Turn, "agent" | "roomId">): LaneId;
-  /** The row of one sentence of ours. */
+  /** The row of a notice: a sentence of ours in the name of an agent or the bot. */
   notice(where: NoticePlace, markdown: string): OutboxRow;
   draft(turn: Turn, lease: Lease, intent: Pick<Intent, "send">): Draft;
   /** The delivery key that the turn's draft has, whether or not there is a draft. */
@@ -28,7 +28,7 @@ export interface Delivery {
   rows(turn: Turn, reply: Reply, draft?: EventId): OutboxRow[];
 }
 
-/** Where one of our own sentences is said. */
+/** Where a notice is sent, and by which speaker. */
 export interface NoticePlace {
   agent: Speaker;
   roomId: RoomId;
@@ -37,7 +37,7 @@ export interface NoticePlace {
   cause: string;
 }
 
-/** A plain row: what is to be said, before the out lane freezes it to a request. */
+/** A plain row: an utterance that the out lane has not frozen to a request yet. */
 export interface OutboxRow {
   /** Also the transaction id of the request. */
   key: DeliveryKey;
@@ -76,7 +76,7 @@ interface PlainContent {
   deviceId?: string;
 }
 
-/** What became of a row. `open`: it is plain or frozen. */
+/** The state of a row. `open`: it is plain or frozen. */
 export interface OutboxState {
   state: "open" | "sent" | "dead";
   eventId?: EventId;
@@ -88,14 +88,15 @@ export type OutboxEnd = { state: "sent"; eventId: EventId } | { state: "dead"; d
 export interface OutboxLedger {
   /** Stores plain rows; a key that is there already stays as it is. `showing`: the text that people see by these rows. */
   queueOut(lease: Lease, rows: readonly OutboxRow[], showing?: { turnId: TurnId; text: string }): Promise<boolean>;
+  /** The state of the row with this key; undefined when there is none. */
   outboxRow(key: DeliveryKey): Promise<OutboxState | undefined>;
   /** The oldest open row of the lane. */
   nextOut(lease: Lease): Promise<OpenOutboxRow | undefined>;
   /** Makes a plain row a frozen one. Never changes a row that is frozen. */
   freezeOut(lease: Lease, seq: number, frozen: FrozenRequest): Promise<boolean>;
-  /** Ends an open row. `nowMs` dates its dead letter. */
+  /** Ends an open row as sent or dead. `nowMs` dates its dead letter. */
   endOut(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Promise<boolean>;
-  /** The same, and gives the lane's next row. Where there is none, it releases the lease in the same batch. */
+  /** `endOut`, and gives the lane's next row. Where there is none, it releases the lease in the same batch. */
   endOutAndNext(
     lease: Lease,
     seq: number,

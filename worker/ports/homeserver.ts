@@ -17,9 +17,12 @@ export interface Intent {
 
 /** Ghosts as Matrix users: made on demand, each once. */
 export interface Ghosts {
-  /** Makes of account, device and profile what is missing; then an intent bound to them. `known`: what the ledger says of it. */
+  /**
+   * Makes the ghost's account, device and profile where they are missing, and gives an intent for it. `known`: the ghost as
+   * the ledger has it, if it was read already.
+   */
   intent(agent: Pick<Agent, "id" | "name" | "avatar">, known?: Ghost): Promise<Answer<Intent>>;
-  /** The same for the bot, which has no profile. */
+  /** Makes the bot's account and device where they are missing, and gives an intent for it. The bot has no profile. */
   bot(): Promise<Answer<Intent>>;
   /** An intent for a ghost that must exist already. */
   existing(userId: UserId, deviceId: string): Intent;
@@ -29,7 +32,7 @@ export interface Ghosts {
 
 /**
  * As much of `fetch` as the client–server API needs. Rejects when there is no answer, and when a streamed body fails or
- * has another length than it says. Who gets an answer reads it or cancels its stream: until then it keeps a connection.
+ * has another length than it says. The caller must read an answer or cancel its stream: until then it occupies a connection.
  */
 export type Ask = (
   url: string,
@@ -49,6 +52,7 @@ export interface AskAnswer {
   stream(): ReadableStream<Uint8Array>;
 }
 
+/** A ghost, or the bot, as it was made. */
 export interface Ghost {
   userId: UserId;
   deviceId: string;

@@ -1,4 +1,4 @@
-/** What a host provides besides its database. */
+/** The clock and the log, which each host provides. */
 import type { Json } from "#core/protocol/event.ts";
 
 export interface Clock {

@@ -15,7 +15,7 @@ export interface Claimed extends Lease {
   first: FirstWork;
 }
 
-/** When a lane is to be run again, in milliseconds since the epoch; without a time when it is rung. */
+/** When a lane is to be run again, in milliseconds since the epoch. Without a time: at its next ring. */
 export interface LaneDue {
   dueAtMs?: number;
 }
@@ -23,7 +23,7 @@ export interface LaneDue {
 /** One run of a lane, as its work sees it. */
 export interface Running {
   lease: Lease;
-  /** Aborts when the lease was lost: no write of this run counts any more. */
+  /** Aborts when the run has to end: the lease was lost, so no further write counts, or the stopping pump releases it. */
   lost: AbortSignal;
   /** Resolves at the next ring of this lane. */
   rung(): Promise<void>;
@@ -48,9 +48,12 @@ export interface LaneLedger {
   claim(lane: LaneId, runner: string, nowMs: number, ttlMs: number): Promise<Claimed | undefined>;
   /** False when the lease is lost or was released. */
   renew(lease: Lease, untilMs: number): Promise<boolean>;
-  /** Lets go, and in the same look says when the lane is due (milliseconds; in the past: now); undefined when nothing is open. */
+  /**
+   * Releases the lease and, in the same batch, reads when the lane is due, in milliseconds since the epoch (in the past:
+   * now). Undefined when nothing is open.
+   */
   release(lease: Lease): Promise<number | undefined>;
-  /** Voids every lease: only for a host that knows itself to be alone. */
+  /** Voids every lease. Only for a host that knows that no other one runs. */
   voidLeases(): Promise<void>;
   /** Lanes that are due and have no living lease. */
   dueLanes(nowMs: number, limit: number): Promise<LaneId[]>;

@@ -1,7 +1,7 @@
 /**
- * Durable memory, whole: what the hosts make and each room asks a slice of. Everything due is read off it. Each method is
- * one statement or one atomic batch; a method that takes a `Lease` writes nothing (and says `false`) when the lease is no
- * longer held.
+ * The ledger, our durable memory: all its slices together, as hosts make it. All due work can be read from it. Each method
+ * is one statement or one atomic batch. A method that takes a `Lease` writes nothing, and says so, once a later claim of
+ * the lane has replaced it.
  */
 import type { ConfigurationLedger, PeopleLedger } from "./configuration.ts";
 import type { OutboxLedger } from "./delivery.ts";

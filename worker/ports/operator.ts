@@ -49,6 +49,7 @@ export interface DeadLetter {
 export type StoredDeadLetter = DeadLetter & { id: number; createdAtMs: number };
 
 export interface OperatorLedger {
+  /** The verdict of an event; undefined when the event is unknown. */
   verdictOf(eventId: EventId): Promise<StoredVerdict | undefined>;
   /** The verdicts on the latest messages, reactions and invitations of a room, newest first. */
   verdictsIn(roomId: RoomId, limit: number): Promise<StoredVerdict[]>;
@@ -58,7 +59,9 @@ export interface OperatorLedger {
   replay(turnId: TurnId, newId: TurnId, nowMs: number): Promise<SessionKey | undefined>;
   figures(nowMs: number): Promise<Figures>;
   addDeadLetter(letter: DeadLetter, nowMs: number): Promise<void>;
+  /** Newest first. */
   deadLetters(limit: number): Promise<StoredDeadLetter[]>;
+  /** A named value of recurring work; undefined before it was set. */
   mark(name: string): Promise<string | undefined>;
   setMark(name: string, value: string): Promise<void>;
   /** Deletes expired rows, a bounded number in each call. Returns how many rows it touched. */

@@ -14,6 +14,7 @@ import type { OutboxRow } from "./delivery.ts";
 import type { DeadLetter } from "./operator.ts";
 import type { ControlKind } from "./turns.ts";
 
+/** A push, or events that were read back. */
 export interface Intake {
   events: readonly RoomEvent[];
   deadLetters: readonly DeadLetter[];
@@ -21,8 +22,8 @@ export interface Intake {
   nowMs: number;
   /**
    * Events read back rather than pushed: the ids of all that was read, known ones too, oldest first. Each event is placed
-   * right after the nearest known one before it, as it is known at that moment; what is older than all of these is
-   * history, and not remembered.
+   * right after the nearest known one before it, as it is known at that moment. Events older than all known ones are
+   * history, and are not stored.
    */
   among?: readonly EventId[];
 }
@@ -54,7 +55,7 @@ export interface IgnoredEvent extends Grounds {
   about?: AgentId;
 }
 
-/** What a room lane goes on with after its last event in hand. */
+/** The result of the last write of a room lane's batch, and the work that follows. */
 export interface RoomProgress {
   isWritten: boolean;
   /** At most `EVENTS_MAX` of them (core/turn/lane.ts). */
@@ -75,7 +76,7 @@ export interface Membership {
   direct?: boolean;
 }
 
-/** What a look-up of sender facts asks for. */
+/** The input of a look-up of sender facts. */
 export interface SenderQuery {
   sender: UserId;
   target?: EventId | undefined;
@@ -90,19 +91,22 @@ export interface SenderQuery {
 export interface RoomLedger {
   /** Stores a push in one atomic batch, idempotent; returns the rooms of those pushed events that have no verdict yet. */
   accept(intake: Intake): Promise<RoomId[]>;
+  /** The room's oldest events without a verdict. */
   nextEvents(lease: Lease, limit: number): Promise<WaitingEvent[]>;
+  /** The facts of a room; those of an unknown one where nothing is stored. */
   room(roomId: RoomId): Promise<RoomFacts>;
   /**
    * The agents of a crowded room that an event could concern: those named by user id or by (lower-case) name, those that
    * listen to everything, and those the room's layer names, at most 20 of each.
    */
   presentIn(roomId: RoomId, named: readonly UserId[], name: string | undefined): Promise<Present[]>;
+  /** Facts about a sender in a room. */
   sender(roomId: RoomId, query: SenderQuery): Promise<SenderFacts>;
   /** The facts of `room` and `sender` in one read. */
   eventFacts(roomId: RoomId, query: SenderQuery): Promise<{ room: RoomFacts; sender: SenderFacts }>;
-  /** Whether any user but ours and `apart` is joined or invited, as far as is known. */
+  /** True when a user other than ours and `apart` is joined or invited, as far as we know. */
   hasPeople(roomId: RoomId, apart: string | undefined): Promise<boolean>;
-  /** A page of our joined users, those of the bot and of retired agents included: those after this user id. */
+  /** A page of our joined users, after this user id. The bot and ghosts of retired agents are included. */
   ghostsIn(roomId: RoomId, after: string, limit: number): Promise<UserId[]>;
   /** The room replaced by this one in which the user still is. */
   replacedBy(roomId: RoomId, userId: UserId): Promise<RoomId | undefined>;
@@ -112,7 +116,7 @@ export interface RoomLedger {
   ignore(lease: Lease, ignored: readonly IgnoredEvent[]): Promise<boolean>;
   /** `settle`, and gives the room's next events. Where there are none, it releases the lease in the same batch. */
   settleAndNext(lease: Lease, event: WaitingEvent, settled: Settled): Promise<RoomProgress>;
-  /** The same for `ignore`. */
+  /** `ignore`, likewise. */
   ignoreAndNext(lease: Lease, ignored: readonly IgnoredEvent[]): Promise<RoomProgress>;
   /** Stores the state of a room as read from the homeserver. */
   setState(roomId: RoomId, state: RoomState): Promise<void>;

@@ -27,6 +27,7 @@ export interface TurnAnswer {
   nowMs: number;
 }
 
+/** Limits under which an attempt starts. */
 export interface TurnCaps {
   /** How many turns of this agent, and of all agents, may run at the same time. */
   agent: number;
@@ -68,7 +69,7 @@ export interface TurnLedger {
   ): Promise<"started" | NotStarted>;
   /** Puts the turn off until `notBeforeMs` (milliseconds since the epoch). */
   postpone(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;
-  /** The same, and counts a failure of its backend. */
+  /** `postpone`, and counts a failure of the turn's backend. */
   postponeFailed(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;
   /** Stores the text that is shown of an unfinished answer. */
   storeShown(lease: Lease, turnId: TurnId, shown: string): Promise<boolean>;
@@ -103,6 +104,7 @@ export interface TurnLedger {
   takeTokens(wanted: readonly Bucket[], nowMs: number): Promise<number>;
 }
 
+/** The open turns of a session. */
 export interface WaitingTurns {
   count: number;
   oldest?: TurnId;
@@ -126,10 +128,11 @@ export interface SessionLedger {
   waitingIn(session: SessionKey): Promise<WaitingTurns>;
   /** The epoch of a session, and the open turns of its epoch 0, whose key is `base`. */
   epoch(base: SessionKey): Promise<SessionEpoch>;
+  /** Begins the session anew; an earlier epoch never replaces a later one. */
   beginEpoch(base: SessionKey, epoch: number): Promise<void>;
   /** A stored event with its content; undefined when it is unknown or its content was forgotten. */
   event(eventId: EventId): Promise<RoomEvent | undefined>;
-  /** Whether the session had a turn before this one. */
+  /** True when the session had no turn before this one. */
   isFirst(turn: Pick<Turn, "session" | "seq">): Promise<boolean>;
   /**
    * The latest messages of the room (outside of threads) or of the thread between the session's last prompt, if any, and this

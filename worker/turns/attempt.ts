@@ -24,7 +24,7 @@ export interface AttemptNeeds extends ContextNeeds {
   /** Decrypts the secrets in a backend's settings. */
   cipher: Pick<SecretCipher, "decrypt">;
   fetch: Fetch;
-  /** A variable of the operator's environment. */
+  /** Reads a variable of the operator's environment. */
   env: (name: string) => string | undefined;
   /** How long this host can run a turn, in milliseconds. */
   turnMsMax: number;
@@ -41,6 +41,7 @@ export interface Attempted {
   hasDraft: boolean;
 }
 
+/** Asks the turn's backend once. The draft and the typing notification are ended by the time it resolves. */
 export async function attempt(
   needs: AttemptNeeds,
   running: Running,
@@ -61,8 +62,11 @@ export async function attempt(
   let hasDraft = hadDraft;
   try {
     const { history, context } = backend.value.capabilities;
-    const told = context ? await contextFor(needs, turn, agent, intent, history) : "";
-    const stream = backend.value.startTurn(requestOf(needs.ledger, turn, agent, told), contextOf(needs, stop.signal));
+    const surroundings = context ? await contextFor(needs, turn, agent, intent, history) : "";
+    const stream = backend.value.startTurn(
+      requestOf(needs.ledger, turn, agent, surroundings),
+      contextOf(needs, stop.signal),
+    );
     const deadlines = deadlinesOf(agent, needs.turnMsMax);
     outcome = await listen(needs, running, stream[Symbol.asyncIterator](), { turn, words, onText, stop, deadlines });
   } finally {

@@ -1,7 +1,7 @@
-/** The end of a turn's work: an outcome becomes the reply that is stored, or the turn ends without one. */
+/** Ends the work on a turn: stores its outcome as a reply, or ends it without one. */
 import type { Agent } from "#core/configuration/agent.ts";
 import { APOLOGY, INTERRUPTED, NOTHING_TO_SAY, STOPPED, TAKEN_OVER } from "#core/strings/replies.ts";
-import { closed } from "#core/turn/parts.ts";
+import { closeFence } from "#core/turn/parts.ts";
 import { type Reply, type Turn, type TurnEnding, textReply } from "#core/turn/turn.ts";
 import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -59,7 +59,7 @@ export async function giveUp(
     await conclude(needs, { lease }, turn, failed);
     return;
   }
-  const deadLetter = letterOf(turn, ending, DETAIL[ending] ?? "");
+  const deadLetter = deadLetterOf(turn, ending, DETAIL[ending] ?? "");
   await ledger.endTurn(lease, turn.id, { ending, deadLetter }, clock.now());
 }
 
@@ -68,7 +68,7 @@ const DETAIL: Partial<Record<TurnEnding, string>> = {
   retired: "the agent is retired",
 };
 
-const letterOf = (turn: Turn, ending: TurnEnding, detail: string) => ({
+const deadLetterOf = (turn: Turn, ending: TurnEnding, detail: string) => ({
   kind: "turn" as const,
   reason: `${turn.agent} gave up a turn (${ending}): ${detail}`,
   raw: turn.id,
@@ -76,7 +76,7 @@ const letterOf = (turn: Turn, ending: TurnEnding, detail: string) => ({
 
 function lackOf(outcome: Outcome, turn: Turn): Lack | undefined {
   if (outcome.kind === "failed")
-    return { ending: outcome.code, deadLetter: letterOf(turn, outcome.code, outcome.detail) };
+    return { ending: outcome.code, deadLetter: deadLetterOf(turn, outcome.code, outcome.detail) };
   return outcome.kind === "stopped" || outcome.kind === "takenOver" ? { ending: "stopped" } : undefined;
 }
 
@@ -102,4 +102,4 @@ function replyOf(outcome: Outcome): Reply {
 
 /** The text that was shown, and a line that says why there is no more of it. */
 const brokenOff = (shown: string, line: string): Reply =>
-  shown.trim() === "" ? textReply("notice", line) : textReply("reply", `${closed(shown)}\n\n${line}`);
+  shown.trim() === "" ? textReply("notice", line) : textReply("reply", `${closeFence(shown)}\n\n${line}`);

@@ -47,6 +47,7 @@ interface Place {
   history: BackendCapabilities["history"];
 }
 
+/** The context as text for the backend; see core/turn/prompt.ts. */
 export async function contextFor(
   needs: ContextNeeds,
   turn: Turn,
@@ -72,7 +73,10 @@ export async function contextFor(
   });
 }
 
-/** Only at the first turn of a session where the backend keeps the transcript: ours has prompts and replies alone. */
+/**
+ * The message the thread begins with. A backend that keeps the transcript remembers it, so gets it only at the session's
+ * first turn. Our own transcript has only prompts and replies, so the other backends get it at every turn.
+ */
 async function threadStart(place: Place): Promise<Quote | undefined> {
   const { turn, needs, history } = place;
   const { threadRoot, prompt } = turn;
@@ -131,7 +135,7 @@ const TOO_LATE: Answer<never> = {
 
 type Permission = (sender: UserId) => Promise<boolean>;
 
-/** Whose messages may be quoted to the agent, by its `contextFrom`. The prompt's sender and our own users always may. */
+/** Whether a user's messages may be quoted to the agent, by its `contextFrom`; those of the prompt's sender and ours always. */
 function permission({ needs, turn, agent }: Place, room: RoomFacts): Permission {
   const { settings } = agent;
   const isUserOfIt = async (userId: UserId): Promise<boolean> => {

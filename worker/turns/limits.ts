@@ -7,14 +7,14 @@ import type { Running } from "#ports/lanes.ts";
 import type { Bucket, TurnLedger } from "#ports/turns.ts";
 
 export interface Limits {
-  /** Turns a minute of one sender, and of one room; 0 is without limit. */
+  /** Turns of one sender, and in one room, per minute; 0 means no limit. */
   senderPerMinute: number;
   roomPerMinute: number;
   /** Turns of all agents that run at the same time. */
   turnsAtOnce: number;
 }
 
-/** Messages that may wait in an out lane. A reply has as many parts as it takes; this many are replies that cannot be sent. */
+/** Messages that may wait in an out lane. More of them are not one long reply, but replies that cannot be sent. */
 const OUT_DEPTH_MAX = 50;
 
 /** The pause before a turn that found no free place tries again. */

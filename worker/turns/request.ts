@@ -1,4 +1,4 @@
-/** A turn as a backend is asked: in the types of the backend contract. */
+/** Makes a turn's request to its backend, in the types of the backend contract. */
 import type { Agent } from "#core/configuration/agent.ts";
 import type { InputMessage, SessionRef, TurnRequest } from "#core/turn/backend.ts";
 import { markdownOf, type Prompt, promptsOf, type Turn } from "#core/turn/turn.ts";
@@ -7,7 +7,7 @@ import type { TurnLedger } from "#ports/turns.ts";
 /** How many turns of a session are read for its history. */
 export const TRANSCRIPT_TURNS = 50;
 
-/** `context` is what the backend is told beside the prompts. */
+/** `context`: the text beside the prompts (context.ts). */
 export function requestOf(
   ledger: Pick<TurnLedger, "transcript">,
   turn: Turn,

@@ -1,7 +1,7 @@
 /**
- * The session lane: the turns of one session, one at a time, oldest first. Each turn is taken from its prompt to a stored
- * reply, and from there to a delivered one. `step` reads what is due off the turn's row, so after a crash the next runner
- * just reads it again.
+ * The session lane: takes the turns of one session, one at a time and oldest first, from the prompt to a stored reply, and
+ * from there to a delivered one. `step` decides the next step from the turn's row alone, so the next runner can go on
+ * after a crash.
  */
 import type { Agent } from "#core/configuration/agent.ts";
 import { retryAt, type Step, step, type Turn } from "#core/turn/turn.ts";
@@ -108,11 +108,11 @@ function act(
 async function answer(needs: Needs, running: Running, { turn, agent, ghost }: AgentTurn): Promise<Next> {
   const { ledger, log, clock } = needs;
   if (needs.mayBegin?.() === false) return "rest";
-  if (await mergesOrWaits(needs, running, turn, agent)) return "on";
+  if (await mergeOrWait(needs, running, turn, agent)) return "on";
   const intent = await needs.ghosts.intent(agent, ghost);
-  if (!intent.ok) return later(needs, running, turn, UNREACHABLE_MS);
+  if (!intent.ok) return putOff(needs, running, turn, UNREACHABLE_MS);
   const waitMs = await startWithinLimits(needs, running, turn, agent);
-  if (waitMs > 0) return later(needs, running, turn, waitMs);
+  if (waitMs > 0) return putOff(needs, running, turn, waitMs);
 
   const started = { ...turn, attempt: turn.attempt + 1 };
   log("turn_started", { turn: turn.id, agent: turn.agent, attempt: started.attempt });
@@ -136,7 +136,7 @@ async function answer(needs: Needs, running: Running, { turn, agent, ghost }: Ag
  * Merges waiting turns into one that was not begun yet, or puts it off until its sender pauses, as the agent is set up.
  * True when the turn is to be read again. Never after the first attempt: a repeated attempt repeats the same prompts.
  */
-async function mergesOrWaits(
+async function mergeOrWait(
   { ledger, clock }: Needs,
   { lease }: Running,
   turn: Turn,
@@ -153,7 +153,7 @@ async function mergesOrWaits(
   return turns.whileBusy === "collect" && (await ledger.merge(lease, turn, "all")) > 0;
 }
 
-async function later({ ledger, clock }: Needs, { lease }: Running, turn: Turn, waitMs: number): Promise<"rest"> {
+async function putOff({ ledger, clock }: Needs, { lease }: Running, turn: Turn, waitMs: number): Promise<"rest"> {
   await ledger.postpone(lease, turn.id, clock.now() + waitMs);
   return "rest";
 }
@@ -178,7 +178,7 @@ async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Next
     // The final edit names the draft's event, so the draft has to be sent first.
     await run(delivery.lane(turn));
     draft = await ledger.outboxRow(draftKey);
-    if (draft?.state === "open") return later(needs, running, turn, UNREACHABLE_MS);
+    if (draft?.state === "open") return putOff(needs, running, turn, UNREACHABLE_MS);
   }
   const rows = turn.reply && draft ? delivery.rows(turn, turn.reply, draft.eventId) : [];
   if (rows.length > 0 && !(await ledger.queueOut(running.lease, rows))) return "rest";
@@ -191,7 +191,7 @@ async function send(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   await needs.run(lane);
   const { lease, release } = running;
   const { isDelivered, next, isReleased } = await release(() => needs.ledger.markDelivered(lease, turn, lane));
-  if (!isDelivered) return later(needs, running, turn, UNREACHABLE_MS);
+  if (!isDelivered) return putOff(needs, running, turn, UNREACHABLE_MS);
   needs.log("turn_delivered", { turn: turn.id, agent: turn.agent });
   return isReleased ? "released" : { current: next };
 }

@@ -14,10 +14,11 @@ const SHOWN_MS = 30_000;
 const RENEW_MS = 20_000;
 
 export interface Typing {
-  /** Ends the notifications, and takes back one that is shown. */
+  /** Ends the notifications, and takes back one that is shown. Resolves when that was sent. */
   end(): Promise<void>;
 }
 
+/** Shows the user as typing until `end`. */
 export function keepTyping(clock: Clock, intent: Pick<Intent, "userId" | "send">, roomId: RoomId): Typing {
   const over = new AbortController();
   const loop = (async () => {

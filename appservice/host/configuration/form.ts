@@ -34,17 +34,18 @@ export function toFile({ defaults, groups, agents, rooms }: Configuration): obje
     { ...(name === id ? {} : { name }), ...(avatar ? { avatar: dataUriOf(avatar) } : {}), ...rest },
   ]);
   return {
-    ...some({ defaults }),
-    ...some({ groups }),
+    ...unlessEmpty({ defaults }),
+    ...unlessEmpty({ groups }),
     agents: Object.fromEntries(written),
-    ...some({ rooms }),
+    ...unlessEmpty({ rooms }),
   };
 }
 
-/** Without empty objects and lists, which are the default. */
-const some = (part: Record<string, object>): object =>
+/** Leaves out empty objects and lists, which are the defaults. */
+const unlessEmpty = (part: Record<string, object>): object =>
   Object.fromEntries(Object.entries(part).filter(([, value]) => Object.keys(value).length > 0));
 
+/** The documentation of a key in the schema. */
 interface Words {
   id?: string;
   description?: string;

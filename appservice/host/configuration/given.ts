@@ -1,4 +1,4 @@
-/** The configuration file that a start applies. */
+/** Finds and reads the configuration file that a start applies. */
 import { existsSync } from "node:fs";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import { Environment } from "#core/configuration/environment.ts";
@@ -6,7 +6,7 @@ import { backends } from "../../../worker/backends/registry.ts";
 import { EnvironmentError } from "../environment.ts";
 import { readConfigurationFile } from "./read.ts";
 
-/** The value of `TROUPE_FILE` that means no file. */
+/** With this value of `TROUPE_FILE` no file is read. */
 const NO_FILE = "none";
 
 /**

@@ -16,7 +16,7 @@ export interface ReadFile {
   locate(complaint: string): string;
 }
 
-/** Leaves a backend's own settings to the bridge. */
+/** Validates the whole file, but for the backends' own settings: each backend validates those. */
 export function readConfigurationFile(path: string): Result<ReadFile, string> {
   let text: string;
   try {
@@ -27,10 +27,12 @@ export function readConfigurationFile(path: string): Result<ReadFile, string> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   if (document.errors.length > 0) {
-    const broken = document.errors.map((error) => `${path}:${lines.linePos(error.pos[0]).line}: ${said(error, text)}`);
+    const broken = document.errors.map(
+      (error) => `${path}:${lines.linePos(error.pos[0]).line}: ${sentenceOf(error, text)}`,
+    );
     return err(broken.join("\n"));
   }
-  const written = unfolded(document);
+  const written = toObject(document);
   const file = FileForm.safeParse(written);
   const placed = (keys: Path, sentence: string) => `${path}${lineOf(document, lines, keys)}: ${sentence}`;
   if (!file.success) {
@@ -56,12 +58,12 @@ export function readConfigurationFile(path: string): Result<ReadFile, string> {
 const nameOf = (keys: Path): string => keys.join(".") || "the file";
 
 /** The parser's sentence without the place and the excerpt at its end; the place is put before it. */
-function said({ code, message, pos }: Document.Parsed["errors"][number], text: string): string {
+function sentenceOf({ code, message, pos }: Document.Parsed["errors"][number], text: string): string {
   if (code === "DUPLICATE_KEY") return `${text.slice(...pos).split(":")[0]} is there twice`;
   return message.split(/ at line \d+/)[0] ?? message;
 }
 
-function unfolded(document: Document.Parsed): unknown {
+function toObject(document: Document.Parsed): unknown {
   try {
     return document.toJS();
   } catch {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { closed } from "#core/turn/parts.ts";
+import { closeFence } from "#core/turn/parts.ts";
 import { aContext, aRequest, backendContract, eventsOf, textOf } from "../backend.contract.ts";
 import { echo } from "../echo/echo.ts";
 import { scripted } from "./scripted.ts";
@@ -20,7 +20,7 @@ describe("the guide", () => {
   test("writes as many kilobytes as the prompt says, and closes its code fences", async () => {
     const text = await say("long 50");
     expect(text.length).toBeGreaterThan(50_000);
-    expect(closed(text)).toBe(text);
+    expect(closeFence(text)).toBe(text);
   });
   test("can fail in the middle of an answer", async () => {
     const events = await eventsOf(scripted().startTurn(aRequest("error after"), withoutPauses));

@@ -32,13 +32,13 @@ export interface Person {
   power: number;
 }
 
-/** Whether the user is one of those the words `users` and `admins` stand for, where a list may use them. */
+/** The user is one of those that the words `users` and `admins` in a list stand for. */
 export interface Circles {
   users?: boolean;
   admins?: boolean;
 }
 
-/** Whether a list permits a user; an empty one permits no user. */
+/** True when a list permits a user; an empty one permits no user. */
 export const isListed = (list: readonly string[], person: Person, circles: Circles = {}): boolean =>
   entryFor(list, person, circles) !== undefined;
 
@@ -55,7 +55,7 @@ function matches(entry: string, { userId, isLocal, power }: Person, { users, adm
   return isUser(entry, userId);
 }
 
-/** Whether a pattern such as `@ali*:example.org` matches a user id. An invalid pattern matches none. */
+/** True when a pattern such as `@ali*:example.org` matches a user id. An invalid pattern matches none. */
 export function isUser(pattern: string, userId: UserId): boolean {
   const colon = pattern.indexOf(":");
   if (!pattern.startsWith("@") || colon < 0) return false;

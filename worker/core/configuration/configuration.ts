@@ -90,7 +90,7 @@ export function aliasesIn({ defaults, agents, rooms }: Configuration): string[] 
   return [...new Set([...Object.keys(rooms), ...names].filter((name) => name.startsWith("#")))];
 }
 
-/** Whether these layers, merged, make an agent listen to messages that do not address it. */
+/** True when these layers, merged, make an agent listen to messages that do not address it. */
 export const isAttentive = (...layers: (Layer | undefined)[]): boolean => {
   const merged = Object.assign({}, ...layers) as Layer;
   return merged.mention === false || merged.atRoom === true || (merged.patterns ?? []).length > 0;
@@ -98,7 +98,7 @@ export const isAttentive = (...layers: (Layer | undefined)[]): boolean => {
 
 const KEY_STAR = "*";
 
-/** Whether an agent's id is a pattern for many agents: `ticket_*`. */
+/** True when an agent's id is a pattern for many agents: `ticket_*`. */
 export const isFamily = (key: string): boolean => key.includes(KEY_STAR);
 
 /** The member of a family with this id. A `*` in the family's name becomes the part of the id that its `*` stands for. */

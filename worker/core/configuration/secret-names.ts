@@ -1,8 +1,8 @@
-/** Tells secrets among a backend's settings from other values, by their names. */
+/** Recognises secrets among a backend's settings by their keys, and references to the environment by their form. */
 
-/** Whether a key of this name holds a secret. */
+/** True when a key of this name holds a secret. */
 export const looksSecret = (name: string): boolean =>
   /key|token|secret|passw|passphrase|credential|authorization|cookie/i.test(name);
 
-/** Whether a value is a `$NAME`, which refers to the environment and so gives nothing away. */
+/** True for a `$NAME`, which refers to the environment and is no secret itself. */
 export const isReference = (value: string): boolean => /^\$[A-Za-z_][A-Za-z0-9_]*$/.test(value);

@@ -43,7 +43,7 @@ const Pattern = z.string().min(1).max(PATTERN_LENGTH_MAX).refine(isPattern, "is 
 const Patterns = z.array(Pattern).max(PATTERNS_MAX);
 const RoomNames = z.array(RoomName).max(1_000);
 
-/** Commands, and who may give them. */
+/** Access lists by command. */
 const Permissions = z.partialRecord(z.enum(COMMAND_NAMES), AccessList);
 
 export const THREAD_MODES = ["off", "inbound", "always"] as const;

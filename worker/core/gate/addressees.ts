@@ -1,4 +1,4 @@
-/** The agents a message is addressed to, and by what. */
+/** The agents a message addresses, and how it addresses them. */
 import { patternOf } from "../configuration/settings.ts";
 import { type Addressed, opensWith } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";

@@ -20,7 +20,7 @@ import { circlesOf, personOf, refusal } from "./permits.ts";
 /** Named by a mention, a reply, a thread or the direct chat; other agents only listen. */
 const isNamed = ({ because }: Addressee): boolean => because !== "listening";
 
-/** The command a message is, whichever agent it addresses; undefined for chat. */
+/** The command in a message, by any present agent's prefix; undefined for chat. */
 export function commandIn({ event, text }: Message, facts: Facts): Command | undefined {
   const structured = structuredCommand(event.content);
   if (structured) return structured;
@@ -43,7 +43,7 @@ function withoutCalls(text: string, { present, room: { botUserId } }: Facts): st
   return calls.reduce(withoutOne, text);
 }
 
-/** The command with the agents it is for, or why it is not obeyed. The message below it is left to the caller. */
+/** The command with the agents it is for, or why it is not obeyed. The caller treats the message below it. */
 export function gateCommand(
   message: Message,
   facts: Facts,
@@ -93,15 +93,15 @@ function notPermitted({ name }: Command, facts: Facts, refused: Concerned | unde
   return { kind: "ignore", ...grounds("command_not_permitted", evidence), about: refused.agent.id };
 }
 
-/** The access list of a command. Commands that hold beyond the room take nothing from its layers. */
+/** The access list of a command. For a command that has effects beyond the room, the room's layers do not count. */
 function allowedFor({ agent }: Concerned, name: CommandName): readonly string[] {
   const { allowed, everywhere } = describeCommand(name);
   return (everywhere ? agent.everywhere : agent.settings).commands[name] ?? allowed;
 }
 
 /**
- * A user the agent does not listen to may use no command, whatever power the room gives, save `pair`: a code is the
- * way in.
+ * A user the agent does not listen to may use no command, whatever their power in the room. The exception is `pair`, by
+ * which a user gets in.
  */
 function isPermitted(message: Message, facts: Facts, concerned: Concerned, { name }: Command): boolean {
   const { settings, everywhere } = concerned.agent;
@@ -117,7 +117,7 @@ function isPermitted(message: Message, facts: Facts, concerned: Concerned, { nam
   return isListed(allowed, outside, { users: circles.users, admins: isListed(everywhere.admins, outside) });
 }
 
-/** The user as seen from outside the room: the power it gives holds only there. */
+/** The user without their power in the room, which has no meaning outside of it. */
 const powerless = (person: Person): Person => ({ ...person, power: 0 });
 
 /** The commands the sender may use with an agent here. */

@@ -23,7 +23,7 @@ const EVIDENCE = {
   }),
   hop_limit: z.object({ hop: z.number(), limit: z.number() }),
   pair_guard: z.object({ events: z.number(), restMs: z.number() }),
-  /** `mark`: it bears the mark of a message of ours. `words`: an agent has just said the same. */
+  /** `mark`: it bears the mark of a message of ours. `words`: it repeats an agent's recent message. */
   echo: z.object({ by: z.enum(["mark", "words"]) }),
   ignored_sender: z.object({ entry: z.string() }),
   not_permitted: z.object({ dm: z.string().optional() }),
@@ -51,6 +51,7 @@ export interface Grounds<R extends Reason = Reason> {
   evidence?: EvidenceFor[R];
 }
 
+/** Makes grounds, without the key `evidence` where there is none. */
 export const grounds = <R extends Reason>(reason: R, evidence?: EvidenceFor[R]): Grounds<R> =>
   evidence === undefined ? { reason } : { reason, evidence };
 
@@ -63,10 +64,10 @@ export function evidenceText(evidence: Evidence): string | null {
 /** Reads stored evidence; undefined where there is none, or where another version wrote something else. */
 export function readEvidence(reason: Reason, text: string | null): Evidence {
   const schema = Object.entries(EVIDENCE).find(([name]) => name === reason)?.[1];
-  return text === null ? undefined : schema?.safeParse(parsed(text)).data;
+  return text === null ? undefined : schema?.safeParse(parse(text)).data;
 }
 
-function parsed(text: string): unknown {
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -75,12 +76,12 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The first entries of a list, cut. */
+/** The first entries of a list, each cut to a limited length, and how many more there are. */
 export const firstEntries = (list: readonly string[]): z.infer<typeof Entries> => ({
   entries: list.slice(0, ENTRIES_MAX).map(cutEntry),
   more: Math.max(list.length - ENTRIES_MAX, 0),
 });
 
-/** Not cut between the halves of a surrogate pair: a homeserver refuses a message with half of one. */
+/** An entry, cut to a limited length. Never between the halves of a surrogate pair: a homeserver refuses such a message. */
 export const cutEntry = (entry: string): string =>
   entry.length <= ENTRY_LENGTH_MAX ? entry : `${entry.slice(0, ENTRY_LENGTH_MAX - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;

@@ -45,7 +45,7 @@ export interface RoomFacts {
   aliases: readonly string[];
   /** The names the configuration may use for it: its id, the ids of rooms it has replaced, its aliases. */
   names: readonly string[];
-  /** The operator's word on whether it is a direct chat; undefined where there is none. */
+  /** Whether it is a direct chat, if an operator has set that. */
   direct?: boolean;
   muted: boolean;
   /** Joined members, counted no further than 3; 0 when none is known. */
@@ -88,8 +88,10 @@ export interface SenderFacts {
   isEcho: boolean;
 }
 
+/** The facts about a sender we know nothing of. */
 export const UNKNOWN_SENDER: SenderFacts = { paired: [], askedAgents: [], pairs: new Map(), isEcho: false };
 
+/** Everything the gate may look at besides the message. */
 export interface Facts {
   /** Our clock, milliseconds since the epoch. */
   nowMs: number;
@@ -149,7 +151,7 @@ export interface Wake {
   hop: number;
 }
 
-/** Kinds are the words of `reasons.ts` wherever a kind is stored under one word. */
+/** The gate's answer for one event. A kind that is stored under one reason is named like it (`reasons.ts`). */
 export type Verdict =
   | Wake
   /** Too old to be answered: the agents see it as context of their next turn. */
@@ -173,13 +175,13 @@ export type Verdict =
 
 export type Ignored = { kind: "ignore"; about?: AgentId } & Grounds<IgnoreReason>;
 
-/** A command, permitted. */
+/** A command that is permitted. */
 export interface Ordered {
   kind: "command";
   command: Command;
   /** The agents it is for; empty where it should have named one. */
   concerned: readonly Concerned[];
-  /** Who answers. */
+  /** The speaker that answers. */
   speaker: Speaker;
   /** The sender may do what `admins` may. */
   isAdmin: boolean;
@@ -196,7 +198,7 @@ export function conversationWith(concerned: Concerned, message: Message, { room 
     origin: room.origin,
     sender: message.event.sender,
     direct,
-    // It gets a session of its own, so that users who joined later never see the private history.
+    // A chat that others have joined gets a new session, so that they never see its private history.
     opened: invitedDirectly && !direct,
     answersIn: answerThread(message.place, direct, agent.settings),
   };

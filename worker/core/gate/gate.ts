@@ -46,6 +46,7 @@ import { gateMember } from "./members.ts";
 import { botGrounds, hindrance, isCounted, isMachine, refusal } from "./permits.ts";
 import type { IgnoreReason } from "./reasons.ts";
 
+/** Decides on one event. Pure: all facts are given. */
 export function gate(message: Message, facts: Facts): Verdict {
   const { event } = message;
   if (facts.softFailed) return ignore("soft_failed");
@@ -73,7 +74,7 @@ const ignoreFor = (why: Grounds<IgnoreReason>, about?: AgentId): Ignored => ({
   ...(about ? { about } : {}),
 });
 
-/** The room's own rules have allowed the state before we heard of it. */
+/** The homeserver has already checked that the sender may change the state. */
 function gateState(message: Message, facts: Facts): Verdict {
   const replacement = message.event.type === "m.room.tombstone" ? message.state?.replacement : undefined;
   const isHeard = facts.present.some((one) => refusal(message, facts, one) === undefined);

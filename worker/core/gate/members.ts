@@ -17,7 +17,7 @@ export function gateMember(message: Message, facts: Facts): Verdict {
   const { agent, settings } = invited;
   if (!agent || !settings)
     return { kind: "ignore", reason: "unknown_agent", ...(agent && agent !== BOT ? { about: agent } : {}) };
-  // Whatever its age: an invitation that came while we were away still holds.
+  // Its age does not matter: an invitation that came while we were away still holds.
   const refused = refusalOf(message, facts, invited, settings);
   return refused ? { kind: "decline", agent, ...refused } : { kind: "join", agent };
 }
@@ -28,7 +28,7 @@ function refusalOf(
   { direct, follows, paired }: Invited,
   settings: NonNullable<Invited["settings"]>,
 ): Grounds<IgnoreReason> | undefined {
-  // An agent may invite another one only where a user of the other could: agents are no way around its lists.
+  // There is no exception for our own users: an agent may invite another one only if the other's lists permit it.
   const person = personOf(event.sender, facts);
   const ignored = ignoreGrounds(settings, event.sender);
   if (ignored) return ignored;

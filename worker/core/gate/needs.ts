@@ -1,6 +1,6 @@
 /**
- * The facts an event needs: the only place that says, before the gate decides, what has to be looked up for it. Nothing
- * else looks at an event's type for that.
+ * The facts that have to be looked up for an event before the gate decides. This is the only place that derives them from
+ * the event's type.
  */
 import * as z from "zod/v4";
 import { type DeliveryKey, keyOfOwn } from "../message/mark.ts";
@@ -13,7 +13,7 @@ const MembershipKind = z.enum(["join", "invite", "leave", "ban", "knock"]);
 export type MembershipKind = z.infer<typeof MembershipKind>;
 
 export interface FactNeeds {
-  /** Whether facts about the room and its agents matter. */
+  /** Facts about the room and its agents are needed. */
   room: boolean;
   /** Users the event names, whether or not they are agents'. */
   named: UserId[];
@@ -35,6 +35,7 @@ export interface FactNeeds {
 
 const NOTHING: FactNeeds = { room: false, named: [], someoneLeft: false };
 
+/** The facts a message needs, and what it changes whatever the verdict. */
 export function needsOf(message: Message): FactNeeds {
   const { event } = message;
   if (event.type === "m.room.member") return { ...NOTHING, ...needsOfMember(message) };

@@ -1,4 +1,4 @@
-/** Whether an agent listens to a sender in a room. Every way to an agent asks here, and only here. */
+/** Decides whether an agent listens to a sender in a room. All rules of the gate that depend on it use this file. */
 import { type Circles, entryFor, isListed, isUser, type Person } from "../access/access.ts";
 import { isResting } from "../access/pair-guard.ts";
 import { patternOf, type Settings } from "../configuration/settings.ts";
@@ -14,10 +14,11 @@ export const personOf = (userId: UserId, { sender }: Pick<Facts, "sender">): Per
   power: sender.power,
 });
 
-/** Whether an agent ignores a user. */
+/** True when an agent ignores a user. */
 export const isIgnored = (settings: Pick<Settings, "ignore">, userId: UserId): boolean =>
   ignoreGrounds(settings, userId) !== undefined;
 
+/** The grounds where an agent ignores a user; undefined where it does not. */
 export function ignoreGrounds({ ignore }: Pick<Settings, "ignore">, userId: UserId): Grounds<IgnoreReason> | undefined {
   const entry = ignore.find((pattern) => patternOf(pattern).matcher(userId).find());
   return entry === undefined ? undefined : grounds("ignored_sender", { entry: cutEntry(entry) });
@@ -36,7 +37,7 @@ function botSignOf({ event }: Message, facts: Facts, { botUsers, botMarkers }: S
   return marker === undefined ? undefined : { marker: cutEntry(marker) };
 }
 
-/** Whether no person is behind the sender: it is one of our users, or a bot by the agent's settings. */
+/** True when the sender is no person: it is one of our users, or a bot according to the agent's settings. */
 export const isMachine = (message: Message, facts: Facts, settings: Settings): boolean =>
   facts.sender.isOurs || botSignOf(message, facts, settings) !== undefined;
 
@@ -46,7 +47,7 @@ export const botGrounds = (message: Message, facts: Facts, settings: Settings): 
     ? grounds("own_event")
     : grounds("bot", { bots: settings.bots, ...botSignOf(message, facts, settings) });
 
-/** Whether an agent is set up to talk to a user: one of its `users` or `admins`. */
+/** True when a user is one of an agent's `users` or `admins`. */
 export const isUserOf = ({ users, admins }: Pick<Settings, "users" | "admins">, person: Person): boolean =>
   isListed(users, person) || isListed(admins, person);
 
@@ -58,7 +59,7 @@ export function refusal(message: Message, facts: Facts, concerned: Concerned): G
   const ignored = ignoreGrounds(settings, sender);
   if (ignored) return ignored;
   const person = personOf(sender, facts);
-  // What agents may say to each other is decided by `bots` and `hops`.
+  // `bots` and `hops` decide whether agents answer each other.
   const isLetIn = facts.sender.isOurs || paired;
   return isDirect(concerned, facts.room)
     ? // The user who opens a direct chat has full power in it.
@@ -84,7 +85,7 @@ function refusalInRoom(settings: Settings, facts: Facts, isUser: boolean): Groun
 const isRoomListed = (list: readonly string[], { room }: Facts): boolean =>
   room.names.some((name) => list.includes(name));
 
-/** The circles a command's permission may name. An ignored admin is in none. */
+/** The circles of a command's permission that the sender is in. An ignored admin is in none. */
 export function circlesOf(message: Message, facts: Facts, concerned: Concerned): Required<Circles> {
   const { settings } = concerned.agent;
   const { sender } = message.event;
@@ -95,7 +96,7 @@ export function circlesOf(message: Message, facts: Facts, concerned: Concerned):
 }
 
 /**
- * Whether the pair guard counts a message: those of machines, and outside of a direct chat all that do not name the
+ * True when the pair guard counts a message: one of a machine, and outside of a direct chat any that does not name the
  * agent, because a machine may look like a person.
  */
 export const isCounted = (message: Message, facts: Facts, { agent }: Concerned, because: Because): boolean =>
@@ -125,6 +126,6 @@ export function hindrance(
   return refusal(message, facts, concerned);
 }
 
-/** Whether an access list of invitations names the inviter. */
+/** True when an access list of invitations names the inviter. */
 export const isInviterListed = (list: readonly string[], person: Person): boolean =>
   list.some((entry) => (entry.startsWith("@") ? isUser(entry, person.userId) : isListed([entry], person)));

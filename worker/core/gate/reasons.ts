@@ -39,7 +39,7 @@ const IGNORE_REASONS = [
 ] as const;
 export type IgnoreReason = (typeof IGNORE_REASONS)[number];
 
-/** What was done, other than waking agents and obeying commands. */
+/** Why an event had an effect, other than waking agents or obeying a command. */
 const ACTION_REASONS = [
   "queue_full",
   "too_old",
@@ -64,7 +64,7 @@ export type CommandReason = `command_${CommandName}`;
 export type Reason = IgnoreReason | (typeof ACTION_REASONS)[number] | WakeReason | CommandReason;
 
 const COMMAND_REASONS = COMMAND_NAMES.map((name): CommandReason => `command_${name}`);
-/** All of them. */
+/** All reasons. */
 export const REASONS: readonly Reason[] = [
   ...IGNORE_REASONS,
   ...ACTION_REASONS,
@@ -87,8 +87,8 @@ export const wordOf = (reason: Reason | OtherReason): string => (typeof reason =
 const commandReasons: ReadonlySet<string> = new Set(COMMAND_REASONS);
 export const isCommandReason = (reason: Reason): reason is CommandReason => commandReasons.has(reason);
 
-/** Verdicts that the list of a room's latest ones leaves out, and its index too. */
+/** Verdicts that the list of a room's latest verdicts leaves out, as does its index. */
 export const UNLISTED_REASONS = ["own_event", "membership", "state"] as const satisfies readonly Reason[];
 
-/** Verdicts on messages that no agent is shown as context, whoever it is. Neither is any command. */
+/** Verdicts on messages that are shown to no agent as context. Commands are not shown either. */
 export const UNQUOTED_REASONS = ["soft_failed", "echo", "ignored_sender", "pair"] as const satisfies readonly Reason[];

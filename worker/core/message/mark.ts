@@ -10,12 +10,12 @@ import { BOT, EventId } from "../protocol/ids.ts";
 export const CONTENT_KEY = "chat.troupe";
 
 export const Mark = z.object({
-  /** Who speaks: an agent's id or `BOT`. The bot is the empty string in an event. */
+  /** The speaker: an agent's id or `BOT`. In an event the bot is the empty string. */
   agent: z.string().transform((agent) => (agent === "" ? BOT : agent)),
   /** The turn the event belongs to, or the event or tool call that caused it. */
   turn: z.string(),
   part: z.number(),
-  /** Agent-to-agent steps since a person spoke. */
+  /** How many agents have answered each other since a person spoke. */
   hop: z.number().int().min(0).catch(0),
   kind: z.enum(["reply", "draft", "notice"]),
   /** The thread of the message. An edit carries it too, because the relation of an edit names no thread. */
@@ -25,7 +25,7 @@ export const Mark = z.object({
 });
 export type Mark = z.infer<typeof Mark>;
 
-/** The mark of a content; undefined when neither this nor another Troupe sent it. */
+/** The mark in an event's content; undefined when neither this nor another Troupe sent it. */
 export const markIn = ({ content }: Pick<RoomEvent, "content">): Mark | undefined =>
   Mark.safeParse(content[CONTENT_KEY]).data;
 
@@ -49,7 +49,7 @@ export type DeliveryKey = z.infer<typeof DeliveryKey>;
 /** `original`: a new message. `draft`: the first text of a growing reply. `final`: the last edit of a draft. */
 type Revision = "original" | "draft" | "final" | `edit${number}-${number}`;
 
-/** An original is `0` in the key: keys of stored rows and of events in rooms hold it. */
+/** The key of an original ends with `0`. It must stay so: stored rows and events in rooms have such keys. */
 const ORIGINAL = "0";
 
 export function deliveryKey(cause: string, part: number, revision: Revision): DeliveryKey {

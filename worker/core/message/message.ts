@@ -31,6 +31,7 @@ export interface MessagePlace {
   thread?: EventId;
 }
 
+/** Reads an event. Never throws: invalid content has no text, relations or mark. */
 export function readMessage(event: RoomEvent): Message {
   const relations = once(() => relationsOf(event));
   const content = once(() => contentOf(event, relations()));

@@ -49,8 +49,8 @@ const TEXTS = new Set(["m.text", "m.emote"]);
 const MEDIA = new Set(["m.image", "m.file", "m.audio", "m.video"]);
 
 /**
- * The text a person wrote, trimmed, without the quotation that old clients put before a reply. A file's text is its
- * caption; its name is none. Empty when there is no text.
+ * The text a person wrote, trimmed, without the quotation that old clients put before a reply. The text of a file is its
+ * caption, not its name. Empty when there is no text.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#media-captions
  */
@@ -69,7 +69,7 @@ const withoutFallback = (body: string): string =>
 
 const RELAYED = /^(?:<[^>\n]{1,80}>|\[[^\]\n]{1,80}\]|(?:\*\*)?[^\n:*]{1,80}(?:\*\*)?:(?:\*\*)?)\s+/;
 
-/** A text, and the same without the sender's name that bridges without ghosts put before it. */
+/** A text as it is, and without the sender's name that a bridge without ghosts may have put before it. */
 export const withoutRelay = (text: string): string[] => [...new Set([text, text.replace(RELAYED, "")])];
 
 /** The text without code spans and fences: a name inside of code addresses no agent. */

@@ -14,6 +14,7 @@ const STATUS = {
 
 export type Errcode = keyof typeof STATUS;
 
+/** The status and body of an error that we answer. */
 export const matrixError = (errcode: Errcode, error: string) => ({ status: STATUS[errcode], body: { errcode, error } });
 
 /** One code with two meanings: an unknown path (404), and a known path with a method it does not have (405). */

@@ -10,7 +10,7 @@ import * as z from "zod/v4";
 
 /** @see https://spec.matrix.org/v1.19/appendices/#size-limits */
 const ID_BYTES_MAX = 255;
-/** No ledger returns NUL or half a surrogate pair as it was stored: two ids could become the same. */
+/** Ids with NUL or half a surrogate pair are refused: databases change them, and two ids could become the same. */
 const fits = (id: string) =>
   id.isWellFormed() && !id.includes("\0") && new TextEncoder().encode(id).length <= ID_BYTES_MAX;
 
@@ -45,8 +45,9 @@ export const AgentKey = z
   .brand<"AgentKey">();
 export type AgentKey = z.infer<typeof AgentKey>;
 
-/** Who speaks: an agent, or the bot. An agent's id cannot hold an "@", so an agent named "bot" is not taken for the bot. */
+/** Stands for the bot where an agent's id is expected. An agent's id cannot contain an `@`, so no agent can have this id. */
 export const BOT = "@bot";
+/** The speaker of a message of ours: an agent, or the bot. */
 export type Speaker = AgentId | typeof BOT;
 
 /** `@alice:example.org:8448` → `["alice", "example.org:8448"]`. */

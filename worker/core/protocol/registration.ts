@@ -28,6 +28,7 @@ interface Wishes {
   namespace: Namespace;
 }
 
+/** The registration for these settings. */
 export const registrationShape = ({ id, url, asToken, hsToken, namespace }: Wishes): Registration => ({
   id,
   url: url.replace(/\/+$/, ""),
@@ -43,9 +44,9 @@ export const registrationShape = ({ id, url, asToken, hsToken, namespace }: Wish
 
 /** Ends with the server name: homeservers anchor the pattern at the start only, and users of other servers are not ours. */
 export const usersRegex = ({ ghostPrefix, serverName }: Namespace): string =>
-  `^@${escaped(ghostPrefix)}[a-z0-9_.=-]+:${escaped(serverName)}$`;
+  `^@${escapeRegex(ghostPrefix)}[a-z0-9_.=-]+:${escapeRegex(serverName)}$`;
 
-const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const escapeRegex = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /** The differences between a registration and our settings, a sentence each. */
 export function complaints(registration: Registration, namespace: Namespace): string[] {

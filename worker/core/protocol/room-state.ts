@@ -27,6 +27,7 @@ export const RoomState = z.object({
   levels: Levels.optional(),
   /** The creators of the room. From room version 12 on their power is above every level. */
   creators: z.array(UserId).default([]),
+  /** True from room version 12 on. */
   creatorsRule: z.boolean().default(false),
   /** The room this one replaced, according to its own `m.room.create`. */
   predecessor: RoomId.optional(),
@@ -68,7 +69,7 @@ export function stateIn({
     case "m.room.power_levels":
       return { levels: Levels.parse(content) };
     case "m.room.create":
-      return created(content, sender);
+      return createChange(content, sender);
     case "m.room.tombstone": {
       const replacement = RoomId.safeParse(content["replacement_room"]).data;
       return replacement ? { replacement } : {};
@@ -92,7 +93,7 @@ const Create = z.object({
   predecessor: z.object({ room_id: RoomId }).optional().catch(undefined),
 });
 
-function created(content: RoomEvent["content"], sender: UserId): Partial<RoomState> {
+function createChange(content: RoomEvent["content"], sender: UserId): Partial<RoomState> {
   const { room_version, additional_creators, predecessor } = Create.parse(content);
   const others = additional_creators.flatMap((id) => UserId.safeParse(id).data ?? []);
   return {
@@ -105,7 +106,7 @@ function created(content: RoomEvent["content"], sender: UserId): Partial<RoomSta
 /** The power of a room's creators: above every level that can be given. */
 export const CREATOR_POWER = Number.MAX_SAFE_INTEGER;
 
-/** A user's power in a room; 0 where nothing says more. */
+/** A user's power level in a room, by its levels or as its creator. */
 export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: UserId): number {
   if (creatorsRule && creators.includes(userId)) return CREATOR_POWER;
   // Without m.room.power_levels the creator has 100 and every other user 0.

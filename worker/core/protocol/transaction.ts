@@ -1,7 +1,7 @@
 /**
  * `PUT /_matrix/app/v1/transactions/{txnId}`
  *
- * The envelope is strict, its events are lenient. A homeserver repeats a refused transaction until it is taken and
+ * The envelope is strict, its events are lenient. A homeserver repeats a refused transaction until it is accepted and
  * queues everything else behind it, so one odd event must never fail the batch.
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#put_matrixappv1transactionstxnid
@@ -30,6 +30,7 @@ export interface Transaction {
   unreadable: Unreadable[];
 }
 
+/** Fails only when the body has no list of events. Events that cannot be read are listed as `unreadable`. */
 export function parseTransaction(body: unknown): Result<Transaction, { reason: "not_a_transaction" }> {
   const envelope = Envelope.safeParse(body);
   if (!envelope.success) return err({ reason: "not_a_transaction" });
@@ -51,7 +52,7 @@ function read(raw: unknown): Result<RoomEvent, Omit<Unreadable, "index">> {
   return err({ path: event.error.issues[0]?.path.join(".") ?? "", raw: JSON.stringify(raw) });
 }
 
-/** Whether arrays and objects are nested deeper than `depthMax`. Iterative: recursion would overflow on such an input. */
+/** True when arrays and objects are nested deeper than `depthMax`. Iterative: recursion would overflow on such an input. */
 function isDeeper(value: unknown, depthMax: number): boolean {
   let level = [value].filter(isContainer);
   for (let depth = 0; level.length > 0; depth++) {

@@ -94,7 +94,7 @@ export type TurnEvent =
 export interface BackendCapabilities {
   /** Where the transcript is kept: in the ledger (`client`) or by the backend itself (`server`). */
   history: "client" | "server";
-  /** Whether it reads `TurnRequest.context`. */
+  /** The backend reads `TurnRequest.context`. */
   context: boolean;
   streaming: boolean;
   reasoning: boolean;

@@ -7,7 +7,7 @@
 import { RoomId, UserId } from "../protocol/ids.ts";
 import { SessionKey } from "./turn.ts";
 
-/** What a lane's id says. */
+/** A lane, as its id names it. */
 export type Lane =
   | { kind: "room"; roomId: RoomId }
   | { kind: "session"; session: SessionKey }
@@ -17,7 +17,7 @@ export type LaneKind = Lane["kind"];
 /** `room:<room id>`, `session:<key>`, `out:<user id>|<room id>`. */
 export type LaneId = `${LaneKind}:${string}`;
 
-/** The right to run a lane. Every write of a runner carries it; with a fence that is not the lane's any more it writes nothing. */
+/** The right to run a lane. Every write of a runner carries it, and writes nothing once the lane has a later fence. */
 export interface Lease {
   lane: LaneId;
   fence: number;
@@ -33,8 +33,8 @@ export const outLane = (userId: UserId, roomId: RoomId): LaneId => `${lanePrefix
 export const lanePrefix = <Kind extends LaneKind>(kind: Kind): `${Kind}:` => `${kind}:`;
 
 /**
- * Reads an id from outside: a queue's message, a stored one. Undefined when it is none, for another version may have
- * written it and known more kinds.
+ * Reads an id from outside: a queue's message, a stored one. Undefined when it is none: another version with further
+ * kinds may have written it.
  */
 export function parseLane(id: string): Lane | undefined {
   const colon = id.indexOf(":");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { closed, splitReply } from "./parts.ts";
+import { closeFence, splitReply } from "./parts.ts";
 
 const bytes = (part: string) => new TextEncoder().encode(part).length;
 const words = (text: string) => text.split(/\s+/).filter((word) => word !== "" && !word.startsWith("```"));
@@ -30,7 +30,7 @@ describe("splitting a reply", () => {
       expect(parts.filter((part) => bytes(part) > 600)).toEqual([]);
     });
     test("has no part that ends inside a fence", () => {
-      expect(parts.slice(0, -1).filter((part) => closed(part) !== part)).toEqual([]);
+      expect(parts.slice(0, -1).filter((part) => closeFence(part) !== part)).toEqual([]);
     });
     test("breaks no character", () => expect(parts.filter((part) => !part.isWellFormed())).toEqual([]));
     test("loses nothing", () => expect(words(parts.join("\n")).join("")).toBe(words(text).join("")));

@@ -34,7 +34,7 @@ function longest(text: string, fits: (part: string) => boolean): number {
   const fitsTo = (end: number): boolean => {
     const part = text.slice(0, end);
     // First without closing it: a part that is far too long is refused cheaply.
-    return fits(part) && fits(closed(part));
+    return fits(part) && fits(closeFence(part));
   };
   const steps = lastOf(0, Math.floor(text.length / STEP), (count) => fitsTo(count * STEP));
   return steps > 0 ? steps * STEP : lastOf(1, Math.min(text.length, STEP), fitsTo);
@@ -42,13 +42,13 @@ function longest(text: string, fits: (part: string) => boolean): number {
 
 /** The last number up to `to` for which `holds`, by binary search; `from` where it holds for none. */
 function lastOf(from: number, to: number, holds: (value: number) => boolean): number {
-  let [held, failed] = [from, to + 1];
-  while (failed - held > 1) {
-    const middle = (held + failed) >> 1;
-    if (holds(middle)) held = middle;
-    else failed = middle;
+  let [last, beyond] = [from, to + 1];
+  while (beyond - last > 1) {
+    const middle = (last + beyond) >> 1;
+    if (holds(middle)) last = middle;
+    else beyond = middle;
   }
-  return held;
+  return last;
 }
 
 function cut(text: string, limit: number): { part: string; next: string } {
@@ -105,8 +105,8 @@ function openFence(text: string): Fence | undefined {
   return fence;
 }
 
-/** The text; an open fence is closed. */
-export function closed(text: string): string {
+/** The text, with its open fence closed. */
+export function closeFence(text: string): string {
   const fence = openFence(text);
   return fence ? `${text}${text.endsWith("\n") ? "" : "\n"}${fence.marker}` : text;
 }

@@ -55,23 +55,23 @@ export function prefaceOf(surroundings: Surroundings): string {
   };
   // By usefulness, which is not the order in which they are read.
   const asked = take("the message you are asked", { sender: prompt.sender, event: prompt.eventId });
-  const named = take("room", { id: room.id, ...(room.name ? { name: short(room.name, NAME_LENGTH_MAX) } : {}) });
-  const replied = take("the message it replies to", repliedTo && quoted(repliedTo));
-  const start = take("the first message of the thread", threadStart && quoted(threadStart));
-  const topic = take("the room's topic", room.topic ? { text: short(room.topic, QUOTE_LENGTH_MAX) } : undefined);
+  const named = take("room", { id: room.id, ...(room.name ? { name: cutTo(room.name, NAME_LENGTH_MAX) } : {}) });
+  const replied = take("the message it replies to", repliedTo && dataOf(repliedTo));
+  const start = take("the first message of the thread", threadStart && dataOf(threadStart));
+  const topic = take("the room's topic", room.topic ? { text: cutTo(room.topic, QUOTE_LENGTH_MAX) } : undefined);
   const said: string[] = [];
   for (const quote of chatter.toReversed()) {
-    const [line] = take("said since you spoke last", quoted(quote));
+    const [line] = take("said since you spoke last", dataOf(quote));
     if (line === undefined) break;
     said.unshift(line);
   }
   return [head, ...named, ...topic, ...start, ...said, ...replied, ...asked, CLOSE].join("\n");
 }
 
-const quoted = ({ sender, text }: Quote): Record<string, string> => ({ sender, text: short(text, QUOTE_LENGTH_MAX) });
+const dataOf = ({ sender, text }: Quote): Record<string, string> => ({ sender, text: cutTo(text, QUOTE_LENGTH_MAX) });
 
-/** Not between the halves of a surrogate pair. */
-const short = (text: string, most: number): string =>
+/** Cuts a text, but not between the halves of a surrogate pair. */
+const cutTo = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 
 /** Characters that could end a line or the block, and those that machines read and people do not see. */

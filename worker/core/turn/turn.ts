@@ -3,19 +3,19 @@
  *
  * ```
  *  queued ──startAttempt──▶ running ──storeAnswer──▶ answered ──markDelivered──▶ delivered
- *    ▲                        │  ▲                                            │
- *    │                        └──┘ failed and worth another attempt, or its   │
- *    │                        │    runner died                                │
- *    │                        └───▶ answered with an apology, when no further │
- *    │                              attempt is worth it                       │
- *    └───────────────────────────── replay, for a turn that was given up ─────┘
+ *    ▲                        │  ▲                                                   │
+ *    │                        └──┘ failed and worth another attempt, or its          │
+ *    │                        │    runner died                                       │
+ *    │                        └───▶ answered with an apology, when no further        │
+ *    │                              attempt is worth it                              │
+ *    └───────────────────────────── replay, for a turn that was given up ────────────┘
  *
  *  queued ──▶ delivered without a reply: its prompt was redacted, it was merged into an earlier turn, it was stopped
  *             before it began, or it was too old to be answered and is kept as context
  *  merged ──▶ queued again, when the prompt of the turn it was merged into is redacted before that turn begins
  * ```
  *
- * Once `answered` is stored no crash asks the backend again: only delivery is left. `step` says what is due next, from
+ * Once a turn is `answered` its backend is never asked again, whatever crashes: only delivery is left. `step` says what is due next, from
  * the turn's row alone.
  */
 import * as z from "zod/v4";
@@ -83,7 +83,7 @@ export interface Turn {
   merged: readonly Prompt[];
   /** When the prompt was sent, on our clock: when we received it, less the age the homeserver measured. */
   askedAtMs: number;
-  /** Not due before. */
+  /** The turn is not due before; milliseconds since the epoch. */
   notBeforeMs: number;
   state: TurnState;
   /** How often a backend was asked, whatever became of it. */
@@ -136,7 +136,7 @@ const RETRY_MS_MAX = 60_000;
 /** Spreads out the retries of turns that failed at the same time. */
 const JITTER = 0.25;
 
-/** What to do next with the oldest open turn of a session. */
+/** The next step of a session's oldest open turn. */
 export type Step =
   | { do: "wait"; dueAtMs: number }
   | { do: "deliver" }
@@ -150,10 +150,11 @@ export interface StepFacts {
   nowMs: number;
   /** Undefined when the agent is retired. */
   turns: TurnSettings | undefined;
-  /** Whether the backend answers a repeated turn id with the same run. */
+  /** The backend answers a repeated turn id with the same run. */
   idempotent: boolean;
 }
 
+/** Decides the next step of a turn. */
 export function step(turn: Turn, { nowMs, turns, idempotent }: StepFacts): Step {
   if (turn.notBeforeMs > nowMs) return { do: "wait", dueAtMs: turn.notBeforeMs };
   if (turn.state === "answered") return { do: "deliver" };

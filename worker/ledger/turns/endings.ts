@@ -18,7 +18,7 @@ export function endings(
     async storeAnswer(lease, turnId, { reply, rows, lack, nowMs }) {
       const isMine = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND ${IS_OPEN}) AND ${isHeld(lease)}`;
       const results = await atomic([
-        // Before the turn is answered: rows and deadLettersOf are written only if the turn is still open.
+        // Before the turn is answered: rows and dead letters are written only if the turn is still open.
         ...insertPlain(rows, isMine),
         ...deadLettersOf(lack, nowMs, isMine),
         sql`

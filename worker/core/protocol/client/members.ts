@@ -7,7 +7,7 @@ import { roomPath } from "./rooms.ts";
 const Members = z.object({ joined: z.record(z.string(), z.unknown()) });
 
 /**
- * Who has joined; only members of the room may ask.
+ * The joined members. Only members of the room may ask.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidjoined_members
  */

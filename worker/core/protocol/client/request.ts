@@ -20,10 +20,10 @@ export interface Request<Answer> {
   method: "GET" | "PUT" | "POST";
   /** From the server's root on, its variable parts percent-encoded. */
   path: string;
-  /** A list is the same name several times. */
+  /** A list repeats the name for each of its values. */
   query?: Readonly<Record<string, string | readonly string[]>>;
   body?: RequestBody;
-  /** `application/json` unless it is given. */
+  /** The default is `application/json`. */
   contentType?: string;
   /** Reads the JSON object of an answer with a 2xx status. The error says what is missing in it. */
   answer: (json: unknown) => Result<Answer, string>;
@@ -40,5 +40,5 @@ export const answerOf =
     return read.success ? ok(read.data) : err(`answer without ${needed}`);
   };
 
-/** An answer that is `{}`, or in which nothing is new to us. */
+/** For an answer whose content does not matter to us. */
 export const unread: Request<undefined>["answer"] = () => ok(undefined);

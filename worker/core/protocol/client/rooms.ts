@@ -14,7 +14,7 @@ const statePath = (roomId: RoomId, type: string, stateKey: string) =>
   `${roomPath(roomId)}/state/${encodeURIComponent(type)}/${encodeURIComponent(stateKey)}`;
 
 /**
- * `via` names servers that are in the room, for a room our own server is not in yet.
+ * Joins a room. `via` names servers that are in it, for a room our own server is not in yet.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidjoin
  * @see https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3joinroomidoralias
@@ -31,7 +31,11 @@ export function joinRoom(roomId: RoomId, via: readonly string[] = []): Request<u
   };
 }
 
-/** @see https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidleave */
+/**
+ * Leaves a room, or rejects an invitation to it.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidleave
+ */
 export const leaveRoom = (roomId: RoomId, reason?: string): Request<undefined> => ({
   method: "POST",
   path: `${roomPath(roomId)}/leave`,
@@ -54,7 +58,7 @@ export const roomByAlias = (alias: string): Request<RoomId> => ({
 });
 
 /**
- * A state event with an empty state key, as far as we keep it; nothing where it cannot be read, which includes
+ * The state event of a type, with an empty state key, as far as we keep it. Empty where the answer cannot be read, as from
  * homeservers that do not know `format`. An error with status 404 where there is no such event.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
@@ -66,7 +70,11 @@ export const stateEvent = (roomId: RoomId, type: string): Request<Partial<RoomSt
   answer: (json) => ok(readStateEvent(type, json)),
 });
 
-/** @see https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey */
+/**
+ * Sends a state event.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey
+ */
 export const setState = (roomId: RoomId, type: string, stateKey: string, content: JsonObject): Request<undefined> => ({
   method: "PUT",
   path: statePath(roomId, type, stateKey),

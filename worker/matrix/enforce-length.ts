@@ -1,11 +1,11 @@
-/** A body held to the length it says. */
+/** Enforces the length that a streamed body declares. */
 import type { StreamedBody } from "#core/protocol/client/request.ts";
 
 /**
- * The stream as it is, or with an error where it ends before its length or goes on after it. The error comes before the
- * last bytes are given, so that no receiver takes a body that was cut for a whole one.
+ * The stream, with an error if it is shorter or longer than its length. The error comes before the last bytes, so that a
+ * receiver never takes an incomplete body for a complete one.
  */
-export function measured({ stream, length }: StreamedBody): ReadableStream<Uint8Array> {
+export function enforceLength({ stream, length }: StreamedBody): ReadableStream<Uint8Array> {
   if (length === undefined) return stream;
   const reader = stream.getReader();
   const next = async (): Promise<Uint8Array | undefined> => {
