@@ -85,6 +85,7 @@ describe("durability", () => {
       "endOut",
       "endOutAndNext",
       "ignore",
+      "ignoreAndNext",
       "putAgent",
       "removeAgent",
       "setAgents",
