@@ -151,8 +151,8 @@ const LAST_WRITES: [
 ][] = [
   ["settleAndNext", ROOM_LANE, (ledger, lease) => ledger.settleAndNext(lease, NO_EVENT, aSettled())],
   ["ignoreAndNext", ROOM_LANE, (ledger, lease) => ledger.ignoreAndNext(lease, [])],
-  ["delivered", SESSION_LANE, (ledger, lease) => ledger.delivered(lease, { id: aTurnId("none") }, OUT_LANE)],
-  ["endedAndNext", OUT_LANE, (ledger, lease) => ledger.endedAndNext(lease, -1, SENT, NOW)],
+  ["markDelivered", SESSION_LANE, (ledger, lease) => ledger.markDelivered(lease, { id: aTurnId("none") }, OUT_LANE)],
+  ["endOutAndNext", OUT_LANE, (ledger, lease) => ledger.endOutAndNext(lease, -1, SENT, NOW)],
 ];
 const NO_EVENT: WaitingEvent = { seq: -1, event: anEvent(), receivedAtMs: NOW };
 
