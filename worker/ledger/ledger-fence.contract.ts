@@ -151,6 +151,7 @@ const LAST_WRITES: [
   ["delivered", SESSION_LANE, (ledger, lease) => ledger.delivered(lease, { id: aTurnId("none") }, OUT_LANE)],
   ["endedAndNext", OUT_LANE, (ledger, lease) => ledger.endedAndNext(lease, -1, SENT, NOW)],
 ];
+const NO_NEXT = { next: undefined, isReleased: false };
 const NO_EVENT: WaitingEvent = { seq: -1, event: anEvent(), receivedAtMs: NOW };
 
 export function fenceContract(make: Make): void {
@@ -177,12 +178,16 @@ export function fenceContract(make: Make): void {
       },
     );
 
-    test("reads no work", async () => {
+    test("reads no work, with its last write neither", async () => {
       const ledger = await make();
       const { stale } = await world(ledger);
       expect(await ledger.nextEvents(stale.room, 10)).toEqual([]);
       expect(await currentTurn(ledger, stale.session)).toBeUndefined();
       expect(await ledger.nextOut(stale.out)).toBeUndefined();
+      expect(await ledger.settleAndNext(stale.room, NO_EVENT, aSettled())).toMatchObject({ next: [] });
+      expect(await ledger.ignoreAndNext(stale.room, [])).toMatchObject({ next: [] });
+      expect(await ledger.delivered(stale.session, { id: aTurnId("none") }, OUT_LANE)).toMatchObject(NO_NEXT);
+      expect(await ledger.endedAndNext(stale.out, -1, SENT, NOW)).toMatchObject(NO_NEXT);
     });
   });
 }
