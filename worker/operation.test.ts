@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage } from "#testing/events.ts";
-import { ROOM } from "#testing/ledger-rows.ts";
+import { aPrompt, aTurn, ROOM, SESSION_LANE, settled as storeVerdict } from "#testing/ledger-rows.ts";
 
 const ALICE = "@alice:hs.test";
 const GUIDE = "@agent_guide:hs.test";
@@ -86,4 +86,17 @@ test("a bridge that is stopped lets a turn finish, and hands over turns that tak
   // Its lease is free: the next one need not wait for it to run out.
   expect(await another("third").sweep()).toBe(1);
   await vi.waitFor(() => expect(bodies()).toHaveLength(2), soon);
+});
+
+test("a runner that may soon be ended begins no turn, and leaves it due", async () => {
+  const { another, bodies, ledger, app, settled } = await begin(echo());
+  // Stored without a ring.
+  await storeVerdict(ledger, { turns: [aTurn({ prompt: aPrompt("hello"), askedAtMs: Date.now() })] });
+  const late = another("second", () => false);
+  expect(await late.pump.run(SESSION_LANE)).toEqual({ dueAtMs: 0 });
+  expect((await ledger.figures(0)).openTurns).toBe(1);
+  expect(bodies()).toEqual([]);
+  await app.sweep();
+  await vi.waitFor(() => expect(bodies()).toEqual(["echo hello"]), soon);
+  await vi.waitFor(settled, soon);
 });

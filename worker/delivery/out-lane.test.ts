@@ -66,6 +66,7 @@ interface Over {
   nowMs?: number;
   /** Why no user can be made. */
   trouble?: HomeserverError;
+  lost?: AbortSignal;
 }
 
 /** Runs the lane once. */
@@ -84,7 +85,7 @@ async function run({ ledger, made, existing }: World, over: Over = {}): Promise<
   const lease = over.lease ?? (await leaseOf(ledger, OUT_LANE));
   const running = {
     lease,
-    lost: new AbortController().signal,
+    lost: over.lost ?? new AbortController().signal,
     rung: async () => undefined,
     release: <T>(write: () => Promise<T>) => write(),
   };
@@ -203,6 +204,25 @@ describe("a row", () => {
     await run(it, { nowMs: NOW + 24 * 3_600_000 });
     expect(await reasons(it)).toEqual([`A message of ${GHOST} would have come too long after the question`]);
     expect(it.puts.map(({ path }) => path.split("/").at(-1))).toEqual(["t.0.final", "n.0.0"]);
+  });
+
+  test("that is not due yet waits, also behind another one", async () => {
+    const it = await world(aRow(), aRow());
+    const lease = await leaseOf(it.ledger, OUT_LANE);
+    const { seq = -1 } = (await it.ledger.nextOut(lease)) ?? {};
+    await it.ledger.retryOut(lease, seq + 1, NOW + 1);
+    await run(it);
+    expect(it.puts).toHaveLength(1);
+    await run(it);
+    expect(it.puts).toHaveLength(1);
+    await run(it, { nowMs: NOW + 1 });
+    expect(it.puts).toHaveLength(2);
+  });
+
+  test("is not sent by a runner whose lease is lost", async () => {
+    const it = await world(aRow());
+    await run(it, { lost: AbortSignal.abort() });
+    expect(it.puts).toEqual([]);
   });
 
   test("that our own event confirms while it waits is not sent again", async () => {

@@ -31,7 +31,7 @@ const deciding =
       await ledger.ignore(lease, [{ seq: event.seq, reason: "notice" }]);
     }
   };
-const pumpOf = (work: Work, over: { runner?: string; clock?: Clock } = {}) =>
+const pumpOf = (work: Work, over: { runner?: string; clock?: Clock; mayBegin?: () => boolean } = {}) =>
   createPump({
     ledger,
     clock: systemClock,
@@ -278,6 +278,14 @@ describe("the pump", () => {
     const work = vi.fn(async () => undefined);
     expect((await pumpOf(work).run(LANE)).dueAtMs).toBeGreaterThan(0);
     expect(work.mock.calls.length).toBeLessThanOrEqual(100);
+  });
+
+  test("leaves a lane that is due for later where no more may begin", async () => {
+    await store("one");
+    const work = vi.fn(async () => undefined);
+    const pump = pumpOf(work, { mayBegin: () => false });
+    expect(await pump.run(LANE)).toEqual({ dueAtMs: 0 });
+    expect(work).toHaveBeenCalledTimes(1);
   });
 
   test("aborts work whose lease was lost", async () => {

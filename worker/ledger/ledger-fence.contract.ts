@@ -154,6 +154,7 @@ const LAST_WRITES: [
   ["markDelivered", SESSION_LANE, (ledger, lease) => ledger.markDelivered(lease, { id: aTurnId("none") }, OUT_LANE)],
   ["endOutAndNext", OUT_LANE, (ledger, lease) => ledger.endOutAndNext(lease, -1, SENT, NOW)],
 ];
+const NO_NEXT = { next: undefined, isReleased: false };
 const NO_EVENT: WaitingEvent = { seq: -1, event: anEvent(), receivedAtMs: NOW };
 
 export function fenceContract(make: Make): void {
@@ -180,12 +181,16 @@ export function fenceContract(make: Make): void {
       },
     );
 
-    test("reads no work", async () => {
+    test("reads no work, with its last write neither", async () => {
       const ledger = await make();
       const { stale } = await world(ledger);
       expect(await ledger.nextEvents(stale.room, 10)).toEqual([]);
       expect(await currentTurn(ledger, stale.session)).toBeUndefined();
       expect(await ledger.nextOut(stale.out)).toBeUndefined();
+      expect(await ledger.settleAndNext(stale.room, NO_EVENT, aSettled())).toMatchObject({ next: [] });
+      expect(await ledger.ignoreAndNext(stale.room, [])).toMatchObject({ next: [] });
+      expect(await ledger.markDelivered(stale.session, { id: aTurnId("none") }, OUT_LANE)).toMatchObject(NO_NEXT);
+      expect(await ledger.endOutAndNext(stale.out, -1, SENT, NOW)).toMatchObject(NO_NEXT);
     });
   });
 }

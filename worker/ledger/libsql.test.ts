@@ -211,6 +211,33 @@ test("the verdicts of a room are read without other rooms' events", async () => 
 const SESSION = { lane: SESSION_LANE, fence: 1 };
 const OUT_LEASE = { lane: OUT_LANE, fence: 1 };
 
+test("an outbox row holds what it says once: plain, then frozen, then not at all", async () => {
+  const { ledger, client, close } = await temporaryLedger();
+  closing.push(close);
+  const lease = await leaseOf(ledger, OUT_LANE);
+  const held = async () => {
+    const { rows } = await client.execute("SELECT plain IS NOT NULL AS isPlain, body <> '' AS isFrozen FROM outbox");
+    return rows.map((row) => [row["isPlain"], row["isFrozen"]]);
+  };
+  await ledger.queueOut(lease, [aRow(), aRow()]);
+  expect(await held()).toEqual([
+    [1, 0],
+    [1, 0],
+  ]);
+  const { seq = -1 } = (await ledger.nextOut(lease)) ?? {};
+  await ledger.freezeOut(lease, seq, aRequest());
+  expect(await held()).toEqual([
+    [0, 1],
+    [1, 0],
+  ]);
+  for (const one of [seq, seq + 1])
+    await ledger.endOut(lease, one, { state: "dead", deadLetter: { kind: "outbox", reason: "refused", raw: "" } }, NOW);
+  expect(await held()).toEqual([
+    [0, 0],
+    [0, 0],
+  ]);
+});
+
 describe("the cost of a query", () => {
   const tables = "events|turns|outbox|members|agents|lanes|threads|pairs|rooms|directs|settings|grants";
   const whole = new RegExp(
