@@ -6,6 +6,7 @@
 import type { Context } from "hono";
 import { matrixError } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
+import { parseJson } from "#core/protocol/json.ts";
 import { parseTransaction } from "#core/protocol/transaction.ts";
 import { roomLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -65,12 +66,3 @@ const refuse = (c: Context, errcode: "M_NOT_JSON" | "M_BAD_JSON", sentence: stri
   const { status, body } = matrixError(errcode, sentence);
   return c.json(body, status);
 };
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // JSON has no undefined, so it can stand for a syntax error.
-    return undefined;
-  }
-}

@@ -8,6 +8,7 @@ import * as z from "zod/v4";
 import type { Request } from "#core/protocol/client/request.ts";
 import type { HomeserverError } from "#core/protocol/errcode.ts";
 import type { UserId } from "#core/protocol/ids.ts";
+import { parseJson } from "#core/protocol/json.ts";
 import { err } from "#core/result.ts";
 import type { Answer, Ask } from "#ports/homeserver.ts";
 
@@ -52,7 +53,7 @@ export function clientServer({ url, asToken, ask }: Needs): Call {
         signal: AbortSignal.timeout(ANSWER_MS_MAX),
       });
       const { status } = response;
-      const json = parse(await response.text());
+      const json = parseJson(await response.text());
       return status >= 200 && status < 300
         ? read(request, status, json)
         : err(refusal(status, json, response.header("retry-after")));
@@ -85,15 +86,6 @@ function refusal(status: number, json: unknown, retryAfter: string | null): Home
   const { errcode, error, retry_after_ms } = ErrorBody.catch({ errcode: "M_UNKNOWN", error: "" }).parse(json);
   const retryAfterMs = retryAfter && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : retry_after_ms;
   return { status, errcode, message: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // For example a proxy's error page; the status says what it means.
-    return undefined;
-  }
 }
 
 /** `fetch` says "fetch failed" for everything; its cause says whether the name is unknown or the connection refused. */

@@ -3,6 +3,7 @@
  * read must not stop a room, the operator API or the start.
  */
 import type * as z from "zod/v4";
+import { parseJson } from "../protocol/json.ts";
 
 /**
  * The value of a stored text; undefined when it is invalid. Keys that the schema does not know are dropped: a newer version
@@ -16,15 +17,6 @@ export function readStored<T>(schema: z.ZodType<T>, text: string): T | undefined
     if (issue.code === "unrecognized_keys") dropKeys(json, issue.path, issue.keys);
   }
   return schema.safeParse(json).data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Not JSON: no schema of a row takes undefined.
-    return undefined;
-  }
 }
 
 function dropKeys(json: unknown, path: readonly PropertyKey[], keys: readonly string[]): void {

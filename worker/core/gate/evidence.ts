@@ -3,6 +3,7 @@
  * name them. Never a secret, and at most 1,000 characters of JSON.
  */
 import * as z from "zod/v4";
+import { parseJson } from "../protocol/json.ts";
 import type { Reason } from "./reasons.ts";
 
 const JSON_LENGTH_MAX = 1_000;
@@ -64,16 +65,7 @@ export function evidenceText(evidence: Evidence): string | null {
 /** Reads stored evidence; undefined where there is none, or where another version wrote something else. */
 export function readEvidence(reason: Reason, text: string | null): Evidence {
   const schema = Object.entries(EVIDENCE).find(([name]) => name === reason)?.[1];
-  return text === null ? undefined : schema?.safeParse(parse(text)).data;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // No schema accepts it.
-    return undefined;
-  }
+  return text === null ? undefined : schema?.safeParse(parseJson(text)).data;
 }
 
 /** The first entries of a list, each cut to a limited length, and how many more there are. */
