@@ -18,21 +18,21 @@ const LIVE = "org.matrix.msc4357.live";
 
 /** The content of the event that says this. */
 export function contentOf(utterance: Utterance): JsonObject {
-  const content = messageContent(utterance);
+  // Half a surrogate pair, as where a stream was cut within an emoji: Synapse answers 500 to it, again and again.
+  const markdown = utterance.part.markdown.toWellFormed();
+  const content = messageContent(utterance, markdown);
   if (utterance.say === "message") return inThread(content, utterance.thread);
   // The homeserver keeps the relation of the original, so an edit names no thread. No earlier edit mentions any user,
   // so all mentions of this one are new, and stand outside as well as inside.
   return {
     ...content,
-    body: `* ${utterance.part.markdown.toWellFormed()}`,
+    body: `* ${markdown}`,
     "m.new_content": content,
     "m.relates_to": { rel_type: "m.replace", event_id: utterance.original },
   };
 }
 
-function messageContent({ part, mark, mentions }: Utterance): JsonObject {
-  // Half a surrogate pair, as where a stream was cut within an emoji: Synapse answers 500 to it, again and again.
-  const markdown = part.markdown.toWellFormed();
+function messageContent({ mark, mentions }: Utterance, markdown: string): JsonObject {
   const html = toHtml(markdown);
   const content = {
     msgtype: mark.kind === "notice" ? "m.notice" : "m.text",
