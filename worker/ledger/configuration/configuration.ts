@@ -7,7 +7,7 @@ import { RoomId } from "#core/protocol/ids.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
 import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
-import { ownLayer } from "./resolve.ts";
+import { ownLayer, readRoomLayer } from "./resolve.ts";
 
 type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
 
@@ -164,9 +164,6 @@ const layerRow = (name: string, layer: RoomLayer): [name: string, value: string,
   JSON.stringify(RoomLayer.parse(layer)),
   isAttentive(layer) ? 1 : 0,
 ];
-
-/** A layer that cannot be read may have restricted something, so its room is muted. */
-const readRoomLayer = (text: string): RoomLayer => readStored(RoomLayer, text) ?? { muted: true };
 
 const some = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]);
 

@@ -123,11 +123,13 @@ interface Layers {
 /** Stands for a layer that cannot be read: it may have restricted something, so no agent answers where it applies. */
 const UNREADABLE: RoomLayer = { muted: true };
 
+export const readRoomLayer = (text: string): RoomLayer => readStored(RoomLayer, text) ?? UNREADABLE;
+
 function layersIn([defaults, groups, own, byAlias]: [string | null, string | null, string | null, string]): Layers {
   const texts = [...(JSON.parse(byAlias) as string[]), ...(own === null ? [] : [own])];
   const general = defaults === null ? {} : readStored(Layer, defaults);
   const lists = groups === null ? {} : readStored(Groups, groups);
-  const rooms = texts.map((text) => readStored(RoomLayer, text) ?? UNREADABLE);
+  const rooms = texts.map(readRoomLayer);
   return {
     defaults: general ?? {},
     groups: lists ?? {},

@@ -5,7 +5,7 @@ import { AgentId, type RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { SenderQuery } from "#ports/rooms.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
-import { isMember } from "../sql/ghosts.ts";
+import { isAgentId } from "../sql/ghosts.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import type { RoomReader } from "./room-facts.ts";
 
@@ -38,16 +38,11 @@ export function senderFacts({ all, atomic }: Database, rooms: RoomReader): Pick<
   };
 }
 
-/** The agent of the outbox row, or its family, is not retired. */
-const IS_AGENT = sql`(
-  EXISTS (SELECT 1 FROM agents WHERE agents.id = outbox.agent AND agents.retired = 0)
-  OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND ${isMember(sql`outbox.agent`)}))`;
-
 function selectSender(roomId: RoomId, { sender, target, threadRoot, ownKey, echo }: SenderQuery): Sql {
   return sql`
     SELECT
       (SELECT json_group_array(agent) FROM grants WHERE user_id = ${sender}) AS paired,
-      (SELECT agent FROM outbox WHERE event_id = ${target ?? null} AND agent <> '' AND ${IS_AGENT} LIMIT 1) AS replied,
+      (SELECT agent FROM outbox WHERE event_id = ${target ?? null} AND agent <> '' AND ${isAgentId(sql`outbox.agent`)} LIMIT 1) AS replied,
       (SELECT json_group_array(agent) FROM turns WHERE event_id = ${target ?? null}) AS asked,
       threads.agent AS threadAgent, threads.holder AS holder, threads.shared AS shared, threads.at_ms AS atMs,
       (SELECT CASE WHEN ${IS_UNSENT} THEN 'open' ELSE 'ended' END

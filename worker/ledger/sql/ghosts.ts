@@ -35,15 +35,18 @@ export function ghostSql({ ghostPrefix, serverName, botLocalpart }: Namespace): 
       user_id >= ${prefix} AND user_id < ${`${prefix}${LAST}`} AND ${server(sql`user_id`)}
       AND ${id} <> '' AND ${id} NOT GLOB '*[^a-z0-9_.=-]*'`,
     id,
-    isAgent: sql`(
-      EXISTS (SELECT 1 FROM agents WHERE agents.id = ${id} AND agents.retired = 0)
-      OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND ${isMember(id)}))`,
+    isAgent: isAgentId(id),
     spec: specOf(id, sql`json_remove(agents.agent, '$.avatar') || ''`),
     userId: (agentId) => sql`${prefix} || ${agentId} || ${suffix}`,
     isOurs: (column) => sql`(
       ${server(column)} AND (substr(${column}, 1, ${prefix.length}) = ${prefix} OR ${column} = ${`@${botLocalpart}${suffix}`}))`,
   };
 }
+
+/** An agent with this id exists, or a family it belongs to. */
+export const isAgentId = (id: Sql): Sql => sql`(
+  EXISTS (SELECT 1 FROM agents WHERE agents.id = ${id} AND agents.retired = 0)
+  OR EXISTS (SELECT 1 FROM agents WHERE family = 1 AND retired = 0 AND ${isMember(id)}))`;
 
 /**
  * The id belongs to the family in the row of `agents`: the one `*` there stands for any text. Not GLOB, whose patterns D1
