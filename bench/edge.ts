@@ -1,8 +1,7 @@
 /**
- * What a message costs on the edge: the calls to D1, their statements and the rows they read and write, counted in
+ * Measures the cost of a message on the edge: the calls to D1, their statements and the rows they read and write, counted in
  * workerd by the real Worker from D1's own `meta`, and what a million of each costs at Cloudflare's prices. The counts do
- * not depend on the machine; only the idle minute reads a row more for each transaction that its history came in. Exits
- * with 1 when a goal is missed.
+ * not depend on the machine. Exits with 1 when a goal is missed.
  */
 import { parseArgs } from "node:util";
 import { firstWords } from "#testing/database-calls.ts";
@@ -33,7 +32,7 @@ Counts what a message costs on Cloudflare; exits with 1 when a goal is missed.
 --calls   Print every call to D1 too: the first words of its statements, each with [rows read/rows written].
 `;
 
-/** What was counted before and after something happened. */
+/** Something that happened, with the counts before and after it. */
 interface Step {
   name: string;
   before: Counted;

@@ -1,11 +1,11 @@
-/** What Cloudflare charges on the plan Workers Paid for what `bench:edge` counts. */
+/** Cloudflare's prices, on the plan Workers Paid, for the figures of `bench:edge`. */
 import type { Counted, Statement } from "./worker.ts";
 
 interface Meter {
   name: string;
   /** US dollars for each million beyond the included amount. */
   perMillion: number;
-  /** What the plan includes each month. */
+  /** The amount that the plan includes each month. */
   included: number;
   link: string;
   /** What the meter shows. */

@@ -7,6 +7,7 @@ import {
   type D1Migration,
   getQueueResult,
   runInDurableObject,
+  waitOnExecutionContext,
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
@@ -47,7 +48,6 @@ describe("the Worker", () => {
   });
 
   test("gives a ring that is slower than the answer to the runtime to finish", async () => {
-    const waits: Promise<unknown>[] = [];
     const slow: Partial<Env> = {
       LANE: new Proxy(env.LANE, {
         get: (lanes, name) =>
@@ -64,15 +64,11 @@ describe("the Worker", () => {
     const room_id = RoomId.parse("!slow-ring");
     const lane = () =>
       runInDurableObject(env.LANE.getByName(`room:${room_id}`), (_object, state) => state.storage.kv.get("lane"));
-    const context = { ...createExecutionContext(), waitUntil: (work: Promise<unknown>) => waits.push(work) };
-    const answer = await push(
-      [aMessage("x", { room_id })],
-      { ...env, ...slow },
-      context as unknown as ExecutionContext,
-    );
+    const context = createExecutionContext();
+    const answer = await push([aMessage("x", { room_id })], { ...env, ...slow }, context);
     expect(answer.status).toBe(200);
     expect(await lane()).toBeUndefined();
-    await Promise.all(waits);
+    await waitOnExecutionContext(context);
     expect(await lane()).toBe(`room:${room_id}`);
   });
 

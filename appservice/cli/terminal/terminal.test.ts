@@ -1,4 +1,4 @@
-/** What the commands print, and how they read their arguments. */
+/** The output of the commands, and how they read their arguments. */
 import { describe, expect, test } from "vitest";
 import { settingsOf } from "./assignments.ts";
 import { changeLines } from "./diff.ts";
