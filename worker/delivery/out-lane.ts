@@ -21,7 +21,7 @@ import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { type LaneId, type Lease, laneOf } from "#core/turn/lane.ts";
+import { type LaneId, type Lease, laneOfKind } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { FrozenRequest, OpenOutboxRow, OutboxEnd, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
@@ -159,11 +159,7 @@ async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }:
   return replyAge !== undefined && age > replyAge * 1_000;
 }
 
-function roomOf(id: LaneId): RoomId {
-  const lane = laneOf(id);
-  if (lane.kind !== "out") throw new Error(`${id} is no out lane`);
-  return lane.roomId;
-}
+const roomOf = (lane: LaneId): RoomId => laneOfKind(lane, "out").roomId;
 
 function dead({ log }: Needs, row: OpenOutboxRow, reason: string): OutboxEnd {
   log("dead_letter", { kind: "outbox", key: row.key, reason });

@@ -1,9 +1,21 @@
 /** The ids of lanes: every id that is made can be read back, and no other text is read as a lane. */
 import { describe, expect, test } from "vitest";
 import { RoomId, UserId } from "../protocol/ids.ts";
-import { type Lane, type LaneId, laneOf, lanePrefix, outLane, parseLane, roomLane, sessionLane } from "./lane.ts";
+import {
+  type Lane,
+  type LaneId,
+  type LaneKind,
+  laneOf,
+  laneOfKind,
+  lanePrefix,
+  outLane,
+  parseLane,
+  roomLane,
+  sessionLane,
+} from "./lane.ts";
 import { SessionKey } from "./turn.ts";
 
+const KINDS: LaneKind[] = ["room", "session", "out"];
 const USER = UserId.parse("@agent_echo:hs.test:8448");
 
 test.for<{ what: string; id: LaneId; text: string; lane: Lane }>([
@@ -35,6 +47,10 @@ test.for<{ what: string; id: LaneId; text: string; lane: Lane }>([
   expect(id).toBe(text);
   expect(parseLane(id)).toEqual(lane);
   expect(laneOf(id)).toEqual(lane);
+  expect(laneOfKind(id, lane.kind)).toEqual(lane);
+  for (const kind of KINDS.filter((one) => one !== lane.kind)) {
+    expect(() => laneOfKind(id, kind)).toThrow(`${id} is no ${kind} lane`);
+  }
 });
 
 describe("a text that is no lane", () => {

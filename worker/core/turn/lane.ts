@@ -49,6 +49,14 @@ export function laneOf(id: LaneId): Lane {
   return lane;
 }
 
+/** Reads the id of a lane of this kind that was made here. Throws on any other. */
+export function laneOfKind<Kind extends LaneKind>(id: LaneId, kind: Kind): Extract<Lane, { kind: Kind }> {
+  const prefix = lanePrefix(kind);
+  const lane = id.startsWith(prefix) ? PARSE[kind](id.slice(prefix.length)) : undefined;
+  if (!lane) throw new Error(`${id} is no ${kind} lane`);
+  return lane;
+}
+
 const PARSE: { [Kind in LaneKind]: (name: string) => Extract<Lane, { kind: Kind }> | undefined } = {
   room(name) {
     const roomId = RoomId.safeParse(name).data;

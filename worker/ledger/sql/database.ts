@@ -1,6 +1,6 @@
 /** The database under the ledger's SQL. D1, a libSQL server and a libSQL file each implement it. */
 import type { Namespace, RoomId } from "#core/protocol/ids.ts";
-import { type Lease, laneOf } from "#core/turn/lane.ts";
+import { type Lease, laneOfKind } from "#core/turn/lane.ts";
 import type { SessionKey } from "#core/turn/turn.ts";
 
 export type Value = string | number | null;
@@ -62,18 +62,10 @@ export const releaseUnless = ({ lane, fence }: Lease, isLeft: Sql): Sql => sql`
 export const countOfLast = (results: readonly unknown[][]): number => results.at(-1)?.length ?? 0;
 
 /** The room of a room lane. */
-export function roomOf({ lane: id }: Pick<Lease, "lane">): RoomId {
-  const lane = laneOf(id);
-  if (lane.kind !== "room") throw new Error(`${id} is no room's lane`);
-  return lane.roomId;
-}
+export const roomOf = ({ lane }: Pick<Lease, "lane">): RoomId => laneOfKind(lane, "room").roomId;
 
 /** The session of a session lane. */
-export function sessionOf({ lane: id }: Pick<Lease, "lane">): SessionKey {
-  const lane = laneOf(id);
-  if (lane.kind !== "session") throw new Error(`${id} is no session's lane`);
-  return lane.session;
-}
+export const sessionOf = ({ lane }: Pick<Lease, "lane">): SessionKey => laneOfKind(lane, "session").session;
 
 /** A list of constants as an SQL literal, which the condition of a partial index demands. */
 export const literals = (words: readonly string[]): Sql => ({
