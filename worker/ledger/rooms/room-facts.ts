@@ -49,6 +49,7 @@ export function roomReader({ namespace }: Pick<Database, "namespace">, resolvePl
       return sql`
         SELECT NULL AS userId, NULL AS spec, NULL AS direct, ${layerColumns(roomId)}, ${roomColumns(namespace, roomId)},
           ${joinedGhosts(ghosts, roomId)} AS ghosts
+        FROM (SELECT 1) LEFT JOIN rooms ON rooms.room_id = ${roomId}
         UNION ALL
         SELECT ${agentColumns(ghosts, roomId)}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM (${firstJoined(ghosts, roomId, limit)}) AS joined`;
@@ -111,9 +112,7 @@ export function roomFacts(
 }
 
 const roomColumns = (namespace: Namespace, roomId: RoomId): Sql => sql`
-  (SELECT state FROM rooms WHERE room_id = ${roomId}) AS state,
-  (SELECT origin FROM rooms WHERE room_id = ${roomId}) AS origin,
-  (SELECT predecessor FROM rooms WHERE room_id = ${roomId}) AS predecessor,
+  rooms.state AS state, rooms.origin AS origin, rooms.predecessor AS predecessor,
   (SELECT json_group_array(alias) FROM (SELECT alias FROM aliases WHERE room_id = ${roomId} ORDER BY alias)) AS aliases,
   (SELECT count(*) FROM (
     SELECT 1 FROM members WHERE room_id = ${roomId} AND membership = 'join' LIMIT ${JOINED_COUNTED_MAX})) AS joinedCount,
