@@ -12,7 +12,7 @@ import {
   keepMuted,
 } from "#core/configuration/configuration.ts";
 import type { AgentKey } from "#core/protocol/ids.ts";
-import { err, ok, type Result } from "#core/result.ts";
+import { err, messageOf, ok, type Result } from "#core/result.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -135,7 +135,7 @@ async function unresolvedAliases(needs: Configuring, configuration: Configuratio
   const aliases = aliasesIn(configuration);
   if (aliases.length === 0) return [];
   const refresh = needs.refreshAliases().catch((error: unknown) => {
-    needs.log("request_failed", { path: "aliases", error: error instanceof Error ? error.message : String(error) });
+    needs.log("request_failed", { path: "aliases", error: messageOf(error) });
   });
   const timeout = new AbortController();
   await Promise.race([refresh, needs.clock.sleep(ALIASES_MS, timeout.signal)]);

@@ -1,5 +1,7 @@
 /** `/health`, open to everyone, and `/metrics`, for the operator. */
+
 import { Hono } from "hono";
+import { messageOf } from "#core/result.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Figures, OperatorLedger } from "#ports/operator.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";
@@ -26,7 +28,7 @@ export function health({ ledger, clock, log, homeserver, isOperator, format }: N
       // 200 means that transactions are taken. Other trouble is listed in `problems`.
       return c.json({ ok: true, problems: problemsOf(figures, state), homeserver: state ?? null, ...figures });
     } catch (error) {
-      log("request_failed", { path: "/health", error: error instanceof Error ? error.message : String(error) });
+      log("request_failed", { path: "/health", error: messageOf(error) });
       return c.json({ ok: false, problems: ["the database does not answer"] }, 503);
     }
   });

@@ -9,6 +9,7 @@ import { deliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import { sendMessage } from "#core/protocol/client/messages.ts";
 import type { EventId } from "#core/protocol/ids.ts";
+import { messageOf } from "#core/result.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Draft, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
@@ -89,7 +90,7 @@ async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortS
     }
   } catch (error) {
     // Best effort: the reply is stored and sent without the draft.
-    log("edit_skipped", { turn: turn.id, error: error instanceof Error ? error.message : String(error) });
+    log("edit_skipped", { turn: turn.id, error: messageOf(error) });
   }
 }
 

@@ -20,7 +20,7 @@ import { isFinalEdit } from "#core/message/mark.ts";
 import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
-import { err, ok, type Result } from "#core/result.ts";
+import { err, messageOf, ok, type Result } from "#core/result.ts";
 import { type LaneId, type Lease, laneOfKind } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { FrozenRequest, OpenOutboxRow, OutboxEnd, OutboxLedger } from "#ports/delivery.ts";
@@ -118,7 +118,7 @@ async function requestOf(
   try {
     frozen = freeze(row.plain, row.key, roomOf(row.lane), device.value);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return err({ never: `A message of ${row.userId} could not be rendered: ${why}` });
   }
   return (await needs.ledger.freezeOut(lease, row.seq, frozen)) ? ok(frozen) : "lost";

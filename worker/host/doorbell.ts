@@ -1,5 +1,6 @@
 /** The doorbell of the Worker: it calls each lane's object; where that fails, and for many lanes at once, it uses the queue. */
 
+import { messageOf } from "#core/result.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
@@ -58,7 +59,7 @@ export async function answerQueue(env: Env, log: Log, batch: MessageBatch<Ring>)
       await ringObject(env, lane);
       message.ack();
     } catch (error) {
-      log("lane_failed", { lane, error: error instanceof Error ? error.message : String(error) });
+      log("lane_failed", { lane, error: messageOf(error) });
       message.retry();
     }
   }

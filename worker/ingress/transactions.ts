@@ -8,6 +8,7 @@ import { matrixError } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import { parseTransaction } from "#core/protocol/transaction.ts";
+import { messageOf } from "#core/result.ts";
 import { roomLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
@@ -55,7 +56,7 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
     const lanes = rooms.map(roomLane);
     const timeout = new AbortController();
     const rung = doorbell.ring(lanes).catch((error: unknown) => {
-      log("lane_failed", { lanes, error: error instanceof Error ? error.message : String(error) });
+      log("lane_failed", { lanes, error: messageOf(error) });
     });
     await Promise.race([rung, clock.sleep(RING_MS_MAX, timeout.signal)]);
     timeout.abort();

@@ -3,6 +3,7 @@
  * rows.
  */
 import type { RoomId } from "#core/protocol/ids.ts";
+import { messageOf } from "#core/result.ts";
 import { roomLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
@@ -98,7 +99,7 @@ async function repairAll({ repair, doorbell, log }: Needs, rooms: readonly RoomI
       await doorbell.ring([roomLane(room)]);
     } catch (error) {
       // Best effort: the other rooms go on, and this one comes up again.
-      log("gap_unrepaired", { room, error: error instanceof Error ? error.message : String(error) });
+      log("gap_unrepaired", { room, error: messageOf(error) });
     }
   }
 }

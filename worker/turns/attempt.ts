@@ -4,7 +4,7 @@
  */
 import type { Agent } from "#core/configuration/agent.ts";
 import { isOwnSecret } from "#core/configuration/environment.ts";
-import type { Result } from "#core/result.ts";
+import { messageOf, type Result } from "#core/result.ts";
 import type { Backend, Fetch, TurnContext, TurnEvent } from "#core/turn/backend.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
@@ -156,7 +156,7 @@ const broken = (error: unknown): Arrival => ({
       type: "error",
       code: "disconnected",
       retryable: true,
-      errorText: error instanceof Error ? error.message : String(error),
+      errorText: messageOf(error),
     },
   },
 });
