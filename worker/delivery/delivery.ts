@@ -1,16 +1,7 @@
 /** Turns replies and notices into plain outbox rows, in the order in which they are to appear. */
 import { deliveryKey, type Mark } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
-import {
-  BOT,
-  botUserId,
-  type EventId,
-  ghostUserId,
-  type Namespace,
-  type RoomId,
-  type Speaker,
-  type UserId,
-} from "#core/protocol/ids.ts";
+import { type EventId, type Namespace, type RoomId, type Speaker, type UserId, userIdOf } from "#core/protocol/ids.ts";
 import { type LaneId, outLane } from "#core/turn/lane.ts";
 import { markdownOf, type Reply, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
@@ -36,7 +27,7 @@ interface Speaking {
 
 export function delivery(needs: Needs): Delivery {
   const { namespace } = needs;
-  const userOf = (agent: Speaker): UserId => (agent === BOT ? botUserId(namespace) : ghostUserId(namespace, agent));
+  const userOf = (agent: Speaker): UserId => userIdOf(namespace, agent);
   const laneOf = ({ agent, roomId }: Speaking): LaneId => outLane(userOf(agent), roomId);
   const outOf = (speaking: Speaking): Pick<OutboxRow, "lane" | "agent" | "userId"> => ({
     lane: laneOf(speaking),

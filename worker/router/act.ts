@@ -4,7 +4,7 @@
  */
 import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
 import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
-import type { Verdict } from "#core/gate/facts.ts";
+import { aboutOf, type Verdict } from "#core/gate/facts.ts";
 import { isPassing } from "#core/protocol/errcode.ts";
 import { type AgentId, BOT, type Speaker } from "#core/protocol/ids.ts";
 import { unreachable } from "#core/result.ts";
@@ -12,7 +12,7 @@ import { PAIRING_FULL, pairingCode } from "#core/strings/pairing.ts";
 import { ENCRYPTED_ROOM } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import { obey } from "./commands/obey.ts";
-import { digest } from "./digest.ts";
+import { causeOf } from "./digest.ts";
 import type { Occasion } from "./occasion.ts";
 import { join } from "./rooms/join.ts";
 import { decline, depart, follow, successionNotice } from "./rooms/moves.ts";
@@ -91,8 +91,6 @@ async function carryOut(needs: ActNeeds, occasion: Occasion, verdict: Verdict): 
 
 const groundsIn = ({ reason, evidence }: Grounds): Grounds => grounds(reason, evidence);
 
-const aboutOf = (agent: Speaker | undefined) => (agent && agent !== BOT ? { about: agent } : {});
-
 async function stopAt(
   { ledger }: ActNeeds,
   { waiting }: Occasion,
@@ -121,12 +119,12 @@ async function pairingNotice(
   const fresh = codeOf(crypto.getRandomValues(new Uint8Array(CODE_LENGTH)));
   const code = await ledger.offerPairing({ agent, userId, code: fresh, atMs: facts.nowMs });
   const period = Math.floor(facts.nowMs / REMINDED_MS);
-  const cause = `pair-${digest([agent, userId, code ?? "", String(period)]).slice(0, 20)}`;
+  const cause = causeOf("pair", [agent, userId, code ?? "", String(period)]);
   return delivery.notice({ agent, roomId, cause }, code ? pairingCode(code) : PAIRING_FULL);
 }
 
 /** Sent once per room, because its cause is the same for every event there. */
 function encryptedNotice({ delivery }: ActNeeds, { waiting }: Occasion, agent: AgentId): OutboxRow {
   const roomId = waiting.event.room_id;
-  return delivery.notice({ agent, roomId, cause: `sealed-${digest([roomId]).slice(0, 20)}` }, ENCRYPTED_ROOM);
+  return delivery.notice({ agent, roomId, cause: causeOf("sealed", [roomId]) }, ENCRYPTED_ROOM);
 }

@@ -11,3 +11,6 @@ export function digest(parts: readonly string[]): string {
   const bytes = sha256(new TextEncoder().encode(JSON.stringify(parts)));
   return Array.from(bytes, (byte) => ALPHABET[byte % ALPHABET.length]).join("");
 }
+
+/** The cause of a notice: the same for the same parts, so that a repeated step says it once. */
+export const causeOf = (kind: string, parts: readonly string[]): string => `${kind}-${digest(parts).slice(0, 20)}`;

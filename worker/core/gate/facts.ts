@@ -4,7 +4,7 @@ import type { Agent } from "../configuration/agent.ts";
 import type { Settings } from "../configuration/settings.ts";
 import type { Command } from "../message/command.ts";
 import type { Message } from "../message/message.ts";
-import type { AgentId, EventId, RoomId, Speaker, UserId } from "../protocol/ids.ts";
+import { type AgentId, BOT, type EventId, type RoomId, type Speaker, type UserId } from "../protocol/ids.ts";
 import { NO_STATE, type RoomState } from "../protocol/room-state.ts";
 import { answerThread, type Conversation } from "../turn/session.ts";
 import type { Grounds } from "./evidence.ts";
@@ -172,6 +172,10 @@ export type Verdict =
   /** Only our own users are left. */
   | { kind: "depart" }
   | Ignored;
+
+/** The agent that a verdict is about; none for the bot. */
+export const aboutOf = (speaker: Speaker | undefined): { about?: AgentId } =>
+  speaker === undefined || speaker === BOT ? {} : { about: speaker };
 
 export type Ignored = { kind: "ignore"; about?: AgentId } & Grounds<IgnoreReason>;
 

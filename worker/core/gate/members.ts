@@ -4,9 +4,8 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommember
  */
 import type { Message } from "../message/message.ts";
-import { BOT } from "../protocol/ids.ts";
 import { type Grounds, grounds } from "./evidence.ts";
-import type { Facts, Invited, Verdict } from "./facts.ts";
+import { aboutOf, type Facts, type Invited, type Verdict } from "./facts.ts";
 import { ignoreGrounds, isInviterListed, isUserOf, personOf } from "./permits.ts";
 import type { IgnoreReason } from "./reasons.ts";
 
@@ -15,8 +14,7 @@ export function gateMember(message: Message, facts: Facts): Verdict {
   if (peopleLeft === false) return { kind: "depart" };
   if (message.event.content["membership"] !== "invite" || !invited) return { kind: "ignore", reason: "membership" };
   const { agent, settings } = invited;
-  if (!agent || !settings)
-    return { kind: "ignore", reason: "unknown_agent", ...(agent && agent !== BOT ? { about: agent } : {}) };
+  if (!agent || !settings) return { kind: "ignore", reason: "unknown_agent", ...aboutOf(agent) };
   // Its age does not matter: an invitation that came while we were away still holds.
   const refused = refusalOf(message, facts, invited, settings);
   return refused ? { kind: "decline", agent, ...refused } : { kind: "join", agent };

@@ -70,6 +70,10 @@ export const ghostUserId = (namespace: Namespace, agent: AgentId): UserId =>
 export const botUserId = (namespace: Namespace): UserId =>
   UserId.parse(`@${namespace.botLocalpart}:${namespace.serverName}`);
 
+/** The user id of an agent or of the bot. */
+export const userIdOf = (namespace: Namespace, speaker: Speaker): UserId =>
+  speaker === BOT ? botUserId(namespace) : ghostUserId(namespace, speaker);
+
 /** The agent whose ghost has this id, by prefix *and* server name. The ledger knows whether the agent exists. */
 export function agentOfGhost(namespace: Namespace, userId: UserId): AgentId | undefined {
   const [localpart, serverName] = splitUserId(userId);

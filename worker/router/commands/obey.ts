@@ -1,11 +1,10 @@
 /** Obeys commands: each has a function, and its answer is sent as a notice where the command was given. */
 import { grounds } from "#core/gate/evidence.ts";
-import type { Ordered } from "#core/gate/facts.ts";
+import { aboutOf, type Ordered } from "#core/gate/facts.ts";
 import type { CommandName } from "#core/message/command.ts";
-import { BOT } from "#core/protocol/ids.ts";
 import { NAME_ONE } from "#core/strings/commands.ts";
 import type { NoticePlace } from "#ports/delivery.ts";
-import { digest } from "../digest.ts";
+import { causeOf } from "../digest.ts";
 import type { Occasion } from "../occasion.ts";
 import { type ActNeeds, NO_EFFECTS, type Outcome, wake } from "../wake.ts";
 import { debug, help, listAgents, status, whoami, why } from "./answers.ts";
@@ -49,7 +48,7 @@ export async function obey(needs: ActNeeds, occasion: Occasion, ordered: Ordered
   const order: Order = { needs, occasion, args: command.args, concerned, isAdmin, thread };
   const obeyed = concerned.length > 0 ? await COMMAND[command.name](order) : { say: NAME_ONE };
   const then = ordered.then ? await wake(needs, occasion, ordered.then) : NO_EFFECTS;
-  const cause = `cmd-${digest([event.event_id]).slice(0, 20)}`;
+  const cause = causeOf("cmd", [event.event_id]);
   const place: NoticePlace = {
     agent: speaker,
     roomId: event.room_id,
@@ -62,6 +61,6 @@ export async function obey(needs: ActNeeds, occasion: Occasion, ordered: Ordered
     turns: then.turns,
     controls: [...(obeyed.controls ?? []), ...then.controls],
     notices: [...answer, ...(obeyed.notices ?? []), ...then.notices],
-    ...(speaker === BOT ? {} : { about: speaker }),
+    ...aboutOf(speaker),
   };
 }

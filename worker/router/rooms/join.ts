@@ -11,7 +11,7 @@ import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { digest } from "../digest.ts";
+import { causeOf } from "../digest.ts";
 import { publishCommands } from "./descriptions.ts";
 import { readBack } from "./gaps.ts";
 import { readRoom } from "./read-room.ts";
@@ -92,6 +92,6 @@ async function introduction(
 ): Promise<OutboxRow[]> {
   const agent = speaker === BOT ? undefined : await ledger.agent(speaker, roomId);
   if (!agent || agent.settings.introduction === "" || people > INTRODUCED_TO_MAX) return [];
-  const cause = `intro-${digest([agent.id, roomId]).slice(0, 20)}`;
+  const cause = causeOf("intro", [agent.id, roomId]);
   return [delivery.notice({ agent: agent.id, roomId, cause }, agent.settings.introduction)];
 }

@@ -12,11 +12,12 @@ import {
   type RoomId,
   type Speaker,
   type UserId,
+  userIdOf,
 } from "#core/protocol/ids.ts";
 import { explain } from "#core/strings/reasons.ts";
 import { FOLLOWED } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
-import { digest } from "../digest.ts";
+import { causeOf } from "../digest.ts";
 import { lookUp } from "./aliases.ts";
 import { intentOf, type JoinNeeds, joinAtOnce } from "./join.ts";
 import { readRoom } from "./read-room.ts";
@@ -30,7 +31,7 @@ const PAGE = 50;
  * has no account yet is not made for that.
  */
 export async function decline(needs: JoinNeeds, roomId: RoomId, speaker: Speaker, reason: IgnoreReason): Promise<void> {
-  const userId = speaker === BOT ? botUserId(needs.namespace) : ghostUserId(needs.namespace, speaker);
+  const userId = userIdOf(needs.namespace, speaker);
   const about = speaker === BOT ? undefined : speaker;
   if (await needs.ledger.ghost(userId)) await leaveAs(needs, roomId, userId, explain({ reason }, about));
 }
@@ -92,7 +93,7 @@ export async function successionNotice(
   agent: AgentId,
 ): Promise<OutboxRow[]> {
   if ((await ledger.room(roomId)).origin === roomId) return [];
-  return [delivery.notice({ agent, roomId, cause: `moved-${digest([roomId]).slice(0, 20)}` }, FOLLOWED)];
+  return [delivery.notice({ agent, roomId, cause: causeOf("moved", [roomId]) }, FOLLOWED)];
 }
 
 /** The bot and the ghosts in a room, including ghosts of retired agents. */
