@@ -70,7 +70,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
  * it. Files that are not listed may import all folders of their room.
  */
 const STANDS_ON: Record<string, readonly string[]> = {
-  core: ["result.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
+  core: ["result.ts", "bounds.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
   ledger: ["sql", "configuration", "upkeep", "turns", "rooms"],
   router: ["digest.ts", "rooms", "occasion.ts", "new-turn.ts", "wake.ts", "commands"],
   backends: ["echo", "scripted", "openai", "secrets"],

@@ -5,6 +5,7 @@
  */
 
 import { Marked, Tokenizer, type TokenizerAndRendererExtension } from "marked";
+import { BOUNDS } from "#core/bounds.ts";
 import { ID_IN_TEXT, WITHIN_A_WORD } from "#core/message/mention.ts";
 
 const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
@@ -52,9 +53,6 @@ const marked = new Marked({
   },
 });
 
-/** The characters that the search for closing marks of emphasis may read in one text. Long replies need a tenth of it. */
-const CHARACTERS_READ_MAX = 1_000_000;
-
 /** For each opening mark `marked` reads the text to its closing mark, or to the end: quadratic where there are many. */
 class BoundedTokenizer extends Tokenizer {
   #read = 0;
@@ -69,7 +67,7 @@ class BoundedTokenizer extends Tokenizer {
 
   #count<T extends { raw: string }>(source: string, token: T | undefined): T | undefined {
     if (/^[*_~]/.test(source)) this.#read += (token?.raw ?? source).length;
-    if (this.#read > CHARACTERS_READ_MAX) throw new Error("the text has too many marks of emphasis");
+    if (this.#read > BOUNDS.emphasisRead.max) throw new Error("the text has too many marks of emphasis");
     return token;
   }
 }
