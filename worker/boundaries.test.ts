@@ -71,7 +71,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
  */
 const STANDS_ON: Record<string, readonly string[]> = {
   core: ["result.ts", "bounds.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
-  ledger: ["sql", "configuration", "upkeep", "turns", "rooms"],
+  ledger: ["schema", "sql", "configuration", "upkeep", "turns", "rooms"],
   router: ["digest.ts", "rooms", "occasion.ts", "new-turn.ts", "wake.ts", "commands"],
   backends: ["echo", "scripted", "openai", "secrets"],
   "appservice/host": ["environment.ts", "configuration"],

@@ -1,0 +1,23 @@
+/** Dead letters, limits and the progress of background work. */
+import { integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+export const deadLetters = sqliteTable("dead_letters", {
+  id: integer("id").primaryKey({ autoIncrement: true }),
+  kind: text("kind", { enum: ["event", "outbox", "turn"] }).notNull(),
+  reason: text("reason").notNull(),
+  raw: text("raw").notNull(),
+  createdAtMs: integer("created_at_ms").notNull(),
+});
+
+/** Token buckets of senders and rooms. */
+export const buckets = sqliteTable("buckets", {
+  key: text("key").primaryKey(),
+  tokens: real("tokens").notNull(),
+  atMs: integer("at_ms").notNull(),
+});
+
+/** Progress of background work by name (pruning, gap repair), and when the homeserver last answered. */
+export const marks = sqliteTable("marks", {
+  name: text("name").primaryKey(),
+  value: text("value").notNull(),
+});
