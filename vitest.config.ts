@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { OLD_VERSIONS, type OldVersion } from "./worker/testing/old-database.ts";
 
 const LEVELS = ["**/*.workerd.test.ts", "**/*.live.test.ts", "**/node_modules/**", "**/dist/**"];
+
+const dumpOf = (version: OldVersion) => readFileSync(`./worker/testing/fixtures/${version}.sql`, "utf8");
 
 export default defineConfig({
   test: {
@@ -21,7 +24,7 @@ export default defineConfig({
                 HS_TOKEN: "hs-token-of-the-tests",
                 ADMIN_TOKEN: "admin-token-of-the-tests",
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),
-                TEST_OLD_DATABASE: readFileSync("./worker/testing/fixtures/c884e11.sql", "utf8"),
+                TEST_OLD_DATABASES: Object.fromEntries(OLD_VERSIONS.map(({ version }) => [version, dumpOf(version)])),
               },
             },
           })),

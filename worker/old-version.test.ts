@@ -1,9 +1,10 @@
-/** A database that the version c884e11 left in the middle of its work goes on where it was. */
+/** A database that an earlier version left in the middle of its work goes on where it was. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { EventId } from "#core/protocol/ids.ts";
 import { promptsOf, textOf } from "#core/turn/turn.ts";
 import { composed } from "#testing/composed.ts";
 import { aSession, NOW } from "#testing/ledger-rows.ts";
+import { OLD_VERSIONS, type OldVersion } from "#testing/old-database.ts";
 import { oldLedger, type TemporaryLedger } from "#testing/temp-ledger.ts";
 import { systemClock } from "./clock.ts";
 import { oldVersionContract } from "./ledger/old-version.contract.ts";
@@ -13,13 +14,13 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-async function opened(atMs: number): Promise<TemporaryLedger> {
-  const old = await oldLedger(atMs);
+async function opened(version: OldVersion, atMs: number): Promise<TemporaryLedger> {
+  const old = await oldLedger(version, atMs);
   closing.push(old.close);
   return old;
 }
 
-oldVersionContract("libSQL", async () => (await opened(NOW)).ledger);
+for (const old of OLD_VERSIONS) oldVersionContract("libSQL", old, async () => (await opened(old.version, NOW)).ledger);
 
 interface FrozenRow {
   path: string;
@@ -29,10 +30,10 @@ interface FrozenRow {
 }
 
 /** The whole bridge on the old database, a minute after its old version ended, run until nothing is open. */
-async function goneOn() {
-  const { ledger, client, close } = await oldLedger(Date.now() - 60_000);
+async function goneOn(version: OldVersion) {
+  const { ledger, client, close } = await oldLedger(version, Date.now() - 60_000);
   const { rows } = await client.execute(
-    "SELECT path, body, user_id AS userId, device_id AS deviceId FROM outbox WHERE state = 'frozen' ORDER BY seq",
+    "SELECT path, body, user_id AS userId, device_id AS deviceId FROM outbox WHERE state IN ('queued', 'frozen') AND path <> '' ORDER BY seq",
   );
   const frozen = rows.map((row): FrozenRow => {
     const text = (name: keyof FrozenRow) => String(row[name]);
@@ -51,10 +52,10 @@ async function goneOn() {
   return { ...world, frozen, sentAs };
 }
 
-describe("the bridge on a database of the version before", () => {
+describe.each(OLD_VERSIONS)("the bridge on a database of $version", ({ version, frozenRows, draftDevice }) => {
   test("sends frozen rows as they lie, each once", async () => {
-    const { frozen, server } = await goneOn();
-    expect(frozen).toHaveLength(5);
+    const { frozen, server } = await goneOn(version);
+    expect(frozen).toHaveLength(frozenRows);
     const sent = server.sent.map(({ content, path, userId, deviceId }) => {
       return { path, body: JSON.stringify(content), userId, deviceId };
     });
@@ -63,7 +64,7 @@ describe("the bridge on a database of the version before", () => {
   });
 
   test("asks and answers open turns in order, then the events that were not decided", async () => {
-    const { server, ledger } = await goneOn();
+    const { server, ledger } = await goneOn(version);
     const direct = server.sent.filter(({ path }) => path.includes("!direct"));
     const answers = direct.map(({ content }) => content["body"]).filter((body) => body !== "Because.");
     expect(answers).toEqual(["echo one\n\ntwo", "echo three", "echo four"]);
@@ -75,7 +76,7 @@ describe("the bridge on a database of the version before", () => {
   });
 
   test("ends drafts by edits of them, with the device of the user now", async () => {
-    const { sentAs, server } = await goneOn();
+    const { sentAs, server } = await goneOn(version);
     expect(sentAs("stored.0.final")).toMatchObject({
       deviceId: "PHONE",
       content: {
@@ -85,7 +86,7 @@ describe("the bridge on a database of the version before", () => {
     });
     expect(sentAs("half.0.final")?.content).toMatchObject({ "m.relates_to": { event_id: "$draft-half" } });
     const draft = sentAs("unsent.0.draft");
-    expect(draft?.deviceId).toBe("TROUPE");
+    expect(draft?.deviceId).toBe(draftDevice);
     expect(sentAs("unsent.0.final")?.content).toMatchObject({ "m.relates_to": { event_id: draft?.eventId } });
     expect(server.sent.map(({ path }) => path).filter((path) => path.includes("final.0.draft"))).toEqual([]);
   });

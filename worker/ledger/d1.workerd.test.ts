@@ -1,18 +1,16 @@
 /** The ledger on D1, inside workerd: the same contract. */
 import { applyD1Migrations, type D1Migration, env, reset } from "cloudflare:test";
 import { NAMESPACE, NOW } from "#testing/ledger-rows.ts";
-import { oldRows } from "#testing/old-database.ts";
+import { OLD_VERSIONS, type OldVersion, oldRows } from "#testing/old-database.ts";
 import { ledgerContract } from "./ledger.contract.ts";
 import { createLedger } from "./ledger.ts";
 import { oldVersionContract } from "./old-version.contract.ts";
 import { d1Database } from "./sql/d1.ts";
 
-const { DB, TEST_MIGRATIONS, TEST_OLD_DATABASE } = env as typeof env & {
+const { DB, TEST_MIGRATIONS, TEST_OLD_DATABASES } = env as typeof env & {
   TEST_MIGRATIONS: D1Migration[];
-  TEST_OLD_DATABASE: string;
+  TEST_OLD_DATABASES: Record<OldVersion, string>;
 };
-/** How many migrations the old version has. */
-const OLD_MIGRATIONS = 4;
 
 ledgerContract("D1", async () => {
   await reset();
@@ -20,10 +18,13 @@ ledgerContract("D1", async () => {
   return createLedger(d1Database(DB, NAMESPACE));
 });
 
-oldVersionContract("D1", async () => {
-  await reset();
-  await applyD1Migrations(DB, TEST_MIGRATIONS.slice(0, OLD_MIGRATIONS));
-  await DB.batch(oldRows(TEST_OLD_DATABASE, NOW).map((row) => DB.prepare(row)));
-  await applyD1Migrations(DB, TEST_MIGRATIONS);
-  return createLedger(d1Database(DB, NAMESPACE));
-});
+for (const old of OLD_VERSIONS) {
+  const { version, migrations } = old;
+  oldVersionContract("D1", old, async () => {
+    await reset();
+    await applyD1Migrations(DB, TEST_MIGRATIONS.slice(0, migrations));
+    await DB.batch(oldRows(TEST_OLD_DATABASES[version], NOW).map((row) => DB.prepare(row)));
+    await applyD1Migrations(DB, TEST_MIGRATIONS);
+    return createLedger(d1Database(DB, NAMESPACE));
+  });
+}

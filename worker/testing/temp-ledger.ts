@@ -10,7 +10,7 @@ import { createLedger } from "../ledger/ledger.ts";
 import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { type DatabaseCall, namingLedger, recordedDatabase } from "./database-calls.ts";
 import { NAMESPACE } from "./ledger-rows.ts";
-import { oldStatements } from "./old-database.ts";
+import { type OldVersion, oldStatements } from "./old-database.ts";
 
 export interface TemporaryLedger {
   ledger: Ledger;
@@ -22,13 +22,12 @@ export interface TemporaryLedger {
 export const temporaryLedger = (calls?: DatabaseCall[]): Promise<TemporaryLedger> =>
   migrated(async () => undefined, calls);
 
-/** The ledger of the old version (`old-database.ts`), as if it had been written at `atMs`, brought up to date. */
-export const oldLedger = (atMs: number): Promise<TemporaryLedger> =>
+/** The ledger of an old version (`old-database.ts`), as if it had been written at `atMs`, brought up to date. */
+export const oldLedger = (version: OldVersion, atMs: number): Promise<TemporaryLedger> =>
   migrated(async (client) => {
-    for (const statement of oldStatements(readFileSync(DUMP, "utf8"), atMs)) await client.execute(statement);
+    const dump = readFileSync(`./worker/testing/fixtures/${version}.sql`, "utf8");
+    for (const statement of oldStatements(dump, atMs)) await client.execute(statement);
   });
-
-const DUMP = "./worker/testing/fixtures/c884e11.sql";
 
 async function migrated(fill: (client: Client) => Promise<void>, calls?: DatabaseCall[]): Promise<TemporaryLedger> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-ledger-"));
