@@ -2,15 +2,14 @@
  * Sends requests to the homeserver over connections that stay open. By Node's own client, because `fetch` costs every
  * message half a millisecond more. Bodies are streamed both ways, no faster than the receiver reads them.
  */
+
 import { once } from "node:events";
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { BOUNDS } from "#core/bounds.ts";
 import type { RequestBody, StreamedBody } from "#core/protocol/client/request.ts";
 import type { Ask } from "#ports/homeserver.ts";
 import { enforceLength } from "../../worker/matrix/enforce-length.ts";
-
-/** Requests beyond this number wait here instead of in the homeserver. */
-const CONNECTIONS_MAX = 64;
 
 interface Exchange {
   answer: Promise<IncomingMessage>;
@@ -20,7 +19,7 @@ interface Exchange {
 
 /** The answer rejects when there is none: the name is unknown, the connection refused or broken, the signal aborted. */
 export function keepAliveAsk(): Ask {
-  const options = { keepAlive: true, maxSockets: CONNECTIONS_MAX };
+  const options = { keepAlive: true, maxSockets: BOUNDS.connections.max };
   const [http, https] = [new HttpAgent(options), new HttpsAgent(options)];
   const begin: (...given: Parameters<Ask>) => Exchange = (url, { method, headers, body, signal }) => {
     const secure = url.startsWith("https:");

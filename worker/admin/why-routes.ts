@@ -1,5 +1,7 @@
 /** Explains verdicts: of one event, of a room's latest events, and how often each was given. */
+
 import { Hono } from "hono";
+import { BOUNDS } from "#core/bounds.ts";
 import { wordOf } from "#core/gate/reasons.ts";
 import { EventId, RoomId } from "#core/protocol/ids.ts";
 import { explainStored } from "#core/strings/reasons.ts";
@@ -7,8 +9,6 @@ import type { OperatorLedger, StoredVerdict } from "#ports/operator.ts";
 import { refuse } from "./refuse.ts";
 
 const DECISIONS_SHOWN = 20;
-const DECISIONS_MAX = 200;
-
 interface Needs {
   ledger: Pick<OperatorLedger, "verdictOf" | "verdictsIn" | "verdicts">;
 }
@@ -27,8 +27,8 @@ export function whyRoutes({ ledger }: Needs): Hono {
     const id = RoomId.safeParse(c.req.param("roomId"));
     if (!id.success) return refuse(c, 400, ["This is not a room id: those begin with !"]);
     const wanted = Math.trunc(Number(c.req.query("limit") ?? DECISIONS_SHOWN));
-    if (!(wanted >= 1 && wanted <= DECISIONS_MAX)) {
-      return refuse(c, 400, [`limit: expected a number from 1 to ${DECISIONS_MAX}`]);
+    if (!(wanted >= 1 && wanted <= BOUNDS.verdictsListed.max)) {
+      return refuse(c, 400, [`limit: expected a number from 1 to ${BOUNDS.verdictsListed.max}`]);
     }
     return c.json({ decisions: (await ledger.verdictsIn(id.data, wanted)).map(shown) });
   });

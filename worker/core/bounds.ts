@@ -1,21 +1,140 @@
 /**
  * The bounds on everything that a stranger, a member of a room, a backend or a homeserver can drive: how long, how deep,
- * how many, how often. Each row has its unit and the reason for its size.
+ * how many, how often. Each row has its unit and the reason for its size; `surface/bounds.md` lists them. A bound that
+ * ordinary use can reach is a setting (`setting` names it, `max` is its default) and is said where it is reached.
  */
 
+const KIB = 1_024;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
 /** What a bound counts. */
-export type Unit = "bytes" | "characters" | "rows" | "users" | "turns" | "levels" | "milliseconds" | "an hour";
+export type Unit =
+  | "bytes"
+  | "characters"
+  | "levels"
+  | "milliseconds"
+  | "an hour"
+  | "agents"
+  | "attempts"
+  | "edits"
+  | "entries"
+  | "events"
+  | "lanes"
+  | "messages"
+  | "pages"
+  | "requests"
+  | "rooms"
+  | "rows"
+  | "tokens"
+  | "turns"
+  | "users";
 
 export interface Bound {
   readonly max: number;
   readonly unit: Unit;
+  /** Why it has this size: a sentence. */
   readonly because: string;
+  /** The environment variable or the agent's key that changes it. */
+  readonly setting?: string;
 }
 
 export const BOUNDS = {
+  // What others send us.
+  eventDepth: {
+    max: 500,
+    unit: "levels",
+    because:
+      "JSON.stringify throws at some 3,000 levels and SQLite's JSON at 1,000; such an event fails its transaction.",
+  },
+  id: { max: 255, unit: "bytes", because: "The specification's limit for ids." },
+  answerTime: { max: MINUTE, unit: "milliseconds", because: "Longer than Synapse takes for its slowest join." },
+  wellKnownTime: { max: 10 * SECOND, unit: "milliseconds", because: "A start should not hang on a dead server." },
+  connections: { max: 64, unit: "requests", because: "Requests beyond it wait here instead of in the homeserver." },
+
+  // What is read of a message.
+  mentionsRead: { max: 50, unit: "users", because: "Nobody mentions more; each is looked up." },
+  mentionText: { max: 8_000, unit: "characters", because: "Ids and pills stand early; the search is linear in it." },
+  name: { max: 200, unit: "characters", because: "Longer names are no names; they go into prompts and comparisons." },
+  patternText: { max: 8_000, unit: "characters", because: "Twenty patterns an agent are searched for in it." },
+  pattern: {
+    max: 200,
+    unit: "characters",
+    because: "A pattern is compiled, and its size drives the time of its search.",
+  },
+  patterns: { max: 20, unit: "entries", because: "Each is searched for in every message of a room." },
+
+  // What is kept of a room.
+  roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
+
+  // What a backend is told and says.
+  preface: { max: 8_000, unit: "characters", because: "The context costs tokens at every turn." },
+  quote: { max: 500, unit: "characters", because: "A quotation is there to be recognised, not to be read whole." },
+  contextTime: { max: 5 * SECOND, unit: "milliseconds", because: "A turn waits no longer for a message it quotes." },
+  contextMessages: { max: 100, unit: "messages", because: "The preface holds fewer." },
+  errorText: { max: 500, unit: "characters", because: "It is for the log, and may be a whole page of HTML." },
+
+  // What we send.
   emphasisRead: {
     max: 1_000_000,
     unit: "characters",
     because: "The search for closing marks of emphasis is quadratic. Long replies need a tenth of it.",
   },
+  eventContent: {
+    max: 60_000,
+    unit: "bytes",
+    because: "An event may have 65,536 with its envelope, signatures and references; this leaves them room.",
+  },
+  mentionsSent: { max: 10, unit: "users", because: "A reply that names more is a list, and would notify all of them." },
+  draftEdits: { max: 39, unit: "edits", because: "Every edit is an event that stays in the room." },
+  sendRetryPause: { max: MINUTE, unit: "milliseconds", because: "A homeserver that is back is noticed in time." },
+  outDepth: {
+    max: 50,
+    unit: "messages",
+    because: "More waiting messages are not one long reply, but replies that cannot be sent.",
+  },
+
+  // What is tried again.
+  backendFailures: { max: 3, unit: "attempts", because: "A backend that failed three times fails again." },
+  turnAttempts: { max: 20, unit: "attempts", because: "The turn itself is then taken for what kills its runners." },
+  turnRetryPause: { max: MINUTE, unit: "milliseconds", because: "People wait for the answer." },
+  pairEvents: { max: 20, unit: "messages", because: "Two bots that answer each other would never end." },
+
+  // What one step of the work takes on.
+  eventsAtOnce: { max: 50, unit: "events", because: "A room's batch is decided under one lease." },
+  lanesASweep: { max: 1_000, unit: "lanes", because: "The next sweep rings the others." },
+  gapPages: { max: 5, unit: "pages", because: "500 events of one room are read back in one upkeep." },
+  aliasesAtOnce: { max: 100, unit: "rooms", because: "Each is a request; the others follow in the next minute." },
+  introducedTo: { max: 20, unit: "users", because: "In a larger room an introduction disturbs more than it helps." },
+  repliesCompared: { max: 20, unit: "rows", because: "An echo comes soon after what it repeats." },
+  joinedCounted: { max: 3, unit: "users", because: "Larger numbers make no difference to the gate." },
+  agentsPresent: {
+    max: 20,
+    unit: "agents",
+    because: "A room with more is crowded: only those an event names are read.",
+  },
+  roomsReplaced: {
+    max: 50,
+    unit: "rooms",
+    because: "It also ends the search when two rooms claim to have replaced each other.",
+  },
+  contextRows: { max: 2_000, unit: "rows", because: "Events before a prompt are searched over all rooms." },
+  contextRowsAround: { max: 500, unit: "rows", because: "Events that were read back stand near the prompt." },
+
+  // What is stored.
+  list: { max: 512 * KIB, unit: "bytes", because: "D1 limits a parameter to between 1 and 2 MB." },
+  deadLetter: { max: 64 * KIB, unit: "bytes", because: "An event has no more; the beginning of others tells enough." },
+  evidence: { max: 1_000, unit: "characters", because: "It is kept with every verdict." },
+  evidenceEntries: { max: 3, unit: "entries", because: "The sentence that names them should be read." },
+  evidenceEntry: { max: 100, unit: "characters", because: "The sentence that names it should be read." },
+  sessionAgent: { max: 104, unit: "characters", because: "With the rest a session's key has 128 at most." },
+
+  // What operators and members write.
+  accessEntries: { max: 1_000, unit: "entries", because: "The list is searched for each message." },
+  avatar: { max: 1_000_000, unit: "characters", because: "A picture for a list of names; it is read with the agent." },
+  pendingPairings: { max: 3, unit: "users", because: "Strangers must not fill an admin's list." },
+  verdictsListed: { max: 200, unit: "rows", because: "One page of an answer to an operator." },
+  scriptedSentences: { max: 500, unit: "messages", because: "The guide of the playground is asked by everybody." },
+  scriptedText: { max: 1_000_000, unit: "characters", because: "It shows what a reply in many parts looks like." },
+  scriptedTime: { max: 2 * MINUTE, unit: "milliseconds", because: "It shows what a slow backend looks like." },
 } as const satisfies Record<string, Bound>;

@@ -4,6 +4,7 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommessage-msgtypes
  * @see https://spec.matrix.org/v1.19/client-server-api/#event-replacements
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { type Mark, withMark } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
@@ -11,8 +12,6 @@ import { EventId } from "#core/protocol/ids.ts";
 import { toHtml } from "./markdown.ts";
 import { namedIn } from "./mentions.ts";
 
-/** An event may have 65,536 bytes with its envelope, signatures and references; this leaves them room. */
-const CONTENT_BYTES_MAX = 60_000;
 /** @see https://github.com/matrix-org/matrix-spec-proposals/pull/4357 */
 const LIVE = "org.matrix.msc4357.live";
 
@@ -59,10 +58,10 @@ const FITS_LENGTH = 500;
 export function fitsAsEdit(markdown: string, mark: Mark): boolean {
   if (markdown.length <= FITS_LENGTH) return true;
   // Cheap: an edit has the text twice, a byte or more for each character, so a longer one need not be rendered.
-  if (2 * markdown.length > CONTENT_BYTES_MAX) return false;
+  if (2 * markdown.length > BOUNDS.eventContent.max) return false;
   const mentions = mark.kind === "reply" ? namedIn(markdown) : [];
   const edit = contentOf({ say: "edit", original: SOME_EVENT, part: { type: "text", markdown }, mark, mentions });
-  return encoder.encode(JSON.stringify(edit)).length <= CONTENT_BYTES_MAX;
+  return encoder.encode(JSON.stringify(edit)).length <= BOUNDS.eventContent.max;
 }
 
 /** As long as an event id can get. */

@@ -5,6 +5,7 @@
  * effort, one at a time: the next edit makes up for a lost one. The final edit is a row of the finished reply.
  */
 
+import { BOUNDS } from "#core/bounds.ts";
 import { deliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import { sendMessage } from "#core/protocol/client/messages.ts";
@@ -25,9 +26,6 @@ const FIRST_TEXT_MS = 400;
 /** The pause between two edits. It grows with the answer, because every edit is an event that stays in the room. */
 const EDIT_FLOOR_MS = 1_000;
 const EDIT_SPREAD = 1.1;
-/** The final edit comes on top of these. */
-const EDITS_MAX = 39;
-
 export type DraftLedger = Pick<OutboxLedger, "queueOut" | "outboxRow"> & Pick<TurnLedger, "storeShown">;
 
 interface DraftNeeds {
@@ -78,7 +76,7 @@ async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortS
     if (closing.aborted) return;
     let shown = text();
     let original = await sendFirst(needs, shown);
-    for (let edits = 0; edits < EDITS_MAX; edits++) {
+    for (let edits = 0; edits < BOUNDS.draftEdits.max; edits++) {
       await clock.sleep(EDIT_FLOOR_MS * EDIT_SPREAD ** edits, closing);
       if (closing.aborted) return;
       original ??= (await needs.ledger.outboxRow(draftKeyOf(turn)))?.eventId;

@@ -4,11 +4,9 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { addressedIn } from "#core/message/mention.ts";
 import type { UserId } from "#core/protocol/ids.ts";
-
-/** The most users that a reply mentions; those it names after these are not mentioned. */
-const MENTIONS_MAX = 10;
 
 /** The users a text names, as far as `addressedIn` reads it. */
 export const namedIn = (markdown: string): UserId[] =>
@@ -19,7 +17,7 @@ export function mentionsOf(parts: readonly string[], self: UserId): UserId[][] {
   const mentioned = new Set<UserId>();
   return parts.map((part) => {
     const fresh = namedIn(part).filter((userId) => userId !== self && !mentioned.has(userId));
-    const users = fresh.slice(0, MENTIONS_MAX - mentioned.size);
+    const users = fresh.slice(0, BOUNDS.mentionsSent.max - mentioned.size);
     for (const userId of users) mentioned.add(userId);
     return users;
   });

@@ -16,6 +16,7 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
  */
 
+import { BOUNDS } from "#core/bounds.ts";
 import { isFinalEdit } from "#core/message/mark.ts";
 import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
@@ -30,8 +31,6 @@ import type { Running, Work } from "#ports/lanes.ts";
 import { freeze } from "./freeze.ts";
 
 const RETRY_MS_MIN = 1_000;
-const RETRY_MS_MAX = 60_000;
-
 /** Younger rows are never too late, so most rows need no look at the agent's settings. */
 const LATE_MS_MIN = 60_000;
 
@@ -171,4 +170,4 @@ function dead({ log }: Needs, row: OpenOutboxRow, reason: string): OutboxEnd {
 const waitMs = ({ attempt }: OpenOutboxRow, { status, retryAfterMs }: HomeserverError): number =>
   status === 429 && retryAfterMs !== undefined
     ? retryAfterMs
-    : Math.max(retryAfterMs ?? 0, Math.min(RETRY_MS_MIN * 2 ** attempt, RETRY_MS_MAX));
+    : Math.max(retryAfterMs ?? 0, Math.min(RETRY_MS_MIN * 2 ** attempt, BOUNDS.sendRetryPause.max));

@@ -1,10 +1,8 @@
 /** The sweep: rings every lane that is due and has no lease, which makes lost rings harmless. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
-
-/** One sweep rings at most this many lanes; the next one rings the others. */
-const LANES_MAX = 1_000;
 
 /** Resolves to the number of lanes it rang. */
 export async function sweep({
@@ -16,7 +14,7 @@ export async function sweep({
   doorbell: Doorbell;
   clock: Clock;
 }): Promise<number> {
-  const lanes = await ledger.dueLanes(clock.now(), LANES_MAX);
+  const lanes = await ledger.dueLanes(clock.now(), BOUNDS.lanesASweep.max);
   if (lanes.length > 0) await doorbell.ring(lanes);
   return lanes.length;
 }

@@ -1,6 +1,7 @@
 /** Leases: which runner may run a lane, and which lanes are due. */
+import { BOUNDS } from "#core/bounds.ts";
 import { unreachable } from "#core/result.ts";
-import { EVENTS_MAX, type LaneId, type Lease, laneOf, lanePrefix } from "#core/turn/lane.ts";
+import { type LaneId, type Lease, laneOf, lanePrefix } from "#core/turn/lane.ts";
 import type { FirstWork, LaneLedger } from "#ports/lanes.ts";
 import { selectWaiting, waitingOf } from "./rooms/waiting.ts";
 import { type Database, type Sql, sql } from "./sql/database.ts";
@@ -79,7 +80,7 @@ function selectFirst(id: LaneId, isMine: Sql, current: CurrentTurns): Sql {
   const lane = laneOf(id);
   switch (lane.kind) {
     case "room":
-      return selectWaiting(lane.roomId, isMine, EVENTS_MAX);
+      return selectWaiting(lane.roomId, isMine, BOUNDS.eventsAtOnce.max);
     case "session":
       return current.select(lane.session, isMine);
     case "out":

@@ -4,7 +4,9 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#standard-error-response
  */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "#core/bounds.ts";
 import type { Request } from "#core/protocol/client/request.ts";
 import type { HomeserverError } from "#core/protocol/errcode.ts";
 import type { UserId } from "#core/protocol/ids.ts";
@@ -23,9 +25,6 @@ export interface Identity {
 }
 /** Never rejects: no answer is an error with status 0. */
 export type Call = <Value>(request: Request<Value>, identity?: Identity) => Promise<Answer<Value>>;
-
-/** Longer than Synapse takes for its slowest join. */
-const ANSWER_MS_MAX = 60_000;
 
 const ErrorBody = z.object({
   errcode: z.string().catch("M_UNKNOWN"),
@@ -50,7 +49,7 @@ export function clientServer({ url, asToken, ask }: Needs): Call {
         method,
         headers: { authorization: `Bearer ${asToken}`, ...(body === undefined ? {} : { "content-type": contentType }) },
         ...(body === undefined ? {} : { body }),
-        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+        signal: AbortSignal.timeout(BOUNDS.answerTime.max),
       });
       const { status } = response;
       const json = parseJson(await response.text());

@@ -3,11 +3,10 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#well-known-uris
  */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Environment } from "#core/configuration/environment.ts";
 import { wellKnown } from "#core/protocol/client/server.ts";
 import type { Fetch } from "#core/turn/backend.ts";
-
-const LOOKUP_MS_MAX = 10_000;
 
 /** URLs by server name, for as long as this process or isolate lives. No promises: a Worker's promise belongs to its request. */
 const found = new Map<string, string>();
@@ -30,9 +29,11 @@ async function lookUp(serverName: string, fetch: Fetch): Promise<string> {
   const url = `https://${serverName.replace(/:\d+$/, "")}${path}`;
   const fail = (why: string) =>
     new Error(`HOMESERVER_URL is not set, and ${url} does not name a homeserver: ${why}. Set HOMESERVER_URL.`);
-  const response = await fetch(url, { signal: AbortSignal.timeout(LOOKUP_MS_MAX) }).catch((error: unknown) => {
-    throw fail(reasonOf(error));
-  });
+  const response = await fetch(url, { signal: AbortSignal.timeout(BOUNDS.wellKnownTime.max) }).catch(
+    (error: unknown) => {
+      throw fail(reasonOf(error));
+    },
+  );
   // Read whatever the status is: an unread body keeps its connection.
   const json: unknown = await response.json().catch(() => undefined);
   if (!response.ok) throw fail(`it answers ${response.status}`);

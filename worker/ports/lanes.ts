@@ -6,7 +6,7 @@ import type { CurrentTurn } from "./turns.ts";
 
 /** The oldest work of a lane, as it was when the lane was claimed. */
 export type FirstWork =
-  /** At most `EVENTS_MAX` of them (core/turn/lane.ts). */
+  /** At most `BOUNDS.eventsAtOnce` of them. */
   | { kind: "room"; events: readonly WaitingEvent[] }
   | { kind: "session"; current: CurrentTurn | undefined }
   | { kind: "out"; row: OpenOutboxRow | undefined };

@@ -58,7 +58,7 @@ export interface IgnoredEvent extends Grounds {
 /** The result of the last write of a room lane's batch, and the work that follows. */
 export interface RoomProgress {
   isWritten: boolean;
-  /** At most `EVENTS_MAX` of them (core/turn/lane.ts). */
+  /** At most `BOUNDS.eventsAtOnce` of them. */
   next: readonly WaitingEvent[];
   isReleased: boolean;
 }

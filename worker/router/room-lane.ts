@@ -2,11 +2,12 @@
  * The room lane: takes every stored event of a room, in order, through facts, gate and act. An event is decided once,
  * however many agents are in the room, and its verdict is stored on its row.
  */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Ignored, Verdict } from "#core/gate/facts.ts";
 import { gate } from "#core/gate/gate.ts";
 import { threadChange } from "#core/gate/threads.ts";
 import { keyOfOwn } from "#core/message/mark.ts";
-import { EVENTS_MAX, type LaneId, sessionLane } from "#core/turn/lane.ts";
+import { type LaneId, sessionLane } from "#core/turn/lane.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Running, Work } from "#ports/lanes.ts";
 import type { Confirmation, IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
@@ -55,7 +56,8 @@ async function runBatch(needs: Needs, running: Running, events: readonly Waiting
     const isLast = at === events.length - 1;
     const progress = await settle(needs, running, decided, isLast);
     if (progress === "lost" || isLast) return progress;
-    if (mayReadBack(decided)) return { next: await ledger.nextEvents(lease, EVENTS_MAX), isReleased: false };
+    if (mayReadBack(decided))
+      return { next: await ledger.nextEvents(lease, BOUNDS.eventsAtOnce.max), isReleased: false };
     if (isStale(decided)) cache.room = undefined;
   }
   return progressOf(await release(() => ledger.ignoreAndNext(lease, ignored)));

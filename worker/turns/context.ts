@@ -3,6 +3,7 @@
  * message of the thread, and the messages in between. Best effort: a turn waits at most a few seconds for it, and never
  * fails because of it.
  */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Agent } from "#core/configuration/agent.ts";
 import type { RoomFacts } from "#core/gate/facts.ts";
 import { isIgnored, isUserOf } from "#core/gate/permits.ts";
@@ -32,12 +33,8 @@ export interface ContextNeeds {
   namespace: Namespace;
 }
 
-/** How long a turn waits for a message from the homeserver. */
-const ANSWER_MS_MAX = 5_000;
 /** Some messages may not be shown to the agent, so more are read than are wanted. */
 const CHATTER_FACTOR = 3;
-const CHATTER_MAX = 100;
-
 interface Place {
   needs: ContextNeeds;
   turn: Turn;
@@ -125,7 +122,7 @@ async function fetchEvent({ needs, turn, intent }: Place, eventId: EventId): Pro
 
 async function inTime<Value>(clock: Clock, answer: Promise<Answer<Value>>): Promise<Answer<Value>> {
   const done = new AbortController();
-  const late = clock.sleep(ANSWER_MS_MAX, done.signal).then(() => TOO_LATE);
+  const late = clock.sleep(BOUNDS.contextTime.max, done.signal).then(() => TOO_LATE);
   return Promise.race([answer, late]).finally(() => done.abort());
 }
 const TOO_LATE: Answer<never> = {
@@ -161,7 +158,7 @@ async function chatter(
 ): Promise<Quote[]> {
   const { context, prefix } = agent.settings;
   if (context === 0) return [];
-  const events = await needs.ledger.chatter(turn, Math.min(context * CHATTER_FACTOR, CHATTER_MAX));
+  const events = await needs.ledger.chatter(turn, Math.min(context * CHATTER_FACTOR, BOUNDS.contextMessages.max));
   const said = events
     .filter(({ event_id, sender }) => !quoted.includes(event_id) && !isOurs(needs.namespace, sender))
     .flatMap((event) => quoteOf(event) ?? [])

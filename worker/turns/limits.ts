@@ -1,4 +1,5 @@
 /** Limits before every call of a backend: turns of a sender and of a room, turns that run at once, messages that wait. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Agent } from "#core/configuration/agent.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Delivery } from "#ports/delivery.ts";
@@ -13,9 +14,6 @@ export interface Limits {
   /** Turns of all agents that run at the same time. */
   turnsAtOnce: number;
 }
-
-/** Messages that may wait in an out lane. More of them are not one long reply, but replies that cannot be sent. */
-const OUT_DEPTH_MAX = 50;
 
 /** The pause before a turn that found no free place tries again. */
 const FULL_MS = 1_000;
@@ -37,7 +35,7 @@ export async function startWithinLimits(
   const started = await ledger.startAttempt(lease, turn, {
     agent: agent.turns.turnsAtOnce,
     all: limits.turnsAtOnce,
-    out: { lane: delivery.lane(turn), depth: OUT_DEPTH_MAX },
+    out: { lane: delivery.lane(turn), depth: BOUNDS.outDepth.max },
     // Each turn takes its tokens once, however often its backend is asked.
     buckets: turn.attempt === 0 ? bucketsOf(limits, turn) : [],
     nowMs: clock.now(),

@@ -1,5 +1,7 @@
 /** Reads errors of the AI SDK: a code, whether and when to retry, and a text for the log. */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "#core/bounds.ts";
 import type { ErrorCode, TurnEvent } from "#core/turn/backend.ts";
 
 type Failure = Extract<TurnEvent, { type: "error" }>;
@@ -19,8 +21,6 @@ const CODES: Record<number, ErrorCode> = {
   504: "timeout",
 };
 const RETRYABLE = new Set<ErrorCode>(["rate_limit", "busy", "upstream", "timeout", "disconnected"]);
-const ERROR_TEXT_MAX = 500;
-
 /** The server answered, but not with a valid answer: an error in mid-stream, or unknown JSON. */
 const INVALID_ANSWERS = new Set(["AI_StreamProviderError", "AI_JSONParseError", "AI_TypeValidationError"]);
 
@@ -47,7 +47,7 @@ export function failureOf(error: unknown, apiKey: string | undefined, nowMs: num
     code,
     retryable: RETRYABLE.has(code),
     // Shortened last: a key that is cut in two would not be replaced.
-    errorText: (apiKey ? text.replaceAll(apiKey, "[…]") : text).slice(0, ERROR_TEXT_MAX),
+    errorText: (apiKey ? text.replaceAll(apiKey, "[…]") : text).slice(0, BOUNDS.errorText.max),
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };

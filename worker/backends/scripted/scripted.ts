@@ -3,15 +3,13 @@
  * growing, long, formatted, failing. The same prompt gets the same answer.
  */
 import * as z from "zod/v4";
+import { BOUNDS } from "#core/bounds.ts";
 import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 import { longText, MARKDOWN, story, WELCOME } from "./texts.ts";
 
 export const Scripted = z.strictObject({ use: z.literal("scripted") });
 
 const WORD_MS = 40;
-const SENTENCES_MAX = 500;
-const KILOBYTES_MAX = 1_000;
-const SECONDS_MAX = 120;
 
 export const scripted = (): Backend => ({
   capabilities: {
@@ -41,13 +39,13 @@ async function* perform(text: string, context: TurnContext): Performance {
     Math.min(Math.max(Number.parseInt(rest, 10) || otherwise, 1), most);
   switch (word) {
     case "stream":
-      return yield* slowly(story(amount(20, SENTENCES_MAX)), context);
+      return yield* slowly(story(amount(20, BOUNDS.scriptedSentences.max)), context);
     case "long":
-      return yield* whole(longText(amount(100, KILOBYTES_MAX)));
+      return yield* whole(longText(amount(100, BOUNDS.scriptedText.max / 1_000)));
     case "markdown":
       return yield* whole(MARKDOWN);
     case "slow":
-      await context.sleep(amount(5, SECONDS_MAX) * 1_000);
+      await context.sleep(amount(5, BOUNDS.scriptedTime.max / 1_000) * 1_000);
       if (context.signal.aborted) return "stop";
       return yield* whole("That took a while. While you waited, you could see me type.");
     case "error":

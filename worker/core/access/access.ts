@@ -4,12 +4,10 @@
  *
  * Localpart and server name are compared separately: `@*:example.org` must not permit `@a:evil.test:example.org`.
  */
-import * as z from "zod/v4";
-import { splitUserId, type UserId } from "../protocol/ids.ts";
 
-/** Entries of one list; a group may add as many again. */
-const ENTRIES_MAX = 1_000;
-const ENTRY_LENGTH_MAX = 255;
+import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
+import { splitUserId, type UserId } from "../protocol/ids.ts";
 
 const WORDS = ["*", "local", "users", "admins"];
 const isEntry = (text: string): boolean =>
@@ -17,12 +15,12 @@ const isEntry = (text: string): boolean =>
 
 export const AccessEntry = z
   .string()
-  .max(ENTRY_LENGTH_MAX)
+  .max(BOUNDS.id.max)
   .refine(
     isEntry,
     "is no user id such as @alice:example.org or @*:example.org, and no *, local, group:<name> or power:<level>",
   );
-export const AccessList = z.array(AccessEntry).max(ENTRIES_MAX);
+export const AccessList = z.array(AccessEntry).max(BOUNDS.accessEntries.max);
 
 /** A user, as far as access lists look at users. */
 export interface Person {

@@ -2,7 +2,8 @@
  * The pair guard stops two machines that keep each other talking: a machine may wake one agent in one room twenty times
  * in a minute, and is then ignored for a minute.
  */
-const PAIR_EVENTS_MAX = 20;
+import { BOUNDS } from "../bounds.ts";
+
 const PAIR_WINDOW_MS = 60_000;
 const PAIR_REST_MS = 60_000;
 
@@ -23,5 +24,5 @@ export function countOneMore(pair: PairCount | undefined, nowMs: number): PairCo
   const isFresh =
     !pair || nowMs - pair.sinceMs >= PAIR_WINDOW_MS || (pair.restUntilMs > 0 && nowMs >= pair.restUntilMs);
   const { sinceMs, count } = isFresh ? { sinceMs: nowMs, count: 1 } : { ...pair, count: pair.count + 1 };
-  return { sinceMs, count, restUntilMs: count >= PAIR_EVENTS_MAX ? nowMs + PAIR_REST_MS : 0 };
+  return { sinceMs, count, restUntilMs: count >= BOUNDS.pairEvents.max ? nowMs + PAIR_REST_MS : 0 };
 }

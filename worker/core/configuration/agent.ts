@@ -1,14 +1,13 @@
 /** Agents as data: as an operator writes them, and with the settings that hold for them at a place. */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import { type AgentId, AgentKey } from "../protocol/ids.ts";
 import { Layer, type Resolved, type Settings } from "./settings.ts";
 
-/** Fits a D1 row, whose strings are limited to 2 MB. */
-const AVATAR_BASE64_MAX = 1_000_000;
-
 const Avatar = z.strictObject({
   mediaType: z.enum(["image/png", "image/jpeg", "image/gif", "image/webp"]),
-  base64: z.base64().max(AVATAR_BASE64_MAX, "an avatar may have at most 750 kB"),
+  base64: z.base64().max(BOUNDS.avatar.max, "an avatar may have at most 750 kB"),
 });
 
 /**

@@ -2,9 +2,11 @@
  * An agent's settings and their layers: all agents, one agent, one room, one agent in one room. Each key is defined once,
  * with its schema, default and documentation. `troupe.yaml`, its JSON Schema and the table of keys are made from here.
  */
+
 import { RE2JS } from "re2js";
 import * as z from "zod/v4";
 import { AccessEntry, AccessList } from "../access/access.ts";
+import { BOUNDS } from "../bounds.ts";
 import { COMMAND_NAMES } from "../message/command.ts";
 import { docOf, type KeyDoc, key } from "./key-docs.ts";
 import { TurnSettings } from "./turn-settings.ts";
@@ -15,8 +17,6 @@ export const RoomName = z
   .max(255)
   .regex(/^(?:!.+|#[^:]*:.+)$/, "is neither a room id (!…) nor an alias (#name:server)");
 
-const PATTERN_LENGTH_MAX = 200;
-const PATTERNS_MAX = 20;
 const PATTERNS_CACHED_MAX = 1_000;
 const patterns = new Map<string, RE2JS>();
 
@@ -39,8 +39,8 @@ function isPattern(source: string): boolean {
     return false;
   }
 }
-const Pattern = z.string().min(1).max(PATTERN_LENGTH_MAX).refine(isPattern, "is not a valid regular expression (RE2)");
-const Patterns = z.array(Pattern).max(PATTERNS_MAX);
+const Pattern = z.string().min(1).max(BOUNDS.pattern.max).refine(isPattern, "is not a valid regular expression (RE2)");
+const Patterns = z.array(Pattern).max(BOUNDS.patterns.max);
 const RoomNames = z.array(RoomName).max(1_000);
 
 /** Access lists by command. */
@@ -158,7 +158,7 @@ export const Settings = z.object({
     [NONE, NONE, NONE],
   ),
   botMarkers: key(
-    z.array(z.string().min(1).max(200)).max(PATTERNS_MAX).default([]),
+    z.array(z.string().min(1).max(200)).max(BOUNDS.patterns.max).default([]),
     "Keys in an event's content that only bots send.",
     "content keys",
     [NONE, NONE, NONE],

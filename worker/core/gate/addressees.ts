@@ -1,4 +1,5 @@
 /** The agents a message addresses, and how it addresses them. */
+import { BOUNDS } from "../bounds.ts";
 import { patternOf } from "../configuration/settings.ts";
 import { type Addressed, opensWith } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";
@@ -12,9 +13,6 @@ export interface Addressee {
   /** The pattern of the agent's that matched, where one did. */
   pattern?: string;
 }
-
-/** Patterns are searched for in the beginning of a text only. */
-const PATTERN_TEXT_MAX = 8_000;
 
 /**
  * The first of these that names an agent: a mention, a reply, a direct chat, a thread that an agent holds, an agent that
@@ -49,7 +47,7 @@ const because = (reason: Because, concerned: readonly Concerned[]): Addressee[] 
 
 function mentionedBy({ addressed, text }: Message, present: readonly Concerned[]): Addressee[] {
   const hasPatterns = present.some(({ agent }) => agent.settings.patterns.length > 0);
-  const plain = hasPatterns ? withoutCode(text.slice(0, PATTERN_TEXT_MAX)) : "";
+  const plain = hasPatterns ? withoutCode(text.slice(0, BOUNDS.patternText.max)) : "";
   return present.flatMap((concerned): Addressee[] => {
     if (isMentioned(concerned, addressed)) return [{ concerned, because: "mention" }];
     const pattern = concerned.agent.settings.patterns.find((one) => patternOf(one).matcher(plain).find());

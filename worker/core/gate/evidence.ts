@@ -2,13 +2,11 @@
  * Evidence: the numbers, patterns and settings that decided, kept beside the verdict so that `!why` and `troupe why` can
  * name them. Never a secret, and at most 1,000 characters of JSON.
  */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import { parseJson } from "../protocol/json.ts";
 import type { Reason } from "./reasons.ts";
-
-const JSON_LENGTH_MAX = 1_000;
-const ENTRIES_MAX = 3;
-const ENTRY_LENGTH_MAX = 100;
 
 const Age = z.object({ ageMs: z.number(), limitMs: z.number() });
 const Failure = z.object({ status: z.number(), errcode: z.string() });
@@ -59,7 +57,7 @@ export const grounds = <R extends Reason>(reason: R, evidence?: EvidenceFor[R]):
 /** The evidence as it is stored; null where there is none, or too much of it. */
 export function evidenceText(evidence: Evidence): string | null {
   const text = evidence === undefined ? null : JSON.stringify(evidence);
-  return text !== null && text.length <= JSON_LENGTH_MAX ? text : null;
+  return text !== null && text.length <= BOUNDS.evidence.max ? text : null;
 }
 
 /** Reads stored evidence; undefined where there is none, or where another version wrote something else. */
@@ -70,10 +68,12 @@ export function readEvidence(reason: Reason, text: string | null): Evidence {
 
 /** The first entries of a list, each cut to a limited length, and how many more there are. */
 export const firstEntries = (list: readonly string[]): z.infer<typeof Entries> => ({
-  entries: list.slice(0, ENTRIES_MAX).map(cutEntry),
-  more: Math.max(list.length - ENTRIES_MAX, 0),
+  entries: list.slice(0, BOUNDS.evidenceEntries.max).map(cutEntry),
+  more: Math.max(list.length - BOUNDS.evidenceEntries.max, 0),
 });
 
 /** An entry, cut to a limited length. Never between the halves of a surrogate pair: a homeserver refuses such a message. */
-export const cutEntry = (entry: string): string =>
-  entry.length <= ENTRY_LENGTH_MAX ? entry : `${entry.slice(0, ENTRY_LENGTH_MAX - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+export function cutEntry(entry: string): string {
+  const { max } = BOUNDS.evidenceEntry;
+  return entry.length <= max ? entry : `${entry.slice(0, max - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+}

@@ -6,16 +6,12 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions
  */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { UserId } from "../protocol/ids.ts";
 import { promptText, withoutCode } from "./text.ts";
-
-/** Further mentions are ignored. */
-const MENTIONS_MAX = 50;
-/** Only the beginning of a text is searched for ids and pills. */
-const LOOKED_AT_MAX = 8_000;
-const NAME_LENGTH_MAX = 200;
 
 export interface Addressed {
   users: UserId[];
@@ -34,9 +30,12 @@ export function addressedIn(content: RoomEvent["content"], text = promptText(con
   const mentions = Mentions.safeParse(content["m.mentions"]);
   if (mentions.success) {
     const { user_ids, room } = mentions.data;
-    return { users: unique(user_ids.slice(0, MENTIONS_MAX).flatMap((id) => UserId.safeParse(id).data ?? [])), room };
+    return {
+      users: unique(user_ids.slice(0, BOUNDS.mentionsRead.max).flatMap((id) => UserId.safeParse(id).data ?? [])),
+      room,
+    };
   }
-  const free = withoutCode(text.slice(0, LOOKED_AT_MAX));
+  const free = withoutCode(text.slice(0, BOUNDS.mentionText.max));
   const pills = pillsIn(content);
   const room = ROOM.test(free);
   if (pills.length > 0) return { users: pills, room };
@@ -45,14 +44,14 @@ export function addressedIn(content: RoomEvent["content"], text = promptText(con
 
 const ROOM = /(?:^|[\s([{"'])@room\b/;
 
-const unique = (ids: UserId[]): UserId[] => [...new Set(ids)].slice(0, MENTIONS_MAX);
+const unique = (ids: UserId[]): UserId[] => [...new Set(ids)].slice(0, BOUNDS.mentionsRead.max);
 
 const QUOTED = /<(\/?)(?:mx-reply|code|pre|blockquote)\b[^>]*>/gi;
 
 /** The users that links in the HTML stand for, outside of quotations and code. */
 function pillsIn({ formatted_body: html, format }: RoomEvent["content"]): UserId[] {
   if (typeof html !== "string" || format !== "org.matrix.custom.html") return [];
-  const own = withoutElements(html.slice(0, LOOKED_AT_MAX));
+  const own = withoutElements(html.slice(0, BOUNDS.mentionText.max));
   const links = [...own.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)];
   return unique(links.flatMap(([, double, single]) => userOfLink(double ?? single ?? "") ?? []));
 }
@@ -97,7 +96,7 @@ const idsIn = (text: string): UserId[] =>
 
 /** The text before the first `:` or `,`, in lower case: it may be an agent's name. */
 export function openingOf(text: string): string | undefined {
-  const [, name] = text.slice(0, NAME_LENGTH_MAX + 2).match(/^\s*@?([^:,\n]+)[:,]/) ?? [];
+  const [, name] = text.slice(0, BOUNDS.name.max + 2).match(/^\s*@?([^:,\n]+)[:,]/) ?? [];
   return name?.trim().toLowerCase() || undefined;
 }
 

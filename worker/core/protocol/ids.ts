@@ -6,13 +6,13 @@
  *
  * @see https://spec.matrix.org/v1.19/appendices/#common-identifier-format
  */
-import * as z from "zod/v4";
 
-/** @see https://spec.matrix.org/v1.19/appendices/#size-limits */
-const ID_BYTES_MAX = 255;
+import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
+
 /** Ids with NUL or half a surrogate pair are refused: databases change them, and two ids could become the same. */
 const fits = (id: string) =>
-  id.isWellFormed() && !id.includes("\0") && new TextEncoder().encode(id).length <= ID_BYTES_MAX;
+  id.isWellFormed() && !id.includes("\0") && new TextEncoder().encode(id).length <= BOUNDS.id.max;
 
 export const UserId = z
   .string()

@@ -3,13 +3,13 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroompower_levels
  */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import type { RoomEvent } from "./event.ts";
 import { RoomId, UserId } from "./ids.ts";
 
-/** Names and topics go into prompts, so their length is limited. */
-const TEXT_LENGTH_MAX = 1_000;
-const text = (value: unknown) => (typeof value === "string" ? value.slice(0, TEXT_LENGTH_MAX) : "");
+const text = (value: unknown) => (typeof value === "string" ? value.slice(0, BOUNDS.roomText.max) : "");
 
 const Level = z.coerce.number().int();
 const Levels = z.object({

@@ -6,17 +6,13 @@
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#put_matrixappv1transactionstxnid
  */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import { err, ok, type Result } from "../result.ts";
 import { RoomEvent } from "./event.ts";
 
 const Envelope = z.object({ events: z.array(z.unknown()) });
-
-/**
- * An event nested deeper than this is a dead letter. `JSON.stringify` throws at some 3,000 levels, SQLite's JSON at 1,000,
- * and an event that cannot be stored would fail its whole transaction.
- */
-export const EVENT_DEPTH_MAX = 500;
 
 export interface Unreadable {
   index: number;
@@ -44,8 +40,8 @@ export function parseTransaction(body: unknown): Result<Transaction, { reason: "
 }
 
 function read(raw: unknown): Result<RoomEvent, Omit<Unreadable, "index">> {
-  if (isDeeper(raw, EVENT_DEPTH_MAX)) {
-    return err({ path: "it is nested too deeply", raw: JSON.stringify(cutBelow(raw, EVENT_DEPTH_MAX)) });
+  if (isDeeper(raw, BOUNDS.eventDepth.max)) {
+    return err({ path: "it is nested too deeply", raw: JSON.stringify(cutBelow(raw, BOUNDS.eventDepth.max)) });
   }
   const event = RoomEvent.safeParse(raw);
   if (event.success) return ok(event.data);

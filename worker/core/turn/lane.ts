@@ -23,8 +23,6 @@ export interface Lease {
   fence: number;
 }
 
-/** The most events that a claim of a room lane reads. */
-export const EVENTS_MAX = 50;
 export const roomLane = (roomId: RoomId): LaneId => `${lanePrefix("room")}${roomId}`;
 export const sessionLane = (session: SessionKey): LaneId => `${lanePrefix("session")}${session}`;
 export const outLane = (userId: UserId, roomId: RoomId): LaneId => `${lanePrefix("out")}${userId}|${roomId}`;

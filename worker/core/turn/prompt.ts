@@ -4,16 +4,14 @@
  * Text from the room is not ours, and some of it tries to give orders (prompt injection). All of it stands in one block,
  * one JSON object a line, and is escaped so that it can end neither its line nor the block.
  */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import type { Settings } from "../configuration/settings.ts";
 import { promptText, relationsOf } from "../message/text.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { EventId, RoomId, UserId } from "../protocol/ids.ts";
 import type { Prompt } from "./turn.ts";
-
-const PREFACE_LENGTH_MAX = 8_000;
-const QUOTE_LENGTH_MAX = 500;
-const NAME_LENGTH_MAX = 200;
 
 /** A message that is quoted to a backend. */
 export interface Quote {
@@ -46,7 +44,7 @@ const CLOSE = "</room-data>";
 export function prefaceOf(surroundings: Surroundings): string {
   const { room, prompt, threadStart, repliedTo, chatter } = surroundings;
   const head = `${placeOf(surroundings)}\n${WARNING}\n${OPEN}`;
-  let left = PREFACE_LENGTH_MAX - head.length - CLOSE.length - 1;
+  let left = BOUNDS.preface.max - head.length - CLOSE.length - 1;
   const take = (what: string, data: Record<string, string> | undefined): string[] => {
     const line = data ? asData({ what, ...data }) : "";
     if (line === "" || line.length >= left) return [];
@@ -55,10 +53,10 @@ export function prefaceOf(surroundings: Surroundings): string {
   };
   // By usefulness, which is not the order in which they are read.
   const asked = take("the message you are asked", { sender: prompt.sender, event: prompt.eventId });
-  const named = take("room", { id: room.id, ...(room.name ? { name: cutTo(room.name, NAME_LENGTH_MAX) } : {}) });
+  const named = take("room", { id: room.id, ...(room.name ? { name: cutTo(room.name, BOUNDS.name.max) } : {}) });
   const replied = take("the message it replies to", repliedTo && dataOf(repliedTo));
   const start = take("the first message of the thread", threadStart && dataOf(threadStart));
-  const topic = take("the room's topic", room.topic ? { text: cutTo(room.topic, QUOTE_LENGTH_MAX) } : undefined);
+  const topic = take("the room's topic", room.topic ? { text: cutTo(room.topic, BOUNDS.quote.max) } : undefined);
   const said: string[] = [];
   for (const quote of chatter.toReversed()) {
     const [line] = take("said since you spoke last", dataOf(quote));
@@ -68,7 +66,7 @@ export function prefaceOf(surroundings: Surroundings): string {
   return [head, ...named, ...topic, ...start, ...said, ...replied, ...asked, CLOSE].join("\n");
 }
 
-const dataOf = ({ sender, text }: Quote): Record<string, string> => ({ sender, text: cutTo(text, QUOTE_LENGTH_MAX) });
+const dataOf = ({ sender, text }: Quote): Record<string, string> => ({ sender, text: cutTo(text, BOUNDS.quote.max) });
 
 /** Cuts a text, but not between the halves of a surrogate pair. */
 const cutTo = (text: string, most: number): string =>

@@ -2,14 +2,12 @@
  * Sessions: which messages belong to one conversation of an agent. That is decided by the agent, the room (with those it
  * has replaced), and by the agent's `scope` the thread, the user, or both.
  */
+import { BOUNDS } from "../bounds.ts";
 import type { Settings } from "../configuration/settings.ts";
 import type { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
 import { SessionKey } from "./turn.ts";
 
 const DIGEST_LENGTH = 20;
-/** With `mx.`, a dot and the digest the key has at most 128 characters. */
-const AGENT_LENGTH_MAX = 104;
-
 /** A conversation of an agent: who talks with it, and where. */
 export interface Conversation {
   agent: { id: AgentId; settings: Pick<Settings, "scope" | "dmScope"> };
@@ -51,6 +49,6 @@ export const epochScope = (scope: readonly string[], epoch: number): string[] =>
 
 /** `mx.<agent>.<digest>`: people read the agent, the digest tells sessions apart. */
 export function sessionKey(agent: AgentId, digest: string): SessionKey {
-  const readable = agent.replaceAll("=", "-").slice(0, AGENT_LENGTH_MAX);
+  const readable = agent.replaceAll("=", "-").slice(0, BOUNDS.sessionAgent.max);
   return SessionKey.parse(`mx.${readable}.${digest.slice(0, DIGEST_LENGTH)}`);
 }

@@ -18,7 +18,9 @@
  * Once a turn is `answered` its backend is never asked again, whatever crashes: only delivery is left. `step` says what is due next, from
  * the turn's row alone.
  */
+
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import type { TurnSettings } from "../configuration/turn-settings.ts";
 import type { ReplyPart } from "../message/utterance.ts";
 import type { RoomEvent } from "../protocol/event.ts";
@@ -127,12 +129,7 @@ export interface WaitingEvent {
   receivedAtMs: number;
 }
 
-/** After this many failures the backend is not asked again. */
-const FAILURES_MAX = 3;
-/** After this many attempts without an outcome the turn itself is taken for the cause of its runners' deaths. */
-const ATTEMPTS_MAX = 20;
 const RETRY_MS_MIN = 1_500;
-const RETRY_MS_MAX = 60_000;
 /** Spreads out the retries of turns that failed at the same time. */
 const JITTER = 0.25;
 
@@ -163,7 +160,7 @@ export function step(turn: Turn, { nowMs, turns, idempotent }: StepFacts): Step 
   if (turn.askedAtMs > 0 && nowMs - turn.askedAtMs > turns.replyAge * 1_000) return { do: "giveUp", ending: "late" };
   // People have read the beginning of an answer, and another attempt would give another answer.
   if (turn.shown !== undefined && !idempotent) return { do: "complete", shown: turn.shown };
-  return turn.attempt >= ATTEMPTS_MAX ? { do: "giveUp", ending: "poison" } : { do: "attempt" };
+  return turn.attempt >= BOUNDS.turnAttempts.max ? { do: "giveUp", ending: "poison" } : { do: "attempt" };
 }
 
 interface Failed {
@@ -178,7 +175,7 @@ interface Failed {
  * failure; `random` is between 0 and 1.
  */
 export function retryAt(failed: Failed, failures: number, nowMs: number, random: number): number | undefined {
-  if (!failed.retryable || failed.shown.trim() !== "" || failures >= FAILURES_MAX) return undefined;
+  if (!failed.retryable || failed.shown.trim() !== "" || failures >= BOUNDS.backendFailures.max) return undefined;
   const backOff = RETRY_MS_MIN * 2 ** (failures - 1) * (1 + JITTER * random);
-  return nowMs + Math.min(Math.max(failed.retryAfterMs ?? 0, backOff), RETRY_MS_MAX);
+  return nowMs + Math.min(Math.max(failed.retryAfterMs ?? 0, backOff), BOUNDS.turnRetryPause.max);
 }

@@ -1,4 +1,5 @@
 /** Pairings, grants and invite codes: which users were let in by name, and who asks to be. Codes ignore case. */
+import { BOUNDS } from "#core/bounds.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
 import type { Pairing, PeopleLedger } from "#ports/configuration.ts";
 import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
@@ -8,8 +9,7 @@ export const PAIRING_MS = HOUR_MS;
 export const INVITE_CODE_MS = 7 * 24 * HOUR_MS;
 /** Using or approving a code is idempotent for this long: the event may be handled again after a crash. */
 const AGAIN_MS = 60_000;
-/** Pairings of one agent that may wait at a time. */
-const PENDING_MAX = 3;
+const PENDING_MAX = BOUNDS.pendingPairings.max;
 
 /** In SQL, whether a code has expired: after `lifetimeMs` if it is unused, after `AGAIN_MS` once it was used. */
 export const isVoid = (nowMs: number, lifetimeMs: number, usedAt: Sql): Sql =>

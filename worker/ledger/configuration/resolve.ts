@@ -2,6 +2,7 @@
  * Puts together the settings that hold at a place from the layers as they are stored. Results are cached by the stored
  * text, because the messages of a room need the same ones again and again.
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { type Agent, AgentSpec } from "#core/configuration/agent.ts";
 import { isFamily, memberOf } from "#core/configuration/configuration.ts";
 import { Groups, Layer, RoomLayer, resolve, type Settings } from "#core/configuration/settings.ts";
@@ -36,8 +37,8 @@ export interface LayerTexts {
   byAlias: string;
 }
 
-/** How many replaced rooms are followed back. It also ends the search when two rooms claim to have replaced each other. */
-const REPLACED_MAX = 50;
+/** How many replaced rooms are followed back. */
+const REPLACED_MAX = BOUNDS.roomsReplaced.max;
 
 /**
  * The `name` or `value` of a room's layer: its own, or else that of the nearest room it has replaced. Rows from before

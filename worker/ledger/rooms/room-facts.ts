@@ -1,4 +1,5 @@
 /** Facts about a room, and the agents in it. Nearly every event needs them, so each is read in one statement. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Present, RoomFacts } from "#core/gate/facts.ts";
 import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
@@ -14,10 +15,9 @@ import {
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { type GhostSql, ghostSql, isMember } from "../sql/ghosts.ts";
 
-/** Joined members are counted no further: larger numbers make no difference to the gate. */
-const JOINED_COUNTED_MAX = 3;
 /** A room with more agents is crowded. */
-const PRESENT_MAX = 20;
+const PRESENT_MAX = BOUNDS.agentsPresent.max;
+const JOINED_COUNTED_MAX = BOUNDS.joinedCounted.max;
 
 /** One agent of a room; the row without a user id is about the room itself. */
 interface AgentRow {

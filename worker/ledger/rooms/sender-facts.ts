@@ -1,5 +1,7 @@
 /** Facts about an event's sender, and about the events it refers to. */
+
 import type { PairCount } from "#core/access/pair-guard.ts";
+import { BOUNDS } from "#core/bounds.ts";
 import type { SenderFacts } from "#core/gate/facts.ts";
 import { AgentId, type RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -9,8 +11,6 @@ import { isAgentId } from "../sql/ghosts.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import type { RoomReader } from "./room-facts.ts";
 
-/** The latest replies of a room an echo is compared with. */
-const REPLIES_MAX = 20;
 /** In a chat of two no bridge can repeat a message. */
 const ECHO_MEMBERS_MIN = 3;
 
@@ -63,7 +63,7 @@ function isEcho(roomId: RoomId, { texts, sinceMs }: NonNullable<SenderQuery["ech
     AND EXISTS (
       SELECT 1 FROM (
         SELECT reply, answered_at_ms FROM turns
-        WHERE room_id = ${roomId} AND reply IS NOT NULL ORDER BY seq DESC LIMIT ${REPLIES_MAX})
+        WHERE room_id = ${roomId} AND reply IS NOT NULL ORDER BY seq DESC LIMIT ${BOUNDS.repliesCompared.max})
       WHERE answered_at_ms >= ${sinceMs} AND trim(reply, ${space}) IN (SELECT value FROM json_each(${wanted}))))`;
 }
 

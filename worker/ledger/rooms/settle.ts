@@ -1,7 +1,8 @@
 /** Writes verdicts on the events' rows: one with all its effects, or many that have no other effect. */
+import { BOUNDS } from "#core/bounds.ts";
 import { evidenceText } from "#core/gate/evidence.ts";
 import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
-import { EVENTS_MAX, type Lease } from "#core/turn/lane.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
@@ -36,7 +37,7 @@ export function settling(database: Database): Pick<Ledger, "settle" | "ignore" |
 }
 
 const nextOrRelease = (lease: Lease): Sql[] => [
-  selectWaiting(roomOf(lease), isHeld(lease), EVENTS_MAX),
+  selectWaiting(roomOf(lease), isHeld(lease), BOUNDS.eventsAtOnce.max),
   releaseUnless(lease, sql`SELECT 1 FROM events WHERE room_id = ${roomOf(lease)} AND verdict IS NULL`),
 ];
 

@@ -4,11 +4,7 @@
  *
  * @see https://developers.cloudflare.com/d1/platform/limits/
  */
-
-/** D1 limits a parameter to between 1 and 2 MB; lists stay well below that. */
-const LIST_BYTES_MAX = 512 * 1024;
-/** How much of a dead letter is kept. */
-const RAW_BYTES_MAX = 64 * 1024;
+import { BOUNDS } from "#core/bounds.ts";
 
 const encoder = new TextEncoder();
 
@@ -22,7 +18,7 @@ export function jsonLists(rows: Iterable<readonly Cell[]>): string[] {
   for (const row of rows) {
     const json = JSON.stringify(row.map((cell) => (typeof cell === "string" ? storable(cell) : cell)));
     const size = encoder.encode(json).length;
-    if (list.length > 0 && bytes + size > LIST_BYTES_MAX) {
+    if (list.length > 0 && bytes + size > BOUNDS.list.max) {
       lists.push(`[${list.join(",")}]`);
       list = [];
       bytes = 0;
@@ -43,6 +39,6 @@ export const storable = (text: string): string => text.toWellFormed().replaceAll
 /** The beginning of a text, at most 64 KiB of it in whole characters. */
 export function cutRaw(raw: string): string {
   const text = storable(raw);
-  const { read } = encoder.encodeInto(text, new Uint8Array(RAW_BYTES_MAX));
+  const { read } = encoder.encodeInto(text, new Uint8Array(BOUNDS.deadLetter.max));
   return text.slice(0, read);
 }

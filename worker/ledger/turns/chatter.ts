@@ -1,13 +1,13 @@
 /** The messages around a turn's prompt. */
+import { BOUNDS } from "#core/bounds.ts";
 import { UNQUOTED_REASONS } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type Database, literals, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 
-/** How many events before a prompt are searched, over all rooms; and around it, for events that were read back. */
-const BEFORE_MAX = 2_000;
-const AROUND_MAX = 500;
+const BEFORE_MAX = BOUNDS.contextRows.max;
+const AROUND_MAX = BOUNDS.contextRowsAround.max;
 
 /** Excludes events by their verdict: commands, echoes, and those that no agent may see. */
 const IS_HEARD = sql`verdict NOT IN ${literals(UNQUOTED_REASONS)} AND verdict NOT GLOB 'command_*'`;

@@ -4,6 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
@@ -19,9 +20,6 @@ interface Needs {
 const KNOWN_MS = 60 * 60_000;
 /** An alias that does not exist yet may be created soon. */
 const UNKNOWN_MS = 5 * 60_000;
-/** The most that are resolved in one call. */
-const ALIASES_MAX = 100;
-
 /** Resolves these aliases; returns those that mean no room now. */
 export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly string[]): Promise<string[]> {
   const unresolved: string[] = [];
@@ -49,6 +47,6 @@ export async function lookUpAgain(needs: Needs): Promise<void> {
   if (due.length > 0)
     await lookUp(
       needs,
-      due.slice(0, ALIASES_MAX).map(({ alias }) => alias),
+      due.slice(0, BOUNDS.aliasesAtOnce.max).map(({ alias }) => alias),
     );
 }

@@ -5,6 +5,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { messagesBefore } from "#core/protocol/client/messages.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
@@ -18,9 +19,6 @@ interface Needs {
   ledger: Ledger;
   clock: Clock;
 }
-
-/** Pages of 100 events; earlier missing events are given up. */
-const PAGES_MAX = 5;
 
 /**
  * Stores the missing events of a room; events older than all known ones are history from before the agent joined. Returns
@@ -56,7 +54,7 @@ async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
   const events: RoomEvent[] = [];
   const known = new Set<string>();
   let from: string | undefined;
-  for (let page = 0; page < PAGES_MAX; page++) {
+  for (let page = 0; page < BOUNDS.gapPages.max; page++) {
     const back = await intent.send(messagesBefore(roomId, from));
     if (!back.ok) throw new Trouble(`${roomId} cannot be read back`, back.error);
     const read = back.value.events;

@@ -3,6 +3,7 @@
  * homeserver pushes nothing of a room between the invitation and the join, so the inviter's first messages would be lost.
  */
 
+import { BOUNDS } from "#core/bounds.ts";
 import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
 import { joinRoom } from "#core/protocol/client/rooms.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
@@ -25,9 +26,6 @@ export interface JoinNeeds {
   delivery: Delivery;
   namespace: Namespace;
 }
-
-/** In larger rooms agents do not introduce themselves. */
-const INTRODUCED_TO_MAX = 20;
 
 export interface Joined extends Grounds<"join" | "join_failed" | "unknown_agent"> {
   notices: OutboxRow[];
@@ -91,7 +89,7 @@ async function introduction(
   people: number,
 ): Promise<OutboxRow[]> {
   const agent = speaker === BOT ? undefined : await ledger.agent(speaker, roomId);
-  if (!agent || agent.settings.introduction === "" || people > INTRODUCED_TO_MAX) return [];
+  if (!agent || agent.settings.introduction === "" || people > BOUNDS.introducedTo.max) return [];
   const cause = causeOf("intro", [agent.id, roomId]);
   return [delivery.notice({ agent: agent.id, roomId, cause }, agent.settings.introduction)];
 }

@@ -1,5 +1,5 @@
 /** What the door must do with a request body, read off the finished bytes. */
-import { EVENT_DEPTH_MAX } from "#core/protocol/transaction.ts";
+import { BOUNDS } from "#core/bounds.ts";
 
 const encoder = new TextEncoder();
 
@@ -32,7 +32,7 @@ export function expectationOf(body: Uint8Array): Expected {
   if (!Array.isArray(events)) return { status: 400, errcode: "M_BAD_JSON", ...nothing };
   const expected: Expected = { status: 200, intact: [], unreadable: [] };
   for (const [index, one] of events.entries()) {
-    const deep = depthOf(one) > EVENT_DEPTH_MAX;
+    const deep = depthOf(one) > BOUNDS.eventDepth.max;
     if (!deep && isIntact(one)) expected.intact.push(one);
     else expected.unreadable.push(deep ? { index } : { index, raw: JSON.stringify(one) });
   }

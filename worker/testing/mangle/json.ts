@@ -1,5 +1,5 @@
 /** JSON as text, strange but valid: the pieces that mangled events are made of. */
-import { EVENT_DEPTH_MAX } from "#core/protocol/transaction.ts";
+import { BOUNDS } from "#core/bounds.ts";
 import type { Dice } from "../chance.ts";
 
 const encoder = new TextEncoder();
@@ -30,7 +30,8 @@ export const quoted = (text: string): string => JSON.stringify(text);
 export const nested = (dice: Dice, levels: number): string =>
   dice.oneIn(2) ? "[".repeat(levels) + "]".repeat(levels) : `${'{"":'.repeat(levels)}0${"}".repeat(levels)}`;
 
-export const LEVELS = [10, 100, EVENT_DEPTH_MAX - 2, EVENT_DEPTH_MAX, EVENT_DEPTH_MAX + 1, 2_500, 10_000, 30_000];
+const { max: DEPTH } = BOUNDS.eventDepth;
+export const LEVELS = [10, 100, DEPTH - 2, DEPTH, DEPTH + 1, 2_500, 10_000, 30_000];
 
 const PIECES = words(String.raw`x é € 😀 \u0000 \ud800 \n >\u0020 > 1.\u0020 _a ${"```"}\n [ <b>`);
 /** A text that almost fills an event. Its characters take 1, 2, 3, 4 or 6 bytes each, or nest in Markdown. */
