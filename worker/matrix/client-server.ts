@@ -26,11 +26,6 @@ export interface Identity {
 /** Never rejects: no answer is an error with status 0. */
 export type Call = <Value>(request: Request<Value>, identity?: Identity) => Promise<Answer<Value>>;
 
-const ErrorBody = z.object({
-  errcode: z.string().catch("M_UNKNOWN"),
-  error: z.string().catch(""),
-  retry_after_ms: z.number().optional().catch(undefined),
-});
 const ObjectBody = z.record(z.string(), z.unknown());
 
 interface Needs {
@@ -81,10 +76,26 @@ function read<Value>(request: Request<Value>, status: number, json: unknown): An
   return answer.ok ? answer : err({ status: 502, errcode: "M_UNKNOWN", message: answer.error });
 }
 
+/** Statuses with which a proxy refuses a request for its size. Another try would be refused as well. */
+const TOO_LARGE = new Set([413, 414, 431]);
+
+/**
+ * An error without a JSON object is a proxy's page: the homeserver did not say that something is missing or forbidden. It
+ * counts as a bad gateway, as another try may succeed.
+ */
 function refusal(status: number, json: unknown, retryAfter: string | null): HomeserverError {
-  const { errcode, error, retry_after_ms } = ErrorBody.catch({ errcode: "M_UNKNOWN", error: "" }).parse(json);
-  const retryAfterMs = retryAfter && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : retry_after_ms;
-  return { status, errcode, message: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const body = ObjectBody.safeParse(json).data;
+  const wait = retryAfterOf(retryAfter, body?.["retry_after_ms"]);
+  if (body) return { status, errcode: textOf(body["errcode"]) || "M_UNKNOWN", message: textOf(body["error"]), ...wait };
+  const isPassed = status >= 500 || status === 429 || TOO_LARGE.has(status);
+  return { status: isPassed ? status : 502, errcode: "M_UNKNOWN", message: `${status} without a JSON object`, ...wait };
+}
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+
+function retryAfterOf(header: string | null, inBody: unknown): Pick<HomeserverError, "retryAfterMs"> {
+  if (header && /^\d+$/.test(header)) return { retryAfterMs: Number(header) * 1_000 };
+  return typeof inBody === "number" ? { retryAfterMs: inBody } : {};
 }
 
 /** `fetch` says "fetch failed" for everything; its cause says whether the name is unknown or the connection refused. */

@@ -9,7 +9,7 @@ test("an intent sends a request as its user and device, before the request's own
   const urls: string[] = [];
   const ask = askByFetch(async (input, init) => {
     urls.push(`${init?.method} ${String(input)} ${init?.body}`);
-    return Response.json({});
+    return Response.json({ room_id: "!a" });
   });
   const call = clientServer({ url: async () => "http://hs.test", asToken: "token", ask });
   const intent = bindIntent(call, UserId.parse("@agent_echo:hs.test"), "ONE");

@@ -63,7 +63,7 @@ export async function composed(
       turnMsMax: 60_000,
       metrics: "prometheus",
       env: () => undefined,
-      fetch: server.fetch,
+      fetch: (input, init) => server.fetch(input, init),
       log: createLog(({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`), []),
       // Without a sweep, a lane is run again whenever it is due.
       doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),

@@ -36,5 +36,8 @@ export interface HomeserverError {
 export const isPassing = ({ status, errcode }: HomeserverError): boolean =>
   status === 0 || status >= 500 || status === 429 || errcode === "M_NOT_JSON" || isBadToken(errcode);
 
+/** True where the homeserver says that there is no such thing. A proxy that does not find the homeserver says only 404. */
+export const isMissing = ({ status, errcode }: HomeserverError): boolean => status === 404 && errcode === "M_NOT_FOUND";
+
 /** A wrong token is the operator's mistake, which will be corrected. */
 const isBadToken = (errcode: string) => errcode === "M_UNKNOWN_TOKEN" || errcode === "M_MISSING_TOKEN";

@@ -1,7 +1,7 @@
 /** Power levels as rooms of every version have them. */
 import { describe, expect, test } from "vitest";
 import { UserId } from "./ids.ts";
-import { maySendState, NO_STATE, powerOf, RoomState, readStateEvent, stateIn } from "./room-state.ts";
+import { maySendState, NO_STATE, powerOf, RoomState, readStateEvent, type StateType, stateIn } from "./room-state.ts";
 
 const ALICE = UserId.parse("@alice:hs.test");
 const BOB = UserId.parse("@bob:hs.test");
@@ -118,10 +118,27 @@ describe("the change a state event makes", () => {
     expect(room({ ...V12, predecessor: { room_id: "!old:hs.test" } }).predecessor).toBe("!old:hs.test");
     expect(room({ ...V12, predecessor: { room_id: 5 } }).predecessor).toBeUndefined();
   });
-  test("is none where the event cannot be read", () => {
-    expect(readStateEvent("m.room.name", { sender: ALICE, content: { name: "a" } })).toEqual({ name: "a" });
-    expect(readStateEvent("m.room.name", { content: { name: "a" } })).toEqual({});
-    expect(readStateEvent("m.room.name", null)).toEqual({});
+  test.for<[name: string, type: StateType, answer: unknown, changed: object | undefined]>([
+    ["a whole event", "m.room.name", { sender: ALICE, content: { name: "a" } }, { name: "a" }],
+    ["a content alone", "m.room.name", { name: "a" }, { name: "a" }],
+    [
+      "the content of a creation alone",
+      "m.room.create",
+      { creator: ALICE, room_version: "9" },
+      { creators: [ALICE], creatorsRule: false },
+    ],
+    [
+      "the content of a creation that names no creator",
+      "m.room.create",
+      { room_version: "12" },
+      { creators: ["@:."], creatorsRule: true },
+    ],
+    ["an event without its sender", "m.room.name", { content: { name: "a" } }, undefined],
+    ["an object of somebody else", "m.room.power_levels", { hello: "proxy" }, undefined],
+    ["nothing", "m.room.name", null, undefined],
+    ["a list", "m.room.name", [], undefined],
+  ])("is read from the answer to its type: %s", ([, type, answer, changed]) => {
+    expect(readStateEvent(type, answer)).toEqual(changed);
   });
   test("survives storage as JSON", () => {
     const state = room(V12, { users: { [BOB]: 50 } });

@@ -47,6 +47,8 @@ export const STATE_TYPES = [
   "m.room.tombstone",
 ] as const;
 
+export type StateType = (typeof STATE_TYPES)[number];
+
 /** Room versions in which the creator has only the power that the levels say. */
 const CREATORS_DO_NOT_RULE = new Set(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
 
@@ -79,13 +81,36 @@ export function stateIn({
   }
 }
 
-const StateEvent = z.object({ sender: UserId, content: z.record(z.string(), z.unknown()) });
+const Content = z.record(z.string(), z.unknown());
+const StateEvent = z.object({ sender: UserId, content: Content });
 
-/** The change made by an event that was requested by its type; none where it cannot be read. */
-export function readStateEvent(type: string, raw: unknown): Partial<RoomState> {
-  const event = StateEvent.safeParse(raw);
-  return event.success ? (stateIn({ ...event.data, type, state_key: "" }) ?? {}) : {};
+/** The keys of which a content of each type has one, if it has any. */
+const KEYS: Record<StateType, readonly string[]> = {
+  "m.room.create": ["creator", "room_version"],
+  "m.room.name": ["name"],
+  "m.room.topic": ["topic"],
+  "m.room.encryption": ["algorithm"],
+  "m.room.power_levels": ["users", "users_default", "events", "state_default", "events_default", "ban", "kick"],
+  "m.room.tombstone": ["replacement_room", "body"],
+};
+
+/**
+ * The change made by an event that was requested by its type: by the whole event, or by its content alone. Undefined for
+ * anything else.
+ */
+export function readStateEvent(type: StateType, raw: unknown): Partial<RoomState> | undefined {
+  const event = StateEvent.safeParse(raw).data ?? contentAlone(type, raw);
+  return event && stateIn({ ...event, type, state_key: "" });
 }
+
+/** A content does not say who sent it. Who made a room is in its content up to room version 10. */
+function contentAlone(type: StateType, raw: unknown): z.infer<typeof StateEvent> | undefined {
+  const content = Content.safeParse(raw).data;
+  if (!content || !KEYS[type].some((key) => Object.hasOwn(content, key))) return undefined;
+  return { sender: UserId.safeParse(content["creator"]).data ?? NOBODY, content };
+}
+/** Stands for an unknown creator. No user has this id. */
+const NOBODY = UserId.parse("@:.");
 
 const Create = z.object({
   room_version: z.string().catch("1"),

@@ -6,6 +6,7 @@
  */
 import { BOUNDS } from "#core/bounds.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
+import { isMissing } from "#core/protocol/errcode.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -28,8 +29,8 @@ export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly
     const answer = bot.ok ? await bot.value.send(roomByAlias(alias)) : bot;
     const roomId = answer.ok ? answer.value : undefined;
     if (!roomId) unresolved.push(alias);
-    // A failed request leaves the stored room in place; only a 404 removes it.
-    const isGone = !answer.ok && answer.error.status === 404;
+    // A failed request leaves the stored room in place; only the answer that there is none removes it.
+    const isGone = !answer.ok && isMissing(answer.error);
     if (roomId || isGone || !(await isKnown(ledger, alias))) await ledger.setAlias(alias, roomId, clock.now());
   }
   return unresolved;

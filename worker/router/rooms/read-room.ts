@@ -6,6 +6,7 @@
 
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
+import { isMissing } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { NO_STATE, type RoomState, STATE_TYPES } from "#core/protocol/room-state.ts";
 import type { Intent } from "#ports/homeserver.ts";
@@ -36,7 +37,7 @@ async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
       const answer = await intent.send(stateEvent(roomId, type));
       if (answer.ok) return answer.value;
       // A room need not have a topic, a tombstone and so on.
-      if (answer.error.status === 404) return {};
+      if (isMissing(answer.error)) return {};
       throw new Trouble(`${type} of ${roomId} cannot be read`, answer.error);
     }),
   );

@@ -1,6 +1,7 @@
 /** Accounts of our users and their devices. */
 import * as z from "zod/v4";
-import { answerOf, CLIENT, type Request, unread } from "./request.ts";
+import { UserId } from "../ids.ts";
+import { answerOf, CLIENT, confirmedBy, type Request, unread } from "./request.ts";
 
 /**
  * Makes the account of a user in our namespace; `M_USER_IN_USE` where there is one already. Sent without a user: it
@@ -13,7 +14,7 @@ export const registerUser = (localpart: string): Request<undefined> => ({
   method: "POST",
   path: `${CLIENT}/register`,
   body: JSON.stringify({ type: "m.login.application_service", username: localpart, inhibit_login: true }),
-  answer: unread,
+  answer: confirmedBy("user_id"),
 });
 
 /**
@@ -38,7 +39,7 @@ export const actingDevice = (): Request<string | undefined> => ({
   method: "GET",
   path: `${CLIENT}/account/whoami`,
   answer: answerOf(
-    z.object({ device_id: z.string().optional().catch(undefined) }).transform(({ device_id }) => device_id),
-    "device_id",
+    z.object({ user_id: UserId, device_id: z.string().optional() }).transform(({ device_id }) => device_id),
+    "user_id",
   ),
 });

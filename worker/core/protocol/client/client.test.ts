@@ -1,6 +1,7 @@
 /** Requests as a homeserver gets them, and the values read from its answers. */
 import { describe, expect, test } from "vitest";
 import { EventId, RoomId, UserId } from "../ids.ts";
+import { STATE_TYPES } from "../room-state.ts";
 import { actingDevice, putDevice, registerUser } from "./account.ts";
 import { uploadMedia } from "./media.ts";
 import { joinedMembers } from "./members.ts";
@@ -208,7 +209,7 @@ describe("an answer", () => {
       json: { content_uri: "mxc://a/b" },
       value: "mxc://a/b",
     },
-    { name: "of a join is not read", request: joinRoom(ROOM), json: {}, value: undefined },
+    { name: "of a join names the room", request: joinRoom(ROOM), json: { room_id: ROOM }, value: undefined },
     { name: "of whoami is the device", request: actingDevice(), json: { user_id: USER, device_id: "D" }, value: "D" },
     { name: "of whoami may have no device", request: actingDevice(), json: { user_id: USER }, value: undefined },
     {
@@ -242,22 +243,16 @@ describe("an answer", () => {
       value: anEvent(),
     },
     {
-      name: "that is no event is none",
-      request: roomEvent(ROOM, EventId.parse("$1")),
-      json: { room: 1 },
-      value: undefined,
-    },
-    {
       name: "of a state event is the part we keep",
       request: stateEvent(ROOM, "m.room.name"),
       json: { sender: USER, content: { name: "Kitchen" } },
       value: { name: "Kitchen" },
     },
     {
-      name: "of a state event without its sender is nothing",
+      name: "of a state event may be its content alone",
       request: stateEvent(ROOM, "m.room.name"),
       json: { name: "Kitchen" },
-      value: {},
+      value: { name: "Kitchen" },
     },
     {
       name: "of a well-known file is the URL without its slash",
@@ -275,7 +270,44 @@ describe("an answer", () => {
     { request: joinedMembers(ROOM), json: {}, needed: "joined" },
     { request: messagesBefore(ROOM), json: { end: "t" }, needed: "chunk" },
     { request: wellKnown(), json: { "m.homeserver": { base_url: "ftp://x" } }, needed: "m.homeserver.base_url" },
+    { request: uploadMedia("", "x/y"), json: { content_uri: "https://x" }, needed: "content_uri" },
+    { request: joinedMembers(ROOM), json: { joined: {} }, needed: "joined" },
+    { request: messagesBefore(ROOM), json: { chunk: [], end: 5 }, needed: "chunk" },
   ])("without $needed is an error", ({ request, json, needed }) => {
     expect(request.answer(json)).toEqual({ ok: false, error: `answer without ${needed}` });
+  });
+});
+
+describe("an answer with a 200 that is not the homeserver's", () => {
+  const ANSWERS: unknown[] = [{ hello: "proxy" }, undefined, [], null, "<html>Welcome</html>"];
+  const requests: Record<string, Request<unknown>> = {
+    joins: joinRoom(ROOM),
+    "joins by way of others": joinRoom(ROOM, ["a.test"]),
+    "looks up an alias": roomByAlias("#a:b"),
+    "reads members": joinedMembers(ROOM),
+    "reads older events": messagesBefore(ROOM),
+    "reads an event": roomEvent(ROOM, EventId.parse("$1")),
+    "sends a message": frozenMessage("/x", "{}"),
+    "sets state": setState(ROOM, "x.y", "", {}),
+    "uploads a file": uploadMedia("", "x/y"),
+    registers: registerUser("agent_echo"),
+    "asks for the device": actingDevice(),
+    pings: pingAppservice("a", "7"),
+    "looks for the homeserver": wellKnown(),
+    ...Object.fromEntries(STATE_TYPES.map((type) => [`reads ${type}`, stateEvent(ROOM, type)])),
+  };
+
+  test.for(Object.entries(requests))("is no answer to a request that %s", ([, { answer }]) => {
+    for (const one of ANSWERS) expect([one, answer(one).ok]).toEqual([one, false]);
+  });
+
+  test.for<[name: string, request: Request<undefined>]>([
+    ["leaves", leaveRoom(ROOM)],
+    ["makes a device", putDevice("D", "x")],
+    ["sets a name", setDisplayName(USER, "x")],
+    ["sets a picture", setAvatarUrl(USER, "mxc://a/b")],
+    ["shows typing", setTyping(ROOM, USER, 1)],
+  ])("cannot be told from the empty object that answers a request that %s", ([, { answer }]) => {
+    expect(answer({})).toEqual({ ok: true, value: undefined });
   });
 });

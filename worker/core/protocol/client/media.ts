@@ -13,7 +13,7 @@ export const uploadMedia = (body: RequestBody, contentType: string): Request<str
   body,
   contentType,
   answer: answerOf(
-    z.object({ content_uri: z.string() }).transform(({ content_uri }) => content_uri),
+    z.object({ content_uri: z.string().startsWith("mxc://") }).transform(({ content_uri }) => content_uri),
     "content_uri",
   ),
 });

@@ -4,7 +4,11 @@ import { type RoomId, UserId } from "../ids.ts";
 import { answerOf, type Request } from "./request.ts";
 import { roomPath } from "./rooms.ts";
 
-const Members = z.object({ joined: z.record(z.string(), z.unknown()) });
+/** Whoever asks is a member, so a list without any is not the room's. */
+const Members = z
+  .object({ joined: z.record(z.string(), z.unknown()) })
+  .transform(({ joined }) => Object.keys(joined).flatMap((id) => UserId.safeParse(id).data ?? []))
+  .refine((members) => members.length > 0);
 
 /**
  * The joined members. Only members of the room may ask.
@@ -14,8 +18,5 @@ const Members = z.object({ joined: z.record(z.string(), z.unknown()) });
 export const joinedMembers = (roomId: RoomId): Request<UserId[]> => ({
   method: "GET",
   path: `${roomPath(roomId)}/joined_members`,
-  answer: answerOf(
-    Members.transform(({ joined }) => Object.keys(joined).flatMap((id) => UserId.safeParse(id).data ?? [])),
-    "joined",
-  ),
+  answer: answerOf(Members, "joined"),
 });

@@ -1,6 +1,5 @@
 /** Events of a room: sending one, reading one, reading older ones back. */
 import * as z from "zod/v4";
-import { ok } from "../../result.ts";
 import { type JsonObject, RoomEvent } from "../event.ts";
 import { EventId, type RoomId } from "../ids.ts";
 import { answerOf, type Request } from "./request.ts";
@@ -35,15 +34,17 @@ export const sendMessage = (roomId: RoomId, transactionId: string, content: Json
   frozenMessage(sendPath(roomId, transactionId), JSON.stringify(content));
 
 /**
- * One event; undefined where the answer is not an event.
+ * One event. Its room may be left out.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomideventeventid
  */
-export const roomEvent = (roomId: RoomId, eventId: EventId): Request<RoomEvent | undefined> => ({
+export const roomEvent = (roomId: RoomId, eventId: EventId): Request<RoomEvent> => ({
   method: "GET",
   path: `${roomPath(roomId)}/event/${encodeURIComponent(eventId)}`,
-  answer: (json) => ok(RoomEvent.safeParse(typeof json === "object" ? { room_id: roomId, ...json } : json).data),
+  answer: (json) => readEvent(typeof json === "object" ? { room_id: roomId, ...json } : json),
 });
+
+const readEvent = answerOf(RoomEvent, "an event");
 
 const PAGE_EVENTS = 100;
 
@@ -54,7 +55,8 @@ export interface Page {
   next?: string;
 }
 
-const Messages = z.object({ chunk: z.array(z.unknown()), end: z.string().optional().catch(undefined) });
+/** Without an `end` the room ends there: one that cannot be read must not be taken for that. */
+const Messages = z.object({ chunk: z.array(z.unknown()), end: z.string().nullish() });
 
 /**
  * A page of older events, from the newest one on or from where another page ended.
@@ -68,7 +70,7 @@ export const messagesBefore = (roomId: RoomId, from?: string): Request<Page> => 
   answer: answerOf(
     Messages.transform(({ chunk, end }) => ({
       events: chunk.flatMap((raw) => readable(raw, roomId)),
-      ...(end === undefined ? {} : { next: end }),
+      ...(end == null ? {} : { next: end }),
     })),
     "chunk",
   ),

@@ -4,7 +4,7 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#api-standards
  */
-import type * as z from "zod/v4";
+import * as z from "zod/v4";
 import { err, ok, type Result } from "../../result.ts";
 
 /** A body that is read while it is sent, and once: such a request cannot be repeated. */
@@ -40,5 +40,12 @@ export const answerOf =
     return read.success ? ok(read.data) : err(`answer without ${needed}`);
   };
 
-/** For an answer whose content does not matter to us. */
+/** For an answer of which nothing matters but that the homeserver gave it: it has this field. */
+export const confirmedBy = (field: string): Request<undefined>["answer"] =>
+  answerOf(
+    z.object({ [field]: z.union([z.string(), z.number()]) }).transform(() => undefined),
+    field,
+  );
+
+/** For an answer that the specification says is an empty object. */
 export const unread: Request<undefined>["answer"] = () => ok(undefined);

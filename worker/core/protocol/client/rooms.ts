@@ -1,10 +1,10 @@
 /** Rooms: entering and leaving them, their aliases, their state. */
 import * as z from "zod/v4";
-import { ok } from "../../result.ts";
+import { err, ok } from "../../result.ts";
 import type { JsonObject } from "../event.ts";
 import { RoomId } from "../ids.ts";
-import { type RoomState, readStateEvent } from "../room-state.ts";
-import { answerOf, CLIENT, type Request, unread } from "./request.ts";
+import { type RoomState, readStateEvent, type StateType } from "../room-state.ts";
+import { answerOf, CLIENT, confirmedBy, type Request, unread } from "./request.ts";
 
 /** The path of a room, for the endpoints below it. */
 export const roomPath = (roomId: RoomId): string => `${CLIENT}/rooms/${encodeURIComponent(roomId)}`;
@@ -20,16 +20,18 @@ const statePath = (roomId: RoomId, type: string, stateKey: string) =>
  * @see https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3joinroomidoralias
  */
 export function joinRoom(roomId: RoomId, via: readonly string[] = []): Request<undefined> {
-  if (via.length === 0) return { method: "POST", path: `${roomPath(roomId)}/join`, body: "{}", answer: unread };
+  if (via.length === 0) return { method: "POST", path: `${roomPath(roomId)}/join`, body: "{}", answer: ENTERED };
   return {
     method: "POST",
     path: `${CLIENT}/join/${encodeURIComponent(roomId)}`,
     // `server_name` is the name before v1.12 of the specification.
     query: { via, server_name: via },
     body: "{}",
-    answer: unread,
+    answer: ENTERED,
   };
 }
+
+const ENTERED = confirmedBy("room_id");
 
 /**
  * Leaves a room, or rejects an invitation to it.
@@ -44,7 +46,7 @@ export const leaveRoom = (roomId: RoomId, reason?: string): Request<undefined> =
 });
 
 /**
- * The room an alias means; an error with status 404 where it means none.
+ * The room an alias means; `M_NOT_FOUND` where it means none.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
  */
@@ -58,16 +60,19 @@ export const roomByAlias = (alias: string): Request<RoomId> => ({
 });
 
 /**
- * The state event of a type, with an empty state key, as far as we keep it. Empty where the answer cannot be read, as from
- * homeservers that do not know `format`. An error with status 404 where there is no such event.
+ * The state event of a type, with an empty state key, as far as we keep it. Homeservers that do not know `format` answer its
+ * content. `M_NOT_FOUND` where there is no such event.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
  */
-export const stateEvent = (roomId: RoomId, type: string): Request<Partial<RoomState>> => ({
+export const stateEvent = (roomId: RoomId, type: StateType): Request<Partial<RoomState>> => ({
   method: "GET",
   path: statePath(roomId, type, ""),
   query: { format: "event" },
-  answer: (json) => ok(readStateEvent(type, json)),
+  answer(json) {
+    const state = readStateEvent(type, json);
+    return state ? ok(state) : err(`answer without ${type}`);
+  },
 });
 
 /**
@@ -79,5 +84,5 @@ export const setState = (roomId: RoomId, type: string, stateKey: string, content
   method: "PUT",
   path: statePath(roomId, type, stateKey),
   body: JSON.stringify(content),
-  answer: unread,
+  answer: confirmedBy("event_id"),
 });

@@ -1,6 +1,6 @@
 /** The homeserver itself: where it is, and whether it reaches us. */
 import * as z from "zod/v4";
-import { answerOf, type Request, unread } from "./request.ts";
+import { answerOf, confirmedBy, type Request } from "./request.ts";
 
 const WellKnown = z.object({ "m.homeserver": z.object({ base_url: z.url({ protocol: /^https?$/ }) }) });
 
@@ -27,5 +27,5 @@ export const pingAppservice = (appserviceId: string, transactionId: string): Req
   method: "POST",
   path: `/_matrix/client/v1/appservice/${encodeURIComponent(appserviceId)}/ping`,
   body: JSON.stringify({ transaction_id: transactionId }),
-  answer: unread,
+  answer: confirmedBy("duration_ms"),
 });
