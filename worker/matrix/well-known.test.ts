@@ -33,6 +33,10 @@ describe("the homeserver's URL", () => {
     ["there is no such file", [() => new Response("", { status: 404 })], "it answers 404"],
     ["it is no JSON", [() => new Response("<html>")], "there is no m.homeserver.base_url"],
     ["it names nothing", [() => Response.json({})], "there is no m.homeserver.base_url"],
+    ["it is a proxy's", [() => Response.json({ hello: "proxy" })], "there is no m.homeserver.base_url"],
+    ["it is a list", [() => Response.json([])], "there is no m.homeserver.base_url"],
+    ["it is null", [() => Response.json(null)], "there is no m.homeserver.base_url"],
+    ["it is empty", [() => new Response("")], "there is no m.homeserver.base_url"],
     ["it names no http(s) URL", [named("ftp://x")], "there is no m.homeserver.base_url"],
   ])("is asked for in a sentence when %s, and looked up again", async ([, answers, sentence]) => {
     const all = [...answers];
