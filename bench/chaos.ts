@@ -1,11 +1,18 @@
 /** `npm run chaos`: a long run, started by hand. A short one is among the live tests. */
 import { parseArgs } from "node:util";
-import { chaos } from "../appservice/live/chaos.ts";
+import { type ChaosReport, chaos, type Trials } from "../appservice/live/chaos/chaos.ts";
 
-const HELP = `npm run chaos -- [--host node|worker|both] [--kills 500] [--sessions 200] [--messages 4000] [--seed 1] [--json]
+const HELP = `npm run chaos -- [--host node|worker|both] [--kills 500] [--sessions 200] [--messages 4000] [--seed 1]
+                 [--without overlaps,clock,broken] [--compare] [--json]
 
 Sessions talk to an agent while Troupe is killed at random moments, and on Node the homeserver too. Every message must
 be answered once and in order. The Worker starts slowly: give it fewer kills.
+
+  overlaps   starts overlap with their predecessors (Node)
+  clock      the clock jumps by a day or a year (Node)
+  broken     a backend never answers, and the homeserver answers 500 to everything in one room
+
+--compare runs twice, the second time without the broken backend and room, and says how much slower the other rooms were.
 `;
 const { values } = parseArgs({
   options: {
@@ -14,6 +21,8 @@ const { values } = parseArgs({
     sessions: { type: "string", default: "200" },
     messages: { type: "string", default: "4000" },
     seed: { type: "string", default: "1" },
+    without: { type: "string", default: "" },
+    compare: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -24,30 +33,53 @@ if (values.help) {
 }
 const kinds =
   values.host === "both" ? (["node", "worker"] as const) : ([values.host === "worker" ? "worker" : "node"] as const);
-let failed = false;
-for (const kind of kinds) {
+const without = values.without.split(",");
+const trials: Trials = {
+  overlaps: !without.includes("overlaps"),
+  clock: !without.includes("clock"),
+  broken: !without.includes("broken"),
+};
+/** Slower than this, the 95th percentile of the other rooms shows that they wait for the broken one. */
+const SLOWER_MAX = 1.5;
+
+async function run(kind: (typeof kinds)[number], given: Trials): Promise<ChaosReport> {
   const report = await chaos({
     kind,
     kills: Number(values.kills),
     sessions: Number(values.sessions),
     messages: Number(values.messages),
     seed: Number(values.seed),
+    trials: given,
     progress: (line) => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`),
   });
   if (process.stderr.isTTY) process.stderr.write("\n");
-  failed ||= report.exceptions.length > 0;
+  print(kind, report);
+  return report;
+}
+
+function print(kind: string, report: ChaosReport): void {
   if (values.json) {
     process.stdout.write(`${JSON.stringify({ kind, ...report })}\n`);
-    continue;
+    return;
   }
   const { exceptions, ...figures } = report;
-  process.stdout.write(
-    `${kind}: ${Object.entries(figures)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(", ")}\n`,
-  );
+  const line = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
+  process.stdout.write(`${kind}: ${line.join(", ")}\n`);
   process.stdout.write(
     exceptions.length === 0 ? "no exception\n" : `${exceptions.length} exceptions:\n${exceptions.join("\n")}\n`,
+  );
+}
+
+let failed = false;
+for (const kind of kinds) {
+  const report = await run(kind, trials);
+  failed ||= report.exceptions.length > 0;
+  if (!values.compare) continue;
+  const calm = await run(kind, { ...trials, broken: false });
+  const ratio = report.p95Ms / calm.p95Ms;
+  failed ||= calm.exceptions.length > 0 || ratio > SLOWER_MAX;
+  process.stdout.write(
+    `the other rooms' p95: ${ratio.toFixed(2)} of a run without the broken ones (≤ ${SLOWER_MAX})\n`,
   );
 }
 process.exitCode = failed ? 1 : 0;

@@ -15,6 +15,8 @@ export interface ModelManners {
   slow: number;
   broken: number;
   random: () => number;
+  /** It takes every request and answers none. */
+  hangs?: boolean;
 }
 
 const QUICK_MS = 80;
@@ -25,7 +27,7 @@ const chunk = (content: string, finish: string | null) =>
   `data: ${JSON.stringify({ id: "c", choices: [{ index: 0, delta: { content }, finish_reason: finish }] })}\n\n`;
 
 /** Answers `re <text>` to a text, in OpenAI's format. */
-export async function startModel({ slow, broken, random }: ModelManners): Promise<Model> {
+export async function startModel({ slow, broken, random, hangs = false }: ModelManners): Promise<Model> {
   let asked = 0;
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -34,6 +36,7 @@ export async function startModel({ slow, broken, random }: ModelManners): Promis
     const { messages } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { messages: { content: unknown }[] };
     // The user's text comes after the data about the room.
     const text = textOf(messages.at(-1)?.content).split("</room-data>").at(-1)?.trim() ?? "";
+    if (hangs) return;
     if (random() < broken) {
       response.writeHead(500).end("broken");
       return;

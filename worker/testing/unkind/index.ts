@@ -68,6 +68,8 @@ export interface UnkindHomeserver extends People {
   lost: readonly string[];
   /** Sets the URL to push to. */
   appservice(url: string): void;
+  /** From now on it answers 500 to every client–server call that names this room. */
+  breakRoom(room: string): void;
   /** Changes the chances that are named. */
   be(unkindness: Partial<Unkindness>): void;
 
@@ -97,6 +99,7 @@ export async function startUnkindHomeserver(options: Options): Promise<UnkindHom
   const counts = noCounts();
   const violations: string[] = [];
   const lost: string[] = [];
+  const brokenRooms = new Set<string>();
   const told = {
     url: options.appserviceUrl ?? "",
     hsToken,
@@ -122,7 +125,7 @@ export async function startUnkindHomeserver(options: Options): Promise<UnkindHom
       },
       sends({ store, written }, thrown, counts),
     );
-    const door = await openDoor({ port, api, dice: thrown, counts });
+    const door = await openDoor({ port, api, dice: thrown, counts, brokenRooms });
     running = { push, door };
     return door.port;
   }
@@ -143,6 +146,7 @@ export async function startUnkindHomeserver(options: Options): Promise<UnkindHom
     appservice(url) {
       told.url = url;
     },
+    breakRoom: (room) => void brokenRooms.add(room),
     be: (unkindness) => void Object.assign(thrown.unkindness, unkindness),
     ...people(store, () => running?.push.notify()),
     sendToDevice: (to_user_id, to_device_id, sender, type, content) =>

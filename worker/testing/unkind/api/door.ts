@@ -18,11 +18,12 @@ interface Needs {
   api: (call: Call) => Promise<Answer>;
   dice: Dice;
   counts: Counts;
+  brokenRooms: ReadonlySet<string>;
 }
 
 const ObjectBody = z.record(z.string(), z.json());
 
-export async function openDoor({ port, api, dice, counts }: Needs): Promise<Door> {
+export async function openDoor({ port, api, dice, counts, brokenRooms }: Needs): Promise<Door> {
   let open = 0;
   let lastMs = 0;
   const server = createServer((request, response) => {
@@ -32,7 +33,7 @@ export async function openDoor({ port, api, dice, counts }: Needs): Promise<Door
       open--;
       lastMs = Date.now();
     });
-    answerTo(request, { api, dice, counts }).then(
+    answerTo(request, { api, dice, counts, brokenRooms }).then(
       (found) => (found ? write(response, found) : request.socket.destroy()),
       (error: unknown) => write(response, refusal(500, "M_UNKNOWN", `Internal server error: ${String(error)}`)),
     );
@@ -56,10 +57,11 @@ export async function openDoor({ port, api, dice, counts }: Needs): Promise<Door
 /** Undefined closes the connection. */
 async function answerTo(
   request: IncomingMessage,
-  { api, dice, counts }: Omit<Needs, "port">,
+  { api, dice, counts, brokenRooms }: Omit<Needs, "port">,
 ): Promise<Answer | undefined> {
   const call = await read(request);
   const { falls, unkindness } = dice;
+  if (brokenRooms.has(roomIn(call.rawPath) ?? "")) return refusal(500, "M_UNKNOWN", "Internal server error");
   const isConcerned = unkindness.on === "everything" || /\/(send|redact)\//.test(call.rawPath);
   if (!isConcerned) return api(call);
   if (falls("lostRequests")) {
@@ -82,6 +84,11 @@ async function answerTo(
   }
   return answer;
 }
+
+const roomIn = (rawPath: string): string | undefined => {
+  const [, room] = rawPath.match(/\/(?:rooms|join)\/([^/]+)/) ?? [];
+  return room === undefined ? undefined : decodeURIComponent(room);
+};
 
 async function read(request: IncomingMessage): Promise<Call> {
   const chunks: Uint8Array[] = [];

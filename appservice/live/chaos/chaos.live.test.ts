@@ -2,6 +2,8 @@
 import { expect, test } from "vitest";
 import { chaos } from "./chaos.ts";
 
+const trials = { overlaps: true, clock: false, broken: true };
+
 test.for([
   { kind: "node", kills: 12, sessions: 30, messages: 300, seed: 3 },
   { kind: "worker", kills: 4, sessions: 12, messages: 80, seed: 4 },
@@ -9,8 +11,9 @@ test.for([
   "on $kind every message is answered once, in order, through $kills kills",
   { timeout: 300_000 },
   async (options) => {
-    const report = await chaos({ ...options, progress: () => undefined });
+    const report = await chaos({ ...options, trials, progress: () => undefined });
     expect(report.exceptions).toEqual([]);
-    expect(report).toMatchObject({ kills: options.kills, answers: options.messages });
+    expect(report.answers).toBe(options.messages);
+    expect(report.kills).toBeGreaterThanOrEqual(options.kills);
   },
 );
