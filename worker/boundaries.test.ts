@@ -74,7 +74,7 @@ const STANDS_ON: Record<string, readonly string[]> = {
   ledger: ["schema", "sql", "configuration", "upkeep", "turns", "rooms"],
   router: ["digest.ts", "rooms", "occasion.ts", "new-turn.ts", "wake.ts", "commands"],
   backends: ["echo", "scripted", "openai", "secrets"],
-  "appservice/host": ["environment.ts", "configuration"],
+  "appservice/host": ["environment.ts", "locks", "configuration"],
   "appservice/cli": ["terminal", "api", "operator"],
 };
 

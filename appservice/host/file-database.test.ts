@@ -6,9 +6,9 @@ import Libsql from "libsql";
 import { afterEach, describe, expect, test } from "vitest";
 import { anEvent } from "#testing/events.ts";
 import { NAMESPACE, NOW } from "#testing/ledger-rows.ts";
-import { aloneIn } from "./alone.ts";
 import { migrateFile, openFile } from "./file-database.ts";
 import { fileLedger } from "./ledger.ts";
+import { aloneIn } from "./locks/file-lock.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => {

@@ -11,11 +11,11 @@ import type { Ledger } from "#ports/ledger.ts";
 import { type App, compose } from "../../worker/app.ts";
 import { systemClock } from "../../worker/clock.ts";
 import { homeserverUrl } from "../../worker/matrix/well-known.ts";
-import { aloneIn } from "./alone.ts";
 import { keepAliveAsk } from "./ask.ts";
 import { consoleLog } from "./console-log.ts";
 import { nodeDoorbell } from "./doorbell.ts";
 import { openLedger } from "./ledger.ts";
+import { enterFolder } from "./locks/folder-lock.ts";
 
 export interface Served {
   url: string;
@@ -42,9 +42,14 @@ export async function serve({ environment: given, env, configuration, write }: O
   const environment = { ...given, HOMESERVER_URL: await homeserverUrl(given, fetch) };
   mkdirSync(environment.DATA_DIR, { recursive: true, mode: 0o700 });
   const { ledger, close: closeLedger } = await openLedger(environment);
-  const alone = environment.LIBSQL_URL === undefined ? aloneIn(environment.DATA_DIR) : undefined;
-  // If no other process runs, every lease belongs to a dead one. Otherwise leases are left to expire.
-  if (alone) await ledger.voidLeases();
+  // A server may be used from other machines, where nobody knows who serves: leases are left to expire.
+  const lock =
+    environment.LIBSQL_URL === undefined
+      ? await enterFolder(environment.DATA_DIR, () => ledger.voidLeases()).catch((error: unknown) => {
+          closeLedger();
+          throw error;
+        })
+      : undefined;
 
   const log = consoleLog(environment, write);
   const over = new AbortController();
@@ -65,13 +70,13 @@ export async function serve({ environment: given, env, configuration, write }: O
     const wanted = typeof configuration === "function" ? configuration(await ledger.configuration()) : configuration;
     await applyOnce(app, ledger, wanted).catch((error: unknown) => {
       closeLedger();
-      alone?.leave();
+      lock?.leave();
       throw error;
     });
   }
 
   const { url, close } = await bind(app, environment);
-  log("started", { url, homeserver: environment.HOMESERVER_URL, alone: alone !== undefined });
+  log("started", { url, homeserver: environment.HOMESERVER_URL, alone: lock?.isAlone ?? false });
   const timers = Promise.all([
     keepSweeping(app, over.signal),
     keepTending(app, log, environment.TEND_SECONDS * 1_000, over.signal),
@@ -84,7 +89,7 @@ export async function serve({ environment: given, env, configuration, write }: O
       await app.pump.stop(GRACE_MS);
       await timers;
       closeLedger();
-      alone?.leave();
+      lock?.leave();
     },
   };
 }

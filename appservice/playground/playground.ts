@@ -8,9 +8,9 @@ import { styleText } from "node:util";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import { AgentId, ghostUserId } from "#core/protocol/ids.ts";
-import { aloneIn } from "../host/alone.ts";
 import { configurationOf } from "../host/configuration/given.ts";
 import { environmentOrThrow } from "../host/environment.ts";
+import { aloneIn } from "../host/locks/file-lock.ts";
 import { type Stoppable, untilStopped } from "../host/run.ts";
 import { type Served, serve } from "../host/serve.ts";
 import { PLAYGROUND_FILE } from "./place.ts";
@@ -30,7 +30,7 @@ export const startPlayground = (): Promise<void> => untilStopped(start);
 
 async function start(stopping: AbortSignal): Promise<Stoppable> {
   mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
-  const alone = await aloneIn(FOLDER);
+  const alone = aloneIn(FOLDER);
   if (!alone) throw new UserError("A playground is running here already; talk to it with `npx troupe chat guide`.");
   // A killed playground leaves its file behind.
   rmSync(PLAYGROUND_FILE, { force: true });

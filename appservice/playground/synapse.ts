@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import * as z from "zod/v4";
-import { aloneIn } from "../host/alone.ts";
+import { aloneIn } from "../host/locks/file-lock.ts";
 import { commandOf, lastLines, run } from "./processes.ts";
 
 const SYNAPSE_VERSION = "1.163.2";
@@ -35,13 +35,13 @@ export async function installSynapse({ venv, progress, signal }: Install): Promi
   const lock = `${venv}.lock`;
   mkdirSync(lock, { recursive: true });
   const until = Date.now() + INSTALLING_MS_MAX;
-  let alone = await aloneIn(lock);
+  let alone = aloneIn(lock);
   if (!alone) progress("Another process is installing Synapse; waiting for it …");
   while (!alone) {
     signal?.throwIfAborted();
     if (Date.now() > until) throw new UserError(`Another process has been installing Synapse in ${venv} for too long.`);
     await sleep(500);
-    alone = await aloneIn(lock);
+    alone = aloneIn(lock);
   }
   try {
     // Looked for again under the lock: the process we waited for may have installed it.
