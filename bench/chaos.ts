@@ -12,7 +12,7 @@ be answered once and in order. The Worker starts slowly: give it fewer kills.
   clock      the clock jumps by a day or a year (Node)
   broken     a backend never answers, and the homeserver answers 500 to everything in one room
 
---compare runs twice, the second time without the broken backend and room, and says how much slower the other rooms were.
+--compare runs twice, the second time without the broken backend and room. It says how much slower the others were.
 `;
 const { values } = parseArgs({
   options: {

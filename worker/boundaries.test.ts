@@ -76,6 +76,7 @@ const STANDS_ON: Record<string, readonly string[]> = {
   backends: ["echo", "scripted", "openai", "secrets"],
   "appservice/host": ["environment.ts", "locks", "configuration"],
   "appservice/cli": ["terminal", "api", "operator"],
+  "appservice/live": ["hosts.ts", "model.ts", "chaos"],
 };
 
 /** The room of a file: `worker/core/gate.ts` → core, `appservice/cli/chat.ts` → appservice/cli. */
