@@ -1,6 +1,6 @@
 /** The app that both hosts run: HTTP routes, lanes with their pump, sweep, upkeep. A host supplies only its bindings. */
 import { Hono } from "hono";
-import type { AgentSpec } from "#core/configuration/agent.ts";
+import type { AgentSpec, BackendSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
 import type { Namespace, RoomId } from "#core/protocol/ids.ts";
@@ -12,7 +12,7 @@ import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
 import { admin } from "./admin/admin.ts";
-import { applyOrThrow, type Configuring } from "./admin/configure.ts";
+import { applyOrThrow, type Configuring, warningsAboutStored } from "./admin/configure.ts";
 import { health } from "./admin/health.ts";
 import { backends } from "./backends/registry.ts";
 import { createSecretCipher } from "./backends/secrets/cipher.ts";
@@ -41,6 +41,8 @@ export interface Host {
   log: Log;
   /** Reads a variable of the operator's environment, for an agent's `$NAME`. */
   env: (name: string) => string | undefined;
+  /** The backends in the host's own configuration file. */
+  backendsOfFile?: readonly BackendSpec[];
   /** False when the host may soon end this runner; see the pump. */
   mayBegin?: () => boolean;
   /** The format of `/metrics`. */
@@ -67,6 +69,8 @@ export interface App {
   applyAgents(agents: readonly AgentSpec[]): Promise<void>;
   /** Replaces the configuration. Rejects an invalid one with all complaints, a line each, and then changes nothing. */
   applyConfiguration(configuration: Configuration): Promise<void>;
+  /** Sentences about what will not work with the stored configuration. */
+  warnings(): Promise<string[]>;
 }
 
 /** Puts the app together. It starts nothing: the host listens, and calls `enter`, `sweep` and `tend`. */
@@ -79,6 +83,7 @@ export function compose(host: Host): App {
   const users = ghosts({ call, ledger, namespace, log });
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
+  const agentEnv = { patterns: environment.AGENT_ENV, ofFile: host.backendsOfFile ?? [] };
 
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const work = laneWork({
@@ -92,6 +97,7 @@ export function compose(host: Host): App {
     cipher,
     fetch,
     env: host.env,
+    agentEnv,
     limits: limitsOf(environment),
     turnMsMax: host.turnMsMax,
     mayBegin: host.mayBegin,
@@ -103,7 +109,7 @@ export function compose(host: Host): App {
   const refreshAliases = async () => {
     await lookUp({ ledger, ghosts: users, clock }, aliasesIn(await ledger.configuration()));
   };
-  const configuring = { ledger, clock, log, cipher, refreshAliases, backends: known };
+  const configuring = { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known };
   const tending = tendingOf(environment, { ledger, clock, log, doorbell, ghosts: users });
   return {
     http: routes(environment, { ...configuring, doorbell, namespace, onDoubt, ghosts: users, metrics: host.metrics }),
@@ -111,6 +117,7 @@ export function compose(host: Host): App {
     doorbell,
     applyAgents: (agents) => ledger.setAgents(agents),
     applyConfiguration: (configuration) => applyOrThrow(configuring, configuration),
+    warnings: () => warningsAboutStored(configuring),
     sweep: () => sweep({ ledger, doorbell, clock }),
     tend: (options) => tend(tending, options),
     async enter() {
@@ -161,14 +168,14 @@ interface RouteNeeds extends Configuring {
 
 /** The HTTP routes: health and metrics, the operator API, the endpoints that the homeserver calls. */
 function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono {
-  const { ledger, clock, log, cipher, refreshAliases, backends: known, doorbell, namespace, onDoubt } = needs;
+  const { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known, doorbell, namespace, onDoubt } = needs;
   const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
   const homeserver = () => homeserverState(ledger);
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const http = new Hono();
   http.notFound(unknownPath);
   http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: needs.metrics }));
-  http.route("/", admin({ ledger, clock, log, cipher, refreshAliases, backends: known, ring, isOperator }));
+  http.route("/", admin({ ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known, ring, isOperator }));
   http.route(
     "/",
     ingress({

@@ -1,4 +1,5 @@
 /** Connects each kind of lane to the code that runs it. A lane gets only what it needs, and never a token of the bridge. */
+import type { AgentEnv } from "#core/configuration/agent-env.ts";
 import type { Namespace } from "#core/protocol/ids.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
@@ -26,6 +27,7 @@ interface Needs {
   fetch: Fetch;
   /** Reads a variable of the operator's environment, for an agent's `$NAME`. */
   env: (name: string) => string | undefined;
+  agentEnv: AgentEnv;
   limits: Limits;
   /** How long a turn may run on this host, in milliseconds. */
   turnMsMax: number;
@@ -37,7 +39,7 @@ interface Needs {
 
 /** The work of every lane. `run` is the pump's: a lane that needs another one to run waits for it with this. */
 export function laneWork(needs: Needs): (run: RunLane) => Work {
-  const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, limits } = needs;
+  const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, agentEnv, limits } = needs;
   const { turnMsMax, mayBegin, sendFloorMs } = needs;
   const deliveryBy = (run: RunLane) => delivery({ ledger, clock, log, namespace, run });
   return (run) => (running, first) => {
@@ -58,6 +60,7 @@ export function laneWork(needs: Needs): (run: RunLane) => Work {
           cipher,
           fetch,
           env,
+          agentEnv,
           limits,
           turnMsMax,
           mayBegin,

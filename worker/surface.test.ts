@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import * as z from "zod/v4";
-import { isOwnSecret, PLACEHOLDER_TOKENS, readEnvironment, variableRows } from "#core/configuration/environment.ts";
+import { PLACEHOLDER_TOKENS, readEnvironment, secretsOf, variableRows } from "#core/configuration/environment.ts";
 import { keyRows, Layer, RoomLayer } from "#core/configuration/settings.ts";
 import { TurnSettings } from "#core/configuration/turn-settings.ts";
 import { COMMAND_NAMES, describeCommand } from "#core/message/command.ts";
@@ -17,7 +17,8 @@ const README = readFileSync("README.md", "utf8");
 
 function environmentTable(): string {
   const rows = variableRows().map(({ name, sentence, secret, nodeOnly, preset, required }) => {
-    const otherwise = required ? "required" : (preset ?? "not set");
+    // As code where Markdown would read it as emphasis.
+    const otherwise = required ? "required" : (preset?.replace(/^.*\*.*$/, "`$&`") ?? "not set");
     const notes = [secret ? "A secret." : "", nodeOnly ? "Node host only." : ""].filter(Boolean).join(" ");
     return `| \`${name}\` | ${otherwise} | ${[sentence, notes].filter(Boolean).join(" ")} |`;
   });
@@ -62,10 +63,31 @@ describe("environment variables", () => {
       expect(JSON.stringify(read)).not.toContain(key);
     },
   );
-  test.for(["AS_TOKEN", "HS_TOKEN", "ADMIN_TOKEN", "SECRET_KEY", "LIBSQL_AUTH_TOKEN"])(
-    "include the secret %s, which no agent may read",
-    (name) => expect(isOwnSecret(name)).toBe(true),
+  test.for(["AS_TOKEN", "HS_TOKEN", "ADMIN_TOKEN", "SECRET_KEY", "LIBSQL_AUTH_TOKEN"])("%s is a secret", (name) => {
+    expect(secretsOf({ [name]: "the-value" })).toContain("the-value");
+  });
+  test("a credential inside the URL of a setting is a secret, as it is written and as it is meant", () => {
+    expect(secretsOf({ LIBSQL_URL: "libsql://db.test?authToken=a%2Bb", SERVER_NAME: "hs.test" })).toEqual([
+      "a%2Bb",
+      "a+b",
+    ]);
+  });
+  test.for(["https://u:pw-sentinel@hs.test", "https://hs.test/?key=pw-sentinel", "https://hs.test/#pw-sentinel"])(
+    "reject the homeserver's URL %s without repeating it: no credential in it could be sent",
+    (HOMESERVER_URL) => {
+      const read = readEnvironment({ ...GIVEN, HOMESERVER_URL });
+      expect(read).toMatchObject({ ok: false, error: expect.stringContaining("without a user") });
+      expect(JSON.stringify(read)).not.toContain("pw-sentinel");
+    },
   );
+  test.for<[given: string, patterns: string[] | undefined]>([
+    ["A_*, B\n*C", ["A_*", "B", "*C"]],
+    ["$A", undefined],
+    ["A=b", undefined],
+  ])("read %j as names that agents may use: %j", ([AGENT_ENV, patterns]) => {
+    const read = readEnvironment({ ...GIVEN, AGENT_ENV });
+    expect(read.ok ? read.value.AGENT_ENV : undefined).toEqual(patterns);
+  });
   test.for(Object.keys(GIVEN).filter((name) => name !== "HOMESERVER_URL"))(
     "are rejected without %s, with its name",
     (name) => {

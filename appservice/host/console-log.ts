@@ -1,6 +1,6 @@
 /** The log of the Node host: one readable line per event, with colours only on a terminal. */
 import { styleText } from "node:util";
-import type { Environment } from "#core/configuration/environment.ts";
+import { type Environment, secretsOf } from "#core/configuration/environment.ts";
 import type { Log } from "#ports/host.ts";
 import { createLog, type Level, type Line } from "../../worker/observe/log.ts";
 
@@ -13,18 +13,9 @@ export function consoleLog(
   write: (line: string) => void = (line) => process.stdout.write(`${line}\n`),
 ): Log {
   const coloured = isColoured();
-  return createLog(
-    (line) => {
-      if (line.level !== "debug" || process.env["TROUPE_DEBUG"]) write(lineOf(line, coloured));
-    },
-    [
-      environment.AS_TOKEN,
-      environment.HS_TOKEN,
-      environment.ADMIN_TOKEN,
-      environment.SECRET_KEY,
-      environment.LIBSQL_AUTH_TOKEN,
-    ],
-  );
+  return createLog((line) => {
+    if (line.level !== "debug" || process.env["TROUPE_DEBUG"]) write(lineOf(line, coloured));
+  }, secretsOf(environment));
 }
 
 function lineOf({ level, event, fields }: Line, coloured: boolean): string {

@@ -106,6 +106,18 @@ test("a start without a file keeps the configuration, and an invalid file preven
   expect(held).toEqual([guide]);
 });
 
+test("a start names the line to add for variables that stored agents may not read; those in its own file may be read", async () => {
+  const { environment } = await begin();
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  const backend = { use: "openai", baseUrl: "http://model.test", model: "m", apiKey: "$CORP" };
+  const configuration = Configuration.parse({ agents: [{ id: "guide", name: "Guide", backend }] });
+  await (await serve({ environment, env: {}, configuration, write })).stop();
+  expect(lines.join()).not.toContain("variables_not_listed");
+  await (await serve({ environment, env: {}, write })).stop();
+  expect(lines.join()).toMatch(/variables_not_listed warning=guide: .*AGENT_ENV=.*,CORP/);
+});
+
 test("without HOMESERVER_URL the well-known file is read, and a sentence says so when that fails", async () => {
   const { environment } = await begin();
   const nowhere = { ...environment, HOMESERVER_URL: undefined, SERVER_NAME: "127.0.0.1:9" };

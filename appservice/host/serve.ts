@@ -31,7 +31,10 @@ const ENTER_MS = 5_000;
 interface Options {
   environment: Environment;
   env: Record<string, string | undefined>;
-  /** Applied before the host listens. A function is given the stored configuration. Without it the stored one stays. */
+  /**
+   * Applied before the host listens. Without it the stored one stays. One that is given as a value is the operator's own file,
+   * and agents may read the variables it names. A function is given the stored configuration.
+   */
   configuration?: Configuration | ((stored: Configuration) => Configuration);
   /** Writes a line of the log. The default is standard output. */
   write?: (line: string) => void;
@@ -61,6 +64,9 @@ export async function serve({ environment: given, env, configuration, write }: O
     ask: keepAliveAsk(),
     log,
     env: (name) => env[name] || undefined,
+    ...(typeof configuration === "object"
+      ? { backendsOfFile: configuration.agents.map(({ backend }) => backend) }
+      : {}),
     metrics: "prometheus",
     turnMsMax: Number.POSITIVE_INFINITY,
     runner: crypto.randomUUID(),
@@ -74,6 +80,8 @@ export async function serve({ environment: given, env, configuration, write }: O
       throw error;
     });
   }
+
+  for (const warning of await app.warnings()) log("variables_not_listed", { warning });
 
   const { url, close } = await bind(app, environment);
   log("started", { url, homeserver: environment.HOMESERVER_URL, alone: lock?.isAlone ?? false });

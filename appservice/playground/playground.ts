@@ -99,24 +99,28 @@ async function startBridge(world: World, synapse: Synapse, configuration: Config
     HS_TOKEN: world.hsToken,
     ADMIN_TOKEN: world.adminToken,
     SECRET_KEY: process.env["SECRET_KEY"],
+    AGENT_ENV: process.env["AGENT_ENV"],
     PORT: String(world.bridgePort),
     DATA_DIR: join(FOLDER, "bridge"),
   });
-  let agents: Member[] = [];
+  let agents = configuration?.agents ?? [];
+  const orSample = (stored: Configuration): Configuration => {
+    const wanted = withSample(stored, process.env);
+    agents = wanted.agents;
+    return wanted;
+  };
   const bridge = await serve({
     environment,
     env: process.env,
-    configuration(stored) {
-      const wanted = configuration ?? withSample(stored, process.env);
-      agents = wanted.agents.flatMap((agent) => {
-        const id = AgentId.safeParse(agent.id);
-        return id.success ? [{ ...agent, userId: ghostUserId(NAMESPACE, id.data) }] : [];
-      });
-      return wanted;
-    },
+    configuration: configuration ?? orSample,
     write: (line) => say(line),
   });
-  return { bridge, agents };
+  return { bridge, agents: agents.flatMap(memberOf) };
+}
+
+function memberOf(agent: AgentSpec): Member[] {
+  const id = AgentId.safeParse(agent.id);
+  return id.success ? [{ ...agent, userId: ghostUserId(NAMESPACE, id.data) }] : [];
 }
 
 async function allAnswer(synapse: Synapse, bridge: Served): Promise<void> {

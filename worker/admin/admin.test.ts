@@ -1,11 +1,12 @@
 /** The operator API on a real ledger. */
 import type { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MASK } from "#core/configuration/url-secrets.ts";
 import { AgentId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { backends } from "../backends/registry.ts";
-import { createSecretCipher, MASK } from "../backends/secrets/cipher.ts";
+import { createSecretCipher } from "../backends/secrets/cipher.ts";
 import { systemClock } from "../clock.ts";
 import { matchesSecret } from "../observe/secrets.ts";
 import { admin } from "./admin.ts";
@@ -35,6 +36,7 @@ function bridge({ secretKey, refreshAliases = async () => void refreshed++ }: Ov
     refreshAliases,
     backends: backends(),
     cipher: createSecretCipher(secretKey),
+    agentEnv: { patterns: ["*_API_KEY"], ofFile: [] },
     clock: systemClock,
     ring: async () => undefined,
     isOperator: matchesSecret(TOKEN),
@@ -80,7 +82,11 @@ describe("the configuration", () => {
     expect(put.body["changes"]).toContainEqual({ path: "defaults.turns", after: { queue: 5 } });
     const stored = await ask(app, "GET", "configuration");
     expect(stored.body).toEqual(WHOLE);
-    expect((await ask(app, "PUT", "configuration", stored.body)).body).toEqual({ changes: [], unresolved: [] });
+    expect((await ask(app, "PUT", "configuration", stored.body)).body).toEqual({
+      changes: [],
+      unresolved: [],
+      warnings: [],
+    });
   });
 
   test("is only compared in a dry run, which changes nothing", async () => {
@@ -93,6 +99,7 @@ describe("the configuration", () => {
         expect.objectContaining({ path: "agents.ticket_*", before: expect.objectContaining({ mention: false }) }),
         { path: "defaults.users", before: ["local", "group:staff"] },
       ]),
+      warnings: [],
     });
     expect((await ask(app, "GET", "configuration")).body).toEqual(WHOLE);
   });
@@ -255,6 +262,28 @@ describe("a secret", () => {
     expect(await ledger.agents()).toEqual([]);
   });
 
+  test.for<[what: string, backend: object]>([
+    ["another host", { baseUrl: "http://evil.test/v1" }],
+    ["another backend", { use: "echo", baseUrl: undefined, model: undefined }],
+  ])("stands behind its mask for no backend with %s, however the agent is written", async ([, over]) => {
+    const app = bridge({ secretKey: KEY });
+    await ask(app, "PUT", "configuration", { agents: [openai(SECRET)] });
+    const stored = await ledger.agents();
+    const moved = openai(MASK, { backend: { ...openai(MASK).backend, ...over } });
+    const { id, ...body } = moved;
+    for (const [path, given] of [
+      ["configuration", { agents: [moved] }],
+      ["configuration?dry=true", { agents: [moved] }],
+      ["agents", { agents: [moved] }],
+      [`agents/${id}`, body],
+    ] as const) {
+      const put = await ask(app, "PUT", path, given);
+      const error = expect.stringMatching(/^agents\.helper\.backend\.apiKey: .*send the secret again/);
+      expect(put).toMatchObject({ status: 400, body: { errors: [error] } });
+    }
+    expect(await ledger.agents()).toEqual(stored);
+  });
+
   test("that cannot be decrypted any more is an error of its own agent only", async () => {
     await ask(bridge({ secretKey: KEY }), "PUT", "configuration", { agents: [openai(SECRET)] });
     const later = bridge({ secretKey: "B".repeat(43) });
@@ -263,6 +292,33 @@ describe("a secret", () => {
     expect(masked).toMatchObject({ status: 400, body: { errors: [expect.stringContaining("cannot be decrypted")] } });
     expect((await ask(later, "PUT", "agents/helper", openai(SECRET))).status).toBe(200);
   });
+});
+
+describe("a variable that an agent may not read", () => {
+  const naming = (apiKey: string) => openai(apiKey);
+  test("is a warning with the line to add, wherever the agent is written", async () => {
+    const app = bridge();
+    const { id, ...body } = naming("$CORP");
+    for (const [path, given] of [
+      ["configuration?dry=true", { agents: [naming("$CORP")] }],
+      ["configuration", { agents: [naming("$CORP")] }],
+      ["agents", { agents: [naming("$CORP")] }],
+      [`agents/${id}`, body],
+    ] as const) {
+      const put = await ask(app, "PUT", path, given);
+      const line = expect.stringMatching(/^helper: .*\$CORP.*AGENT_ENV=\*_API_KEY,CORP$/);
+      expect(put).toMatchObject({ status: 200, body: { warnings: [line] } });
+    }
+    expect((await ask(app, "PUT", "agents", { agents: [naming("$OPENAI_API_KEY")] })).body["warnings"]).toEqual([]);
+  });
+  test.for(["$AS_TOKEN", "$as_token", "$LIBSQL_URL"])(
+    "is rejected where it is %s, a setting of the bridge",
+    async (name) => {
+      const put = await ask(bridge(), "PUT", "agents", { agents: [naming(name)] });
+      expect(put).toMatchObject({ status: 400, body: { errors: [expect.stringContaining(name)] } });
+      expect(await ledger.agents()).toEqual([]);
+    },
+  );
 });
 
 describe("users", () => {

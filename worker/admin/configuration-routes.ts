@@ -15,7 +15,8 @@ export function configurationRoutes(needs: Configuring): Hono {
     const read = readConfiguration(await bodyOf(c));
     const planned = read.ok ? await plan(needs, read.value) : read;
     if (!planned.ok) return refuse(c, 400, planned.error);
-    if (c.req.query("dry") === "true") return c.json({ changes: planned.value.changes });
+    if (c.req.query("dry") === "true")
+      return c.json({ changes: planned.value.changes, warnings: planned.value.warnings });
     return c.json(await apply(needs, planned.value));
   });
 

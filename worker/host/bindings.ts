@@ -1,6 +1,6 @@
 /** Makes the Worker's `Host` from its bindings: D1 or libSQL, the lanes' objects, the queue. */
 import { createClient } from "@libsql/client/web";
-import { namespaceOf, readEnvironment } from "#core/configuration/environment.ts";
+import { namespaceOf, readEnvironment, secretsOf } from "#core/configuration/environment.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Host } from "../app.ts";
 import { systemClock } from "../clock.ts";
@@ -16,13 +16,7 @@ export function workerHost(env: Env, runner: string, waitUntil: WaitUntil): Host
   const environment = readEnvironment(settings);
   if (!environment.ok) throw new Error(`The Worker is not set up:\n${environment.error}`);
   const { value } = environment;
-  const log = createLog(writeLine, [
-    value.AS_TOKEN,
-    value.HS_TOKEN,
-    value.ADMIN_TOKEN,
-    value.SECRET_KEY,
-    value.LIBSQL_AUTH_TOKEN,
-  ]);
+  const log = createLog(writeLine, secretsOf(value));
   const ledger: Ledger = value.LIBSQL_URL
     ? createLedger(
         libsqlDatabase(

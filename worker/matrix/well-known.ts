@@ -5,6 +5,7 @@
  */
 import { BOUNDS } from "#core/bounds.ts";
 import type { Environment } from "#core/configuration/environment.ts";
+import { isPlainUrl } from "#core/configuration/url-secrets.ts";
 import { wellKnown } from "#core/protocol/client/server.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 
@@ -39,6 +40,7 @@ async function lookUp(serverName: string, fetch: Fetch): Promise<string> {
   if (!response.ok) throw fail(`it answers ${response.status}`);
   const read = answer(json);
   if (!read.ok) throw fail("there is no m.homeserver.base_url in it");
+  if (!isPlainUrl(read.value)) throw fail("m.homeserver.base_url has a user, a password or parameters in it");
   return read.value;
 }
 

@@ -1,7 +1,8 @@
 /**
- * The log: one line for each event of a closed list. A host says where lines go. Secrets are removed from every field,
- * because an error text of a library may contain one.
+ * The log: one line for each event of a closed list. A host says where lines go. Secrets are removed from every text in every
+ * field, because an error text of a library may contain one; so are the credentials inside URLs, whosever they are.
  */
+import { withoutSecrets } from "#core/configuration/url-secrets.ts";
 import type { Json } from "#core/protocol/event.ts";
 import type { Log, LogEvent } from "#ports/host.ts";
 
@@ -31,6 +32,7 @@ const LEVEL: Record<LogEvent, Level> = {
   lease_lost: "warn",
   ring_given_up: "warn",
   agents_applied: "info",
+  variables_not_listed: "warn",
   request_failed: "error",
 };
 
@@ -43,14 +45,18 @@ export interface Line {
 /** A shorter secret would also match parts of ordinary words. No token of the bridge is that short. */
 const SECRET_LENGTH_MIN = 6;
 
-export function createLog(write: (line: Line) => void, secrets: readonly (string | undefined)[]): Log {
-  const redactable = secrets.filter((secret) => secret !== undefined && secret.length >= SECRET_LENGTH_MIN);
-  const redact = (text: string) =>
-    redactable.reduce<string>((clean, secret) => clean.replaceAll(secret ?? "", "[…]"), text);
+export function createLog(write: (line: Line) => void, secrets: readonly string[]): Log {
+  const redactable = secrets.filter(({ length }) => length >= SECRET_LENGTH_MIN);
+  const redacted = (value: Json): Json => {
+    if (typeof value === "string") return withoutSecrets(value, redactable);
+    if (Array.isArray(value)) return value.map(redacted);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, redacted(one)]));
+  };
   return (event, fields = {}) => {
     const clean: Record<string, Json> = {};
     for (const [name, value] of Object.entries(fields)) {
-      if (value !== undefined) clean[name] = typeof value === "string" ? redact(value) : value;
+      if (value !== undefined) clean[name] = redacted(value);
     }
     write({ level: LEVEL[event], event, fields: clean });
   };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Json } from "#core/protocol/event.ts";
 import { createLog, type Line } from "./log.ts";
 import { matchesSecret } from "./secrets.ts";
 
@@ -14,7 +15,7 @@ describe("the secret the-token", () => {
 });
 
 describe("the log", () => {
-  const linesOf = (secrets: Array<string | undefined>, fields: Record<string, string | number | undefined>) => {
+  const linesOf = (secrets: string[], fields: Record<string, Json | undefined>) => {
     const lines: Line[] = [];
     createLog((line) => lines.push(line), secrets)("turn_failed", fields);
     return lines;
@@ -25,7 +26,15 @@ describe("the log", () => {
     ]);
   });
   test("contains no secret, not even within a text", () => {
-    const [line] = linesOf(["hs-token-1", undefined], { detail: "Bearer hs-token-1 was refused: hs-token-1" });
+    const [line] = linesOf(["hs-token-1"], { detail: "Bearer hs-token-1 was refused: hs-token-1" });
     expect(line?.fields).toEqual({ detail: "Bearer […] was refused: […]" });
+  });
+  test("contains no secret deep in a field, and no credential of any URL", () => {
+    const fields = { list: ["hs-token-1", { deep: "x hs-token-1" }], error: "cannot reach https://u:p@a.test/?key=k" };
+    const [line] = linesOf(["hs-token-1"], fields);
+    expect(line?.fields).toEqual({
+      list: ["[…]", { deep: "x […]" }],
+      error: "cannot reach https://********@a.test/?key=********",
+    });
   });
 });

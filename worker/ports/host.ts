@@ -35,4 +35,5 @@ export type LogEvent =
   | "lease_lost"
   | "ring_given_up"
   | "agents_applied"
+  | "variables_not_listed"
   | "request_failed";

@@ -1,7 +1,7 @@
 /** All of Troupe in the test's own process: the real app on a real ledger, with a homeserver in memory. */
 import { expect } from "vitest";
 import { AgentSpec } from "#core/configuration/agent.ts";
-import { Environment } from "#core/configuration/environment.ts";
+import { Environment, secretsOf } from "#core/configuration/environment.ts";
 import { isOurs, UserId } from "#core/protocol/ids.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -32,7 +32,7 @@ export interface Composed {
   bodies(): unknown[];
   /** Expects that no lane is due. */
   settled(): Promise<void>;
-  operator(method: string, path: string): Promise<Response>;
+  operator(method: string, path: string, body?: object): Promise<Response>;
   close(): void;
 }
 
@@ -62,9 +62,12 @@ export async function composed(
       mayBegin,
       turnMsMax: 60_000,
       metrics: "prometheus",
-      env: () => undefined,
+      env: (name) => (typeof settings[name] === "string" ? settings[name] : undefined),
       fetch: (input, init) => server.fetch(input, init),
-      log: createLog(({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`), []),
+      log: createLog(
+        ({ event, fields }) => void lines.push(`${event} ${JSON.stringify(fields)}`),
+        secretsOf(environment),
+      ),
       // Without a sweep, a lane is run again whenever it is due.
       doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
     });
@@ -109,7 +112,11 @@ export async function composed(
       over.abort();
       close();
     },
-    operator: async (method, path) =>
-      app.http.request(path, { method, headers: { authorization: `Bearer ${TOKENS.ADMIN_TOKEN}` } }),
+    operator: async (method, path, body) =>
+      app.http.request(path, {
+        method,
+        headers: { authorization: `Bearer ${TOKENS.ADMIN_TOKEN}` },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      }),
   };
 }

@@ -15,6 +15,8 @@ interface Sent {
 
 export interface FakeHomeserver {
   fetch: Fetch;
+  /** Answers requests to other hosts than the homeserver's, such as those of backends. */
+  others?: Fetch;
   /** The sent events, without repeated sends, in order. */
   sent: Sent[];
   /** `METHOD path` of every request, with its query. */
@@ -60,6 +62,7 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     fetch: async (input, init) => {
       const request = new Request(input, init);
       const url = new URL(request.url);
+      if (server.others && url.hostname !== "hs.test") return server.others(input, init);
       server.requests.push(`${request.method} ${url.pathname}${url.search}`);
       if (request.headers.get("authorization") !== `Bearer ${asToken}`) {
         return json(401, { errcode: "M_UNKNOWN_TOKEN", error: "Unrecognised access token" });

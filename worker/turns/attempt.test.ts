@@ -29,14 +29,21 @@ const running: Running = {
 /** One attempt at a turn with a backend that gives these events: what was shown, and what the backend was asked. */
 async function attempted(
   events: TurnEvent[],
-  { layer = {}, decrypts = true, context = true }: { layer?: Layer; decrypts?: boolean; context?: boolean } = {},
+  {
+    layer = {},
+    decrypts = true,
+    context = true,
+    settings = {},
+  }: { layer?: Layer; decrypts?: boolean; context?: boolean; settings?: object } = {},
 ) {
+  const looked: (string | undefined)[] = [];
   const shown: string[] = [];
   const asked: TurnRequest[] = [];
   const backend: Backend = {
     capabilities: { history: "server", context, streaming: true, reasoning: false, cancel: "none", idempotent: false },
-    async *startTurn(request) {
+    async *startTurn(request, { env }) {
       asked.push(request);
+      looked.push(...["OPENAI_API_KEY", "OTHER_API_KEY", "AS_TOKEN"].map(env));
       yield* events;
     },
   };
@@ -52,17 +59,18 @@ async function attempted(
     },
     delivery: { draft: () => ({ show: (text) => void shown.push(text), close: async () => "unused" as const }) },
     backends: { create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
-    cipher: { decrypt: async (spec) => (decrypts ? ok({ ...spec, decrypted: true }) : err("no key")) },
+    cipher: { decrypt: async (spec) => (decrypts ? ok({ ...spec, ...settings, decrypted: true }) : err("no key")) },
     clock: systemClock,
     log: () => undefined,
     namespace: NAMESPACE,
     fetch,
-    env: () => undefined,
+    env: (name) => `value of ${name}`,
+    agentEnv: { patterns: ["*_API_KEY"], ofFile: [] },
     turnMsMax: 60_000,
   };
   const intent = anIntent(async () => ok({}));
   const { outcome } = await attempt(needs, running, turn, agentWith(layer), intent);
-  return { outcome, asked, visible: shown.filter((text) => text !== "") };
+  return { outcome, asked, looked, visible: shown.filter((text) => text !== "") };
 }
 
 describe("an attempt", () => {
@@ -83,6 +91,20 @@ describe("an attempt", () => {
   test("gathers no context for a backend that does not read it", async () => {
     const { asked } = await attempted([delta("x"), FINISH], { context: false });
     expect(asked).toMatchObject([{ context: "" }]);
+  });
+  test("lets the backend read the variables its settings name, and no others", async () => {
+    const { looked } = await attempted([FINISH], { settings: { apiKey: "$OPENAI_API_KEY" } });
+    expect(looked).toEqual(["value of OPENAI_API_KEY", undefined, undefined]);
+  });
+  test.for<[name: string, detail: string]>([
+    ["AWS_SECRET_ACCESS_KEY", "AGENT_ENV=*_API_KEY,AWS_SECRET_ACCESS_KEY"],
+    ["AS_TOKEN", "settings of the bridge"],
+    ["as_token", "settings of the bridge"],
+    ["LIBSQL_URL", "settings of the bridge"],
+  ])("asks no backend whose settings name %s, and says why", async ([name, detail]) => {
+    const { outcome, asked } = await attempted([FINISH], { settings: { headers: [`$${name}`] } });
+    expect(outcome).toMatchObject({ code: "not_configured", detail: expect.stringContaining(detail) });
+    expect(asked).toEqual([]);
   });
   test("fails when the backend's secrets cannot be decrypted", async () => {
     const { outcome } = await attempted([FINISH], { decrypts: false });

@@ -2,9 +2,10 @@
  * One attempt at a turn: reads the backend's stream, and looks for controls at each ring of the lane and each second, until
  * there is an answer, a failure or a stop.
  */
-import type { Agent } from "#core/configuration/agent.ts";
-import { isOwnSecret } from "#core/configuration/environment.ts";
-import { messageOf, type Result } from "#core/result.ts";
+import type { Agent, BackendSpec } from "#core/configuration/agent.ts";
+import { type AgentEnv, namesIn, refusedNames } from "#core/configuration/agent-env.ts";
+import { err, messageOf, type Result } from "#core/result.ts";
+import { refusalOf } from "#core/strings/agent-env.ts";
 import type { Backend, Fetch, TurnContext, TurnEvent } from "#core/turn/backend.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
@@ -26,6 +27,8 @@ export interface AttemptNeeds extends ContextNeeds {
   fetch: Fetch;
   /** Reads a variable of the operator's environment. */
   env: (name: string) => string | undefined;
+  /** Which of these variables agents may read. */
+  agentEnv: AgentEnv;
   /** How long this host can run a turn, in milliseconds. */
   turnMsMax: number;
 }
@@ -50,7 +53,9 @@ export async function attempt(
   intent: Pick<Intent, "userId" | "send">,
 ): Promise<Attempted> {
   const hadDraft = turn.shown !== undefined;
-  const backend = await backendOf(needs, agent);
+  const spec = await specOf(needs, agent);
+  if (!spec.ok) return { outcome: notConfigured(spec.error), hasDraft: hadDraft };
+  const backend = needs.backends.create(spec.value);
   if (!backend.ok) return { outcome: notConfigured(backend.error), hasDraft: hadDraft };
 
   const stop = new AbortController();
@@ -65,7 +70,7 @@ export async function attempt(
     const surroundings = context ? await contextFor(needs, turn, agent, intent, history) : "";
     const stream = backend.value.startTurn(
       requestOf(needs.ledger, turn, agent, surroundings),
-      contextOf(needs, stop.signal),
+      contextOf(needs, spec.value, stop.signal),
     );
     const deadlines = deadlinesOf(agent, needs.turnMsMax);
     outcome = await listen(needs, running, stream[Symbol.asyncIterator](), { turn, words, onText, stop, deadlines });
@@ -85,13 +90,22 @@ const notConfigured = (detail: string): Outcome => ({
   shown: "",
 });
 
-/** The agent's backend, with its secrets decrypted. The error is for the log. */
-export async function backendOf(
-  { cipher, backends }: Pick<AttemptNeeds, "cipher" | "backends">,
+type BackendNeeds = Pick<AttemptNeeds, "cipher" | "backends" | "agentEnv">;
+
+/** The agent's backend. The error is for the log. */
+export async function backendOf(needs: BackendNeeds, agent: Agent): Promise<Result<Backend, string>> {
+  const spec = await specOf(needs, agent);
+  return spec.ok ? needs.backends.create(spec.value) : spec;
+}
+
+/** The settings of the agent's backend, with its secrets decrypted. An error where they name what agents may not read. */
+async function specOf(
+  { cipher, agentEnv }: BackendNeeds,
   { id, backend }: Agent,
-): Promise<Result<Backend, string>> {
+): Promise<Result<BackendSpec, string>> {
   const spec = await cipher.decrypt(backend, id);
-  return spec.ok ? backends.create(spec.value) : spec;
+  const refusal = spec.ok ? refusalOf(refusedNames(agentEnv, spec.value), agentEnv.patterns) : undefined;
+  return refusal === undefined ? spec : err(refusal);
 }
 
 interface Deadlines {
@@ -171,13 +185,14 @@ function endingOf(controls: readonly ControlKind[], ms: number, on: Listening) {
 const isLate = (ms: number, { deadlines, words }: Listening): boolean =>
   ms > deadlines.turnMs || (words.text.trim() === "" && ms > deadlines.firstTextMs);
 
-function contextOf({ clock, fetch, env }: AttemptNeeds, signal: AbortSignal): TurnContext {
+function contextOf({ clock, fetch, env }: AttemptNeeds, spec: BackendSpec, signal: AbortSignal): TurnContext {
+  const named = new Set(namesIn(spec));
   return {
     signal,
     fetch,
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms, signal),
-    // Otherwise an author of agents could read the bridge's own tokens through a backend's settings.
-    env: (name) => (isOwnSecret(name) ? undefined : env(name)),
+    // Whether these may be read was asked before.
+    env: (name) => (named.has(name) ? env(name) : undefined),
   };
 }

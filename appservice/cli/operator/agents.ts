@@ -4,7 +4,7 @@ import { EnvironmentError } from "../../host/environment.ts";
 import { askBridge, Refused } from "../api/ask.ts";
 import { type Where, whereIsBridge } from "../api/where.ts";
 import { settingsOf } from "../terminal/assignments.ts";
-import { Changed, changeLines, unresolvedLines } from "../terminal/diff.ts";
+import { Changed, changeLines, unresolvedLines, warningLines } from "../terminal/diff.ts";
 import { columns, isColoured, plain, say } from "../terminal/terminal.ts";
 
 const Listed = z.object({
@@ -35,10 +35,10 @@ export async function addAgent(id: string, given: Addition): Promise<void> {
     throw new EnvironmentError(`The agent ${id} exists already; use --replace to replace it.`);
   }
   const path = `agents/${encodeURIComponent(id)}`;
-  const { changes, unresolved } = Changed.parse(await askBridge(where, "PUT", path, agentOf(given)));
+  const { changes, unresolved, warnings } = Changed.parse(await askBridge(where, "PUT", path, agentOf(given)));
   for (const line of changeLines(changes, isColoured())) say(line);
   say(changes.length === 0 ? "Nothing to change." : `${plain(id)} is ready; invite it to a room.`);
-  for (const line of unresolvedLines(unresolved)) say(line);
+  for (const line of [...unresolvedLines(unresolved), ...warningLines(warnings)]) say(line);
 }
 
 const agentOf = ({ name, set = [], backend, backendSet = [] }: Addition): object => ({

@@ -4,7 +4,7 @@ import { EnvironmentError } from "../../host/environment.ts";
 import { askBridge, Refused } from "../api/ask.ts";
 import { type Where, whereIsBridge } from "../api/where.ts";
 import { UsageError } from "../terminal/complain.ts";
-import { Changed, changeLines, count, unresolvedLines } from "../terminal/diff.ts";
+import { Changed, changeLines, count, unresolvedLines, warningLines } from "../terminal/diff.ts";
 import { confirm, isColoured, say } from "../terminal/terminal.ts";
 
 interface Options {
@@ -17,7 +17,8 @@ export async function apply(path: string, { url, yes, dryRun }: Options): Promis
   const file = readConfigurationFile(path);
   if (!file.ok) throw new EnvironmentError(file.error);
   const where = whereIsBridge(url);
-  const { changes } = await put(where, file.value, "?dry=true");
+  const { changes, warnings } = await put(where, file.value, "?dry=true");
+  for (const line of warningLines(warnings)) say(line);
   if (changes.length === 0) {
     say("Nothing to change: the bridge already has this configuration.");
     return;

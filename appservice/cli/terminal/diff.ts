@@ -6,6 +6,7 @@ import { plain } from "./terminal.ts";
 export const Changed = z.object({
   changes: z.array(z.object({ path: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })),
   unresolved: z.array(z.string()).default([]),
+  warnings: z.array(z.string()).default([]),
 });
 type Change = z.infer<typeof Changed>["changes"][number];
 
@@ -31,6 +32,8 @@ function shortJson(value: unknown): string {
 
 export const count = (changes: readonly Change[]): string =>
   changes.length === 1 ? "1 change" : `${changes.length} changes`;
+
+export const warningLines = (warnings: readonly string[]): string[] => warnings.map((one) => `Warning: ${plain(one)}`);
 
 /** Aliases that could not be resolved. The bridge will try again. */
 export const unresolvedLines = (unresolved: readonly string[]): string[] =>

@@ -9,7 +9,9 @@ import { dataUriOf } from "./picture.ts";
 
 const Backend = z
   .looseObject({ use: z.string().min(1).describe("Which backend: `echo`, `openai` and the like.") })
-  .describe("Who answers. A `$NAME` is looked up in the bridge's environment; secrets are best named so.");
+  .describe(
+    "Who answers. A `$NAME` is looked up in the bridge's environment, where `AGENT_ENV` allows it; secrets are best named so.",
+  );
 
 const FileAgent = AgentSpec.omit({ id: true, name: true, avatar: true, backend: true }).extend({
   name: z.string().min(1).max(200).optional().describe("What people see; without it the id."),

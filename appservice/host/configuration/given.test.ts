@@ -30,6 +30,11 @@ test.for([
     "agents:\n  a:\n    backend: { use: no }\n",
     'bad.yaml:3: agents.a.backend.use: there is no "no"',
   ],
+  [
+    "a setting of the bridge as an agent's variable",
+    "agents:\n  a:\n    backend: { use: openai, baseUrl: $LIBSQL_URL, model: m }\n",
+    "bad.yaml:3: agents.a.backend: $LIBSQL_URL",
+  ],
 ] as const)("%s is an error with its line, before anything starts", ([, text, sentence]) =>
   expect(() => configurationOf(named("bad.yaml", text))).toThrow(sentence),
 );

@@ -1,7 +1,9 @@
 /** Finds and reads the configuration file that a start applies. */
 import { existsSync } from "node:fs";
+import { refusedNames } from "#core/configuration/agent-env.ts";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import { Environment } from "#core/configuration/environment.ts";
+import { ownSettings } from "#core/strings/agent-env.ts";
 import { backends } from "../../../worker/backends/registry.ts";
 import { EnvironmentError } from "../environment.ts";
 import { readConfigurationFile } from "./read.ts";
@@ -27,7 +29,9 @@ export function configurationOf(env: Record<string, string | undefined>): Config
   const known = backends();
   const complaints = configuration.agents.flatMap(({ id, backend }) => {
     const checked = known.create(backend);
-    return checked.ok ? [] : [locate(`agents.${id}.${checked.error}`)];
+    const { own } = refusedNames({ patterns: [], ofFile: [] }, backend);
+    const wrong = [...(checked.ok ? [] : [checked.error]), ...(own.length > 0 ? [`backend: ${ownSettings(own)}`] : [])];
+    return wrong.map((one) => locate(`agents.${id}.${one}`));
   });
   if (complaints.length > 0) throw new EnvironmentError(complaints.join("\n"));
   return configuration;

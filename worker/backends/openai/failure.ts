@@ -2,6 +2,7 @@
 
 import * as z from "zod/v4";
 import { BOUNDS } from "#core/bounds.ts";
+import { withoutSecrets } from "#core/configuration/url-secrets.ts";
 import type { ErrorCode, TurnEvent } from "#core/turn/backend.ts";
 
 type Failure = Extract<TurnEvent, { type: "error" }>;
@@ -33,10 +34,10 @@ const CallError = z.object({
   lastError: z.unknown().optional(),
 });
 
-/** The `error` event of an error. Its text never contains the key. */
-export function failureOf(error: unknown, apiKey: string | undefined, nowMs: number): Failure {
+/** The `error` event of an error. Its text never contains one of the secrets. */
+export function failureOf(error: unknown, secrets: readonly string[], nowMs: number): Failure {
   const call = CallError.safeParse(error).data;
-  if (call?.lastError) return failureOf(call.lastError, apiKey, nowMs);
+  if (call?.lastError) return failureOf(call.lastError, secrets, nowMs);
   // After a cut in mid-stream the error has the status 200 that the answer began with.
   const status = call?.statusCode !== undefined && call.statusCode >= 300 ? call.statusCode : undefined;
   const code = codeOf(status, call?.name);
@@ -47,7 +48,7 @@ export function failureOf(error: unknown, apiKey: string | undefined, nowMs: num
     code,
     retryable: RETRYABLE.has(code),
     // Shortened last: a key that is cut in two would not be replaced.
-    errorText: (apiKey ? text.replaceAll(apiKey, "[…]") : text).slice(0, BOUNDS.errorText.max),
+    errorText: withoutSecrets(text, secrets).slice(0, BOUNDS.errorText.max),
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };

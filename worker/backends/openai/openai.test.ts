@@ -100,6 +100,31 @@ describe("openai", () => {
     });
   });
 
+  test("sends the credentials inside the baseUrl, and repeats none of them in an error", async () => {
+    const seen: [url: string, authorization: string | null][] = [];
+    const context = aContext({
+      env,
+      fetch: async (input, init) => {
+        const { url, headers } = new Request(input, init);
+        seen.push([url, headers.get("authorization")]);
+        return new Response(`${url} ${headers.get("authorization")} us%3Aer us:er pa%40ss pa@ss q%20k q k`, {
+          status: 401,
+        });
+      },
+    });
+    const baseUrl = "http://us%3Aer:pa%40ss@model.test/v1/?api-version=2&api_key=q%20k";
+    const backend = openai(OpenAi.parse({ use: "openai", baseUrl, model: "m" }));
+    const events = await eventsOf(backend.startTurn(aRequest("x"), context));
+    const basic = Buffer.from("us:er:pa@ss").toString("base64");
+    expect(seen).toEqual([["http://model.test/v1/chat/completions?api-version=2&api_key=q+k", `Basic ${basic}`]]);
+    const { errorText } = events.at(-2) as { errorText: string };
+    for (const secret of ["pa%40ss", "pa@ss", "q%20k", "q k", basic]) expect(errorText).not.toContain(secret);
+  });
+
+  test("refuses a baseUrl with a password beside an apiKey: only one of them can be sent", async () => {
+    expect((await ask("x", { baseUrl: "http://u:p@model.test/v1" })).at(-2)).toMatchObject({ code: "not_configured" });
+  });
+
   test("names a variable that is not set", async () => {
     const events = await ask("x", { baseUrl: "$NOT_SET" });
     expect(events.at(-2)).toMatchObject({

@@ -14,6 +14,7 @@ import type {
   TurnMeta,
   TurnRequest,
 } from "#core/turn/backend.ts";
+import { addressOf } from "./address.ts";
 import { trimToBudget } from "./budget.ts";
 import { failureOf } from "./failure.ts";
 
@@ -102,17 +103,22 @@ function resolve(settings: Settings, model: string, { env }: TurnContext): Setti
     if (value === undefined) return notConfigured(`${reference} (${key}) is not set in the bridge's environment`);
     resolved[key] = value;
   }
-  return /^https?:\/\//.test(resolved.baseUrl) && URL.canParse(resolved.baseUrl)
-    ? resolved
-    : notConfigured("baseUrl is not a URL that begins with http:// or https://");
+  if (!/^https?:\/\//.test(resolved.baseUrl) || !URL.canParse(resolved.baseUrl)) {
+    return notConfigured("baseUrl is not a URL that begins with http:// or https://");
+  }
+  if (resolved.apiKey !== undefined && addressOf(resolved.baseUrl).authorization !== undefined) {
+    return notConfigured("baseUrl has a user or a password, and there is an apiKey too: only one of them can be sent");
+  }
+  return resolved;
 }
 
 /** The events of a turn up to its ending: a `finish`, an `abort` or an `error`. */
 async function* talk(spec: Settings, request: TurnRequest, context: TurnContext): AsyncGenerator<TurnEvent> {
   const settings = resolve(spec, request.model, context);
   if ("type" in settings) return yield settings;
+  const secrets = [settings.apiKey ?? "", ...addressOf(settings.baseUrl).secrets];
   const failed = (error: unknown): TurnEvent =>
-    context.signal.aborted ? { type: "abort" } : failureOf(error, settings.apiKey, context.now());
+    context.signal.aborted ? { type: "abort" } : failureOf(error, secrets, context.now());
   try {
     for await (const part of await open(settings, request, context)) {
       const event = part.type === "error" ? failed(part.error) : eventOf(part);
@@ -130,13 +136,15 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
     import("ai"),
     import("@ai-sdk/openai-compatible"),
   ]);
+  const { url, parameters, authorization } = addressOf(settings.baseUrl);
   const provider = createOpenAICompatible({
     name: "openai",
-    baseURL: settings.baseUrl,
+    baseURL: url,
+    queryParams: parameters,
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
     includeUsage: true,
     // Most servers ignore it. One that does not can repeat a lost answer without running the model again.
-    headers: { "idempotency-key": request.turnId },
+    headers: { "idempotency-key": request.turnId, ...(authorization === undefined ? {} : { authorization }) },
     fetch,
   });
   const history = await Promise.race([request.history(), stopped(signal)]);

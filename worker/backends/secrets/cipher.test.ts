@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { BackendSpec } from "#core/configuration/agent.ts";
-import { createSecretCipher, MASK } from "./cipher.ts";
+import { MASK } from "#core/configuration/url-secrets.ts";
+import { createSecretCipher } from "./cipher.ts";
 
 const KEY = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
 const cipher = createSecretCipher(KEY);
@@ -117,6 +118,99 @@ describe("the masked spec", () => {
     const stored = where === "nothing" ? undefined : spec({ apiKey: undefined, otherKey: "x" });
     const refused = await cipher.encrypt(spec({ apiKey: MASK }), "helper", stored);
     expect(refused).toMatchObject({ ok: false, error: expect.stringContaining("nothing is stored there") });
+  });
+});
+
+describe("what is stored stays only while its host does", () => {
+  const at = (over: object = {}): BackendSpec => spec({ baseUrl: "https://a.test/v1", ...over });
+  const MOVED = expect.stringMatching(
+    /^backend\.apiKey: \*+ stands for the stored secret only while .*send the secret again/,
+  );
+
+  test.for<[what: string, over: object]>([
+    ["the model", { model: "n" }],
+    ["the path of the URL", { baseUrl: "https://a.test/v2" }],
+    ["how the same host is written", { baseUrl: "https://A.test:443/v1" }],
+  ])("with another value of %s", async ([, over]) => {
+    const stored = await encryptedOf(at());
+    for (const apiKey of [MASK, stored["apiKey"]]) {
+      const kept = await cipher.encrypt(at({ ...over, apiKey }), "helper", stored);
+      expect(kept).toMatchObject({ ok: true, value: { apiKey: stored["apiKey"] } });
+    }
+  });
+
+  test.for<[what: string, over: object]>([
+    ["another host", { baseUrl: "https://b.test/v1" }],
+    ["another port", { baseUrl: "https://a.test:8443/v1" }],
+    ["another scheme", { baseUrl: "http://a.test/v1" }],
+    ["a host that only begins like it", { baseUrl: "https://a.test@b.test/v1" }],
+    ["a variable", { baseUrl: "$OPENAI_BASE_URL" }],
+    ["no host", { baseUrl: undefined }],
+    ["another backend", { use: "other" }],
+    ["one more host", { proxy: "b.test" }],
+    ["one more URL", { list: [{ to: "https://b.test" }] }],
+  ])("and not with %s", async ([, over]) => {
+    const stored = await encryptedOf(at());
+    for (const apiKey of [MASK, stored["apiKey"]]) {
+      const refused = await cipher.encrypt(at({ ...over, apiKey }), "helper", stored);
+      expect(refused).toEqual({ ok: false, error: MOVED });
+    }
+    // The secret itself may be sent anywhere.
+    expect(await cipher.encrypt(at(over), "helper", stored)).toMatchObject({ ok: true });
+  });
+
+  test("also where it was stored in plain text, or as a $NAME, or there is no key", async () => {
+    for (const apiKey of [SECRET, "$OPENAI_API_KEY"]) {
+      const moved = at({ baseUrl: "https://b.test", apiKey: MASK });
+      for (const by of [cipher, createSecretCipher(undefined)])
+        expect(await by.encrypt(moved, "helper", at({ apiKey }))).toEqual({ ok: false, error: MOVED });
+    }
+  });
+});
+
+describe("credentials inside a URL", () => {
+  const URL_WITH = "https://user:pw-1@a.test/v1?key=pw-2&v=1";
+  const at = (baseUrl: string, over: object = {}): BackendSpec => ({ use: "openai", baseUrl, ...over });
+
+  test("are encrypted in their place, masked, and decrypted", async () => {
+    const encrypted = await encryptedOf(at(URL_WITH, { list: [URL_WITH] }));
+    expect(encrypted["baseUrl"]).toMatch(/^https:\/\/enc:v1:[\w.-]+@a\.test\/v1\?key=enc:v1:[\w.-]+&v=1$/);
+    expect(JSON.stringify(encrypted)).not.toMatch(/pw-\d/);
+    expect(await cipher.decrypt(encrypted, "helper")).toEqual({ ok: true, value: at(URL_WITH, { list: [URL_WITH] }) });
+    const shown = `https://${MASK}@a.test/v1?key=${MASK}&v=1`;
+    expect(cipher.masked(encrypted)).toEqual(at(shown, { list: [shown] }));
+    expect(cipher.masked(at(URL_WITH))).toEqual(at(shown));
+  });
+
+  test("of a family are decrypted for its members, and those of another place are not", async () => {
+    const family = await encryptedOf(at(URL_WITH), "ticket_*");
+    expect(await cipher.decrypt(family, "ticket_1")).toEqual({ ok: true, value: at(URL_WITH) });
+    const moved = String(family["baseUrl"]).replace("key=", "token=");
+    expect(await cipher.decrypt(at(moved), "ticket_1")).toMatchObject({ ok: false });
+  });
+
+  test("stay where they are sent back masked, also with another path, and not for another host", async () => {
+    const stored = await encryptedOf(at(URL_WITH));
+    const shown = String(cipher.masked(stored)["baseUrl"]);
+    expect(await cipher.encrypt(at(shown), "helper", stored)).toEqual({ ok: true, value: stored });
+    const later = await cipher.encrypt(at(shown.replace("/v1", "/v2")), "helper", stored);
+    expect(later).toMatchObject({ ok: true, value: { baseUrl: String(stored["baseUrl"]).replace("/v1", "/v2") } });
+    const refused = await cipher.encrypt(at(shown.replace("a.test", "b.test")), "helper", stored);
+    expect(refused).toMatchObject({ ok: false, error: expect.stringContaining("send the secret again") });
+  });
+
+  test("are refused where they are written out and there is no key, without repeating them", async () => {
+    const refused = await createSecretCipher(undefined).encrypt(at(URL_WITH), "helper");
+    expect(refused).toMatchObject({ ok: false, error: expect.stringContaining("backend.baseUrl.credential") });
+    expect(JSON.stringify(refused)).not.toMatch(/pw-\d/);
+  });
+
+  test("that were stored before there was a key are encrypted as soon as they are sent back", async () => {
+    const kept = await cipher.encrypt(at(`https://${MASK}@a.test`), "helper", at("https://user:pw-1@a.test"));
+    expect(kept).toMatchObject({
+      ok: true,
+      value: { baseUrl: expect.stringMatching(/^https:\/\/enc:v1:[\w.-]+@a\.test$/) },
+    });
   });
 });
 

@@ -7,6 +7,7 @@
  */
 import * as z from "zod/v4";
 import type { Namespace } from "../protocol/ids.ts";
+import { isPlainUrl, percentDecoded, urlSecretsIn } from "./url-secrets.ts";
 
 interface VariableDoc {
   sentence: string;
@@ -47,7 +48,20 @@ const secretKey = z
   .regex(/^[A-Za-z0-9+/_-]{43}=?$/, "must be 32 bytes in base64; `openssl rand -base64 32` makes them");
 
 const limit = (preset: number) => z.coerce.number().int().min(0).default(preset);
-const url = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ""));
+/** Paths are put behind it, and the tokens are sent in a header. */
+const url = z
+  .url({ protocol: /^https?$/ })
+  .refine(isPlainUrl, "must be a URL without a user, a password and parameters")
+  .transform((value) => value.replace(/\/+$/, ""));
+
+const AGENT_ENV = "*_API_KEY,*_BASE_URL,TROUPE_*,OPENAI_*,ANTHROPIC_*";
+const patterns = z
+  .string()
+  .transform((text) => text.split(/[\s,]+/).filter((pattern) => pattern !== ""))
+  .refine(
+    (all) => all.every((pattern) => /^[A-Za-z0-9_*]+$/.test(pattern)),
+    "must be names of variables with commas between them; a * in a name stands for any text",
+  );
 
 export const Environment = z.object({
   HOMESERVER_URL: variable(
@@ -66,9 +80,13 @@ export const Environment = z.object({
   BOT_LOCALPART: variable(localpart.default("troupe"), "`sender_localpart` of the registration."),
   LIBSQL_URL: variable(
     z.string().min(1).optional(),
-    "URL of a libSQL database. The default is a file in `DATA_DIR` (Node) or the D1 binding (Worker).",
+    "URL of a libSQL database. The default is a file in `DATA_DIR` (Node) or the D1 binding (Worker). A token in it is treated as a secret.",
   ),
   LIBSQL_AUTH_TOKEN: secret(z.string().min(1).optional(), "Token for that database."),
+  AGENT_ENV: variable(
+    patterns.prefault(AGENT_ENV),
+    "Names of the variables that agents may read as `$NAME`, with commas between them; a `*` stands for any text. What the file of `TROUPE_FILE` names is read too. No agent reads a variable of this table.",
+  ),
   APPSERVICE_ID: variable(z.string().min(1).default("troupe"), "`id` of the registration."),
   SENDER_TURNS_PER_MINUTE: variable(limit(60), "Turns one sender may ask for in a minute; 0 means no limit."),
   ROOM_TURNS_PER_MINUTE: variable(limit(120), "Turns one room may ask for in a minute; 0 means no limit."),
@@ -148,6 +166,18 @@ export const namespaceOf = (environment: Environment): Namespace => ({
   botLocalpart: environment.BOT_LOCALPART,
 });
 
-/** Variables that an agent's `$NAME` must not reach: a user who may write agents could read the bridge's secrets. */
-export const isOwnSecret = (name: string): boolean =>
-  Object.entries(Environment.shape).some(([key, schema]) => key === name && docs.get(schema)?.secret === true);
+/**
+ * True for every variable of the table: whoever may write agents could otherwise read the bridge's secrets. Upper and lower
+ * case are the same here, because they are for Windows.
+ */
+export const isOwnSetting = (name: string): boolean => Object.keys(Environment.shape).includes(name.toUpperCase());
+
+/** Everything in these variables that no output may contain: the secrets, and the credentials inside URLs. */
+export function secretsOf(environment: Readonly<Record<string, unknown>>): string[] {
+  const given = Object.entries(Environment.shape).flatMap(([name, schema]) => {
+    const value = environment[name];
+    if (typeof value !== "string") return [];
+    return docs.get(schema)?.secret ? [value] : urlSecretsIn(value).map((secret) => secret.value);
+  });
+  return given.flatMap((secret) => [...new Set([secret, percentDecoded(secret)])]);
+}
