@@ -12,6 +12,7 @@ import { limitContract } from "./ledger-limits.contract.ts";
 import { mergingContract } from "./ledger-merging.contract.ts";
 import { outboxContract } from "./ledger-outbox.contract.ts";
 import { reasonsContract } from "./ledger-reasons.contract.ts";
+import { redactionContract } from "./ledger-redaction.contract.ts";
 import { roomFactsContract } from "./ledger-room-facts.contract.ts";
 import { roomsContract } from "./ledger-rooms.contract.ts";
 import { senderContract } from "./ledger-sender.contract.ts";
@@ -27,6 +28,7 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     verdictContract(make);
     turnContract(make);
     mergingContract(make);
+    redactionContract(make);
     limitContract(make);
     outboxContract(make);
     agentsContract(make);

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { AgentId, BOT, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { promptsOf, textOf, textPrompt, textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { aSession, aTurnId, currentTurn, leaseOf, NOW } from "#testing/ledger-rows.ts";
 import type { OldDatabase } from "#testing/old-database.ts";
+import { aSession, aTurnId, currentTurn, leaseOf, NOW, settled } from "#testing/ledger-rows.ts";
 
 const [MAIN, DIRECT, BEFORE] = [RoomId.parse("!main"), RoomId.parse("!direct"), RoomId.parse("!before")];
 const [ECHO, GUIDE, TICKET] = [AgentId.parse("echo"), AgentId.parse("guide"), AgentId.parse("ticket_7")];
@@ -101,6 +101,15 @@ function workContract({ merged }: OldDatabase, make: () => Promise<Ledger>): voi
     expect(await ledger.waitingIn(CHAT)).toEqual({ count: 2, oldest: "direct1" });
     const [past] = await ledger.transcript(CHAT, 5);
     expect(past).toMatchObject({ prompt: { parts: textPrompt("before") }, reply: textReply("reply", "echo before") });
+  });
+
+  test("a message whose text was joined to an earlier prompt takes that prompt along when it is taken back", async () => {
+    const ledger = await make();
+    await settled(ledger, { redacted: EventId.parse("$event4") }, { room_id: DIRECT });
+    const turn = await currentTurn(ledger, await leaseOf(ledger, `session:${CHAT}`));
+    expect(turn).toMatchObject({ id: "direct1", redacted: true, prompt: { parts: textPrompt("(redacted)") } });
+    const [past] = await ledger.transcript(CHAT, 5);
+    expect(past).toMatchObject({ prompt: { parts: textPrompt("before") } });
   });
 
   test("an answered turn has its reply and what was shown of it", async () => {

@@ -64,7 +64,7 @@ export interface TurnLedger {
   /** Starts the next attempt and takes a token of each bucket, or does neither. */
   startAttempt(
     lease: Lease,
-    turn: Pick<Turn, "id" | "agent" | "attempt">,
+    turn: Pick<Turn, "id" | "agent" | "attempt" | "redacted">,
     caps: TurnCaps,
   ): Promise<"started" | NotStarted>;
   /** Puts the turn off until `notBeforeMs` (milliseconds since the epoch). */

@@ -59,8 +59,9 @@ export async function giveUp(
     await conclude(needs, { lease }, turn, failed);
     return;
   }
-  const deadLetter = deadLetterOf(turn, ending, DETAIL[ending] ?? "");
-  await ledger.endTurn(lease, turn.id, { ending, deadLetter }, clock.now());
+  // Who takes a message back wants no reply, so nothing is lost.
+  const lack = ending === "redacted" ? {} : { deadLetter: deadLetterOf(turn, ending, DETAIL[ending] ?? "") };
+  await ledger.endTurn(lease, turn.id, { ending, ...lack }, clock.now());
 }
 
 const DETAIL: Partial<Record<TurnEnding, string>> = {

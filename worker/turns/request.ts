@@ -1,7 +1,7 @@
 /** Makes a turn's request to its backend, in the types of the backend contract. */
 import type { Agent } from "#core/configuration/agent.ts";
 import type { InputMessage, SessionRef, TurnRequest } from "#core/turn/backend.ts";
-import { markdownOf, type Prompt, promptsOf, type Turn } from "#core/turn/turn.ts";
+import { askedIn, markdownOf, type Prompt, promptsOf, type Turn } from "#core/turn/turn.ts";
 import type { TurnLedger } from "#ports/turns.ts";
 
 /** How many turns of a session are read for its history. */
@@ -24,7 +24,7 @@ export function requestOf(
     instructions: agent.settings.prompt,
     model: agent.settings.model,
     context,
-    input: promptsOf(turn).map(userMessage),
+    input: askedIn(turn).map(userMessage),
     history: async () => {
       const past = await ledger.transcript(turn.session, TRANSCRIPT_TURNS);
       return past.reverse().flatMap((one) => [...promptsOf(one).map(userMessage), ...assistantMessages(one)]);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { aStoredTurn } from "#testing/ledger-rows.ts";
+import { aPrompt, aStoredTurn } from "#testing/ledger-rows.ts";
 import { TurnSettings } from "../configuration/turn-settings.ts";
 import { retryAt, type StepFacts, step, type Turn } from "./turn.ts";
 
 const NOW = 10_000_000;
+const ENDS = { do: "giveUp", ending: "redacted" };
 const turns = TurnSettings.parse({ replyAge: 60 });
 const turn = (over: Partial<Turn> = {}): Turn => aStoredTurn({ askedAtMs: NOW - 1_000, ...over });
 
@@ -41,6 +42,19 @@ describe("the next step", () => {
       "a turn whose draft was shown is attempted again by an idempotent backend",
       { state: "running", shown: "half" },
       { idempotent: true },
+      { do: "attempt" },
+    ],
+    ["a turn whose prompt was taken back ends", { state: "running", redacted: true }, {}, ENDS],
+    [
+      "a turn whose prompt was taken back is completed if a draft of it was shown, whatever its backend",
+      { state: "running", redacted: true, shown: "half" },
+      { idempotent: true },
+      { do: "complete", shown: "half" },
+    ],
+    [
+      "a turn whose prompt was taken back is attempted with what was merged into it",
+      { state: "running", redacted: true, merged: [aPrompt("more")] },
+      {},
       { do: "attempt" },
     ],
     [

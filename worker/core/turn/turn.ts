@@ -81,6 +81,8 @@ export interface Turn {
   hop: number;
   /** The message that made this turn. */
   prompt: Prompt;
+  /** The prompt was taken back: its text is gone, and no backend is asked it any more. */
+  redacted?: true;
   /** Later messages that were merged into this turn, oldest first. */
   merged: readonly Prompt[];
   /** When the prompt was sent, on our clock: when we received it, less the age the homeserver measured. */
@@ -99,12 +101,19 @@ export interface Turn {
 }
 
 /** `ending: context`: the turn is never begun, its prompt is only history for later turns. */
-export type NewTurn = Omit<Turn, "seq" | "merged" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending"> & {
+export type NewTurn = Omit<
+  Turn,
+  "seq" | "merged" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending" | "redacted"
+> & {
   ending?: "context";
 };
 
-/** Everything the turn asks, oldest first. */
+/** The messages of the turn, oldest first. */
 export const promptsOf = ({ prompt, merged }: Pick<Turn, "prompt" | "merged">): Prompt[] => [prompt, ...merged];
+
+/** The messages that a backend is asked: those that were not taken back. */
+export const askedIn = ({ prompt, merged, redacted }: Pick<Turn, "prompt" | "merged" | "redacted">): Prompt[] =>
+  redacted ? [...merged] : [prompt, ...merged];
 
 /** A text as the only part of a prompt. */
 export const textPrompt = (text: string): PromptPart[] => [{ type: "text", text }];
@@ -158,10 +167,15 @@ export function step(turn: Turn, { nowMs, turns, idempotent }: StepFacts): Step 
   if (!turns) return { do: "giveUp", ending: "retired" };
   // Rows from before migration 0001 have `askedAtMs` 0.
   if (turn.askedAtMs > 0 && nowMs - turn.askedAtMs > turns.replyAge * 1_000) return { do: "giveUp", ending: "late" };
+  if (askedIn(turn).length === 0) return withoutPrompt(turn);
   // People have read the beginning of an answer, and another attempt would give another answer.
   if (turn.shown !== undefined && !idempotent) return { do: "complete", shown: turn.shown };
   return turn.attempt >= BOUNDS.turnAttempts.max ? { do: "giveUp", ending: "poison" } : { do: "attempt" };
 }
+
+/** The turn had begun when its prompt was taken back: what people have read of its answer is completed. */
+const withoutPrompt = ({ shown }: Turn): Step =>
+  shown === undefined ? { do: "giveUp", ending: "redacted" } : { do: "complete", shown };
 
 interface Failed {
   retryable: boolean;

@@ -2,8 +2,9 @@
 import { type EventId, RoomId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Intake } from "#ports/rooms.ts";
-import { cutRaw, jsonLists, storable } from "../sql/bulk.ts";
+import { jsonLists, storable } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
+import { insertDeadLetters } from "../upkeep/dead-letters.ts";
 
 export function intake(database: Database): Pick<Ledger, "accept"> {
   const { atomic } = database;
@@ -27,12 +28,7 @@ function inserts({ bulk }: Database, pushed: Intake): Sql[] {
     : bulk === "rows"
       ? eventRows(pushed)
       : eventLists(pushed);
-  for (const list of jsonLists(deadLetters.map(({ kind, reason, raw }) => [kind, reason, cutRaw(raw)]))) {
-    statements.push(sql`
-      INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
-      SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs} FROM json_each(${list}) WHERE true ORDER BY key`);
-  }
-  return statements;
+  return [...statements, ...insertDeadLetters(deadLetters, nowMs)];
 }
 
 const eventRows = ({ events, nowMs }: Intake): Sql[] =>

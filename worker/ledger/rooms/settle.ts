@@ -1,7 +1,7 @@
 /** Writes verdicts on the events' rows: one with all its effects, or many that have no other effect. */
 import { BOUNDS } from "#core/bounds.ts";
 import { evidenceText } from "#core/gate/evidence.ts";
-import { type EventId, isOurs, type Namespace, type RoomId } from "#core/protocol/ids.ts";
+import { isOurs, type Namespace } from "#core/protocol/ids.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -9,6 +9,7 @@ import type { IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { countOfLast, type Database, isHeld, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
 import { endOpen, insertPlain } from "../turns/outbox.ts";
+import { redaction } from "./redaction.ts";
 import { selectWaiting, waitingOf } from "./waiting.ts";
 
 export function settling(database: Database): Pick<Ledger, "settle" | "ignore" | "settleAndNext" | "ignoreAndNext"> {
@@ -128,25 +129,6 @@ function newTurns({ turns }: Settled, guard: Sql): Sql[] {
       ON CONFLICT DO NOTHING`,
   );
 }
-
-/**
- * A redacted message asks no agent any more, and is neither history nor context. Only in the event's own room: the
- * homeserver checked the right to redact for this room and no other.
- */
-const redaction = (eventId: EventId, roomId: RoomId, guard: Sql): Sql[] => {
-  const isIt = sql`event_id = ${eventId} AND room_id = ${roomId} AND ${guard}`;
-  return [
-    // Messages that were merged into its turn get back turns of their own.
-    sql`
-      UPDATE turns SET state = 'queued', ending = NULL, merged_into = NULL
-      WHERE merged_into IN (SELECT seq FROM turns WHERE state = 'queued' AND ${isIt})`,
-    sql`UPDATE turns SET state = 'delivered', ending = 'redacted' WHERE state = 'queued' AND ${isIt}`,
-    sql`UPDATE turns SET ending = 'redacted', merged_into = NULL WHERE merged_into IS NOT NULL AND ${isIt}`,
-    sql`UPDATE turns SET prompt = ${REDACTED} WHERE state = 'delivered' AND ${isIt}`,
-    sql`UPDATE events SET event = '' WHERE verdict IS NOT NULL AND ${isIt}`,
-  ];
-};
-const REDACTED = "(redacted)";
 
 /** Marks of direct chats are kept beside the membership of our users, until they leave. */
 function newMembers(namespace: Namespace, { event }: WaitingEvent, { members }: Settled, guard: Sql): Sql[] {

@@ -37,6 +37,10 @@ export const turns = sqliteTable(
      * migration 0004 the text of a merged turn is in the other turn's `prompt`, and this is NULL.
      */
     mergedInto: integer("merged_into"),
+    /** 1 if the prompt was taken back. Its text is gone by then, and no backend is asked it any more. */
+    redacted: integer("redacted").notNull().default(0),
+    /** 1 if a message of the reply was taken back. An open turn's reply is emptied when the turn ends. */
+    replyRedacted: integer("reply_redacted").notNull().default(0),
   },
   (table) => [
     uniqueIndex("turns_id").on(table.id),

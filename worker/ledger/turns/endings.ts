@@ -8,7 +8,7 @@ import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import type { CurrentTurns } from "./current-turn.ts";
 import { insertPlain } from "./outbox.ts";
-import { IS_OPEN } from "./turn-row.ts";
+import { emptiedReply, IS_OPEN } from "./turn-row.ts";
 
 export function endings(
   { atomic }: Database,
@@ -34,7 +34,7 @@ export function endings(
       const results = await atomic([
         ...deadLettersOf(lack, nowMs, canEnd(lease, turnId)),
         sql`
-          UPDATE turns SET state = 'delivered', ending = ${lack.ending}
+          UPDATE turns SET state = 'delivered', ending = ${lack.ending}, ${emptiedReply(sql`reply_redacted = 1`)}
           WHERE id = ${turnId} AND state <> 'delivered' AND ${isHeld(lease)} RETURNING id`,
       ]);
       return countOfLast(results) === 1;
@@ -43,7 +43,7 @@ export function endings(
     async markDelivered(lease, { id }, out) {
       const [ended, next, released] = await atomic([
         sql`
-          UPDATE turns SET state = 'delivered'
+          UPDATE turns SET state = 'delivered', ${emptiedReply(sql`reply_redacted = 1`)}
           WHERE id = ${id} AND state = 'answered' AND ${isHeld(lease)}
             AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = ${out} AND turn_id = ${id} AND ${IS_UNSENT})
           RETURNING id`,

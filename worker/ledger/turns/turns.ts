@@ -40,6 +40,7 @@ export function turns(database: Database, current: CurrentTurns): Turns {
           shown = NULL, reply_kind = NULL, reply = NULL, ending = NULL
         WHERE id = ${turnId} AND state = 'delivered' AND ending IS NOT NULL
           AND ending NOT IN ('merged', 'redacted', 'context')
+          AND (redacted = 0 OR EXISTS (SELECT 1 FROM turns AS part WHERE part.merged_into = turns.seq))
         RETURNING session`);
       return row && SessionKey.parse(row.session);
     },
@@ -67,7 +68,7 @@ function pauses({ all }: Database): Pick<Turns, "postpone" | "postponeFailed" | 
 
 function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeControls"> {
   return {
-    async startAttempt(lease, { id, agent, attempt }, caps) {
+    async startAttempt(lease, { id, agent, attempt, redacted = false }, caps) {
       const { nowMs, out, buckets } = caps;
       const isOpen = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND ${IS_OPEN})`;
       const running = sql`
@@ -77,7 +78,8 @@ function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeContr
         sql`SELECT ${waitOf(buckets, nowMs)} AS waitMs WHERE ${isOpen} AND ${isHeld(lease)}`,
         sql`
           UPDATE turns SET state = 'running', attempt = attempt + 1
-          WHERE id = ${id} AND attempt = ${attempt} AND ${IS_OPEN} AND ${isHeld(lease)} AND ${areFull(buckets, nowMs)}
+          WHERE id = ${id} AND attempt = ${attempt} AND redacted = ${redacted ? 1 : 0}
+            AND ${IS_OPEN} AND ${isHeld(lease)} AND ${areFull(buckets, nowMs)}
             AND (SELECT count(*) FROM outbox WHERE lane = ${out.lane} AND ${IS_UNSENT}) < ${out.depth}
             AND (${running}) < ${caps.all} AND (${running} AND other.agent = ${agent}) < ${caps.agent}
           RETURNING id`,

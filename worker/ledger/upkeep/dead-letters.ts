@@ -1,17 +1,13 @@
 /** Dead letters: events, turns and deliveries that were given up, kept for an operator. */
+import { parseJson } from "#core/protocol/json.ts";
 import type { DeadLetter, OperatorLedger, StoredDeadLetter } from "#ports/operator.ts";
-import { cutRaw } from "../sql/bulk.ts";
+import { cutRaw, jsonLists, storable } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 
 export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLetter" | "deadLetters"> {
   return {
     async addDeadLetter({ kind, reason, raw }, nowMs) {
-      await all(
-        sql`
-        INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
-        VALUES (${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs})`,
-        "durable",
-      );
+      await all(insertDeadLetter({ kind, reason, raw }, nowMs, sql`true`), "durable");
     },
 
     deadLetters: (limit) =>
@@ -20,7 +16,24 @@ export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLet
   };
 }
 
-/** A dead letter that is written in the batch that gives up, under the same guard. */
-export const insertDeadLetter = ({ kind, reason, raw }: DeadLetter, nowMs: number, guard: Sql): Sql => sql`
-  INSERT INTO dead_letters (kind, reason, raw, created_at_ms)
-  SELECT ${kind}, ${reason}, ${cutRaw(raw)}, ${nowMs} WHERE ${guard}`;
+/** A dead letter, written under the guard of the batch that gives up. */
+export const insertDeadLetter = (letter: DeadLetter, nowMs: number, guard: Sql): Sql => sql`
+  INSERT INTO dead_letters (kind, reason, raw, created_at_ms, event_id)
+  SELECT ${letter.kind}, ${letter.reason}, ${cutRaw(letter.raw)}, ${nowMs}, ${eventIn(letter)} WHERE ${guard}`;
+
+/** Many dead letters. */
+export const insertDeadLetters = (letters: readonly DeadLetter[], nowMs: number): Sql[] =>
+  jsonLists(letters.map((letter) => [letter.kind, letter.reason, cutRaw(letter.raw), eventIn(letter)])).map(
+    (list) => sql`
+      INSERT INTO dead_letters (kind, reason, raw, created_at_ms, event_id)
+      SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs}, value ->> 3
+      FROM json_each(${list}) WHERE true ORDER BY key`,
+  );
+
+/** The id of the event in a dead letter, by which a redaction finds it; empty where there is none. */
+function eventIn({ kind, raw }: DeadLetter): string {
+  if (kind !== "event") return "";
+  const event = parseJson(raw);
+  if (typeof event !== "object" || event === null || !("event_id" in event)) return "";
+  return typeof event.event_id === "string" ? storable(event.event_id) : "";
+}
