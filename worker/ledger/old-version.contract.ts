@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { AgentId, BOT, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { promptsOf, textOf, textPrompt, textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { OldDatabase } from "#testing/old-database.ts";
 import { aSession, aTurnId, currentTurn, leaseOf, NOW, settled } from "#testing/ledger-rows.ts";
+import type { OldDatabase } from "#testing/old-database.ts";
 
 const [MAIN, DIRECT, BEFORE] = [RoomId.parse("!main"), RoomId.parse("!direct"), RoomId.parse("!before")];
 const [ECHO, GUIDE, TICKET] = [AgentId.parse("echo"), AgentId.parse("guide"), AgentId.parse("ticket_7")];
@@ -103,11 +103,13 @@ function workContract({ merged }: OldDatabase, make: () => Promise<Ledger>): voi
     expect(past).toMatchObject({ prompt: { parts: textPrompt("before") }, reply: textReply("reply", "echo before") });
   });
 
-  test("a message whose text was joined to an earlier prompt takes that prompt along when it is taken back", async () => {
+  test("a merged message that is taken back is in no prompt: where it was joined to one, all of that goes", async () => {
     const ledger = await make();
-    await settled(ledger, { redacted: EventId.parse("$event4") }, { room_id: DIRECT });
+    const redaction = { event_id: "$redaction", room_id: DIRECT };
+    await settled(ledger, { redacted: EventId.parse("$event4") }, redaction);
     const turn = await currentTurn(ledger, await leaseOf(ledger, `session:${CHAT}`));
-    expect(turn).toMatchObject({ id: "direct1", redacted: true, prompt: { parts: textPrompt("(redacted)") } });
+    const left = merged.length === 1 ? "(redacted)" : merged[0];
+    expect(turn && promptsOf(turn).map(({ parts }) => textOf(parts))).toEqual([left]);
     const [past] = await ledger.transcript(CHAT, 5);
     expect(past).toMatchObject({ prompt: { parts: textPrompt("before") } });
   });

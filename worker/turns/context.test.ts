@@ -114,7 +114,7 @@ describe("the message a prompt replies to", () => {
   test.for<[name: string, world: World, logged: string[]]>([
     ["that is gone", {}, []],
     ["that was redacted", { server: { $old: { ...old, content: {} } } }, []],
-    ["that is no event", { server: { $old: { room: 1 } } }, []],
+    ["that is no event", { server: { $old: { room: 1 } } }, ["homeserver_unreachable"]],
     [
       "of another room",
       { server: { $old: { ...old, room_id: "!other", content: { msgtype: "m.text", body: "x" } } } },
