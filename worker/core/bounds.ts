@@ -102,6 +102,12 @@ export const BOUNDS = {
 
   // What one step of the work takes on.
   eventsAtOnce: { max: 50, unit: "events", because: "A room's batch is decided under one lease." },
+  newerTurnTime: {
+    max: 10 * MINUTE,
+    unit: "milliseconds",
+    because: "A newer version that runs beside this one has taken its turns by then.",
+  },
+  unreadableAtOnce: { max: 20, unit: "rows", because: "A lane buries no more under one claim; the next goes on." },
   lanesASweep: { max: 1_000, unit: "lanes", because: "The next sweep rings the others." },
   gapPages: { max: 5, unit: "pages", because: "500 events of one room are read back in one upkeep." },
   aliasesAtOnce: { max: 100, unit: "rooms", because: "Each is a request; the others follow in the next minute." },

@@ -3,6 +3,7 @@
  * rows.
  */
 import type { RoomId } from "#core/protocol/ids.ts";
+import { parseJson } from "#core/protocol/json.ts";
 import { messageOf } from "#core/result.ts";
 import { roomLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -73,9 +74,14 @@ async function isReachable({ ledger, clock, ping }: Needs, { afterStart }: TendO
 
 /** The result of the last ping; undefined before the first one. */
 export async function homeserverState(ledger: Ledger): Promise<HomeserverState | undefined> {
-  const mark = await ledger.mark(HOMESERVER_MARK);
-  return mark === undefined ? undefined : (JSON.parse(mark) as HomeserverState);
+  const mark = parseJson((await ledger.mark(HOMESERVER_MARK)) ?? "");
+  return isHomeserverState(mark) ? mark : undefined;
 }
+
+const isHomeserverState = (mark: unknown): mark is HomeserverState => {
+  const { reachable, atMs } = Object(mark) as { reachable?: unknown; atMs?: unknown };
+  return typeof reachable === "boolean" && Number.isFinite(atMs);
+};
 
 async function repairRooms(needs: Needs): Promise<void> {
   const { ledger } = needs;

@@ -1,15 +1,17 @@
 /** Leases: which runner may run a lane, and which lanes are due. */
 import { BOUNDS } from "#core/bounds.ts";
 import { unreachable } from "#core/result.ts";
-import { type LaneId, type Lease, laneOf, lanePrefix } from "#core/turn/lane.ts";
+import { isLane, type LaneId, type Lease, laneOf, lanePrefix } from "#core/turn/lane.ts";
 import type { FirstWork, LaneLedger } from "#ports/lanes.ts";
-import { selectWaiting, waitingOf } from "./rooms/waiting.ts";
-import { type Database, type Sql, sql } from "./sql/database.ts";
+import { readWaiting, selectWaiting } from "./rooms/waiting.ts";
+import { type Sql, sql } from "./sql/database.ts";
+import type { NotingDatabase } from "./sql/noted.ts";
 import { IS_UNSENT } from "./sql/unsent.ts";
 import type { CurrentTurns } from "./turns/current-turn.ts";
-import { openRowOf, selectNextOut } from "./turns/outbox.ts";
+import { readNextOut, selectNextOut } from "./turns/outbox.ts";
 
-export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLedger {
+export function leases(database: NotingDatabase, current: CurrentTurns): LaneLedger {
+  const { all, atomic } = database;
   const release = async ({ lane, fence }: Lease): Promise<number | undefined> => {
     const [, rows] = await atomic([
       sql`UPDATE lanes SET owner = NULL, lease_until_ms = 0 WHERE id = ${lane} AND fence = ${fence}`,
@@ -36,9 +38,9 @@ export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLe
       if (!row) return undefined;
       const lease = { lane, fence: row.fence };
       try {
-        return { ...lease, first: firstOf(lane, first, current) };
+        return { ...lease, first: await firstOf(database, lease, first, current) };
       } catch (error) {
-        // Another runner may be of a version that can read the rows.
+        // Another runner may have better luck.
         await release(lease);
         throw error;
       }
@@ -58,7 +60,7 @@ export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLe
 
     async dueLanes(nowMs, limit) {
       // A lane is due when its oldest open row is. SQLite takes the other columns from the row that min() found.
-      const rows = await all<{ lane: LaneId }>(sql`
+      const rows = await all<{ lane: string }>(sql`
         SELECT open.lane AS lane FROM (
           SELECT ${lanePrefix("room")} || room_id AS lane, 0 AS due FROM events WHERE verdict IS NULL GROUP BY room_id
           UNION ALL
@@ -71,7 +73,8 @@ export function leases({ all, atomic }: Database, current: CurrentTurns): LaneLe
         LEFT JOIN lanes ON lanes.id = open.lane
         WHERE open.due <= ${nowMs} AND coalesce(lanes.lease_until_ms, 0) < ${nowMs}
         ORDER BY open.due LIMIT ${limit}`);
-      return rows.map((row) => row.lane);
+      // Nobody can run a lane whose name cannot be read; `troupe repair` ends its rows.
+      return rows.flatMap(({ lane }) => (isLane(lane) ? lane : []));
     },
   };
 }
@@ -90,15 +93,20 @@ function selectFirst(id: LaneId, isMine: Sql, current: CurrentTurns): Sql {
   }
 }
 
-function firstOf(id: LaneId, rows: readonly unknown[] | undefined, current: CurrentTurns): FirstWork {
-  const { kind } = laneOf(id);
+async function firstOf(
+  database: NotingDatabase,
+  lease: Lease,
+  rows: readonly unknown[] | undefined,
+  current: CurrentTurns,
+): Promise<FirstWork> {
+  const { kind } = laneOf(lease.lane);
   switch (kind) {
     case "room":
-      return { kind, events: waitingOf(rows) };
+      return { kind, events: await readWaiting(database, lease, rows) };
     case "session":
-      return { kind, current: current.read(rows) };
+      return { kind, current: await current.read(lease, rows) };
     case "out":
-      return { kind, row: openRowOf(rows, id) };
+      return { kind, row: await readNextOut(database, lease, rows) };
     default:
       return unreachable(kind);
   }

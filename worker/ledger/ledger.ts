@@ -13,6 +13,7 @@ import { settling } from "./rooms/settle.ts";
 import { verdicts } from "./rooms/verdicts.ts";
 import { waitingEvents } from "./rooms/waiting.ts";
 import type { Database } from "./sql/database.ts";
+import { createNoted } from "./sql/noted.ts";
 import { chatter } from "./turns/chatter.ts";
 import { currentTurns } from "./turns/current-turn.ts";
 import { epochs } from "./turns/epochs.ts";
@@ -26,8 +27,10 @@ import { gaps } from "./upkeep/gaps.ts";
 import { limits } from "./upkeep/limits.ts";
 import { marks } from "./upkeep/marks.ts";
 
-export function createLedger(database: Database): Ledger {
-  const resolvePlace = createResolvePlace();
+export function createLedger(given: Database): Ledger {
+  const noted = createNoted();
+  const database = { ...given, noted };
+  const resolvePlace = createResolvePlace(noted);
   const rooms = roomReader(database, resolvePlace);
   const current = currentTurns(database, resolvePlace);
   return {

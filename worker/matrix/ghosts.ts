@@ -10,7 +10,7 @@ import { uploadMedia } from "#core/protocol/client/media.ts";
 import { setAvatarUrl, setDisplayName } from "#core/protocol/client/profile.ts";
 import { pingAppservice } from "#core/protocol/client/server.ts";
 import { botUserId, ghostUserId, type Namespace, splitUserId, type UserId } from "#core/protocol/ids.ts";
-import { ok } from "#core/result.ts";
+import { err, ok } from "#core/result.ts";
 import type { Answer, Ghost, GhostLedger, Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Log } from "#ports/host.ts";
 import type { Call } from "./client-server.ts";
@@ -102,9 +102,19 @@ async function showProfile(
 ): Promise<Answer<undefined>> {
   const named = await send(setDisplayName(userId, name));
   if (!named.ok || !avatar) return named;
-  const bytes = Uint8Array.from(atob(avatar.base64), (character) => character.charCodeAt(0));
+  const bytes = bytesOf(avatar.base64);
+  if (!bytes) return err({ status: 0, errcode: "M_UNKNOWN", message: "the picture is no base64" });
   const uploaded = await send(uploadMedia(bytes, avatar.mediaType));
   return uploaded.ok ? send(setAvatarUrl(userId, uploaded.value)) : uploaded;
+}
+
+/** Undefined where a stored picture was damaged. */
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A text that changes whenever the name or the picture does. */

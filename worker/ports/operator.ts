@@ -48,6 +48,15 @@ export interface DeadLetter {
 
 export type StoredDeadLetter = DeadLetter & { id: number; createdAtMs: number };
 
+/** A stored row that this version cannot read. */
+export interface UnreadableRow {
+  table: string;
+  /** The row's primary key. */
+  key: string;
+  /** What is wrong with it, without any value of it. */
+  wrong: string;
+}
+
 export interface OperatorLedger {
   /** The verdict of an event; undefined when the event is unknown. */
   verdictOf(eventId: EventId): Promise<StoredVerdict | undefined>;

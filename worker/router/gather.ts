@@ -25,12 +25,15 @@ import {
 } from "#core/protocol/ids.ts";
 import { powerOf } from "#core/protocol/room-state.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
+import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Occasion } from "./occasion.ts";
+import { restoreState } from "./rooms/read-room.ts";
 
 export interface GatherNeeds {
   ledger: Ledger;
+  ghosts: Ghosts;
   clock: Clock;
   namespace: Namespace;
 }
@@ -87,19 +90,24 @@ const SOFT_FAILED = new Set(["io.element.synapse.soft_failed", "io.element.synap
 
 /** One read for the room and the sender; only the sender where the room is cached, and none where neither matters. */
 async function eventFacts(
-  { ledger, namespace }: GatherNeeds,
+  needs: GatherNeeds,
   message: Message,
   needed: FactNeeds,
   nowMs: number,
   cache: RoomCache,
 ): Promise<{ room: RoomFacts; sender: SenderFacts }> {
+  const { ledger, namespace } = needs;
   const { room_id: roomId, sender } = message.event;
   if (!needed.room && needed.invitee === undefined) return { room: unknownRoom(roomId), sender: UNKNOWN_SENDER };
   const { target, threadRoot, ownKey } = needed;
   const echo = isOurs(namespace, sender) ? undefined : { texts: echoTexts(message), sinceMs: nowMs - ECHO_MS };
   const query = { sender, target, threadRoot, ownKey, echo };
   if (cache.room?.id === roomId) return { room: cache.room, sender: await ledger.sender(roomId, query) };
-  const facts = await ledger.eventFacts(roomId, query);
+  let facts = await ledger.eventFacts(roomId, query);
+  if (facts.room.stateIsLost) {
+    await restoreState(needs, facts.room);
+    facts = await ledger.eventFacts(roomId, query);
+  }
   cache.room = facts.room;
   return facts;
 }

@@ -10,6 +10,9 @@ const Avatar = z.strictObject({
   base64: z.base64().max(BOUNDS.avatar.max, "an avatar may have at most 750 kB"),
 });
 
+/** The same as it is stored: by a newer version with further keys, and with a picture that was validated before. */
+export const StoredAvatar = z.object({ mediaType: Avatar.shape.mediaType, base64: z.string() });
+
 /**
  * `use` names the backend; the other keys are the backend's own and are validated by it (`backends/registry.ts`). A
  * `$NAME` in a value is looked up in the bridge's environment when a turn starts, so that the value is never stored.

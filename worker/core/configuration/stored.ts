@@ -3,7 +3,7 @@
  * read must not stop a room, the operator API or the start.
  */
 import type * as z from "zod/v4";
-import { parseJson } from "../protocol/json.ts";
+import { complaintOf, parseJson } from "../protocol/json.ts";
 
 /**
  * The value of a stored text; undefined when it is invalid. Keys that the schema does not know are dropped: a newer version
@@ -17,6 +17,13 @@ export function readStored<T>(schema: z.ZodType<T>, text: string): T | undefined
     if (issue.code === "unrecognized_keys") dropKeys(json, issue.path, issue.keys);
   }
   return schema.safeParse(json).data;
+}
+
+/** What is wrong with a stored text that cannot be read: a path and a sentence, never a value. Undefined when it can be. */
+export function problemOf(schema: z.ZodType, text: string): string | undefined {
+  if (readStored(schema, text) !== undefined) return undefined;
+  const json = parseJson(text);
+  return json === undefined ? "it is no JSON" : complaintOf(schema, json);
 }
 
 function dropKeys(json: unknown, path: readonly PropertyKey[], keys: readonly string[]): void {

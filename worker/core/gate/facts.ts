@@ -39,6 +39,8 @@ export interface ThreadHold {
 export interface RoomFacts {
   id: RoomId;
   state: RoomState;
+  /** The stored state cannot be read: it is to be read from the homeserver before anything is decided. */
+  stateIsLost?: true;
   /** The first of the rooms that replaced each other; the room itself where it replaced none. */
   origin: RoomId;
   /** Aliases of the configuration that mean this room. */

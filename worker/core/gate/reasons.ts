@@ -52,6 +52,7 @@ const ACTION_REASONS = [
   "given_up",
   "command_limit",
   "depart",
+  "unreadable",
 ] as const;
 
 /** How a message addresses an agent, the first that applies. */

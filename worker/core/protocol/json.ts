@@ -1,4 +1,5 @@
 /** JSON that others wrote. */
+import type * as z from "zod/v4";
 
 /** The value of a JSON text; undefined, which no schema of ours accepts, when it is not JSON. */
 export function parseJson(text: string): unknown {
@@ -7,4 +8,12 @@ export function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** The first thing that does not fit a schema: a path and a sentence, never a value. */
+export function complaintOf(schema: z.ZodType, value: unknown): string {
+  const issues = schema.safeParse(value).error?.issues ?? [];
+  // An unknown key is no fault of a stored value.
+  const issue = issues.find(({ code }) => code !== "unrecognized_keys") ?? issues[0];
+  return issue ? [issue.path.join("."), issue.message].filter((part) => part !== "").join(": ") : "it does not fit";
 }

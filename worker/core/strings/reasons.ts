@@ -75,6 +75,7 @@ const SENTENCES: Sentences = {
     `It was given up because a request to the homeserver failed${failure(evidence)}. A dead letter has the details.`,
   command_limit: (_agent, evidence) =>
     `The sender used too many commands${evidence ? `; the limit is ${evidence.perMinute} in a minute` : " in a minute"}.`,
+  unreadable: () => "It was stored, but what is stored cannot be read any more. A dead letter has what is left of it.",
   depart: () => "Only our own users were left in the room, so its agents have left.",
 };
 

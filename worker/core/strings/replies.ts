@@ -1,7 +1,7 @@
 /** Sentences an agent says in place of an answer. The log has the cause of a failure; these say what a user can do. */
 import type { ErrorCode } from "../turn/backend.ts";
 
-export const APOLOGY: Record<ErrorCode | "poison", string> = {
+export const APOLOGY: Record<ErrorCode | "poison" | "unreadable", string> = {
   auth: "My backend does not accept my credentials. My operator finds the details in the log.",
   rate_limit: "My backend has too many requests at the moment. Please try again in a minute.",
   busy: "My backend is busy. Please try again in a minute.",
@@ -15,6 +15,7 @@ export const APOLOGY: Record<ErrorCode | "poison", string> = {
   disconnected: "I lost the connection to my backend. Please try again.",
   agent: "Something went wrong while I worked on this. Please try again.",
   poison: "I crash whenever I begin with this message, so I skip it. My operator finds it among the dead letters.",
+  unreadable: "I cannot read this message any more, so I skip it. My operator finds it among the dead letters.",
   unknown: "Something went wrong while I worked on this. Please try again.",
 };
 

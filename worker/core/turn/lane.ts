@@ -40,6 +40,8 @@ export function parseLane(id: string): Lane | undefined {
   return isKind(kind) ? PARSE[kind](id.slice(colon + 1)) : undefined;
 }
 
+export const isLane = (id: string): id is LaneId => parseLane(id) !== undefined;
+
 /** Reads an id that was made here. Throws on any other. */
 export function laneOf(id: LaneId): Lane {
   const lane = parseLane(id);

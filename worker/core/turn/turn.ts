@@ -24,10 +24,11 @@ import { BOUNDS } from "../bounds.ts";
 import type { TurnSettings } from "../configuration/turn-settings.ts";
 import type { ReplyPart } from "../message/utterance.ts";
 import type { RoomEvent } from "../protocol/event.ts";
-import type { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
+import { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
 import type { ErrorCode } from "./backend.ts";
 
-export type TurnState = "queued" | "running" | "answered" | "delivered";
+const TURN_STATES = ["queued", "running", "answered", "delivered"] as const;
+export type TurnState = (typeof TURN_STATES)[number];
 /** Why a turn ended without the agent's answer: the backend's error, or a reason of ours. */
 export type TurnEnding =
   | ErrorCode
@@ -38,7 +39,8 @@ export type TurnEnding =
   | "merged"
   | "silent"
   | "stopped"
-  | "retired";
+  | "retired"
+  | "unreadable";
 
 /**
  * Deterministic (agent and event), so that a repeated verdict makes no second turn; new ones are [a-z0-9] only, so that
@@ -49,6 +51,19 @@ export type TurnId = z.infer<typeof TurnId>;
 /** `mx.<agent>.<digest>`, made by session.ts; keys of older rows are read as they are. */
 export const SessionKey = z.string().min(1).brand<"SessionKey">();
 export type SessionKey = z.infer<typeof SessionKey>;
+
+/** The ids and words in a turn's row. */
+export const TurnNames = z.object({
+  id: TurnId,
+  session: SessionKey,
+  agent: AgentId,
+  roomId: RoomId,
+  threadRoot: EventId.nullable(),
+  eventId: EventId,
+  sender: UserId,
+  state: z.enum(TURN_STATES),
+  replyKind: z.enum(["reply", "notice"]).nullable(),
+});
 
 /** A part of a prompt. Files will be further members of this union. */
 export type PromptPart = { type: "text"; text: string };

@@ -1,10 +1,11 @@
 /** Agents with the settings that hold for them somewhere, and their ghosts on the homeserver. */
-import type { Agent } from "#core/configuration/agent.ts";
+import { type Agent, StoredAvatar } from "#core/configuration/agent.ts";
 import type { AgentId, UserId } from "#core/protocol/ids.ts";
+import { parseJson } from "#core/protocol/json.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { Ghost, GhostLedger } from "#ports/homeserver.ts";
 import { type Database, sql } from "../sql/database.ts";
-import { specOf } from "../sql/ghosts.ts";
+import { avatarIn, specOf, withoutAvatar } from "../sql/ghosts.ts";
 import { type LayerTexts, layerColumns, type ResolvePlace } from "./resolve.ts";
 
 export function agentRows(
@@ -16,7 +17,7 @@ export function agentRows(
       // The avatar has its own column: the agent is cached by its text, and an avatar may be a megabyte.
       const [row] = await all<AgentTexts>(sql`
         WITH found AS MATERIALIZED (SELECT ${specOf(sql`${id}`, sql`agents.agent`)} AS agent)
-        SELECT ${layerColumns(roomId ?? "")}, json_remove(agent, '$.avatar') AS spec, agent -> '$.avatar' AS avatar
+        SELECT ${layerColumns(roomId ?? "")}, ${withoutAvatar(sql`agent`)} AS spec, ${avatarIn(sql`agent`)} AS avatar
         FROM found`);
       return row && agentOf(resolvePlace, id, row);
     },
@@ -54,12 +55,12 @@ export interface AgentTexts extends LayerTexts {
 export function agentOf(resolvePlace: ResolvePlace, id: AgentId, texts: AgentTexts): Agent | undefined {
   if (texts.spec === null) return undefined;
   const agent = resolvePlace(texts).agent(id, texts.spec);
-  if (!agent || texts.avatar === null) return agent;
-  return { ...agent, avatar: avatarOf(texts.avatar) };
+  const avatar = agent && texts.avatar !== null ? avatarOf(texts.avatar) : undefined;
+  return agent && avatar ? { ...agent, avatar } : agent;
 }
 
 export const ghostOf = (userId: UserId, deviceId: string, profile: string | null): Ghost =>
   profile === null ? { userId, deviceId } : { userId, deviceId, profile };
 
-/** Not validated again: it was validated before it was stored, and validating a megabyte takes milliseconds. */
-const avatarOf = (text: string): NonNullable<Agent["avatar"]> => JSON.parse(text);
+/** An avatar that cannot be read is none. Its picture is not validated: a megabyte takes milliseconds. */
+const avatarOf = (text: string): Agent["avatar"] => StoredAvatar.safeParse(parseJson(text)).data;

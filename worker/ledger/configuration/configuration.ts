@@ -1,12 +1,13 @@
 /** The configuration as operators write it: read and written as a whole, or one agent or room at a time. */
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration, isAttentive, isFamily } from "#core/configuration/configuration.ts";
-import { Groups, Layer, RoomLayer } from "#core/configuration/settings.ts";
-import { readStored } from "#core/configuration/stored.ts";
+import { Groups, Layer, RoomLayer, RoomName } from "#core/configuration/settings.ts";
+import { problemOf, readStored } from "#core/configuration/stored.ts";
 import { RoomId } from "#core/protocol/ids.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, type Sql, sql } from "../sql/database.ts";
+import type { Noted, NotingDatabase } from "../sql/noted.ts";
 import { ownLayer, readRoomLayer } from "./resolve.ts";
 
 type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
@@ -14,8 +15,8 @@ type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
 /** The prefix of the names of room layers in the table `settings`. */
 const ROOM = "room:";
 
-export function configurationRows(database: Database): ConfigurationRows {
-  const { all, atomic } = database;
+export function configurationRows(database: NotingDatabase): ConfigurationRows {
+  const { all, atomic, noted } = database;
   return {
     ...agentSpecs(database),
     ...roomLayers(database),
@@ -26,7 +27,7 @@ export function configurationRows(database: Database): ConfigurationRows {
         UNION ALL SELECT 'agent', id, agent FROM agents WHERE retired = 0
         ORDER BY kind, name`);
       const found: Configuration = { defaults: {}, groups: {}, agents: [], rooms: {} };
-      for (const row of rows) addRow(found, row);
+      for (const row of rows) addRow(found, row, noted);
       return found;
     },
 
@@ -60,7 +61,9 @@ export function configurationRows(database: Database): ConfigurationRows {
 /** How often a write is tried when the defaults change between reading them and writing. */
 const TRIES_MAX = 10;
 
-function agentSpecs(database: Database): Pick<ConfigurationRows, "agents" | "setAgents" | "putAgent" | "removeAgent"> {
+function agentSpecs(
+  database: NotingDatabase,
+): Pick<ConfigurationRows, "agents" | "setAgents" | "putAgent" | "removeAgent"> {
   const { all, atomic } = database;
   /** The column `attentive` depends on the defaults, so the write counts only while they are as they were read. */
   async function writeOnDefaults(statements: (defaults: Layer, guard: Sql) => Sql[]): Promise<void> {
@@ -75,8 +78,9 @@ function agentSpecs(database: Database): Pick<ConfigurationRows, "agents" | "set
   }
   return {
     async agents() {
-      const rows = await all<{ agent: string }>(sql`SELECT agent FROM agents WHERE retired = 0 ORDER BY id`);
-      return rows.flatMap((row) => some(readStored(AgentSpec, row.agent)));
+      const rows = await all<{ id: string; agent: string }>(sql`
+        SELECT id, agent FROM agents WHERE retired = 0 ORDER BY id`);
+      return rows.flatMap(({ id, agent }) => specIn(database.noted, id, agent) ?? []);
     },
 
     setAgents: (agents) => writeOnDefaults((defaults, guard) => allAgents(agents, defaults, guard)),
@@ -121,7 +125,10 @@ function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql)
   );
 }
 
-function roomLayers({ all }: Database): Pick<ConfigurationRows, "roomLayer" | "setRoomLayer" | "aliases" | "setAlias"> {
+function roomLayers({
+  all,
+  noted,
+}: NotingDatabase): Pick<ConfigurationRows, "roomLayer" | "setRoomLayer" | "aliases" | "setAlias"> {
   return {
     async roomLayer(name) {
       const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name, "value")} AS value`);
@@ -141,11 +148,10 @@ function roomLayers({ all }: Database): Pick<ConfigurationRows, "roomLayer" | "s
     async aliases() {
       const rows = await all<{ alias: string; roomId: string | null; atMs: number }>(sql`
         SELECT alias, room_id AS roomId, at_ms AS atMs FROM aliases ORDER BY alias`);
-      return rows.map(({ alias, roomId, atMs }) => ({
-        alias,
-        atMs,
-        ...(roomId === null ? {} : { roomId: RoomId.parse(roomId) }),
-      }));
+      return rows.map(({ alias, roomId, atMs }) => {
+        const known = roomId === null ? undefined : noted.id(RoomId, roomId, { table: "aliases", key: alias });
+        return known ? { alias, atMs, roomId: known } : { alias, atMs };
+      });
     },
 
     // The last known room is kept when the alias is gone: its layer may restrict something there, and must still apply.
@@ -165,17 +171,43 @@ const layerRow = (name: string, layer: RoomLayer): [name: string, value: string,
   isAttentive(layer) ? 1 : 0,
 ];
 
-const some = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]);
-
 interface ConfigurationRow {
   kind: "agent" | "setting";
   name: string;
   value: string;
 }
 
-function addRow(found: Configuration, { kind, name, value }: ConfigurationRow): void {
-  if (kind === "agent") found.agents.push(...some(readStored(AgentSpec, value)));
-  else if (name === "defaults") found.defaults = readStored(Layer, value) ?? {};
+function addRow(found: Configuration, { kind, name, value }: ConfigurationRow, noted: Noted): void {
+  if (kind === "agent") {
+    const spec = specIn(noted, name, value);
+    if (spec) found.agents.push(spec);
+    return;
+  }
+  const schema = schemaOfSetting(name);
+  const wrong = schema ? problemOf(schema, value) : "it is no setting";
+  if (wrong !== undefined) noted.note({ table: "settings", key: name, wrong });
+  if (name === "defaults") found.defaults = readStored(Layer, value) ?? {};
   else if (name === "groups") found.groups = readStored(Groups, value) ?? {};
-  else if (name.startsWith(ROOM)) found.rooms[name.slice(ROOM.length)] = readRoomLayer(value);
+  else if (schema) found.rooms[name.slice(ROOM.length)] = readRoomLayer(value);
+}
+
+/** The schema of a row of `settings`; undefined where nothing is called so. */
+export function schemaOfSetting(name: string): typeof Layer | typeof RoomLayer | typeof Groups | undefined {
+  if (name === "defaults") return Layer;
+  if (name === "groups") return Groups;
+  return name.startsWith(ROOM) && RoomName.safeParse(name.slice(ROOM.length)).success ? RoomLayer : undefined;
+}
+
+/** An agent as it is stored; undefined where it cannot be read. */
+function specIn(noted: Noted, id: string, text: string): AgentSpec | undefined {
+  const wrong = wrongWithAgent(id, text);
+  if (wrong === undefined) return readStored(AgentSpec, text);
+  noted.note({ table: "agents", key: id, wrong });
+  return undefined;
+}
+
+export function wrongWithAgent(id: string, text: string): string | undefined {
+  const wrong = problemOf(AgentSpec, text);
+  if (wrong !== undefined) return wrong;
+  return readStored(AgentSpec, text)?.id === id ? undefined : "id: it is another agent's";
 }

@@ -1,8 +1,9 @@
 /** Pairings, grants and invite codes: which users were let in by name, and who asks to be. Codes ignore case. */
 import { BOUNDS } from "#core/bounds.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
-import type { Pairing, PeopleLedger } from "#ports/configuration.ts";
-import { countOfLast, type Database, type Sql, sql } from "../sql/database.ts";
+import type { PeopleLedger } from "#ports/configuration.ts";
+import { countOfLast, type Sql, sql } from "../sql/database.ts";
+import type { Noted, NotingDatabase } from "../sql/noted.ts";
 
 const HOUR_MS = 3_600_000;
 export const PAIRING_MS = HOUR_MS;
@@ -22,20 +23,21 @@ interface Row {
   atMs: number;
 }
 const COLUMNS = sql`agent, user_id AS userId, code, at_ms AS atMs`;
-const pairingOf = ({ agent, userId, code, atMs }: Row): Pairing => ({
-  agent: AgentId.parse(agent),
-  userId: UserId.parse(userId),
-  code,
-  atMs,
-});
+/** Undefined where an id in the row is none: nobody is let in by it. */
+function idsOf<T extends Omit<Row, "code">>(noted: Noted, table: string, row: T) {
+  const key = { table, key: `${row.agent} ${row.userId}` };
+  const agent = noted.id(AgentId, row.agent, key);
+  const userId = noted.id(UserId, row.userId, key);
+  return agent && userId && { ...row, agent, userId };
+}
 
 /** Grants what `from` selects. In a batch it stands before the statement that marks the code as used. */
 const insertGrant = (from: Sql, nowMs: number): Sql => sql`
   INSERT INTO grants (user_id, agent, at_ms) SELECT user_id, agent, ${nowMs} FROM ${from}
   ON CONFLICT DO NOTHING`;
 
-export function people(database: Database): PeopleLedger {
-  const { all, atomic } = database;
+export function people(database: NotingDatabase): PeopleLedger {
+  const { all, atomic, noted } = database;
   return {
     ...pairings(database),
 
@@ -65,7 +67,7 @@ export function people(database: Database): PeopleLedger {
     async grants() {
       const rows = await all<Omit<Row, "code">>(sql`
         SELECT agent, user_id AS userId, at_ms AS atMs FROM grants ORDER BY agent, user_id`);
-      return rows.map((row) => ({ ...row, agent: AgentId.parse(row.agent), userId: UserId.parse(row.userId) }));
+      return rows.flatMap((row) => idsOf(noted, "grants", row) ?? []);
     },
 
     async addInviteCode(agent, code, nowMs) {
@@ -95,7 +97,7 @@ export function people(database: Database): PeopleLedger {
   };
 }
 
-function pairings({ all, atomic }: Database): Pick<PeopleLedger, "offerPairing" | "pairings" | "approve"> {
+function pairings({ all, atomic, noted }: NotingDatabase): Pick<PeopleLedger, "offerPairing" | "pairings" | "approve"> {
   return {
     async offerPairing({ agent, userId, code, atMs }) {
       const isUsed = sql`agent = ${agent} AND user_id = ${userId} AND approved_at_ms IS NOT NULL`;
@@ -117,7 +119,7 @@ function pairings({ all, atomic }: Database): Pick<PeopleLedger, "offerPairing" 
       const rows = await all<Row>(sql`
         SELECT ${COLUMNS} FROM pairings
         WHERE at_ms > ${nowMs - PAIRING_MS} AND approved_at_ms IS NULL ORDER BY at_ms, agent, user_id`);
-      return rows.map(pairingOf);
+      return rows.flatMap((row) => idsOf(noted, "pairings", row) ?? []);
     },
 
     async approve(code, nowMs, agent) {
@@ -133,7 +135,7 @@ function pairings({ all, atomic }: Database): Pick<PeopleLedger, "offerPairing" 
         "durable",
       );
       const [row] = (results.at(-1) ?? []) as Row[];
-      return row && pairingOf(row);
+      return row && idsOf(noted, "pairings", row);
     },
   };
 }

@@ -9,6 +9,7 @@ import { Groups, Layer, RoomLayer, resolve, type Settings } from "#core/configur
 import { readStored } from "#core/configuration/stored.ts";
 import type { AgentId, RoomId } from "#core/protocol/ids.ts";
 import { type Sql, sql } from "../sql/database.ts";
+import type { Noted } from "../sql/noted.ts";
 
 /** Limits of the caches, which are emptied when they are full. */
 const TEXTS_MAX = 500;
@@ -75,7 +76,7 @@ export interface PlaceSettings {
 export type ResolvePlace = (texts: LayerTexts) => PlaceSettings;
 
 /** Made once for each ledger, so that all its queries share one cache. */
-export function createResolvePlace(): ResolvePlace {
+export function createResolvePlace(noted: Noted): ResolvePlace {
   const specOf = memoize((text) => ({ spec: readStored(AgentSpec, text) }));
   let agentCount = 0;
   const agentsAt = (layers: Layers): PlaceSettings["agent"] => {
@@ -85,7 +86,10 @@ export function createResolvePlace(): ResolvePlace {
       const cached = cache.get(key);
       if (cached) return cached;
       const { spec } = specOf(text);
-      if (!spec) return undefined;
+      if (!spec) {
+        noted.note({ table: "agents", key: id, wrong: "it cannot be read" });
+        return undefined;
+      }
       const agent = agentAt(layers, id, spec);
       if (++agentCount > AGENTS_MAX) {
         cache.clear();
@@ -96,7 +100,7 @@ export function createResolvePlace(): ResolvePlace {
     };
   };
   const read = (key: string): PlaceSettings => {
-    const layers = layersIn(JSON.parse(key));
+    const layers = layersIn(noted, JSON.parse(key));
     const room = Object.assign({}, ...layers.rooms) as RoomLayer;
     const place: PlaceSettings = {
       muted: room.muted ?? false,
@@ -126,15 +130,21 @@ const UNREADABLE: RoomLayer = { muted: true };
 
 export const readRoomLayer = (text: string): RoomLayer => readStored(RoomLayer, text) ?? UNREADABLE;
 
-function layersIn([defaults, groups, own, byAlias]: [string | null, string | null, string | null, string]): Layers {
+function layersIn(
+  noted: Noted,
+  [defaults, groups, own, byAlias]: [string | null, string | null, string | null, string],
+): Layers {
   const texts = [...(JSON.parse(byAlias) as string[]), ...(own === null ? [] : [own])];
   const general = defaults === null ? {} : readStored(Layer, defaults);
   const lists = groups === null ? {} : readStored(Groups, groups);
   const rooms = texts.map(readRoomLayer);
+  const isWhole = general !== undefined && lists !== undefined;
+  if (!isWhole || rooms.includes(UNREADABLE))
+    noted.note({ table: "settings", key: "", wrong: "a layer cannot be read" });
   return {
     defaults: general ?? {},
     groups: lists ?? {},
-    rooms: general && lists ? rooms : [...rooms, UNREADABLE],
+    rooms: isWhole ? rooms : [...rooms, UNREADABLE],
   };
 }
 

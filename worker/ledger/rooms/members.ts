@@ -57,7 +57,7 @@ export function members(database: Database): Members {
         ${here} AND user_id = ${botUserId(namespace)}
         UNION ${here} AND user_id >= ${first} AND user_id < ${first + last} AND ${ours(sql`user_id`)}
         ORDER BY userId LIMIT ${limit}`);
-      return rows.map(({ userId }) => UserId.parse(userId));
+      return rows.flatMap(({ userId }) => UserId.safeParse(userId).data ?? []);
     },
   };
 }
@@ -87,7 +87,7 @@ function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "s
         WHERE rooms.replacement = ${roomId} AND rooms.room_id <> ${roomId}
           AND members.user_id = ${userId} AND members.membership = 'join'
         LIMIT 1`);
-      return row && RoomId.parse(row.roomId);
+      return row && RoomId.safeParse(row.roomId).data;
     },
 
     async setState(roomId, state) {

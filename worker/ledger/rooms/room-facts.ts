@@ -1,5 +1,6 @@
 /** Facts about a room, and the agents in it. Nearly every event needs them, so each is read in one statement. */
 import { BOUNDS } from "#core/bounds.ts";
+import { readStored } from "#core/configuration/stored.ts";
 import type { Present, RoomFacts } from "#core/gate/facts.ts";
 import { agentOfGhost, botUserId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, RoomState } from "#core/protocol/room-state.ts";
@@ -14,6 +15,7 @@ import {
 } from "../configuration/resolve.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { type GhostSql, ghostSql, isMember } from "../sql/ghosts.ts";
+import type { NotingDatabase } from "../sql/noted.ts";
 
 /** A room with more agents is crowded. */
 const PRESENT_MAX = BOUNDS.agentsPresent.max;
@@ -39,9 +41,16 @@ type RoomRow = PlaceRow & {
 export type RoomReader = ReturnType<typeof roomReader>;
 
 /** Reads the facts of a room in one statement. */
-export function roomReader({ namespace }: Pick<Database, "namespace">, resolvePlace: ResolvePlace) {
+export function roomReader({ namespace, noted }: NotingDatabase, resolvePlace: ResolvePlace) {
   const ghosts = ghostSql(namespace);
-  const stateOf = memoize((text) => RoomState.parse(JSON.parse(text)));
+  const stateOf = memoize((text) => ({ state: readStored(RoomState, text) }));
+  const stateIn = (text: string | null, key: RoomId): RoomState | undefined => {
+    const { state } = text === null ? { state: NO_STATE } : stateOf(text);
+    if (!state) noted.note({ table: "rooms", key, wrong: "state: it cannot be read" });
+    return state;
+  };
+  const originIn = (origin: string | null, key: RoomId): RoomId =>
+    (origin === null ? undefined : noted.id(RoomId, origin, { table: "rooms", key })) ?? key;
   return {
     select(roomId: RoomId): Sql {
       // In a crowded room one agent is enough here: `presentIn` then finds those the event concerns.
@@ -60,12 +69,12 @@ export function roomReader({ namespace }: Pick<Database, "namespace">, resolvePl
       const row = placeIn<RoomRow>(rows);
       const place = resolvePlace(row);
       const present = presentOf(namespace, place, rows);
-      const state = row.state === null ? NO_STATE : stateOf(row.state);
-      const origin = row.origin === null ? roomId : RoomId.parse(row.origin);
+      const state = stateIn(row.state, roomId);
+      const origin = originIn(row.origin, roomId);
       const aliases: string[] = JSON.parse(row.aliases);
       const facts: RoomFacts = {
         id: roomId,
-        state,
+        state: state ?? NO_STATE,
         origin,
         aliases,
         // Not `state.predecessor`: a room may claim to replace any other, and `allowedRooms` would believe it.
@@ -76,6 +85,7 @@ export function roomReader({ namespace }: Pick<Database, "namespace">, resolvePl
         present: present.sort((one, other) => (one.agent.id < other.agent.id ? -1 : 1)),
         crowded: row.ghosts > PRESENT_MAX,
       };
+      if (!state) facts.stateIsLost = true;
       if (place.direct !== undefined) facts.direct = place.direct;
       if (row.botJoined === 1) facts.botUserId = botUserId(namespace);
       return facts;
@@ -192,9 +202,9 @@ const membersOfFamilies = ({ first, last, id }: GhostSql, roomId: RoomId, is: Sq
 
 const isListenedIn = (roomId: RoomId): Sql => sql`EXISTS (SELECT 1 FROM (${layersOf(roomId)}) WHERE attentive = 1)`;
 
-/** The layers of a room: its own, and those of aliases that mean it. */
+/** The layers of a room: its own, and those of aliases that mean it. SQLite's functions throw on what is no JSON. */
 const layersOf = (roomId: RoomId): Sql => sql`
-  SELECT value, attentive FROM settings
+  SELECT CASE WHEN json_valid(value) THEN value ELSE '{}' END AS value, attentive FROM settings
   WHERE name IN (
     SELECT ${ownLayer(roomId, "name")}
     UNION ALL SELECT 'room:' || alias FROM aliases WHERE room_id = ${roomId})`;
@@ -202,9 +212,10 @@ const layersOf = (roomId: RoomId): Sql => sql`
 /** Joined agents that the room's layers name, those it makes listen first; and members of families it makes listen. */
 const agentsInLayers = (ghosts: GhostSql, roomId: RoomId): Sql => {
   const named = sql`(${layersOf(roomId)}) AS layer CROSS JOIN json_each(layer.value, '$.agents') AS one`;
+  const layer = sql`CASE one.type WHEN 'object' THEN one.value END`;
   const hears = sql`(
-    one.value ->> '$.mention' IS 0 OR one.value ->> '$.atRoom' IS 1
-    OR coalesce(json_array_length(one.value, '$.patterns'), 0) > 0)`;
+    (${layer}) ->> '$.mention' IS 0 OR (${layer}) ->> '$.atRoom' IS 1
+    OR coalesce(json_array_length(${layer}, '$.patterns'), 0) > 0)`;
   const families = membersOfFamilies(ghosts, roomId, sql`agents.id IN (SELECT one.key FROM ${named} WHERE ${hears})`);
   return sql`
     SELECT user_id FROM (
@@ -224,8 +235,8 @@ function placeIn<Row extends PlaceRow>(rows: readonly (AgentRow | Row)[]): Row {
 const presentOf = (namespace: Namespace, place: PlaceSettings, rows: readonly (AgentRow | PlaceRow)[]): Present[] =>
   rows.flatMap((row) => {
     if (row.userId === null) return [];
-    const userId = UserId.parse(row.userId);
-    const id = agentOfGhost(namespace, userId);
+    const userId = UserId.safeParse(row.userId).data;
+    const id = userId && agentOfGhost(namespace, userId);
     const agent = id && place.agent(id, row.spec);
-    return agent ? [{ agent, userId, invitedDirectly: row.direct === 1 }] : [];
+    return agent && userId ? [{ agent, userId, invitedDirectly: row.direct === 1 }] : [];
   });

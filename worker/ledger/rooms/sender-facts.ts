@@ -77,22 +77,27 @@ function readSender(rows: readonly unknown[] | undefined): SenderFacts {
     pairs: pairsIn(pairs),
     isEcho: isEcho === 1,
     ...(markedRow === null ? {} : { markedRow }),
-    ...(replied === null ? {} : { repliedAgent: AgentId.parse(replied) }),
+    ...maybe("repliedAgent", AgentId.safeParse(replied).data),
     ...(atMs === null ? {} : { thread: { ...holdOf(row), shared: row.shared === 1, atMs } }),
   };
 }
 
-const idsIn = (list: string): AgentId[] => (JSON.parse(list) as string[]).map((id) => AgentId.parse(id));
+/** Ids that are none are left out: a grant or a thread of nobody. */
+const idsIn = (list: string): AgentId[] =>
+  (JSON.parse(list) as unknown[]).flatMap((id) => AgentId.safeParse(id).data ?? []);
+
+const maybe = <Name extends string, T>(name: Name, value: T | undefined): { [key in Name]?: T } =>
+  value === undefined ? {} : ({ [name]: value } as { [key in Name]: T });
 
 const pairsIn = (list: string): Map<AgentId, PairCount> =>
   new Map(
-    (JSON.parse(list) as [string, number, number, number][]).map(([agent, sinceMs, count, restUntilMs]) => [
-      AgentId.parse(agent),
-      { sinceMs, count, restUntilMs },
-    ]),
+    (JSON.parse(list) as [unknown, number, number, number][]).flatMap(([id, sinceMs, count, restUntilMs]) => {
+      const agent = AgentId.safeParse(id).data;
+      return agent ? [[agent, { sinceMs, count, restUntilMs }] as const] : [];
+    }),
   );
 
 const holdOf = ({ threadAgent, holder }: Row) => ({
-  ...(threadAgent === null ? {} : { agent: AgentId.parse(threadAgent) }),
-  ...(holder === null ? {} : { holder: UserId.parse(holder) }),
+  ...maybe("agent", AgentId.safeParse(threadAgent).data),
+  ...maybe("holder", UserId.safeParse(holder).data),
 });

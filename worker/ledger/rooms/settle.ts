@@ -7,12 +7,15 @@ import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
-import { countOfLast, type Database, isHeld, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, isHeld, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
+import type { NotingDatabase } from "../sql/noted.ts";
 import { endOpen, insertPlain } from "../turns/outbox.ts";
 import { redaction } from "./redaction.ts";
-import { selectWaiting, waitingOf } from "./waiting.ts";
+import { readWaiting, selectWaiting } from "./waiting.ts";
 
-export function settling(database: Database): Pick<Ledger, "settle" | "ignore" | "settleAndNext" | "ignoreAndNext"> {
+export function settling(
+  database: NotingDatabase,
+): Pick<Ledger, "settle" | "ignore" | "settleAndNext" | "ignoreAndNext"> {
   const { atomic, namespace } = database;
   const settlement = (lease: Lease, waiting: WaitingEvent, settled: Settled): Sql[] => [
     ...effectsOf(namespace, lease, waiting, settled),
@@ -23,7 +26,7 @@ export function settling(database: Database): Pick<Ledger, "settle" | "ignore" |
 
     async settleAndNext(lease, waiting, settled) {
       const results = await atomic([...settlement(lease, waiting, settled), ...nextOrRelease(lease)]);
-      return { isWritten: results.at(-3)?.length === 1, ...progressOf(results) };
+      return { isWritten: results.at(-3)?.length === 1, ...(await progressOf(database, lease, results)) };
     },
 
     // Durable although nothing is promised: otherwise the next push would flush these many rows while the homeserver waits.
@@ -32,7 +35,7 @@ export function settling(database: Database): Pick<Ledger, "settle" | "ignore" |
 
     async ignoreAndNext(lease, ignored) {
       const results = await atomic([...verdictsOf(lease, ignored), ...nextOrRelease(lease)], "durable");
-      return { isWritten: results.at(-3)?.length === ignored.length, ...progressOf(results) };
+      return { isWritten: results.at(-3)?.length === ignored.length, ...(await progressOf(database, lease, results)) };
     },
   };
 }
@@ -42,8 +45,12 @@ const nextOrRelease = (lease: Lease): Sql[] => [
   releaseUnless(lease, sql`SELECT 1 FROM events WHERE room_id = ${roomOf(lease)} AND verdict IS NULL`),
 ];
 
-const progressOf = (results: readonly unknown[][]): Omit<RoomProgress, "isWritten"> => ({
-  next: waitingOf(results.at(-2)),
+const progressOf = async (
+  database: NotingDatabase,
+  lease: Lease,
+  results: readonly unknown[][],
+): Promise<Omit<RoomProgress, "isWritten">> => ({
+  next: await readWaiting(database, lease, results.at(-2)),
   isReleased: countOfLast(results) === 1,
 });
 
@@ -167,12 +174,14 @@ function newState({ event }: WaitingEvent, { state = {} }: Settled, guard: Sql):
     (sets, [key, value]) => sql`${sets}, ${`$.${key}`}, json(${JSON.stringify(value)})`,
     sql`rooms.state`,
   );
+  // A state that cannot be read stays so: a change of it would look like all of it.
   return [
     sql`
       INSERT INTO rooms (room_id, origin, state, replacement)
       SELECT ${event.room_id}, ${event.room_id}, ${JSON.stringify(state)}, ${state.replacement ?? null} WHERE ${guard}
       ON CONFLICT (room_id) DO UPDATE
-        SET state = json_set(${merged}), replacement = coalesce(excluded.replacement, rooms.replacement)`,
+        SET state = CASE WHEN json_valid(rooms.state) THEN json_set(${merged}) ELSE rooms.state END,
+          replacement = coalesce(excluded.replacement, rooms.replacement)`,
   ];
 }
 

@@ -35,7 +35,7 @@ export function verdicts({ all }: Database): Pick<OperatorLedger, "verdicts" | "
 
     async verdictOf(eventId) {
       const [row] = await all<VerdictRow>(sql`SELECT ${VERDICT} FROM events WHERE event_id = ${eventId}`);
-      return row && storedVerdict(row);
+      return row && storedVerdict(row)[0];
     },
 
     async verdictsIn(roomId, limit) {
@@ -47,20 +47,25 @@ export function verdicts({ all }: Database): Pick<OperatorLedger, "verdicts" | "
         WHERE ${inRoom} AND ${SAID} AND seq > coalesce(
           (SELECT seq FROM events WHERE ${inRoom} ORDER BY seq DESC LIMIT 1 OFFSET ${LATEST_EVENTS}), 0)
         ORDER BY seq DESC LIMIT ${limit}`);
-      return rows.map(storedVerdict);
+      return rows.flatMap(storedVerdict);
     },
   };
 }
 
-function storedVerdict({ eventId, roomId, verdict, about, evidence, receivedAtMs }: VerdictRow): StoredVerdict {
+/** None where an id of the row is none. */
+function storedVerdict({ verdict, evidence, receivedAtMs, ...row }: VerdictRow): StoredVerdict[] {
   const reason = verdict === null ? undefined : readReason(verdict);
   const read = typeof reason === "string" ? readEvidence(reason, evidence) : undefined;
-  return {
-    eventId: EventId.parse(eventId),
-    roomId: RoomId.parse(roomId),
+  const [eventId, roomId] = [EventId.safeParse(row.eventId).data, RoomId.safeParse(row.roomId).data];
+  const about = AgentId.safeParse(row.about).data;
+  if (!eventId || !roomId) return [];
+  const found = {
+    eventId,
+    roomId,
     receivedAtMs,
     ...(reason === undefined ? {} : { verdict: reason }),
     ...(read === undefined ? {} : { evidence: read }),
-    ...(about === null ? {} : { about: AgentId.parse(about) }),
+    ...(about === undefined ? {} : { about }),
   };
+  return [found];
 }

@@ -1,25 +1,69 @@
 /** Events that wait for a verdict. */
+import type { Reason } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
+import { complaintOf, parseJson } from "#core/protocol/json.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { RoomLedger } from "#ports/rooms.ts";
-import { type Database, isHeld, roomOf, type Sql, sql } from "../sql/database.ts";
+import { isHeld, roomOf, type Sql, sql } from "../sql/database.ts";
+import type { NotingDatabase } from "../sql/noted.ts";
+import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
-export function waitingEvents({ all }: Database): Pick<RoomLedger, "nextEvents"> {
+export function waitingEvents(database: NotingDatabase): Pick<RoomLedger, "nextEvents"> {
   return {
     async nextEvents(lease, limit) {
-      return waitingOf(await all(selectWaiting(roomOf(lease), isHeld(lease), limit)));
+      return readWaiting(database, lease, await database.all(selectWaiting(roomOf(lease), isHeld(lease), limit)));
     },
   };
 }
 
 /** The oldest undecided events of a room. `isMine`: the room's lane is leased by the reader. */
 export const selectWaiting = (roomId: string, isMine: Sql, limit: number): Sql => sql`
-  SELECT seq, event, received_at_ms AS receivedAtMs FROM events
+  SELECT seq, event_id AS eventId, event, received_at_ms AS receivedAtMs FROM events
   WHERE room_id = ${roomId} AND verdict IS NULL AND ${isMine}
   ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`;
 
-export const waitingOf = (rows: readonly unknown[] | undefined): WaitingEvent[] =>
-  ((rows ?? []) as { seq: number; event: string; receivedAtMs: number }[]).map((row) => ({
-    ...row,
-    event: RoomEvent.parse(JSON.parse(row.event)),
-  }));
+interface Row {
+  seq: number;
+  eventId: string;
+  event: string;
+  receivedAtMs: number;
+}
+
+/** The events of these rows. One that cannot be read is decided here, as a dead letter, and the room goes on without it. */
+export async function readWaiting(
+  { atomic, noted }: NotingDatabase,
+  lease: Lease,
+  rows: readonly unknown[] | undefined,
+): Promise<WaitingEvent[]> {
+  const readable: WaitingEvent[] = [];
+  const burials: Sql[] = [];
+  for (const row of (rows ?? []) as Row[]) {
+    const { seq, receivedAtMs } = row;
+    const json = parseJson(row.event);
+    const event = RoomEvent.safeParse(json).data;
+    if (event) readable.push({ seq, event, receivedAtMs });
+    else {
+      const wrong = json === undefined ? "it is no JSON" : complaintOf(RoomEvent, json);
+      noted.note({ table: "events", key: row.eventId, wrong });
+      burials.push(...burial(row, wrong, sql`EXISTS (${undecided(seq)}) AND ${isHeld(lease)}`));
+    }
+  }
+  if (burials.length > 0) await atomic(burials, "durable");
+  return readable;
+}
+
+const undecided = (seq: number): Sql => sql`SELECT 1 FROM events WHERE seq = ${seq} AND verdict IS NULL`;
+
+/** The event becomes a dead letter, and its verdict says so. */
+export function burial({ seq, eventId, event, receivedAtMs }: Row, wrong: string, guard: Sql): Sql[] {
+  const reason = `The stored event ${eventId} cannot be read: ${wrong}`;
+  return [
+    sql`
+      INSERT INTO verdicts (verdict, count) SELECT ${UNREADABLE}, 1 WHERE ${guard}
+      ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + 1`,
+    insertDeadLetter({ kind: "event", reason, raw: event }, receivedAtMs, guard, eventId),
+    sql`UPDATE events SET verdict = ${UNREADABLE}, event = '' WHERE seq = ${seq} AND ${guard}`,
+  ];
+}
+const UNREADABLE: Reason = "unreadable";

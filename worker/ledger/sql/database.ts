@@ -53,6 +53,10 @@ export interface Database {
 export const isHeld = ({ lane, fence }: Lease): Sql =>
   sql`EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND fence = ${fence})`;
 
+/** About now, in SQL: when the lease ends. */
+export const leasedUntil = ({ lane, fence }: Lease): Sql =>
+  sql`(SELECT lease_until_ms FROM lanes WHERE id = ${lane} AND fence = ${fence})`;
+
 /** Releases the lease if nothing is left to do. Returns a row when it did. */
 export const releaseUnless = ({ lane, fence }: Lease, isLeft: Sql): Sql => sql`
   UPDATE lanes SET owner = NULL, lease_until_ms = 0

@@ -36,12 +36,18 @@ export function ghostSql({ ghostPrefix, serverName, botLocalpart }: Namespace): 
       AND ${id} <> '' AND ${id} NOT GLOB '*[^a-z0-9_.=-]*'`,
     id,
     isAgent: isAgentId(id),
-    spec: specOf(id, sql`json_remove(agents.agent, '$.avatar') || ''`),
+    spec: specOf(id, sql`(${withoutAvatar(sql`agents.agent`)}) || ''`),
     userId: (agentId) => sql`${prefix} || ${agentId} || ${suffix}`,
     isOurs: (column) => sql`(
       ${server(column)} AND (substr(${column}, 1, ${prefix.length}) = ${prefix} OR ${column} = ${`@${botLocalpart}${suffix}`}))`,
   };
 }
+
+/** An agent's text without its avatar. What is no JSON stays as it is: SQLite's functions throw on it. */
+export const withoutAvatar = (text: Sql): Sql =>
+  sql`CASE WHEN json_valid(${text}) THEN json_remove(${text}, '$.avatar') ELSE ${text} END`;
+
+export const avatarIn = (text: Sql): Sql => sql`CASE WHEN json_valid(${text}) THEN ${text} -> '$.avatar' END`;
 
 /** An agent with this id exists, or a family it belongs to. */
 export const isAgentId = (id: Sql): Sql => sql`(

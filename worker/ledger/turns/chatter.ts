@@ -2,12 +2,16 @@
 import { BOUNDS } from "#core/bounds.ts";
 import { UNQUOTED_REASONS } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
+import { parseJson } from "#core/protocol/json.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type Database, literals, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 
 const BEFORE_MAX = BOUNDS.contextRows.max;
 const AROUND_MAX = BOUNDS.contextRowsAround.max;
+
+/** Undefined where the content was emptied, and where it cannot be read. */
+const eventIn = (text: string): RoomEvent | undefined => RoomEvent.safeParse(parseJson(text)).data;
 
 /** Excludes events by their verdict: commands, echoes, and those that no agent may see. */
 const IS_HEARD = sql`verdict NOT IN ${literals(UNQUOTED_REASONS)} AND verdict NOT GLOB 'command_*'`;
@@ -19,7 +23,7 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
   return {
     async event(eventId) {
       const [row] = await all<{ event: string }>(sql`SELECT event FROM events WHERE event_id = ${eventId}`);
-      return row?.event ? RoomEvent.parse(JSON.parse(row.event)) : undefined;
+      return row && eventIn(row.event);
     },
 
     async isFirst({ session, seq }) {
@@ -59,7 +63,7 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
             AND NOT ${isOurs(sql`(event ->> '$.sender')`)}
           END
         ORDER BY ${PLACE} DESC, events.seq DESC LIMIT ${limit}`);
-      return rows.map(({ event }) => RoomEvent.parse(JSON.parse(event))).reverse();
+      return rows.flatMap(({ event }) => eventIn(event) ?? []).reverse();
     },
   };
 }

@@ -1,43 +1,85 @@
 /** The oldest open turn of a session, with everything that its next step needs. */
-import { AgentId, UserId } from "#core/protocol/ids.ts";
+import { BOUNDS } from "#core/bounds.ts";
+import { UserId } from "#core/protocol/ids.ts";
+import { err, ok, type Result } from "#core/result.ts";
+import type { Lease } from "#core/turn/lane.ts";
 import type { CurrentTurn } from "#ports/turns.ts";
 import { type AgentTexts, agentOf, ghostOf } from "../configuration/agents.ts";
 import { layerColumns, type ResolvePlace } from "../configuration/resolve.ts";
-import { type Database, type Sql, sql } from "../sql/database.ts";
-import { ghostSql, specOf } from "../sql/ghosts.ts";
-import { columnsOf, type TurnRow, turnOf } from "./turn-row.ts";
+import { isHeld, type Sql, sessionOf, sql } from "../sql/database.ts";
+import { avatarIn, ghostSql, specOf, withoutAvatar } from "../sql/ghosts.ts";
+import type { NotingDatabase } from "../sql/noted.ts";
+import { columnsOf, type TurnRow, turnOf, type UnreadableTurn } from "./turn-row.ts";
+import { burial, leftAlone } from "./unreadable-turns.ts";
 
 type Row = TurnRow &
   AgentTexts & { hasControls: number; ghost: string; deviceId: string | null; profile: string | null };
 
 /** Reads the turn, its agent at the turn's room, and the agent's ghost in one statement. */
-export function currentTurns({ namespace }: Pick<Database, "namespace">, resolvePlace: ResolvePlace) {
-  const { userId } = ghostSql(namespace);
-  return {
-    /** `isMine`: the session's lane is leased by the reader. */
-    select: (session: string, isMine: Sql): Sql => sql`
+export function currentTurns(database: NotingDatabase, resolvePlace: ResolvePlace) {
+  const { userId } = ghostSql(database.namespace);
+  /** `isMine`: the session's lane is leased by the reader. */
+  const select = (session: string, isMine: Sql): Sql => sql`
       SELECT ${columnsOf(sql`open_turn`)}, ${layerColumns(sql`open_turn.room_id`)},
-        json_remove(spec, '$.avatar') AS spec, spec -> '$.avatar' AS avatar,
+        ${withoutAvatar(sql`spec`)} AS spec, ${avatarIn(sql`spec`)} AS avatar,
         EXISTS (SELECT 1 FROM controls WHERE controls.session = open_turn.session) AS hasControls,
         open_turn.ghost AS ghost, ghosts.device_id AS deviceId, ghosts.profile AS profile
       FROM (
         SELECT *, ${userId(sql`agent`)} AS ghost, ${specOf(sql`turns.agent`, sql`agents.agent`)} AS spec
         FROM turns
         WHERE session = ${session} AND state <> 'delivered' AND ${isMine} ORDER BY seq LIMIT 1) AS open_turn
-      LEFT JOIN ghosts ON ghosts.user_id = open_turn.ghost`,
+      LEFT JOIN ghosts ON ghosts.user_id = open_turn.ghost`;
+  const buryIt = burier(database, select);
+  return {
+    select,
 
-    read(rows: readonly unknown[] | undefined): CurrentTurn | undefined {
-      const [row] = (rows ?? []) as Row[];
-      if (!row) return undefined;
-      const { agent, ghost, deviceId, profile, hasControls } = row;
-      return {
-        turn: turnOf(row),
-        hasControls: hasControls === 1,
-        agent: agentOf(resolvePlace, AgentId.parse(agent), row),
-        ghost: deviceId === null ? undefined : ghostOf(UserId.parse(ghost), deviceId, profile),
-      };
+    /**
+     * The turn of the row. One that cannot be read is ended here, as a dead letter and with a sentence to the room, and the
+     * session goes on with the next one.
+     */
+    async read(lease: Lease, found: readonly unknown[] | undefined): Promise<CurrentTurn | undefined> {
+      let rows = found;
+      for (let buried = 0; buried < BOUNDS.unreadableAtOnce.max; buried++) {
+        const [row] = (rows ?? []) as Row[];
+        if (!row) return undefined;
+        const current = currentOf(resolvePlace, row);
+        if (current.ok) return current.value;
+        rows = await buryIt(lease, row, current.error);
+      }
+      return undefined;
     },
   };
+}
+
+/** The rows that follow; none while a newer version has time left to take this one. */
+function burier({ namespace, atomic, noted }: NotingDatabase, select: (session: string, isMine: Sql) => Sql) {
+  return async (lease: Lease, row: Row, { wrong, isNewer }: UnreadableTurn): Promise<readonly unknown[]> => {
+    noted.note({ table: "turns", key: row.id, wrong });
+    const results = await atomic(
+      [
+        ...(isNewer ? [leftAlone(lease, row)] : []),
+        ...burial(namespace, lease, row, wrong, isNewer),
+        select(sessionOf(lease), isHeld(lease)),
+      ],
+      "durable",
+    );
+    const [next] = (results.at(-1) ?? []) as Row[];
+    return next && next.seq !== row.seq ? [next] : [];
+  };
+}
+
+function currentOf(resolvePlace: ResolvePlace, row: Row): Result<CurrentTurn, UnreadableTurn> {
+  const turn = turnOf(row);
+  if (!turn.ok) return turn;
+  const { agent: id } = turn.value;
+  const ghost = UserId.safeParse(row.ghost).data;
+  if (!ghost) return err({ wrong: "agent: it has no user id", isNewer: false });
+  return ok({
+    turn: turn.value,
+    hasControls: row.hasControls === 1,
+    agent: agentOf(resolvePlace, id, row),
+    ghost: row.deviceId === null ? undefined : ghostOf(ghost, row.deviceId, row.profile),
+  });
 }
 
 export type CurrentTurns = ReturnType<typeof currentTurns>;

@@ -50,7 +50,11 @@ export function endings(
         current.select(sessionOf(lease), isHeld(lease)),
         releaseUnless(lease, sql`SELECT 1 FROM turns WHERE session = ${sessionOf(lease)} AND state <> 'delivered'`),
       ]);
-      return { isDelivered: ended?.length === 1, next: current.read(next), isReleased: released?.length === 1 };
+      return {
+        isDelivered: ended?.length === 1,
+        next: await current.read(lease, next),
+        isReleased: released?.length === 1,
+      };
     },
   };
 }

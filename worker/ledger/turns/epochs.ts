@@ -32,6 +32,6 @@ const waitingColumns = (session: string): Sql => sql`
   (SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq LIMIT 1) AS oldest`;
 
 function waitingTurnsOf(row: WaitingRow | undefined): WaitingTurns {
-  if (!row || row.oldest === null) return { count: 0 };
-  return { count: row.count, oldest: TurnId.parse(row.oldest) };
+  const oldest = TurnId.safeParse(row?.oldest).data;
+  return row && oldest ? { count: row.count, oldest } : { count: row?.count ?? 0 };
 }

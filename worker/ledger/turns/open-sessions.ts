@@ -16,7 +16,7 @@ export function openSessions({ all }: Database): OpenSessions {
         SELECT DISTINCT session FROM turns
         WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId} AND ${where}
           AND agent IN (SELECT value FROM json_each(${JSON.stringify(agents)}))`);
-      return rows.map(({ session }) => SessionKey.parse(session));
+      return rows.flatMap(({ session }) => SessionKey.safeParse(session).data ?? []);
     },
 
     async openSessionsAt(eventId, roomId, agents) {
@@ -28,14 +28,14 @@ export function openSessions({ all }: Database): OpenSessions {
         UNION
         SELECT turns.session FROM outbox JOIN turns ON turns.id = outbox.turn_id
         WHERE outbox.event_id = ${eventId} AND ${isConcerned}`);
-      return rows.map(({ session }) => SessionKey.parse(session));
+      return rows.flatMap(({ session }) => SessionKey.safeParse(session).data ?? []);
     },
 
     async openSessionsIn(roomId) {
       const rows = await all<{ session: string }>(sql`
         SELECT DISTINCT session FROM turns
         WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId}`);
-      return rows.map(({ session }) => SessionKey.parse(session));
+      return rows.flatMap(({ session }) => SessionKey.safeParse(session).data ?? []);
     },
   };
 }

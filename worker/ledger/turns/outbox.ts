@@ -1,18 +1,21 @@
 /** The rows of the outbox: stored plain, frozen before the first attempt, ended as sent or dead. */
+import { BOUNDS } from "#core/bounds.ts";
 import { DeliveryKey } from "#core/message/mark.ts";
 import { storedUtterance } from "#core/message/utterance.ts";
 import { AgentId, BOT, EventId, type Speaker, UserId } from "#core/protocol/ids.ts";
+import { parseJson } from "#core/protocol/json.ts";
+import { err, ok, type Result } from "#core/result.ts";
 import type { LaneId, Lease } from "#core/turn/lane.ts";
 import { TurnId } from "#core/turn/turn.ts";
 import type { OpenOutboxRow, OutboxEnd, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
 import { storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, isHeld, releaseUnless, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, isHeld, leasedUntil, releaseUnless, type Sql, sql } from "../sql/database.ts";
+import type { NotingDatabase } from "../sql/noted.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
 /** The bot is the empty string in the column `agent`. */
 const columnOf = (speaker: Speaker): string => (speaker === BOT ? "" : speaker);
-const speakerOf = (column: string): Speaker => (column === "" ? BOT : AgentId.parse(column));
 
 /** One statement a row: an utterance may have 30 kB, and all of them together more than a parameter may. */
 export const insertPlain = (rows: readonly OutboxRow[], guard: Sql): Sql[] =>
@@ -46,7 +49,8 @@ interface Row {
   askedAtMs: number | null;
 }
 
-export function outboxRows({ all, atomic }: Database): OutboxLedger {
+export function outboxRows(database: NotingDatabase): OutboxLedger {
+  const { all, atomic } = database;
   return {
     async queueOut(lease, rows, showing) {
       const shown = showing
@@ -61,15 +65,18 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
     },
 
     async outboxRow(key) {
-      const [row] = await all<{ state: "open" | "sent" | "dead"; eventId: string | null }>(sql`
+      const [row] = await all<{ state: string; eventId: string | null }>(sql`
         SELECT CASE WHEN ${IS_UNSENT} THEN 'open' ELSE state END AS state, event_id AS eventId
         FROM outbox WHERE key = ${key}`);
       if (!row) return undefined;
-      return row.eventId === null ? { state: row.state } : { state: row.state, eventId: EventId.parse(row.eventId) };
+      // A state of a newer version: this one does not send the row, and does not wait for it.
+      const state = STATES.find((known) => known === row.state) ?? "dead";
+      const eventId = EventId.safeParse(row.eventId).data;
+      return eventId ? { state, eventId } : { state };
     },
 
     async nextOut(lease) {
-      return openRowOf(await all(selectNextOut(lease.lane, isHeld(lease))), lease.lane);
+      return readNextOut(database, lease, await all(selectNextOut(lease.lane, isHeld(lease))));
     },
 
     async freezeOut(lease, seq, { deviceId, path, body }) {
@@ -92,7 +99,8 @@ export function outboxRows({ all, atomic }: Database): OutboxLedger {
         ],
         "durable",
       );
-      return { next: openRowOf(results.at(-2), lease.lane), isReleased: countOfLast(results) === 1 };
+      const next = await readNextOut(database, lease, results.at(-2));
+      return { next, isReleased: countOfLast(results) === 1 };
     },
 
     async retryOut(lease, seq, notBeforeMs) {
@@ -115,7 +123,9 @@ export const selectNextOut = (lane: LaneId, isMine: Sql): Sql => sql`
     (SELECT asked_at_ms FROM turns WHERE turns.id = turn_id) AS askedAtMs
   FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT} AND ${isMine} ORDER BY seq LIMIT 1`;
 
-function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[] {
+const STATES = ["open", "sent", "dead"] as const;
+
+function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number | Sql): Sql[] {
   const isMine = sql`seq = ${seq} AND ${isHeld(lease)}`;
   if (end.state === "sent") return [endOpen("sent", end.eventId, isMine)];
   return [
@@ -124,21 +134,59 @@ function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[]
   ];
 }
 
-export function openRowOf(rows: readonly unknown[] | undefined, lane: LaneId): OpenOutboxRow | undefined {
-  const [row] = (rows ?? []) as Row[];
-  if (!row) return undefined;
-  const { turnId, askedAtMs, deviceId, path, body } = row;
+/**
+ * The row of a lane that is to be sent next. One that cannot be read is ended here as a dead letter, and the lane goes on
+ * with the next one.
+ */
+export async function readNextOut(
+  { atomic, noted }: NotingDatabase,
+  lease: Lease,
+  found: readonly unknown[] | undefined,
+): Promise<OpenOutboxRow | undefined> {
+  let rows = found;
+  for (let buried = 0; buried < BOUNDS.unreadableAtOnce.max; buried++) {
+    const [row] = (rows ?? []) as Row[];
+    if (!row) return undefined;
+    const read = openRowOf(row, lease.lane);
+    if (read.ok) return read.value;
+    noted.note({ table: "outbox", key: row.key, wrong: read.error });
+    const raw = row.plain ?? JSON.stringify({ path: row.path, body: row.body });
+    const deadLetter = { kind: "outbox" as const, reason: `The message ${row.key} cannot be read: ${read.error}`, raw };
+    const results = await atomic(
+      [
+        ...endRow(lease, row.seq, { state: "dead", deadLetter }, leasedUntil(lease)),
+        selectNextOut(lease.lane, isHeld(lease)),
+      ],
+      "durable",
+    );
+    rows = results.at(-1);
+  }
+  return undefined;
+}
+
+function openRowOf(row: Row, lane: LaneId): Result<OpenOutboxRow, string> {
+  const { askedAtMs, deviceId, path, body } = row;
+  const key = DeliveryKey.safeParse(row.key).data;
+  const agent: Speaker | undefined = row.agent === "" ? BOT : AgentId.safeParse(row.agent).data;
+  const userId = UserId.safeParse(row.userId).data;
+  const turnId = row.turnId === null ? null : TurnId.safeParse(row.turnId).data;
+  if (!key || !agent || !userId || turnId === undefined) return err("an id in it is none");
   const shared = {
     seq: row.seq,
-    key: DeliveryKey.parse(row.key),
+    key,
     lane,
-    agent: speakerOf(row.agent),
-    userId: UserId.parse(row.userId),
+    agent,
+    userId,
     attempt: row.attempt,
     notBeforeMs: row.notBeforeMs,
-    ...(turnId === null ? {} : { turnId: TurnId.parse(turnId) }),
+    ...(turnId === null ? {} : { turnId }),
     ...(askedAtMs ? { askedAtMs } : {}),
   };
-  if (path !== "") return { ...shared, frozen: { deviceId: deviceId ?? "", path, body } };
-  return { ...shared, plain: row.plain ?? "", ...(deviceId === null ? {} : { deviceId }) };
+  if (path === "") return ok({ ...shared, plain: row.plain ?? "", ...(deviceId === null ? {} : { deviceId }) });
+  // Sent as it is, such a request would be refused in a way that looks like an outage.
+  if (!path.startsWith("/")) return err("path: it is none");
+  if (!isObject(parseJson(body))) return err("body: it is no JSON object");
+  return ok({ ...shared, frozen: { deviceId: deviceId ?? "", path, body } });
 }
+
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);

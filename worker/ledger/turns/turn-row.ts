@@ -1,6 +1,8 @@
 /** A turn as its row holds it, and as the session lane reads it. */
-import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
-import { type Prompt, SessionKey, type Turn, type TurnEnding, TurnId, textPrompt, textReply } from "#core/turn/turn.ts";
+import { EventId, UserId } from "#core/protocol/ids.ts";
+import { complaintOf } from "#core/protocol/json.ts";
+import { err, ok, type Result } from "#core/result.ts";
+import { type Prompt, type Turn, type TurnEnding, TurnNames, textPrompt, textReply } from "#core/turn/turn.ts";
 import { type Sql, sql } from "../sql/database.ts";
 
 /** The turn has no answer yet. */
@@ -37,12 +39,12 @@ export interface TurnRow extends PromptRow {
   threadRoot: string | null;
   direct: number;
   askedAtMs: number;
-  state: Turn["state"];
+  state: string;
   attempt: number;
   failures: number;
   notBeforeMs: number;
   shown: string | null;
-  replyKind: "reply" | "notice" | null;
+  replyKind: string | null;
   reply: string | null;
   ending: TurnEnding | null;
   hop: number;
@@ -51,33 +53,47 @@ export interface TurnRow extends PromptRow {
   merged: string;
 }
 
-export function turnOf(row: TurnRow): Turn {
-  return {
-    id: TurnId.parse(row.id),
-    seq: row.seq,
-    session: SessionKey.parse(row.session),
-    agent: AgentId.parse(row.agent),
-    roomId: RoomId.parse(row.roomId),
-    direct: row.direct === 1,
-    hop: row.hop,
-    prompt: promptOf(row),
-    merged: (JSON.parse(row.merged) as PromptRow[]).map(promptOf),
-    askedAtMs: row.askedAtMs,
-    notBeforeMs: row.notBeforeMs,
-    state: row.state,
-    attempt: row.attempt,
-    failures: row.failures,
-    ...(row.threadRoot === null ? {} : { threadRoot: EventId.parse(row.threadRoot) }),
-    ...(row.shown === null ? {} : { shown: row.shown }),
-    ...(row.reply === null ? {} : { reply: textReply(row.replyKind ?? "reply", row.reply) }),
-    ...(row.ending === null ? {} : { ending: row.ending }),
-    ...(row.redacted === 1 ? { redacted: true } : {}),
-  };
+/** Why a row cannot be read. `isNewer`: it holds a word of a newer version, which may run beside this one. */
+export interface UnreadableTurn {
+  wrong: string;
+  isNewer: boolean;
 }
 
-const promptOf = ({ eventId, sender, prompt, sentAtMs }: PromptRow): Prompt => ({
-  eventId: EventId.parse(eventId),
-  sender: UserId.parse(sender),
+/** Messages that were merged into the turn and cannot be read are left out. */
+export function turnOf(row: TurnRow): Result<Turn, UnreadableTurn> {
+  const read = TurnNames.safeParse(row);
+  if (!read.success) {
+    const isNewer = read.error.issues.every(({ path: [name] }) => name === "state" || name === "replyKind");
+    return err({ wrong: complaintOf(TurnNames, row), isNewer });
+  }
+  const { eventId, sender, threadRoot, replyKind, ...names } = read.data;
+  return ok({
+    ...names,
+    seq: row.seq,
+    direct: row.direct === 1,
+    hop: row.hop,
+    prompt: promptOf({ ...row, eventId, sender }),
+    merged: (JSON.parse(row.merged) as PromptRow[]).flatMap(mergedOf),
+    askedAtMs: row.askedAtMs,
+    notBeforeMs: row.notBeforeMs,
+    attempt: row.attempt,
+    failures: row.failures,
+    ...(threadRoot === null ? {} : { threadRoot }),
+    ...(row.shown === null ? {} : { shown: row.shown }),
+    ...(row.reply === null ? {} : { reply: textReply(replyKind ?? "reply", row.reply) }),
+    ...(row.ending === null ? {} : { ending: row.ending }),
+    ...(row.redacted === 1 ? { redacted: true } : {}),
+  });
+}
+
+function mergedOf(row: PromptRow): Prompt[] {
+  const [eventId, sender] = [EventId.safeParse(row.eventId).data, UserId.safeParse(row.sender).data];
+  return eventId && sender ? [promptOf({ ...row, eventId, sender })] : [];
+}
+
+const promptOf = ({ eventId, sender, prompt, sentAtMs }: PromptRow & Pick<Prompt, "eventId" | "sender">): Prompt => ({
+  eventId,
+  sender,
   parts: textPrompt(prompt),
   sentAtMs,
 });

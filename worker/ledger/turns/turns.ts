@@ -22,7 +22,7 @@ export function turns(database: Database, current: CurrentTurns): Turns {
     ...endings(database, current),
 
     async currentTurn(lease) {
-      return current.read(await all(current.select(sessionOf(lease), isHeld(lease))));
+      return current.read(lease, await all(current.select(sessionOf(lease), isHeld(lease))));
     },
 
     async transcript(session, limit): Promise<Turn[]> {
@@ -30,7 +30,10 @@ export function turns(database: Database, current: CurrentTurns): Turns {
         SELECT ${columnsOf(sql`turns`)} FROM turns
         WHERE session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late', 'silent'))
         ORDER BY seq DESC LIMIT ${limit}`);
-      return rows.map(turnOf);
+      return rows.flatMap((row) => {
+        const turn = turnOf(row);
+        return turn.ok ? turn.value : [];
+      });
     },
 
     async replay(turnId, newId, nowMs) {
@@ -42,7 +45,7 @@ export function turns(database: Database, current: CurrentTurns): Turns {
           AND ending NOT IN ('merged', 'redacted', 'context')
           AND (redacted = 0 OR EXISTS (SELECT 1 FROM turns AS part WHERE part.merged_into = turns.seq))
         RETURNING session`);
-      return row && SessionKey.parse(row.session);
+      return row && SessionKey.safeParse(row.session).data;
     },
   };
 }

@@ -17,9 +17,14 @@ export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLet
 }
 
 /** A dead letter, written under the guard of the batch that gives up. */
-export const insertDeadLetter = (letter: DeadLetter, nowMs: number, guard: Sql): Sql => sql`
+export const insertDeadLetter = (
+  letter: DeadLetter,
+  nowMs: number | Sql,
+  guard: Sql,
+  eventId: string = eventIn(letter),
+): Sql => sql`
   INSERT INTO dead_letters (kind, reason, raw, created_at_ms, event_id)
-  SELECT ${letter.kind}, ${letter.reason}, ${cutRaw(letter.raw)}, ${nowMs}, ${eventIn(letter)} WHERE ${guard}`;
+  SELECT ${letter.kind}, ${letter.reason}, ${cutRaw(letter.raw)}, ${nowMs}, ${eventId} WHERE ${guard}`;
 
 /** Many dead letters. */
 export const insertDeadLetters = (letters: readonly DeadLetter[], nowMs: number): Sql[] =>

@@ -7,7 +7,8 @@ import { type Database, sql } from "../sql/database.ts";
 const LATEST_EVENTS = 5_000;
 
 export function gaps({ all }: Database): Pick<OperatorLedger, "known" | "activeRooms" | "roomsAfter"> {
-  const idOf = ({ roomId }: { roomId: string }) => RoomId.parse(roomId);
+  const idsOf = (rows: readonly { roomId: string }[]) =>
+    rows.flatMap(({ roomId }) => RoomId.safeParse(roomId).data ?? []);
   return {
     async known(eventIds) {
       const rows = await all<{ eventId: string; seq: number }>(sql`
@@ -21,14 +22,14 @@ export function gaps({ all }: Database): Pick<OperatorLedger, "known" | "activeR
         SELECT room_id AS roomId, max(seq) AS latest FROM events
         WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) - ${LATEST_EVENTS}
         GROUP BY room_id ORDER BY latest DESC LIMIT ${limit}`);
-      return rows.map(idOf);
+      return idsOf(rows);
     },
 
     async roomsAfter(roomId, limit) {
       const rows = await all<{ roomId: string }>(sql`
         SELECT DISTINCT room_id AS roomId FROM members
-        WHERE membership = 'join' AND room_id > ${roomId} ORDER BY room_id LIMIT ${limit}`);
-      return rows.map(idOf);
+        WHERE membership = 'join' AND room_id > ${roomId} AND room_id GLOB '!?*' ORDER BY room_id LIMIT ${limit}`);
+      return idsOf(rows);
     },
   };
 }

@@ -4,12 +4,13 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
  */
 
+import type { RoomFacts } from "#core/gate/facts.ts";
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
-import { isMissing } from "#core/protocol/errcode.ts";
+import { isMissing, isPassing } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { NO_STATE, type RoomState, STATE_TYPES } from "#core/protocol/room-state.ts";
-import type { Intent } from "#ports/homeserver.ts";
+import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -29,6 +30,27 @@ export async function readRoom(
   );
   await inherit(ledger, roomId, state);
   return { state, people: members.value.length };
+}
+
+/**
+ * Reads the state of a room anew whose stored one cannot be read. Throws `Trouble` while the homeserver cannot tell it: then
+ * nothing is decided there. Where none of our users is in the room any more, nothing is known of it.
+ */
+export async function restoreState(
+  { ledger, ghosts }: { ledger: Ledger; ghosts: Ghosts },
+  { id, present, botUserId }: RoomFacts,
+): Promise<void> {
+  const [first] = present;
+  const agent = first && (await ledger.agent(first.agent.id));
+  const reader = agent ? await ghosts.intent(agent) : botUserId && (await ghosts.bot());
+  if (reader && !reader.ok) throw new Trouble(`the state of ${id} cannot be read`, reader.error);
+  const state = reader
+    ? await readState(reader.value, id).catch((error: unknown) => {
+        if (error instanceof Trouble && !isPassing(error.error)) return NO_STATE;
+        throw error;
+      })
+    : NO_STATE;
+  await ledger.setState(id, state);
 }
 
 async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {

@@ -1,0 +1,54 @@
+/** Turns whose rows this version cannot read: how they end. */
+import { BOUNDS } from "#core/bounds.ts";
+import { deliveryKey } from "#core/message/mark.ts";
+import { AgentId, EventId, type Namespace, RoomId, userIdOf } from "#core/protocol/ids.ts";
+import { APOLOGY } from "#core/strings/replies.ts";
+import { type Lease, outLane } from "#core/turn/lane.ts";
+import type { OutboxRow } from "#ports/delivery.ts";
+import { isHeld, leasedUntil, type Sql, sql } from "../sql/database.ts";
+import { insertDeadLetter } from "../upkeep/dead-letters.ts";
+import { insertPlain } from "./outbox.ts";
+import type { TurnRow } from "./turn-row.ts";
+
+/** A turn that a newer version has taken further than this one knows: it is due again half a minute later. */
+export const leftAlone = (lease: Lease, { seq }: TurnRow): Sql => sql`
+  UPDATE turns SET not_before_ms = ${leasedUntil(lease)}
+  WHERE seq = ${seq} AND ${isHeld(lease)}`;
+
+/** Ends the turn as a dead letter, and says so in the room. One of a newer version only where that had time to go on. */
+export function burial(namespace: Namespace, lease: Lease, row: TurnRow, wrong: string, isNewer: boolean): Sql[] {
+  const { seq, id, agent } = row;
+  const isOver = isNewer ? sql`asked_at_ms < ${leasedUntil(lease)} - ${BOUNDS.newerTurnTime.max}` : sql`true`;
+  const guard = sql`
+    EXISTS (SELECT 1 FROM turns WHERE seq = ${seq} AND state <> 'delivered' AND ${isOver}) AND ${isHeld(lease)}`;
+  const deadLetter = { kind: "turn" as const, reason: `${agent}: a turn cannot be read: ${wrong}`, raw: id };
+  return [
+    insertDeadLetter(deadLetter, leasedUntil(lease), guard),
+    ...insertPlain(noticeOf(namespace, row), guard),
+    sql`UPDATE turns SET state = 'delivered', ending = 'unreadable' WHERE seq = ${seq} AND ${guard}`,
+  ];
+}
+
+/** None where the row does not say who would speak, and where. */
+function noticeOf(namespace: Namespace, { seq, id, agent: speaker, roomId: room, threadRoot }: TurnRow): OutboxRow[] {
+  const [agent, roomId] = [AgentId.safeParse(speaker).data, RoomId.safeParse(room).data];
+  if (!agent || !roomId) return [];
+  const cause = `unread-${id || seq}`;
+  const userId = userIdOf(namespace, agent);
+  const thread = EventId.safeParse(threadRoot).data;
+  return [
+    {
+      key: deliveryKey(cause, 0, "original"),
+      lane: outLane(userId, roomId),
+      agent,
+      userId,
+      utterance: {
+        say: "message",
+        part: { type: "text", markdown: APOLOGY.unreadable },
+        mark: { agent, turn: cause, part: 0, hop: 0, kind: "notice" },
+        mentions: [],
+        ...(thread ? { thread } : {}),
+      },
+    },
+  ];
+}
