@@ -5,7 +5,7 @@ import { storedUtterance } from "#core/message/utterance.ts";
 import { AgentId, BOT, EventId, type Speaker, UserId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import type { LaneId, Lease } from "#core/turn/lane.ts";
+import { isLane, type LaneId, type Lease } from "#core/turn/lane.ts";
 import { TurnId } from "#core/turn/turn.ts";
 import type { OpenOutboxRow, OutboxEnd, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
 import { storable } from "../sql/bulk.ts";
@@ -65,12 +65,12 @@ export function outboxRows(database: NotingDatabase): OutboxLedger {
     },
 
     async outboxRow(key) {
-      const [row] = await all<{ state: string; eventId: string | null }>(sql`
-        SELECT CASE WHEN ${IS_UNSENT} THEN 'open' ELSE state END AS state, event_id AS eventId
+      const [row] = await all<{ state: string; lane: string; eventId: string | null }>(sql`
+        SELECT CASE WHEN ${IS_UNSENT} THEN 'open' ELSE state END AS state, lane, event_id AS eventId
         FROM outbox WHERE key = ${key}`);
       if (!row) return undefined;
-      // A state of a newer version: this one does not send the row, and does not wait for it.
-      const state = STATES.find((known) => known === row.state) ?? "dead";
+      // With a state of a newer version, or in no lane: this one does not send the row, and does not wait for it.
+      const state = (isLane(row.lane) && STATES.find((known) => known === row.state)) || "dead";
       const eventId = EventId.safeParse(row.eventId).data;
       return eventId ? { state, eventId } : { state };
     },
