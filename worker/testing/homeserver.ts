@@ -27,7 +27,7 @@ export interface FakeHomeserver {
   loseAnswers: number;
   users: Set<string>;
   devices: Set<string>;
-  /** The answer to `/joined_members`, by room. */
+  /** The answer to `/joined_members`, by room. In any other room whoever asks is alone. */
   members: Map<string, string[]>;
   /** The answer to `/messages`, newest first, by room. */
   history: Map<string, unknown[]>;
@@ -104,7 +104,7 @@ interface UserRequest {
 function asUser(server: FakeHomeserver, request: UserRequest): Response {
   const { method, path, userId, deviceId } = request;
   const roomId = decodeURIComponent(path.match(/\/rooms\/([^/]+)/)?.[1] ?? "");
-  const members = () => Object.fromEntries((server.members.get(roomId) ?? []).map((id) => [id, {}]));
+  const members = () => Object.fromEntries((server.members.get(roomId) ?? [userId]).map((id) => [id, {}]));
   const answers: Array<[RegExp, () => Response]> = [
     [/\/send\//, () => (method === "PUT" ? send(server, request) : json(405, {}))],
     [/\/joined_members$/, () => (server.refusedReads.has(roomId) ? NOT_IN_ROOM() : json(200, { joined: members() }))],
