@@ -56,8 +56,11 @@ const replyTakenBack = (eventId: EventId, roomId: RoomId, guard: Sql): Sql => sq
 const nameTakenBack = (roomId: RoomId, isIt: Sql): Sql => {
   const saidIn = (key: "name" | "topic") => sql`
     EXISTS (
-      SELECT 1 FROM events WHERE json_valid(event) AND event ->> '$.type' = ${`m.room.${key}`}
-        AND instr(event ->> ${`$.content.${key}`}, rooms.state ->> ${`$.${key}`}) > 0 AND ${isIt})`;
+      SELECT 1 FROM events
+      WHERE CASE WHEN json_valid(event) AND json_valid(rooms.state) THEN
+        event ->> '$.type' = ${`m.room.${key}`}
+        AND instr(event ->> ${`$.content.${key}`}, rooms.state ->> ${`$.${key}`}) > 0
+      END AND ${isIt})`;
   const path = (key: "name" | "topic") => sql`CASE WHEN ${saidIn(key)} THEN ${`$.${key}`} ELSE '$.none' END`;
   return sql`
     UPDATE rooms SET state = json_remove(state, ${path("name")}, ${path("topic")})
