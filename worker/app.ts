@@ -102,8 +102,17 @@ export function compose(host: Host): App {
     turnMsMax: host.turnMsMax,
     mayBegin: host.mayBegin,
     sendFloorMs: environment.SEND_FLOOR_MS,
+    random: Math.random,
   });
-  const pump = createPump({ ledger, clock, log, runner: host.runner, work, mayBegin: host.mayBegin });
+  const pump = createPump({
+    ledger,
+    clock,
+    log,
+    runner: host.runner,
+    work,
+    random: Math.random,
+    mayBegin: host.mayBegin,
+  });
   const doorbell = host.doorbell(pump);
 
   const refreshAliases = async () => {

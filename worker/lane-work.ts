@@ -35,12 +35,14 @@ interface Needs {
   mayBegin: (() => boolean) | undefined;
   /** The pause after each send of an out lane, in milliseconds. */
   sendFloorMs: number;
+  /** Between 0 and 1. */
+  random: () => number;
 }
 
 /** The work of every lane. `run` is the pump's: a lane that needs another one to run waits for it with this. */
 export function laneWork(needs: Needs): (run: RunLane) => Work {
   const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, agentEnv, limits } = needs;
-  const { turnMsMax, mayBegin, sendFloorMs } = needs;
+  const { turnMsMax, mayBegin, sendFloorMs, random } = needs;
   const deliveryBy = (run: RunLane) => delivery({ ledger, clock, log, namespace, run });
   return (run) => (running, first) => {
     switch (first.kind) {
@@ -66,10 +68,10 @@ export function laneWork(needs: Needs): (run: RunLane) => Work {
           mayBegin,
           run,
           delivery: deliveryBy(run),
-          random: Math.random,
+          random,
         })(running, first.current);
       case "out":
-        return outLane({ ledger, clock, log, ghosts, sendFloorMs })(running, first.row);
+        return outLane({ ledger, clock, log, ghosts, sendFloorMs, random })(running, first.row);
     }
   };
 }

@@ -3,9 +3,11 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
 import { markdownOf, textOf } from "#core/turn/turn.ts";
+import type { Clock } from "#ports/host.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import { aSession, ROOM } from "#testing/ledger-rows.ts";
+import { systemClock } from "./clock.ts";
 import { sessionOf } from "./router/new-turn.ts";
 
 const ALICE = "@alice:hs.test";
@@ -115,12 +117,29 @@ describe("a turn is stopped", () => {
 
   test("also when it runs in another process, which cannot be rung", async () => {
     const { another, push, bodies, ledger } = await begin(guide());
-    const other = another("second");
-    await ledger.accept({ events: [aMessage("slow 60")], deadLetters: [], nowMs: Date.now() });
+    // Its lease is renewed every tenth of a second.
+    const sleep: Clock["sleep"] = (ms, signal) => systemClock.sleep(ms / 100, signal);
+    const other = another("second", undefined, { now: () => Date.now(), sleep });
+    await ledger.accept({ events: [aMessage("slow 120")], deadLetters: [], nowMs: Date.now() });
     await other.pump.run(`room:${ROOM}`);
     await running();
     await push(aMessage("!stop"));
     await vi.waitFor(() => expect(bodies()).toEqual(["*(Stopped.)*"]), soon);
+  });
+
+  test("and those behind it at once, also while an answer before them cannot be sent; nothing runs in circles", async () => {
+    const { push, calls, server, ledger } = await begin(guide());
+    server.refusals.push(Response.json({ errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 60_000 }, { status: 429 }));
+    await push(aMessage("error"));
+    await vi.waitFor(() => expect(world.lines.join()).toContain("send_retried"), soon);
+    await push(aMessage("stream 1"), aMessage("stream 2"));
+    await vi.waitFor(async () => expect((await ledger.figures(0)).openTurns).toBe(3), soon);
+    await push(aMessage("!stop"));
+    await vi.waitFor(async () => expect((await ledger.figures(0)).openTurns).toBe(1), soon);
+    const before = calls.length;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const claims = calls.slice(before).filter(({ method }) => method === "claim");
+    expect(claims.length).toBeLessThan(5);
   });
 
   test("before it begins when its prompt is redacted", async () => {

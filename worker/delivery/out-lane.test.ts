@@ -64,6 +64,7 @@ interface Over {
   lease?: Lease;
   first?: OpenOutboxRow | undefined;
   nowMs?: number;
+  random?: number;
   /** Why no user can be made. */
   trouble?: HomeserverError;
   lost?: AbortSignal;
@@ -80,6 +81,7 @@ async function run({ ledger, made, existing }: World, over: Over = {}): Promise<
     ghosts: { existing, intent: ({ id }: Parameters<Ghosts["intent"]>[0]) => make(id), bot: () => make("bot") },
     clock: { now: () => over.nowMs ?? NOW, sleep: async () => undefined },
     log: () => undefined,
+    random: () => over.random ?? 0,
     sendFloorMs: 0,
   });
   const lease = over.lease ?? (await leaseOf(ledger, OUT_LANE));
@@ -204,6 +206,22 @@ describe("a row", () => {
     await run(it, { nowMs: NOW + 24 * 3_600_000 });
     expect(await reasons(it)).toEqual([`A message of ${GHOST} would have come too long after the question`]);
     expect(it.puts.map(({ path }) => path.split("/").at(-1))).toEqual(["t.0.final", "n.0.0"]);
+  });
+
+  test("comes back spread out when it is to be sent again, at a rate limit too", async () => {
+    const limited = { status: 429, errcode: "M_LIMIT_EXCEEDED", message: "", retryAfterMs: 2_000 };
+    for (const [answer, shortest] of [
+      [AWAY, 1_000],
+      [limited, 2_000],
+    ] as const) {
+      for (const random of [0, 1]) {
+        const it = await world(aRow());
+        it.answers.push(answer);
+        await run(it, { random });
+        const waits = await it.ledger.nextOut(await leaseOf(it.ledger, OUT_LANE));
+        expect(waits?.notBeforeMs).toBe(NOW + shortest * (1 + random / 4));
+      }
+    }
   });
 
   test("that is not due yet waits, also behind another one", async () => {

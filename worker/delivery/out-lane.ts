@@ -22,6 +22,7 @@ import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, messageOf, ok, type Result } from "#core/result.ts";
+import { spread } from "#core/turn/back-off.ts";
 import { type LaneId, type Lease, laneOfKind } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { FrozenRequest, OpenOutboxRow, OutboxEnd, OutboxLedger } from "#ports/delivery.ts";
@@ -42,6 +43,8 @@ interface Needs {
   log: Log;
   /** The pause after each send of a lane, in milliseconds. */
   sendFloorMs: number;
+  /** Between 0 and 1. */
+  random: () => number;
 }
 
 type MadeUser = Promise<Result<Pick<Intent, "deviceId">, HomeserverError>>;
@@ -88,7 +91,7 @@ async function finish(
 
 /** Sends a row once; undefined when it is to be sent again later. A row that is too late or refused becomes a dead letter. */
 async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<OutboxEnd | undefined> {
-  const { ledger, clock, log } = needs;
+  const { ledger, clock, log, random } = needs;
   if (await isLate(needs, row)) {
     return dead(needs, row, `A message of ${row.userId} would have come too long after the question`);
   }
@@ -100,7 +103,7 @@ async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<
   if ("never" in sent.error) return dead(needs, row, sent.error.never);
   const { again } = sent.error;
   log("send_retried", { key: row.key, status: again.status, errcode: again.errcode, attempt: row.attempt + 1 });
-  await ledger.retryOut(lease, row.seq, clock.now() + waitMs(row, again));
+  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()));
   return undefined;
 }
 
@@ -167,7 +170,8 @@ function dead({ log }: Needs, row: OpenOutboxRow, reason: string): OutboxEnd {
 }
 
 /** A rate limit says when to come back; other errors back off. */
-const waitMs = ({ attempt }: OpenOutboxRow, { status, retryAfterMs }: HomeserverError): number =>
-  status === 429 && retryAfterMs !== undefined
-    ? retryAfterMs
-    : Math.max(retryAfterMs ?? 0, Math.min(RETRY_MS_MIN * 2 ** attempt, BOUNDS.sendRetryPause.max));
+function pauseMs({ attempt }: OpenOutboxRow, { status, retryAfterMs = 0 }: HomeserverError, random: number): number {
+  const asked = spread(retryAfterMs, random);
+  if (status === 429 && asked > 0) return asked;
+  return Math.max(asked, spread(RETRY_MS_MIN * 2 ** attempt, random, BOUNDS.sendRetryPause.max));
+}

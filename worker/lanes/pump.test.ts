@@ -10,6 +10,7 @@ import { systemClock } from "../clock.ts";
 import { createPump } from "./pump.ts";
 import { sweep } from "./sweep.ts";
 
+const NOW = 1_000_000;
 const ROOM = RoomId.parse("!room");
 const LANE: LaneId = `room:${ROOM}`;
 let ledger: Ledger;
@@ -31,10 +32,14 @@ const deciding =
       await ledger.ignore(lease, [{ seq: event.seq, reason: "notice" }]);
     }
   };
-const pumpOf = (work: Work, over: { runner?: string; clock?: Clock; mayBegin?: () => boolean } = {}) =>
+const pumpOf = (
+  work: Work,
+  over: { runner?: string; clock?: Clock; mayBegin?: () => boolean; random?: () => number } = {},
+) =>
   createPump({
     ledger,
     clock: systemClock,
+    random: () => 0,
     runner: "me",
     log: (event) => void logged.push(event),
     work: () => work,
@@ -132,6 +137,7 @@ describe("the pump", () => {
     const pump = createPump({
       ledger: { ...ledger, release },
       clock: systemClock,
+      random: () => 0,
       runner: "me",
       log: () => undefined,
       work: () => (running) => releasing(running, () => ledger.ignore(running.lease, [{ seq: 1, reason: "notice" }])),
@@ -173,6 +179,7 @@ describe("the pump", () => {
         },
       },
       clock: systemClock,
+      random: () => 0,
       runner: "me",
       log: () => undefined,
       work: () => work,
@@ -194,6 +201,7 @@ describe("the pump", () => {
         },
       },
       clock: hurried,
+      random: () => 0,
       runner: "me",
       log: (event) => void logged.push(event),
       work: () => async (running) => {
@@ -236,6 +244,7 @@ describe("the pump", () => {
     const pump = createPump({
       ledger: { ...ledger, renew },
       clock,
+      random: () => 0,
       runner: "me",
       log: (event) => void logged.push(event),
       work:
@@ -271,6 +280,21 @@ describe("the pump", () => {
     expect(dueAtMs).toBeGreaterThan(Date.now());
     expect(logged).toEqual(["lane_failed"]);
     expect(await ledger.claim(LANE, "another", Date.now(), 1)).toBeDefined();
+  });
+
+  test.for<[what: string, work: Work, taken: boolean]>([
+    ["work that throws", () => Promise.reject(new Error("broken")), false],
+    ["work that makes no progress", async () => undefined, false],
+    ["a lane that is leased", async () => undefined, true],
+  ])("spreads out the returns to %s", async ([, work, taken]) => {
+    await store("one");
+    if (taken) await ledger.claim(LANE, "another", NOW, 1_000);
+    const clock = { now: () => NOW, sleep: systemClock.sleep };
+    const pauseWith = async (random: number) =>
+      ((await pumpOf(work, { clock, random: () => random }).run(LANE)).dueAtMs ?? NOW) - NOW;
+    const shortest = await pauseWith(0);
+    expect(shortest).toBeGreaterThan(0);
+    expect(await pauseWith(1)).toBe(shortest * 1.25);
   });
 
   test("pauses a lane whose work makes no progress", async () => {

@@ -11,9 +11,10 @@
  * left to do releases the lease in that write.
  */
 
+import { spread } from "#core/turn/back-off.ts";
 import { type LaneId, type LaneKind, type Lease, parseLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { Claimed, LaneDue, RunLane, Running, Work } from "#ports/lanes.ts";
+import type { Claimed, LaneDue, Renewed, RunLane, Running, Work } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 
 /** A crashed runner's lane is free after this long. */
@@ -35,6 +36,8 @@ interface Needs {
   /** The runner's name in leases. It may be kept over a restart only where two runners never share it. */
   runner: string;
   work: (run: RunLane) => Work;
+  /** Between 0 and 1. */
+  random: () => number;
   /** False when the host may soon end this runner: no further round begins, and the lane is run again later. */
   mayBegin?: (() => boolean) | undefined;
 }
@@ -56,6 +59,8 @@ interface Entry {
   again: boolean;
   /** Resolve the promises of `Running.rung`. */
   waiting: Array<() => void>;
+  /** A ring came since the claim, and nobody waited for it. */
+  isUnheard: boolean;
   /** Aborted at the end of the grace time, which ends the work. */
   handOver: AbortController;
 }
@@ -79,7 +84,7 @@ export function createPump(needs: Needs): Pump {
     }
     if (stopping && !BEGINS_WHILE_STOPPING[kind]) return Promise.resolve({});
     const handOver = new AbortController();
-    const entry: Entry = { done: Promise.resolve({}), again: false, waiting: [], handOver };
+    const entry: Entry = { done: Promise.resolve({}), again: false, waiting: [], isUnheard: false, handOver };
     running.set(lane, entry);
     entry.done = runRounds(needs, run, lane, entry, () => running.delete(lane));
     return entry.done;
@@ -91,7 +96,7 @@ export function createPump(needs: Needs): Pump {
       const entry = running.get(lane);
       if (!entry) return false;
       entry.again = true;
-      for (const wake of entry.waiting.splice(0)) wake();
+      wake(entry);
       return true;
     },
     async stop(graceMs) {
@@ -100,13 +105,24 @@ export function createPump(needs: Needs): Pump {
       const all = () => Promise.all([...running.values()].map(({ done }) => done));
       await Promise.race([all(), needs.clock.sleep(graceMs, over.signal)]);
       over.abort("over");
-      for (const { handOver, waiting } of running.values()) {
-        handOver.abort("over");
-        for (const wake of waiting.splice(0)) wake();
+      for (const entry of running.values()) {
+        entry.handOver.abort("over");
+        wake(entry);
       }
       await all();
     },
   };
+}
+
+function wake(entry: Entry): void {
+  entry.isUnheard = entry.waiting.length === 0;
+  for (const resolve of entry.waiting.splice(0)) resolve();
+}
+
+function rung(entry: Entry): Promise<void> {
+  const { isUnheard } = entry;
+  entry.isUnheard = false;
+  return new Promise((resolve) => (isUnheard ? resolve() : entry.waiting.push(resolve)));
 }
 
 /**
@@ -114,24 +130,27 @@ export function createPump(needs: Needs): Pump {
  * round: an earlier ring has set `again`, a later one starts a new run.
  */
 async function runRounds(needs: Needs, run: RunLane, lane: LaneId, entry: Entry, leave: () => void): Promise<LaneDue> {
-  const { clock, log } = needs;
+  const { clock, log, random } = needs;
+  const pause = (ms: number): LaneDue => ({ dueAtMs: clock.now() + spread(ms, random()) });
   let due: LaneDue | undefined;
   try {
     for (let round = 0; due === undefined && round < ROUNDS_MAX; round++) due = await oneRound(needs, run, lane, entry);
   } catch (error) {
     log("lane_failed", { lane, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    due = { dueAtMs: clock.now() + FAILED_MS };
+    due = pause(FAILED_MS);
   }
   leave();
-  return due ?? { dueAtMs: clock.now() + TIRED_MS };
+  return due ?? pause(TIRED_MS);
 }
 
 /** Undefined when the lane is to be run again at once. */
 async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry): Promise<LaneDue | undefined> {
-  const { ledger, clock, runner } = needs;
+  const { ledger, clock, runner, random } = needs;
+  // The claim reads what earlier rings were for.
+  entry.isUnheard = false;
   const claimed = await ledger.claim(lane, runner, clock.now(), LEASE_MS);
   // The other runner sees due work when it releases. If it dies, its lease has expired by then.
-  if (!claimed) return { dueAtMs: clock.now() + LEASE_MS };
+  if (!claimed) return { dueAtMs: clock.now() + spread(LEASE_MS, random()) };
   const dueAtMs = await hold(needs, run, claimed, entry);
   const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false;
   const isDue = entry.again || (dueAtMs !== undefined && dueAtMs <= clock.now());
@@ -144,14 +163,18 @@ async function hold(needs: Needs, run: RunLane, claimed: Claimed, entry: Entry):
   const { ledger, log, work } = needs;
   const { first, ...lease } = claimed;
   const lost = new AbortController();
-  const renewal = keepRenewing(needs, lease, () => {
-    log("lease_lost", { lane: lease.lane });
-    lost.abort("lost");
+  const renewal = keepRenewing(needs, lease, {
+    onLost() {
+      log("lease_lost", { lane: lease.lane });
+      lost.abort("lost");
+      wake(entry);
+    },
+    onControls: () => wake(entry),
   });
   const running: Running = {
     lease,
     lost: AbortSignal.any([lost.signal, entry.handOver.signal]),
-    rung: () => new Promise<void>((resolve) => entry.waiting.push(resolve)),
+    rung: () => rung(entry),
     async release(write) {
       await renewal.pause();
       // Rings up to here are covered: the write looks for due rows in the same batch.
@@ -188,18 +211,26 @@ interface Renewal {
   end(): Promise<void>;
 }
 
-function keepRenewing({ ledger, clock }: Needs, lease: Lease, onLost: () => void): Renewal {
+interface Renewing {
+  onLost(): void;
+  /** Another process, which could not ring here, has stored a control. */
+  onControls(): void;
+}
+
+function keepRenewing({ ledger, clock }: Needs, lease: Lease, { onLost, onControls }: Renewing): Renewal {
   const over = new AbortController();
   let pause: PromiseWithResolvers<void> | undefined;
-  let inFlight: Promise<boolean> = Promise.resolve(true);
+  let inFlight: Promise<Renewed> = Promise.resolve("held");
   const loop = (async () => {
     for (;;) {
       await clock.sleep(RENEW_MS, over.signal);
       while (pause) await pause.promise;
       if (over.signal.aborted) return;
       // An error of the database does not mean that the lease is lost: it lasts for two more tries.
-      inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch(() => true);
-      if (!(await inFlight)) return onLost();
+      inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch((): Renewed => "held");
+      const renewed = await inFlight;
+      if (renewed === "lost") return onLost();
+      if (renewed === "controls") onControls();
     }
   })();
   const resume = () => {

@@ -47,10 +47,11 @@ export function leases(database: NotingDatabase, current: CurrentTurns): LaneLed
     },
 
     async renew({ lane, fence }, untilMs) {
-      const rows = await all(sql`
+      const [row] = await all<{ hasControls: number }>(sql`
         UPDATE lanes SET lease_until_ms = ${untilMs} WHERE id = ${lane} AND fence = ${fence} AND lease_until_ms > 0
-        RETURNING id`);
-      return rows.length === 1;
+        RETURNING ${hasControls(lane)} AS hasControls`);
+      if (!row) return "lost";
+      return row.hasControls === 1 ? "controls" : "held";
     },
 
     async voidLeases() {
@@ -77,6 +78,11 @@ export function leases(database: NotingDatabase, current: CurrentTurns): LaneLed
       return rows.flatMap(({ lane }) => (isLane(lane) ? lane : []));
     },
   };
+}
+
+function hasControls(id: LaneId): Sql {
+  const lane = laneOf(id);
+  return lane.kind === "session" ? sql`EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session})` : sql`0`;
 }
 
 function selectFirst(id: LaneId, isMine: Sql, current: CurrentTurns): Sql {
@@ -123,7 +129,8 @@ function dueAt(id: LaneId): Sql {
       // takes no control: it would be due again and again until its reply is sent.
       return sql`
         SELECT CASE
-          WHEN state <> 'answered' AND EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session}) THEN 0
+          WHEN state <> 'answered'
+            AND EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session} AND upto_seq >= turns.seq) THEN 0
           ELSE not_before_ms
         END AS due
         FROM turns WHERE session = ${lane.session} AND state <> 'delivered' ORDER BY seq LIMIT 1`;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { AgentSpec } from "#core/configuration/agent.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
 import type { LaneId, Lease } from "#core/turn/lane.ts";
-import type { SessionKey, Turn, WaitingEvent } from "#core/turn/turn.ts";
+import type { Turn, WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter } from "#ports/operator.ts";
 import { anEvent } from "#testing/events.ts";
@@ -17,7 +17,6 @@ import {
   aTurn,
   aTurnId,
   CAPS,
-  controlsOf,
   currentTurn,
   dueAt,
   ECHO,
@@ -56,9 +55,9 @@ const NOTHING = null as unknown as string;
 async function world(ledger: Ledger): Promise<World> {
   await ledger.setAgents([aSpec("echo")]);
   const open = aTurn({ id: "open" });
-  await queued(ledger, open, aTurn({ id: "behind" }));
+  await queued(ledger, open);
   await settled(ledger, {
-    turns: [aTurn({ id: "answered", session: "mx.echo.2" })],
+    turns: [aTurn({ id: "answered", session: "mx.echo.2" }), aTurn({ id: "behind" })],
     controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }],
   });
   await ledger.storeAnswer(await leaseOf(ledger, "session:mx.echo.2"), aTurnId("answered"), anAnswer());
@@ -85,6 +84,7 @@ async function seen(ledger: Ledger, { held }: World) {
     sessions: await ledger.openSessions(ROOM, undefined, [ECHO]),
     room: await ledger.room(ROOM),
     turn: await currentTurn(ledger, held.session),
+    controls: await ledger.controls(held.session, { session: aSession("mx.echo.1"), seq: 0 }),
     due: [await dueAt(ledger, SESSION_LANE), await dueAt(ledger, "session:mx.echo.2"), await dueAt(ledger, OUT_LANE)],
     row: await ledger.nextOut(held.out),
     late: await ledger.outboxRow(keyOf("late")),
@@ -103,7 +103,7 @@ const settlement = aSettled({
 
 /** Every method that takes a lease and writes. */
 const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World) => Promise<boolean>][] = [
-  ["renew", (ledger, { session }) => ledger.renew(session, NOW * 2)],
+  ["renew", async (ledger, { session }) => (await ledger.renew(session, NOW * 2)) !== "lost"],
   ["settle", (ledger, { room }, { event }) => ledger.settle(room, event, settlement)],
   [
     "settleAndNext",
@@ -121,7 +121,7 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
       (await startAttempt(ledger, session, { id: aTurnId("open"), agent: ECHO }, CAPS)) === "started",
   ],
   ["postpone", (ledger, { session }) => ledger.postpone(session, aTurnId("open"), NOW + 1)],
-  ["takeControls", async (ledger, { session }) => (await controlsOf(ledger, session)).length > 0],
+  ["dropControls", (ledger, { session }) => ledger.dropControls(session, { session: aSession("mx.echo.1") })],
   ["postponeFailed", (ledger, { session }) => ledger.postponeFailed(session, aTurnId("open"), NOW + 1)],
   [
     "storeAnswer",
@@ -175,9 +175,9 @@ export function fenceContract(make: Make): void {
         const ledger = await make();
         const [stale, holder] = [await leaseOf(ledger, lane), await leaseOf(ledger, lane)];
         expect((await write(ledger, stale)).isReleased).toBe(false);
-        expect(await ledger.renew(holder, NOW * 2)).toBe(true);
+        expect(await ledger.renew(holder, NOW * 2)).toBe("held");
         expect((await write(ledger, holder)).isReleased).toBe(true);
-        expect(await ledger.renew(holder, NOW * 2)).toBe(false);
+        expect(await ledger.renew(holder, NOW * 2)).toBe("lost");
       },
     );
 
@@ -206,10 +206,7 @@ const BROKEN: [name: string, write: (ledger: Ledger, world: World) => Promise<un
     (ledger, { held, event }) =>
       ledger.settle(held.room, event, {
         ...settlement,
-        controls: [
-          { session: aSession("mx.echo.9"), kind: "stop" as const },
-          { session: NOTHING as SessionKey, kind: "stop" as const },
-        ],
+        controls: [{ session: aSession("mx.echo.1"), kind: NOTHING as "stop" }],
       }),
   ],
   [

@@ -146,7 +146,7 @@ export function laneContract(make: Make): void {
       expect(await ledger.claim(ROOM_LANE, "another", NOW, 1_000)).toBeUndefined();
       const again = await leaseOf(ledger, ROOM_LANE, "me");
       expect(again.fence).toBeGreaterThan(first.fence);
-      expect(await ledger.renew(first, NOW + 1)).toBe(false);
+      expect(await ledger.renew(first, NOW + 1)).toBe("lost");
     });
 
     test("a lease that ran out, was released or voided can be claimed by any runner", async () => {
@@ -157,14 +157,14 @@ export function laneContract(make: Make): void {
       await ledger.release(second);
       const third = await leaseOf(ledger, ROOM_LANE, "third", NOW + 1_002);
       await ledger.voidLeases();
-      expect(await ledger.renew(third, NOW * 2)).toBe(false);
+      expect(await ledger.renew(third, NOW * 2)).toBe("lost");
       expect(await ledger.claim(ROOM_LANE, "fourth", NOW + 1_003, 1_000)).toBeDefined();
     });
 
     test("a renewed lease runs out later", async () => {
       const ledger = await make();
       const lease = await leaseOf(ledger, ROOM_LANE, "me");
-      expect(await ledger.renew(lease, NOW * 2)).toBe(true);
+      expect(await ledger.renew(lease, NOW * 2)).toBe("held");
       expect(await ledger.claim(ROOM_LANE, "another", NOW * 2, 1_000)).toBeUndefined();
     });
 

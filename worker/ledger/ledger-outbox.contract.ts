@@ -190,7 +190,7 @@ function endContract(make: Make): void {
     const { ledger, lease, seq } = await oneRow(isFrozen);
     const end = { state: "sent" as const, eventId: SENT };
     expect(await ledger.endOutAndNext(lease, seq, end, NOW)).toEqual({ next: undefined, isReleased: true });
-    expect(await ledger.renew(lease, NOW + 1_000)).toBe(false);
+    expect(await ledger.renew(lease, NOW + 1_000)).toBe("lost");
     expect(await ledger.claim(lease.lane, "another", NOW, 1_000)).toBeDefined();
   });
 
@@ -200,7 +200,7 @@ function endContract(make: Make): void {
     await ledger.queueOut(lease, [next]);
     const ended = await ledger.endOutAndNext(lease, seq, { state: "sent", eventId: SENT }, NOW);
     expect(ended).toMatchObject({ next: { key: next.key }, isReleased: false });
-    expect(await ledger.renew(lease, NOW + 1_000)).toBe(true);
+    expect(await ledger.renew(lease, NOW + 1_000)).toBe("held");
   });
 
   test("that does not exist has no state", async () => {

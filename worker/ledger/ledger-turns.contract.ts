@@ -1,4 +1,4 @@
-/** The part of the ledger's contract about turns: attempts, controls, replies, and how many may run. */
+/** The part of the ledger's contract about turns: attempts, replies, and how many may run. */
 import { describe, expect, test } from "vitest";
 import { AgentId, AgentKey, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { textPrompt, textReply } from "#core/turn/turn.ts";
@@ -14,7 +14,6 @@ import {
   aTurn,
   aTurnId,
   CAPS,
-  controlsOf,
   currentTurn,
   dueAt,
   ECHO,
@@ -68,7 +67,7 @@ function laneContract(make: Make): void {
       next: undefined,
       isReleased: true,
     });
-    expect(await ledger.renew(lease, NOW + 1_000)).toBe(false);
+    expect(await ledger.renew(lease, NOW + 1_000)).toBe("lost");
   });
 
   test("a turn is read with its agent as it holds in the room, and with the ghost", async () => {
@@ -143,20 +142,6 @@ function laneContract(make: Make): void {
     expect(await isDelivered(ledger, lease, turn)).toBe(true);
   });
 
-  test("a stop is taken once, and by its own session only", async () => {
-    const ledger = await make();
-    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }] });
-    await settled(ledger, {
-      controls: [
-        { session: aSession("mx.echo.1"), kind: "stop" as const },
-        { session: aSession("mx.echo.2"), kind: "stop" as const },
-      ],
-    });
-    const lease = await leaseOf(ledger, SESSION_LANE);
-    expect([await controlsOf(ledger, lease), await controlsOf(ledger, lease)]).toEqual([["stop", "stop"], []]);
-    expect(await controlsOf(ledger, await leaseOf(ledger, "session:mx.echo.2"))).toEqual(["stop"]);
-  });
-
   test("the transcript has the answered turns, newest first", async () => {
     const ledger = await make();
     const turns = [aTurn(), aTurn(), aTurn(), aTurn()];
@@ -180,56 +165,6 @@ function waitingContract(make: Make): void {
     await queued(ledger, first, second, aTurn({ session: "mx.echo.2" }));
     expect(await ledger.waitingIn(aSession("mx.echo.1"))).toEqual({ count: 2, oldest: first.id });
     expect(await ledger.waitingIn(aSession("mx.echo.9"))).toEqual({ count: 0 });
-  });
-
-  test("is ended by a stop if it waited when the stop was said, and not if it came later", async () => {
-    const ledger = await make();
-    const [running, waits, later] = [aTurn(), aTurn(), aTurn()];
-    const lease = await queued(ledger, running, waits);
-    await startAttempt(ledger, lease, running, CAPS);
-    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
-    await settled(ledger, { turns: [later] });
-    const current = await ledger.currentTurn(lease);
-    expect(current).toMatchObject({ hasControls: true, turn: { id: running.id } });
-    expect(await controlsOf(ledger, lease, current?.turn.seq)).toEqual(["stop"]);
-    await ledger.endTurn(lease, running.id, { ending: "stopped" }, NOW);
-    expect(await ledger.currentTurn(lease)).toMatchObject({
-      hasControls: false,
-      turn: { id: later.id, state: "queued" },
-    });
-  });
-
-  test("gets no control that was meant for an earlier turn", async () => {
-    const ledger = await make();
-    const [first, second] = [aTurn(), aTurn()];
-    const lease = await queued(ledger, first);
-    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "interrupt" }], turns: [second] });
-    await ledger.endTurn(lease, first.id, { ending: "late" }, NOW);
-    const current = await currentTurn(ledger, lease);
-    expect(current?.id).toBe(second.id);
-    expect(await controlsOf(ledger, lease, current?.seq)).toEqual([]);
-  });
-
-  test("is due at once when it gets a control", async () => {
-    const ledger = await make();
-    const turn = aTurn();
-    const lease = await queued(ledger, turn);
-    await ledger.postponeFailed(lease, turn.id, NOW + 1_000);
-    expect(await currentTurn(ledger, lease)).toMatchObject({ failures: 1, notBeforeMs: NOW + 1_000 });
-    expect(await ledger.release({ ...lease, fence: -1 })).toBe(NOW + 1_000);
-    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
-    expect(await ledger.release({ ...lease, fence: -1 })).toBe(0);
-  });
-
-  test("takes no control any more once it is answered, and is not due by one", async () => {
-    const ledger = await make();
-    const turn = aTurn();
-    const lease = await queued(ledger, turn);
-    await startAttempt(ledger, lease, turn, CAPS);
-    await ledger.storeAnswer(lease, turn.id, anAnswer());
-    await ledger.postpone(lease, turn.id, NOW + 1_000);
-    await settled(ledger, { controls: [{ session: aSession("mx.echo.1"), kind: "stop" }] });
-    expect(await ledger.release({ ...lease, fence: -1 })).toBe(NOW + 1_000);
   });
 
   test("is found by the event of its prompt and by the event of its draft", async () => {

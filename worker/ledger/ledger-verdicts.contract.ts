@@ -84,20 +84,21 @@ function decideContract(make: Make): void {
   test("a verdict is stored once, with all its effects", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
+    await settled(ledger, { reason: "wake_direct", turns: [aTurn({ session: "mx.echo.3" })] });
     const [lease, event] = await waiting(ledger);
     const turns = [aTurn({ threadRoot: THREAD, direct: true }), aTurn({ session: "mx.echo.2" })];
     const settlement = aSettled({
       turns,
       members: [member("@agent_echo:hs.test")],
-      controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }],
+      controls: [{ session: aSession("mx.echo.3"), kind: "stop" as const }],
     });
     expect(await ledger.settle(lease, event, settlement)).toBe(true);
     expect(await ledger.settle(lease, event, { ...settlement, reason: "wake_reply" })).toBe(false);
 
-    expect(await ledger.verdicts()).toEqual({ wake_mention: 1 });
+    expect(await ledger.verdicts()).toEqual({ wake_direct: 1, wake_mention: 1 });
     const session = await leaseOf(ledger, SESSION_LANE);
     expect(await currentTurn(ledger, session)).toMatchObject({ ...turns[0], state: "queued", attempt: 0, failures: 0 });
-    expect(await controlsOf(ledger, session)).toEqual(["stop"]);
+    expect(await controlsOf(ledger, await leaseOf(ledger, "session:mx.echo.3"))).toEqual(["stop"]);
     expect(await presentIds(ledger)).toEqual(["echo"]);
     expect((await ledger.dueLanes(NOW, 10)).sort()).toEqual(["session:mx.echo.2"]);
   });
@@ -113,12 +114,13 @@ function decideContract(make: Make): void {
   test("hundreds of turns, memberships and stops fit into one settlement", async () => {
     const ledger = await make();
     const range = Array.from({ length: 300 }, (_, index) => index);
+    await settled(ledger, { turns: range.map((index) => aTurn({ session: `s${index}` })) });
     await settled(ledger, {
-      turns: range.map((index) => aTurn({ session: `s${index}` })),
+      turns: range.map((index) => aTurn({ session: `t${index}` })),
       members: range.map((index) => member(`@person${index}:hs.test`)),
       controls: range.map((index) => ({ session: aSession(`s${index}`), kind: "stop" as const })),
     });
-    expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toHaveLength(300);
+    expect(await ledger.openSessions(ROOM, undefined, [ECHO])).toHaveLength(600);
     expect(await controlsOf(ledger, await leaseOf(ledger, "session:s299"))).toEqual(["stop"]);
     expect((await ledger.room(ROOM)).joinedCount).toBe(3);
   });

@@ -4,6 +4,7 @@ import type { Ledger } from "#ports/ledger.ts";
 import { accessContract } from "./ledger-access.contract.ts";
 import { configurationContract } from "./ledger-configuration.contract.ts";
 import { contextContract } from "./ledger-context.contract.ts";
+import { controlsContract } from "./ledger-controls.contract.ts";
 import { familiesContract } from "./ledger-families.contract.ts";
 import { atomicityContract, fenceContract } from "./ledger-fence.contract.ts";
 import { forgettingContract } from "./ledger-forgetting.contract.ts";
@@ -27,6 +28,7 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     laneContract(make);
     verdictContract(make);
     turnContract(make);
+    controlsContract(make);
     mergingContract(make);
     redactionContract(make);
     limitContract(make);

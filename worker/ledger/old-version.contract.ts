@@ -141,7 +141,7 @@ function workContract({ merged }: OldDatabase, make: () => Promise<Ledger>): voi
     expect(await ledger.claim(lane, "new", NOW + 30_000, 1_000)).toBeUndefined();
     const lease = await ledger.claim(lane, "new", NOW + 30_001, 1_000);
     expect(lease?.fence).toBe(3);
-    expect(await ledger.renew({ lane, fence: 2 }, NOW)).toBe(false);
+    expect(await ledger.renew({ lane, fence: 2 }, NOW)).toBe("lost");
   });
 
   test("events that were not decided wait in their order", async () => {

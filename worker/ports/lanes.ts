@@ -20,12 +20,18 @@ export interface LaneDue {
   dueAtMs?: number;
 }
 
+/** `lost`: the lease is another runner's, or was released. `controls`: it is held, and its session has controls. */
+export type Renewed = "held" | "controls" | "lost";
+
 /** One run of a lane, as its work sees it. */
 export interface Running {
   lease: Lease;
   /** Aborts when the run has to end: the lease was lost, so no further write counts, or the stopping pump releases it. */
   lost: AbortSignal;
-  /** Resolves at the next ring of this lane. */
+  /**
+   * Resolves at the next ring of this lane, also one since the claim that nobody heard; when `lost` aborts; and when a
+   * renewal of the lease finds controls.
+   */
   rung(): Promise<void>;
   /** Makes a write that may release the lease. The lease is not renewed during the write, nor after it was released. */
   release<T extends { isReleased: boolean }>(write: () => Promise<T>): Promise<T>;
@@ -46,8 +52,7 @@ export interface Doorbell {
 export interface LaneLedger {
   /** Claims the lane for `ttlMs` and reads its oldest work; undefined while another runner has it. */
   claim(lane: LaneId, runner: string, nowMs: number, ttlMs: number): Promise<Claimed | undefined>;
-  /** False when the lease is lost or was released. */
-  renew(lease: Lease, untilMs: number): Promise<boolean>;
+  renew(lease: Lease, untilMs: number): Promise<Renewed>;
   /**
    * Releases the lease and, in the same batch, reads when the lane is due, in milliseconds since the epoch (in the past:
    * now). Undefined when nothing is open.

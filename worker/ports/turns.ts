@@ -8,7 +8,10 @@ import type { OutboxRow } from "./delivery.ts";
 import type { Ghost } from "./homeserver.ts";
 import type { DeadLetter } from "./operator.ts";
 
-/** `stop` ends the running turn and those that wait. `interrupt` ends only the running one: a newer message takes over. */
+/**
+ * `stop` ends the oldest open turn of the session; those behind it ended when it was stored. `interrupt` ends it only if
+ * it has begun: a newer message takes over. A turn that is answered is not affected.
+ */
 export type ControlKind = "stop" | "interrupt";
 
 /** Why a turn ended without the agent's answer, and the dead letter if an operator should see it. */
@@ -73,11 +76,10 @@ export interface TurnLedger {
   postponeFailed(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;
   /** Stores the text that is shown of an unfinished answer. */
   storeShown(lease: Lease, turnId: TurnId, shown: string): Promise<boolean>;
-  /**
-   * The controls of this turn; each is taken once. A `stop` also ends the turns that waited behind this one when it was
-   * given. Controls for earlier turns are dropped.
-   */
-  takeControls(lease: Lease, turn: Pick<Turn, "session" | "seq">): Promise<ControlKind[]>;
+  /** The controls of this turn. They stay until `storeAnswer` or `endTurn`, so that a crash before it forgets none. */
+  controls(lease: Lease, turn: Pick<Turn, "session" | "seq">): Promise<ControlKind[]>;
+  /** Forgets the controls of a turn for which they mean nothing. */
+  dropControls(lease: Lease, turn: Pick<Turn, "session">): Promise<boolean>;
   /**
    * Merges the waiting turns of the session into this one: those of its sender, or all. They end and keep their rows.
    * Says how many there were.

@@ -24,7 +24,7 @@ export interface Composed {
   /** Every call to the database, in order; the test's own are among them. */
   calls: DatabaseCall[];
   /** Another app on the same ledger: one after a restart, or a second one that runs at the same time. */
-  another(runner: string, mayBegin?: () => boolean): App;
+  another(runner: string, mayBegin?: () => boolean, its?: Clock): App;
   push(...events: unknown[]): Promise<void>;
   /** Makes these users the members of the room. With two of them it is a direct chat. */
   joined(...users: string[]): Promise<void>;
@@ -53,11 +53,11 @@ export async function composed(
   const over = new AbortController();
   const url = { HOMESERVER_URL: "http://hs.test", SERVER_NAME: NAMESPACE.serverName };
   const environment = Environment.parse({ ...url, ...TOKENS, ...settings });
-  const start = (runner: string, mayBegin = () => true): App =>
+  const start = (runner: string, mayBegin = () => true, its = clock): App =>
     compose({
       environment,
       ledger,
-      clock,
+      clock: its,
       runner,
       mayBegin,
       turnMsMax: 60_000,

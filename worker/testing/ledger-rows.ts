@@ -185,7 +185,7 @@ export const currentTurn = async (ledger: Ledger, lease: Lease): Promise<Turn | 
 export function controlsOf(ledger: Ledger, lease: Lease, seq = 0) {
   const lane = laneOf(lease.lane);
   if (lane.kind !== "session") throw new Error(`${lease.lane} is no session's lane`);
-  return ledger.takeControls(lease, { session: lane.session, seq });
+  return ledger.controls(lease, { session: lane.session, seq });
 }
 
 export const aSession = (key: string): SessionKey => SessionKey.parse(key);

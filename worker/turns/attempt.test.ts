@@ -55,7 +55,7 @@ async function attempted(
       chatter: async () => [],
       transcript: async () => [],
       sender: async () => UNKNOWN_SENDER,
-      takeControls: async () => [],
+      controls: async () => [],
     },
     delivery: { draft: () => ({ show: (text) => void shown.push(text), close: async () => "unused" as const }) },
     backends: { create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },

@@ -1,6 +1,6 @@
 /**
- * One attempt at a turn: reads the backend's stream, and looks for controls at each ring of the lane and each second, until
- * there is an answer, a failure or a stop.
+ * One attempt at a turn: reads the backend's stream, and looks for controls at each ring of the lane, until there is an
+ * answer, a failure or a stop.
  */
 import type { Agent, BackendSpec } from "#core/configuration/agent.ts";
 import { type AgentEnv, namesIn, refusedNames } from "#core/configuration/agent-env.ts";
@@ -19,7 +19,7 @@ import { keepTyping } from "./typing.ts";
 import { type Outcome, Words } from "./words.ts";
 
 export interface AttemptNeeds extends ContextNeeds {
-  ledger: ContextNeeds["ledger"] & Pick<TurnLedger, "takeControls">;
+  ledger: ContextNeeds["ledger"] & Pick<TurnLedger, "controls">;
   delivery: Pick<Delivery, "draft">;
   backends: Backends;
   /** Decrypts the secrets in a backend's settings. */
@@ -33,8 +33,6 @@ export interface AttemptNeeds extends ContextNeeds {
   turnMsMax: number;
 }
 
-/** The pause between two looks for controls where a ring cannot reach the runner. */
-const LOOK_MS = 1_000;
 /** How long a backend may take to stop before it is left alone. */
 const STOPPING_MS = 2_000;
 
@@ -125,7 +123,7 @@ interface Listening {
   stop: AbortController;
 }
 
-type Arrival = { from: "stream"; result: IteratorResult<TurnEvent> } | { from: "ring" } | { from: "timer" };
+type Arrival = { from: "stream"; result: IteratorResult<TurnEvent> } | { from: "ring" } | { from: "deadline" };
 
 async function listen(
   needs: AttemptNeeds,
@@ -136,11 +134,14 @@ async function listen(
   const { clock } = needs;
   const startedAtMs = clock.now();
   const pull = () => stream.next().then((result): Arrival => ({ from: "stream", result }), broken);
-  const look = () => clock.sleep(LOOK_MS, on.stop.signal).then((): Arrival => ({ from: "timer" }));
+  const untilDeadline = () =>
+    clock
+      .sleep(deadlineMs(on) - (clock.now() - startedAtMs), on.stop.signal)
+      .then((): Arrival => ({ from: "deadline" }));
   const listenForRing = () => running.rung().then((): Arrival => ({ from: "ring" }));
-  let [next, tick, ring] = [pull(), look(), listenForRing()];
+  let [next, deadline, ring] = [pull(), untilDeadline(), listenForRing()];
   for (;;) {
-    const arrival = await Promise.race([next, ring, tick]);
+    const arrival = await Promise.race([next, ring, deadline]);
     if (arrival.from === "stream") {
       const outcome = on.words.take(arrival.result);
       if (outcome) return outcome;
@@ -149,10 +150,10 @@ async function listen(
       continue;
     }
     if (arrival.from === "ring") ring = listenForRing();
-    else tick = look();
+    else deadline = untilDeadline();
     if (running.lost.aborted) return { kind: "interrupted", shown: on.words.visible };
-    const controls = await needs.ledger.takeControls(running.lease, on.turn);
-    const ending = endingOf(controls, clock.now() - startedAtMs, on);
+    const asked = arrival.from === "ring" ? endingBy(await needs.ledger.controls(running.lease, on.turn)) : undefined;
+    const ending = asked ?? (clock.now() - startedAtMs < deadlineMs(on) ? undefined : LATE);
     if (!ending) continue;
     on.stop.abort();
     // The backend gets a moment to hang up. Its further events are dropped.
@@ -176,14 +177,16 @@ const broken = (error: unknown): Arrival => ({
 });
 
 const LATE = { kind: "failed", code: "timeout", detail: "the turn's time is up", retryable: false } as const;
-function endingOf(controls: readonly ControlKind[], ms: number, on: Listening) {
-  if (controls.includes("stop")) return { kind: "stopped" } as const;
-  if (controls.includes("interrupt")) return { kind: "takenOver" } as const;
-  return isLate(ms, on) ? LATE : undefined;
+type Ending = typeof LATE | { kind: "stopped" } | { kind: "takenOver" };
+
+function endingBy(controls: readonly ControlKind[]): Ending | undefined {
+  if (controls.includes("stop")) return { kind: "stopped" };
+  return controls.includes("interrupt") ? { kind: "takenOver" } : undefined;
 }
 
-const isLate = (ms: number, { deadlines, words }: Listening): boolean =>
-  ms > deadlines.turnMs || (words.text.trim() === "" && ms > deadlines.firstTextMs);
+/** How long the attempt may take; until its first text that is another time than afterwards. */
+const deadlineMs = ({ deadlines: { firstTextMs, turnMs }, words }: Listening): number =>
+  words.text.trim() === "" ? Math.min(firstTextMs, turnMs) : turnMs;
 
 function contextOf({ clock, fetch, env }: AttemptNeeds, spec: BackendSpec, signal: AbortSignal): TurnContext {
   const named = new Set(namesIn(spec));

@@ -4,11 +4,12 @@
  * after a crash.
  */
 import type { Agent } from "#core/configuration/agent.ts";
+import { spread } from "#core/turn/back-off.ts";
 import { retryAt, type Step, step, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { RunLane, Running, Work } from "#ports/lanes.ts";
-import type { CurrentTurn, TurnLedger } from "#ports/turns.ts";
+import type { ControlKind, CurrentTurn, TurnLedger } from "#ports/turns.ts";
 import { type AttemptNeeds, attempt, backendOf } from "./attempt.ts";
 import { type ConcludeNeeds, conclude, giveUp } from "./conclude.ts";
 import { type LimitNeeds, startWithinLimits } from "./limits.ts";
@@ -18,7 +19,7 @@ import type { Outcome } from "./words.ts";
 const UNREACHABLE_MS = 3_000;
 
 interface SessionLedger
-  extends Pick<TurnLedger, "currentTurn" | "takeControls" | "postpone" | "postponeFailed">,
+  extends Pick<TurnLedger, "currentTurn" | "controls" | "dropControls" | "postpone" | "postponeFailed">,
     Pick<TurnLedger, "heldBackUntil" | "merge" | "markDelivered">,
     Pick<OutboxLedger, "outboxRow" | "queueOut"> {}
 
@@ -61,11 +62,19 @@ async function advance(needs: Needs, running: Running, current: CurrentTurn): Pr
 /** Applies the controls of a turn that does not run. True when they ended it. */
 async function endByControls(needs: Needs, running: Running, { turn, agent }: CurrentTurn): Promise<boolean> {
   if (turn.state === "answered") return false;
-  const controls = await needs.ledger.takeControls(running.lease, turn);
-  if (!controls.includes("stop")) return false;
-  if (agent) await conclude(needs, running, turn, { kind: "stopped", shown: turn.shown ?? "" });
+  const kind = endingBy(await needs.ledger.controls(running.lease, turn), turn);
+  if (!kind) {
+    await needs.ledger.dropControls(running.lease, turn);
+    return false;
+  }
+  if (agent) await conclude(needs, running, turn, { kind, shown: turn.shown ?? "" });
   else await giveUp(needs, running, turn, "retired");
   return true;
+}
+
+function endingBy(controls: readonly ControlKind[], { state }: Turn): "stopped" | "takenOver" | undefined {
+  if (controls.includes("stop")) return "stopped";
+  return controls.includes("interrupt") && state === "running" ? "takenOver" : undefined;
 }
 
 async function takeStep(needs: Needs, running: Running, current: CurrentTurn): Promise<Next> {
@@ -153,8 +162,13 @@ async function mergeOrWait(
   return turns.whileBusy === "collect" && (await ledger.merge(lease, turn, "all")) > 0;
 }
 
-async function putOff({ ledger, clock }: Needs, { lease }: Running, turn: Turn, waitMs: number): Promise<"rest"> {
-  await ledger.postpone(lease, turn.id, clock.now() + waitMs);
+async function putOff(
+  { ledger, clock, random }: Needs,
+  { lease }: Running,
+  turn: Turn,
+  waitMs: number,
+): Promise<"rest"> {
+  await ledger.postpone(lease, turn.id, clock.now() + spread(waitMs, random()));
   return "rest";
 }
 

@@ -25,6 +25,7 @@ import type { TurnSettings } from "../configuration/turn-settings.ts";
 import type { ReplyPart } from "../message/utterance.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
+import { spread } from "./back-off.ts";
 import type { ErrorCode } from "./backend.ts";
 
 const TURN_STATES = ["queued", "running", "answered", "delivered"] as const;
@@ -154,8 +155,6 @@ export interface WaitingEvent {
 }
 
 const RETRY_MS_MIN = 1_500;
-/** Spreads out the retries of turns that failed at the same time. */
-const JITTER = 0.25;
 
 /** The next step of a session's oldest open turn. */
 export type Step =
@@ -205,6 +204,6 @@ interface Failed {
  */
 export function retryAt(failed: Failed, failures: number, nowMs: number, random: number): number | undefined {
   if (!failed.retryable || failed.shown.trim() !== "" || failures >= BOUNDS.backendFailures.max) return undefined;
-  const backOff = RETRY_MS_MIN * 2 ** (failures - 1) * (1 + JITTER * random);
-  return nowMs + Math.min(Math.max(failed.retryAfterMs ?? 0, backOff), BOUNDS.turnRetryPause.max);
+  const backOff = Math.max(failed.retryAfterMs ?? 0, RETRY_MS_MIN * 2 ** (failures - 1));
+  return nowMs + spread(backOff, random, BOUNDS.turnRetryPause.max);
 }

@@ -87,12 +87,7 @@ function effectsOf(namespace: Namespace, lease: Lease, waiting: WaitingEvent, se
       INSERT INTO verdicts (verdict, count) SELECT ${settled.reason}, 1 WHERE ${guard}
       ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + 1`,
     // Before the new turns: controls are for earlier turns only.
-    ...jsonLists(settled.controls.map(({ session, kind }) => [session, kind])).map(
-      (list) => sql`
-        INSERT INTO controls (session, kind, upto_seq)
-        SELECT value ->> 0, value ->> 1, coalesce((SELECT max(seq) FROM turns WHERE turns.session = value ->> 0), 0)
-        FROM json_each(${list}) WHERE ${guard}`,
-    ),
+    ...newControls(settled, guard),
     ...newTurns(settled, guard),
     ...newMembers(namespace, waiting, settled, guard),
     ...newState(waiting, settled, guard),
@@ -105,6 +100,29 @@ function effectsOf(namespace: Namespace, lease: Lease, waiting: WaitingEvent, se
       : []),
   ];
 }
+
+/**
+ * A stop ends the turns that wait behind another one at once, also while that one is being sent. The oldest open turn
+ * has a runner, which is told by a row; once it is answered there is nothing to tell.
+ */
+const newControls = ({ controls }: Settled, guard: Sql): Sql[] =>
+  jsonLists(controls.map(({ session, kind }) => [session, kind])).flatMap((list) => [
+    sql`
+      UPDATE turns SET state = 'delivered', ending = 'stopped'
+      WHERE state <> 'delivered' AND state = 'queued'
+        AND session IN (SELECT value ->> 0 FROM json_each(${list}) WHERE value ->> 1 = 'stop')
+        AND EXISTS (
+          SELECT 1 FROM turns AS first
+          WHERE first.session = turns.session AND first.state <> 'delivered' AND first.seq < turns.seq)
+        AND ${guard}`,
+    sql`
+      INSERT INTO controls (session, kind, upto_seq)
+      SELECT value ->> 0, value ->> 1, (SELECT max(seq) FROM turns WHERE turns.session = value ->> 0)
+      FROM json_each(${list})
+      WHERE (
+          SELECT state FROM turns WHERE turns.session = value ->> 0 AND state <> 'delivered' ORDER BY seq LIMIT 1)
+        IN ('queued', 'running') AND ${guard}`,
+  ]);
 
 function newTurns({ turns }: Settled, guard: Sql): Sql[] {
   const rows = turns.map(

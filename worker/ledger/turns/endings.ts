@@ -1,6 +1,6 @@
 /** Stores a turn's reply, or its end without one. */
 import type { Lease } from "#core/turn/lane.ts";
-import { markdownOf, type TurnId } from "#core/turn/turn.ts";
+import { markdownOf, type SessionKey, type TurnId } from "#core/turn/turn.ts";
 import type { Lack, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
 import { countOfLast, type Database, isHeld, releaseUnless, type Sql, sessionOf, sql } from "../sql/database.ts";
@@ -21,6 +21,7 @@ export function endings(
         // Before the turn is answered: rows and dead letters are written only if the turn is still open.
         ...insertPlain(rows, isMine),
         ...deadLettersOf(lack, nowMs, isMine),
+        deleteControls(sessionOf(lease), isMine),
         sql`
           UPDATE turns
           SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storable(markdownOf(reply.parts))},
@@ -33,6 +34,7 @@ export function endings(
     async endTurn(lease, turnId, lack, nowMs) {
       const results = await atomic([
         ...deadLettersOf(lack, nowMs, canEnd(lease, turnId)),
+        deleteControls(sessionOf(lease), canEnd(lease, turnId)),
         sql`
           UPDATE turns SET state = 'delivered', ending = ${lack.ending}, ${emptiedReply(sql`reply_redacted = 1`)}
           WHERE id = ${turnId} AND state <> 'delivered' AND ${isHeld(lease)} RETURNING id`,
@@ -58,6 +60,10 @@ export function endings(
     },
   };
 }
+
+/** In the batch with their effect, so that a crash in between forgets none. */
+export const deleteControls = (session: SessionKey, guard: Sql): Sql => sql`
+  DELETE FROM controls WHERE session = ${session} AND ${guard}`;
 
 const canEnd = (lease: Lease, turnId: TurnId): Sql =>
   sql`EXISTS (SELECT 1 FROM turns WHERE id = ${turnId} AND state <> 'delivered') AND ${isHeld(lease)}`;

@@ -8,7 +8,7 @@ import { type Database, isHeld, type Sql, sessionOf, sql } from "../sql/database
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { areFull, takeTokensIf, waitOf } from "../upkeep/limits.ts";
 import type { CurrentTurns } from "./current-turn.ts";
-import { endings } from "./endings.ts";
+import { deleteControls, endings } from "./endings.ts";
 import { columnsOf, IS_OPEN, type TurnRow, turnOf } from "./turn-row.ts";
 
 type Turns = Omit<TurnLedger, "takeTokens"> & Pick<OperatorLedger, "replay">;
@@ -69,7 +69,7 @@ function pauses({ all }: Database): Pick<Turns, "postpone" | "postponeFailed" | 
   };
 }
 
-function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeControls"> {
+function attempts({ all, atomic }: Database): Pick<Turns, "startAttempt" | "controls" | "dropControls"> {
   return {
     async startAttempt(lease, { id, agent, attempt, redacted = false }, caps) {
       const { nowMs, out, buckets } = caps;
@@ -99,19 +99,14 @@ function attempts({ atomic }: Database): Pick<Turns, "startAttempt" | "takeContr
       return open.waitMs > 0 ? { tokensInMs: open.waitMs } : "full";
     },
 
-    async takeControls(lease, { session, seq }) {
-      const stopped = sql`
-        SELECT max(upto_seq) FROM controls WHERE session = ${session} AND kind = 'stop' AND upto_seq >= ${seq}`;
-      const results = await atomic([
-        sql`
-          UPDATE turns SET state = 'delivered', ending = 'stopped'
-          WHERE session = ${session} AND state = 'queued' AND seq > ${seq} AND seq <= (${stopped}) AND ${isHeld(lease)}`,
-        sql`
-          DELETE FROM controls WHERE session = ${session} AND ${isHeld(lease)} RETURNING kind, upto_seq AS uptoSeq`,
-      ]);
-      const taken = (results.at(-1) ?? []) as { kind: ControlKind; uptoSeq: number }[];
-      return taken.filter(({ uptoSeq }) => uptoSeq >= seq).map(({ kind }) => kind);
+    async controls(lease, { session, seq }) {
+      const rows = await all<{ kind: ControlKind }>(sql`
+        SELECT kind FROM controls WHERE session = ${session} AND upto_seq >= ${seq} AND ${isHeld(lease)}`);
+      return rows.map(({ kind }) => kind);
     },
+
+    dropControls: async (lease, { session }) =>
+      (await all(sql`${deleteControls(session, isHeld(lease))} RETURNING id`)).length > 0,
   };
 }
 
