@@ -121,7 +121,7 @@ describe("a plain row", () => {
   test("that was frozen before a crash is sent as it was frozen", async () => {
     const it = await world(aRow());
     const lease = await leaseOf(it.ledger, OUT_LANE);
-    const request = aRequest({ deviceId: "OLD", path: "/_matrix/old", body: "bytes" });
+    const request = aRequest({ deviceId: "OLD", path: "/_matrix/old", body: "{}" });
     await it.ledger.freezeOut(lease, (await it.ledger.nextOut(lease))?.seq ?? -1, request);
     await run(it);
     expect(it.puts).toEqual([{ ...request, userId: GHOST }]);
