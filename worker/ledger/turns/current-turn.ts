@@ -23,7 +23,8 @@ export function currentTurns(database: NotingDatabase, resolvePlace: ResolvePlac
       SELECT ${columnsOf(sql`open_turn`)}, ${layerColumns(sql`open_turn.room_id`)},
         ${withoutAvatar(sql`spec`)} AS spec, ${avatarIn(sql`spec`)} AS avatar,
         EXISTS (
-          SELECT 1 FROM controls WHERE controls.session = open_turn.session AND upto_seq >= open_turn.seq) AS hasControls,
+          SELECT 1 FROM controls WHERE controls.session = open_turn.session AND upto_seq >= open_turn.seq
+        ) AS hasControls,
         open_turn.ghost AS ghost, ghosts.device_id AS deviceId, ghosts.profile AS profile
       FROM (
         SELECT *, ${userId(sql`agent`)} AS ghost, ${specOf(sql`turns.agent`, sql`agents.agent`)} AS spec
