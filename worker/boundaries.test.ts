@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // re2js: regular expressions of operators must not be able to block the process.
   core: ["zod", "re2js"],
   ports: ["core"],
-  ingress: [...EVERY_ROOM, "hono"],
+  ingress: [...EVERY_ROOM, "body-bound", "hono"],
   ledger: [...EVERY_ROOM, "drizzle-orm", "@libsql/client"],
   router: [...EVERY_ROOM, "@noble/hashes"],
   lanes: EVERY_ROOM,
@@ -34,9 +34,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   delivery: [...EVERY_ROOM, "marked"],
   // zod: answers of the homeserver are parsed where they arrive.
   matrix: [...EVERY_ROOM, "zod"],
-  admin: [...EVERY_ROOM, "hono"],
+  admin: [...EVERY_ROOM, "body-bound", "hono"],
   observe: EVERY_ROOM,
   clock: ["ports"],
+  "body-bound": ["hono"],
   "lane-work": [...EVERY_ROOM, "delivery", "router", "turns"],
   app: [...APP, "lane-work", "core", "ports", "hono"],
   host: ["core", "ports", "app", "clock", "ledger", "observe", "@libsql/client", "cloudflare:workers"],

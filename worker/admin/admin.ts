@@ -1,10 +1,12 @@
 /** The operator API, the same on both hosts: configuration, people, verdicts, dead letters. Closed without `ADMIN_TOKEN`. */
 import { Hono } from "hono";
+import { BOUNDS } from "#core/bounds.ts";
 import { type LaneId, sessionLane } from "#core/turn/lane.ts";
 import { TurnId } from "#core/turn/turn.ts";
 import type { ConfigurationLedger, PeopleLedger } from "#ports/configuration.ts";
 import type { Clock } from "#ports/host.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
+import { bodyBound } from "../body-bound.ts";
 import { configurationRoutes } from "./configuration-routes.ts";
 import type { Configuring } from "./configure.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";
@@ -28,6 +30,10 @@ export function admin({ ring, isOperator, ...needs }: Needs): Hono {
     const refusal = await refusalOf(isOperator, c);
     return refusal ? refuse(c, refusal.status, [refusal.sentence]) : next();
   });
+  app.use(
+    "/admin/*",
+    bodyBound(BOUNDS.apiBody.max, (c) => refuse(c, 413, [`The body has more than ${BOUNDS.apiBody.max} bytes.`])),
+  );
   app.route("/", configurationRoutes(needs));
   app.route("/", peopleRoutes(needs));
   app.route("/", whyRoutes(needs));

@@ -5,6 +5,7 @@
  */
 
 const KIB = 1_024;
+const MIB = 1_024 * KIB;
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
@@ -41,6 +42,27 @@ export interface Bound {
 
 export const BOUNDS = {
   // What others send us.
+  transactionBody: {
+    max: 64 * MIB,
+    unit: "bytes",
+    because: "Ten times what Synapse sends at most; a refused transaction holds up everything behind it.",
+  },
+  apiBody: {
+    max: 8 * MIB,
+    unit: "bytes",
+    because: "A configuration of thousands of agents; pictures come one by one.",
+  },
+  eventsInASlice: {
+    max: 500,
+    unit: "events",
+    because: "Synapse sends 100. More are read and stored in slices, between which other work goes on.",
+  },
+  sliceSize: { max: 2 * MIB, unit: "characters", because: "Some milliseconds of reading; Synapse sends less at once." },
+  eventSize: {
+    max: 256 * KIB,
+    unit: "characters",
+    because: "The specification allows 64 KiB with its envelope; what a homeserver adds has room.",
+  },
   eventDepth: {
     max: 500,
     unit: "levels",

@@ -5,11 +5,13 @@
  * @see https://spec.matrix.org/v1.19/application-service-api/#homeserver---application-service-api
  */
 import { type Context, Hono } from "hono";
+import { BOUNDS } from "#core/bounds.ts";
 import { type Errcode, matrixError, unrecognized } from "#core/protocol/errcode.ts";
 import { type AgentId, agentOfGhost, type Namespace, UserId } from "#core/protocol/ids.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { RoomLedger } from "#ports/rooms.ts";
+import { bodyBound } from "../body-bound.ts";
 import { transactions } from "./transactions.ts";
 
 export interface Needs {
@@ -36,6 +38,10 @@ export function ingress(needs: Needs): Hono {
     return next();
   });
 
+  app.use(
+    `${ROOT}/*`,
+    bodyBound(BOUNDS.transactionBody.max, (c) => tooLarge(needs, c)),
+  );
   app.put(`${ROOT}/transactions/:txnId`, transactions(needs));
   // A user id may contain a slash, which homeservers do not escape: everything after the prefix is the id.
   app.get(`${ROOT}/users/*`, (c) => userQuery(needs, c));
@@ -57,10 +63,17 @@ export function ingress(needs: Needs): Hono {
   return app;
 }
 
+/** No homeserver sends so much, so nothing is blocked by it. */
+function tooLarge({ log }: Needs, c: Context): Response {
+  const sentence = `The body has more than ${BOUNDS.transactionBody.max} bytes`;
+  log("request_failed", { path: c.req.path, error: sentence });
+  return answer(c, "M_TOO_LARGE", sentence);
+}
+
 /** Answers every path that is not ours. */
 export const unknownPath = (c: Context): Response => respond(c, unrecognized(404));
 
-const respond = (c: Context, { status, body }: { status: 400 | 401 | 403 | 404 | 405 | 500; body: object }) =>
+const respond = (c: Context, { status, body }: { status: 400 | 401 | 403 | 404 | 405 | 413 | 500; body: object }) =>
   c.json(body, status);
 const answer = (c: Context, errcode: Errcode, sentence: string) => respond(c, matrixError(errcode, sentence));
 

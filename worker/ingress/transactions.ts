@@ -1,5 +1,5 @@
 /**
- * `PUT /_matrix/app/v1/transactions/{txnId}`: stores the events in one atomic batch, then answers `200 {}`.
+ * `PUT /_matrix/app/v1/transactions/{txnId}`: stores the events, then answers `200 {}`.
  *
  * @see https://spec.matrix.org/v1.19/application-service-api/#put_matrixappv1transactionstxnid
  */
@@ -7,7 +7,7 @@ import type { Context } from "hono";
 import { matrixError } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
-import { parseTransaction } from "#core/protocol/transaction.ts";
+import { eventsIn, readSlice, type Unreadable } from "#core/protocol/transaction.ts";
 import { messageOf } from "#core/result.ts";
 import { roomLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -31,25 +31,41 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
   return async (c: Context): Promise<Response> => {
     const body = parseJson(await c.req.text());
     if (body === undefined) return refuse(c, "M_NOT_JSON", "The body is not JSON");
-    const parsed = parseTransaction(body);
-    if (!parsed.ok) return refuse(c, "M_BAD_JSON", "The body has no list of events");
+    const raws = eventsIn(body);
+    if (!raws.ok) return refuse(c, "M_BAD_JSON", "The body has no list of events");
 
-    const { events, unreadable } = parsed.value;
-    const deadLetters = unreadable.map(({ index, path, raw }): DeadLetter => {
-      const reason = `Event ${index} of a transaction could not be read${path ? `: ${path}` : ""}`;
-      log("dead_letter", { kind: "event", reason });
-      return { kind: "event", reason, raw };
-    });
     const transactionId = c.req.param("txnId") ?? "";
-    const rooms = await ledger.accept({ events, deadLetters, nowMs: clock.now() });
+    const { rooms, unreadable } = await store(raws.value);
     // Synapse on SQLite counts from 1 again after a restart, and a restart may have lost its queue.
     if (Number(transactionId) < latest) await onDoubt();
     latest = Number(transactionId) || latest;
-    log("transaction", { id: transactionId, events: events.length, unreadable: unreadable.length });
+    log("transaction", { id: transactionId, events: raws.value.length, unreadable });
     // After the write: the sweep replaces a lost ring. A ring before the write could find nothing to do.
     await ring(rooms);
     return c.json({});
   };
+
+  /** Stores the events in their order. A part that is stored when the next one fails is recognised at the repetition. */
+  async function store(raws: readonly unknown[]): Promise<{ rooms: RoomId[]; unreadable: number }> {
+    const rooms = new Set<RoomId>();
+    let [start, unreadable] = [0, 0];
+    do {
+      if (start > 0) await clock.sleep(0);
+      const slice = readSlice(raws, start);
+      const { events } = slice;
+      const deadLetters = slice.unreadable.map(deadLetterOf);
+      for (const room of await ledger.accept({ events, deadLetters, nowMs: clock.now() })) rooms.add(room);
+      unreadable += deadLetters.length;
+      start = slice.end;
+    } while (start < raws.length);
+    return { rooms: [...rooms], unreadable };
+  }
+
+  function deadLetterOf({ index, path, raw }: Unreadable): DeadLetter {
+    const reason = `Event ${index} of a transaction could not be read${path ? `: ${path}` : ""}`;
+    log("dead_letter", { kind: "event", reason });
+    return { kind: "event", reason, raw };
+  }
 
   async function ring(rooms: readonly RoomId[]): Promise<void> {
     if (rooms.length === 0) return;

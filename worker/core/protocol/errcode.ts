@@ -9,6 +9,7 @@ const STATUS = {
   M_NOT_FOUND: 404,
   M_NOT_JSON: 400,
   M_BAD_JSON: 400,
+  M_TOO_LARGE: 413,
   M_UNKNOWN: 500,
 } as const;
 

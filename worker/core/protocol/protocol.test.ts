@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import { anEvent } from "#testing/events.ts";
 import { AgentId, agentOfGhost, ghostUserId, isOurs, RoomId, splitUserId, UserId } from "./ids.ts";
-import { parseTransaction } from "./transaction.ts";
+import { eventsIn, readSlice } from "./transaction.ts";
 
 const NAMESPACE = { serverName: "hs.test:8448", ghostPrefix: "agent_", botLocalpart: "troupe" };
 const user = (id: string) => UserId.parse(id);
@@ -31,7 +32,7 @@ describe("ids", () => {
 
 describe("a transaction", () => {
   test.for([[null], [[]], ["x"], [{}], [{ events: {} }]])("%j is not a transaction", ([body]) => {
-    expect(parseTransaction(body)).toMatchObject({ ok: false });
+    expect(eventsIn(body)).toMatchObject({ ok: false });
   });
   test.for<[name: string, raw: unknown, path: string]>([
     ["no object", 5, ""],
@@ -41,8 +42,8 @@ describe("a transaction", () => {
     ["a nested array", [[[[]]]], ""],
   ])("keeps the events around one with %s", ([, raw, path]) => {
     const [before, after] = [anEvent(), anEvent()];
-    const parsed = parseTransaction({ events: [before, raw, after] });
-    expect(parsed).toMatchObject({ ok: true, value: { events: [before, after], unreadable: [{ index: 1, path }] } });
+    const slice = readSlice([before, raw, after], 0);
+    expect(slice).toMatchObject({ events: [before, after], unreadable: [{ index: 1, path }], end: 3 });
   });
   test("takes floats, odd ages and unknown keys as they come", () => {
     const odd = {
@@ -51,15 +52,32 @@ describe("a transaction", () => {
       content: { body: 0.5, deep: { "m.x": [1e300] } },
       extra: true,
     };
-    expect(parseTransaction({ events: [odd] })).toMatchObject({
-      ok: true,
-      value: { events: [{ content: odd.content }] },
-    });
+    expect(readSlice([odd], 0)).toMatchObject({ events: [{ content: odd.content }] });
+  });
+  test("is read in slices: of so many events, or of so many characters", () => {
+    const many = Array.from({ length: BOUNDS.eventsInASlice.max + 3 }, () => anEvent());
+    const first = readSlice(many, 0);
+    expect([first.events.length, readSlice(many, first.end).events]).toEqual([first.end, many.slice(first.end)]);
+    const body = "x".repeat(BOUNDS.eventSize.max / 2);
+    const large = Array.from({ length: 30 }, () => anEvent({ content: { body } }));
+    const { end } = readSlice(large, 0);
+    expect(end).toBeLessThan(large.length);
+    expect(end * body.length).toBeLessThan(BOUNDS.sliceSize.max + 2 * BOUNDS.eventSize.max);
+  });
+  test.for<[name: string, content: object]>([
+    ["a text", { body: "x".repeat(BOUNDS.eventSize.max) }],
+    ["many keys", Object.fromEntries(Array.from({ length: BOUNDS.eventSize.max / 8 }, (_, n) => [n, 1]))],
+    ["a long list", { list: Array.from({ length: BOUNDS.eventSize.max / 4 }, () => 1) }],
+  ])("keeps of an event that is too large by %s what names it", ([, content]) => {
+    const { events, unreadable } = readSlice([anEvent({ event_id: "$large", content })], 0);
+    expect(events).toEqual([]);
+    expect(unreadable).toMatchObject([{ path: "it is too large" }]);
+    expect(JSON.parse(unreadable[0]?.raw ?? "")).toMatchObject({ event_id: "$large", content: "…" });
   });
   test("may have ephemeral data of any shape, which is dropped", () => {
     for (const ephemeral of [[{ type: "m.typing" }], "typing", null]) {
       const body = { events: [], ephemeral, "de.sorunome.msc2409.ephemeral": ephemeral };
-      expect(parseTransaction(body)).toEqual({ ok: true, value: { events: [], unreadable: [] } });
+      expect(eventsIn(body)).toEqual({ ok: true, value: [] });
     }
   });
 });
