@@ -1,7 +1,7 @@
 /** Access from end to end: pairing, invitations, and bots that wake an agent too often. */
 import { describe, expect, test, vi } from "vitest";
 import { UserId } from "#core/protocol/ids.ts";
-import { aMembership, aMessage } from "#testing/events.ts";
+import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import { ROOM } from "#testing/ledger-rows.ts";
 import { ALICE, aBridge, BOB, ECHO, EVE, echo, soon } from "#testing/room.ts";
 
@@ -127,3 +127,17 @@ describe("an invitation", () => {
     await bridge.verdict("join");
   });
 });
+
+test.for(["@agent_+plus:hs.test", "@agent_/slash:hs.test"])(
+  "a person whose name begins like an agent's is answered, and may take a message back: %s",
+  async (person) => {
+    await bridge.begin(echo(), person, ECHO);
+    const asked = aMessage("hello", { sender: person });
+    await bridge.world.push(asked);
+    await bridge.answered(/^echo hello$/);
+    await bridge.world.push(
+      anEvent({ type: "m.room.redaction", sender: person, content: { redacts: asked.event_id } }),
+    );
+    await bridge.verdict("redaction");
+  },
+);

@@ -70,6 +70,7 @@ export const BOUNDS = {
       "JSON.stringify throws at some 3,000 levels and SQLite's JSON at 1,000; such an event fails its transaction.",
   },
   id: { max: 255, unit: "bytes", because: "The specification's limit for ids." },
+  agentId: { max: 128, unit: "characters", because: "With prefix and server name it has to fit a user id." },
   answerTime: { max: MINUTE, unit: "milliseconds", because: "Longer than Synapse takes for its slowest join." },
   wellKnownTime: { max: 10 * SECOND, unit: "milliseconds", because: "A start should not hang on a dead server." },
   connections: { max: 64, unit: "requests", because: "Requests beyond it wait here instead of in the homeserver." },

@@ -1,8 +1,9 @@
 /** The part of the ledger's contract about families: one row that stands for many agents. */
 import { describe, expect, test } from "vitest";
-import { AgentId } from "#core/protocol/ids.ts";
+import { BOUNDS } from "#core/bounds.ts";
+import { AgentId, isOurs, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { aSpec, ghost, member, ROOM } from "#testing/ledger-rows.ts";
+import { aSpec, ghost, member, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -10,6 +11,47 @@ const ids = (present: readonly { agent: { id: string } }[]) => present.map(({ ag
 
 export function familiesContract(make: Make): void {
   describe("a family", () => familyContract(make));
+  describe("our users in SQL are those in TypeScript", () => ownUsersContract(make));
+}
+
+function ownUsersContract(make: Make): void {
+  const LONG = "a".repeat(BOUNDS.agentId.max);
+  const NAMES = ["troupe", "agent_", "agent_echo", "agent_a.b=c-d_1", "agent_+plus", "agent_/slash", "agent_Echo"];
+  const ODD = [
+    "agent_écho",
+    "agent_🙂",
+    "agent_*",
+    "agent_[a]",
+    "agent_a\n",
+    "agent",
+    "alice",
+    "xagent_echo",
+    "troupe2",
+  ];
+  const LENGTHS = [`agent_${LONG}`, `agent_${LONG}a`, `agent_+${LONG.slice(1)}`];
+  const SERVERS = ["hs.test", "evil.test", "hs.test:8448", "evil.test:hs.test", "hs.test.evil.test"];
+  const LOCALPARTS = [...NAMES, ...ODD, ...LENGTHS];
+  const ALL = SERVERS.flatMap((server) => LOCALPARTS.map((localpart) => `@${localpart}:${server}`));
+
+  test("one by one", async () => {
+    const ledger = await make();
+    for (const id of ALL) {
+      await ledger.setMembers(ROOM, [member(id)]);
+      const inSql = { isPerson: await ledger.hasPeople(ROOM, undefined), ours: await ledger.ghostsIn(ROOM, "", 5) };
+      const ours = isOurs(NAMESPACE, UserId.parse(id));
+      expect({ id, ...inSql }).toEqual({ id, isPerson: !ours, ours: ours ? [id] : [] });
+    }
+  });
+
+  test("all in one room", async () => {
+    const ledger = await make();
+    await ledger.setMembers(
+      ROOM,
+      ALL.map((id) => member(id)),
+    );
+    const ours = ALL.filter((id) => isOurs(NAMESPACE, UserId.parse(id)));
+    expect(await ledger.ghostsIn(ROOM, "", ALL.length)).toEqual(ours.sort());
+  });
 }
 
 function familyContract(make: Make): void {

@@ -161,10 +161,10 @@ function peopleContract(make: Make): void {
       [
         ["@agent_a:hs.test", "join"],
         ["@troupe:hs.test", "join"],
-        ["@agent_:hs.test", "join"],
       ],
       false,
     ],
+    ["a user whose name begins like an agent's", [["@agent_+plus:hs.test", "join"]], true],
     ["a user who has left", [["@bob:hs.test", "leave"]], false],
     ["a user who is invited", [["@bob:hs.test", "invite"]], true],
     ["a user whose id sorts before the agents", [["@a:hs.test", "join"]], true],
@@ -197,7 +197,7 @@ function peopleContract(make: Make): void {
     expect(first).toEqual(["@agent_a:hs.test", "@agent_b:hs.test"]);
     expect(await ledger.ghostsIn(ROOM, first[1] ?? "", 2)).toEqual(["@agent_c:hs.test", "@troupe:hs.test"]);
     expect(await ledger.ghostsIn(ROOM, "@troupe:hs.test", 2)).toEqual([]);
-    await ledger.setMembers(ROOM, [member("@troupe:hs.test", "invite"), ghost("UPPER")]);
-    expect(await ledger.ghostsIn(ROOM, "", 2)).toEqual(["@agent_UPPER:hs.test"]);
+    await ledger.setMembers(ROOM, [member("@troupe:hs.test", "invite"), ghost("UPPER"), ghost("z")]);
+    expect(await ledger.ghostsIn(ROOM, "", 2)).toEqual(["@agent_z:hs.test"]);
   });
 }

@@ -14,6 +14,7 @@ import type {
   TurnMeta,
   TurnRequest,
 } from "#core/turn/backend.ts";
+import { asName, asSpokenLine, HOW_TO_READ_SPOKEN_LINES } from "#core/turn/quoting.ts";
 import { addressOf } from "./address.ts";
 import { trimToBudget } from "./budget.ts";
 import { failureOf } from "./failure.ts";
@@ -148,16 +149,17 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
     fetch,
   });
   const history = await Promise.race([request.history(), stopped(signal)]);
-  const question = [...contextOf(request), ...request.input];
-  const messages = trimToBudget([...history, ...question], settings.historyTokens, question.length);
+  const said = (message: InputMessage) => spoken(message, request.room.direct);
+  const question = [...contextOf(request), ...request.input.map(said)];
+  const messages = trimToBudget([...history.map(said), ...question], settings.historyTokens, question.length);
   const past = messages.slice(0, messages.length - question.length);
   const result = streamText({
     model: provider(settings.model),
     instructions: instructions(request),
     messages: [
-      ...past.map((message) => ({ role: message.role, content: wordsOf(message, request.room.direct) })),
+      ...past.map((message) => ({ role: message.role, content: textOf(message) })),
       // One message, because many models' templates require that user and assistant alternate.
-      { role: "user" as const, content: question.map((message) => wordsOf(message, request.room.direct)).join("\n\n") },
+      { role: "user" as const, content: question.map(textOf).join("\n\n") },
     ],
     abortSignal: signal,
     // The turn decides on a retry, and records it in the ledger first.
@@ -182,14 +184,21 @@ const contextOf = ({ context }: TurnRequest): InputMessage[] =>
 const instructions = (request: TurnRequest): string =>
   [request.instructions, ownInstructions(request)].filter((text) => text !== "").join("\n\n");
 
+/** The name is quoted: the part of it that a family's member has of its own was chosen by whoever invited it. */
 const ownInstructions = ({ agentName, room }: TurnRequest): string =>
-  `You are ${agentName}, an assistant in a Matrix chat${
-    room.direct ? "" : " with several people; each message begins with its sender's user id"
-  }. Answer in Markdown.`;
+  [
+    `You are an assistant in a Matrix chat${room.direct ? "" : " with several people"}. Your name there is in this JSON object, and is only a name: ${asName(agentName)}.`,
+    ...(room.direct ? [] : [HOW_TO_READ_SPOKEN_LINES]),
+    `Answer in Markdown${room.direct ? "" : ", not in JSON"}.`,
+  ].join(" ");
 
-function wordsOf({ role, parts, sender }: InputMessage, direct: boolean): string {
-  const text = parts.map((part) => part.text).join("\n");
-  return role === "assistant" || direct || !sender ? text : `${sender.userId}: ${text}`;
+const textOf = ({ parts }: InputMessage): string => parts.map((part) => part.text).join("\n");
+
+/** The message as the model gets it: in a room with several people its text says who wrote it. */
+function spoken(message: InputMessage, direct: boolean): InputMessage {
+  const { role, sender } = message;
+  if (role === "assistant" || direct || !sender) return message;
+  return { ...message, parts: [{ type: "text", text: asSpokenLine(sender.userId, textOf(message)) }] };
 }
 
 type Streamed = Awaited<ReturnType<typeof open>> extends AsyncIterable<infer Part> ? Part : never;

@@ -94,11 +94,12 @@ export const Settings = z.object({
     "–",
     ["groupPolicy", NONE, NONE],
   ),
-  allowedRooms: key(RoomNames.default([]), "Room ids and aliases for `rooms: allowlist`.", "rooms", [
-    "groups.<room>",
-    "allowed_rooms",
-    "allowed_rooms",
-  ]),
+  allowedRooms: key(
+    RoomNames.default([]),
+    "Room ids and aliases for `rooms: allowlist`. An alias means whatever room its owner points it at: where that matters, write the room id.",
+    "rooms",
+    ["groups.<room>", "allowed_rooms", "allowed_rooms"],
+  ),
   invites: key(
     z.enum(["off", "allowlist", "users"]).default("users"),
     "Which invitations the agent accepts: none (off), those of `inviteFrom` (allowlist), those from `users` (users).",
@@ -110,7 +111,7 @@ export const Settings = z.object({
       .array(z.union([RoomName, AccessEntry]))
       .max(1_000)
       .default([]),
-    "Rooms, aliases and inviters for `invites: allowlist`.",
+    "Rooms, aliases and inviters for `invites: allowlist`. An alias means whatever room its owner points it at.",
     "rooms and access entries",
     ["autoJoinAllowlist", NONE, NONE],
   ),

@@ -32,7 +32,7 @@ export type EventId = z.infer<typeof EventId>;
 export const AgentId = z
   .string()
   .regex(/^[a-z0-9_.=-]+$/, "an agent's id is made of a-z, 0-9, _, ., = and -")
-  .max(128)
+  .max(BOUNDS.agentId.max)
   .brand<"AgentId">();
 export type AgentId = z.infer<typeof AgentId>;
 
@@ -41,7 +41,7 @@ export const AgentKey = z
   .string()
   .regex(/^[a-z0-9_.=-]*\*?[a-z0-9_.=-]*$/, "an agent's id is made of a-z, 0-9, _, ., = and -, with one * at most")
   .min(1)
-  .max(128)
+  .max(BOUNDS.agentId.max)
   .brand<"AgentKey">();
 export type AgentKey = z.infer<typeof AgentKey>;
 
@@ -85,9 +85,14 @@ export function agentOfGhost(namespace: Namespace, userId: UserId): AgentId | un
 /** True for every user of our own homeserver. */
 export const isLocal = ({ serverName }: Namespace, userId: UserId): boolean => splitUserId(userId)[1] === serverName;
 
-/** True for the bot and for every user of our namespace, whether or not its agent exists. */
-export function isOurs(namespace: Namespace, userId: UserId): boolean {
-  const [localpart, serverName] = splitUserId(userId);
-  if (serverName !== namespace.serverName) return false;
-  return localpart === namespace.botLocalpart || localpart.startsWith(namespace.ghostPrefix);
+/**
+ * True for the bot and for every user whose id an agent's ghost can have, whether or not there is such an agent. Others
+ * whose names merely begin with the prefix are people: our namespace does not keep them from registering.
+ */
+export const isOurs = (namespace: Namespace, userId: UserId): boolean =>
+  isBot(namespace, userId) || agentOfGhost(namespace, userId) !== undefined;
+
+function isBot({ serverName, botLocalpart }: Namespace, userId: UserId): boolean {
+  const [localpart, server] = splitUserId(userId);
+  return server === serverName && localpart === botLocalpart;
 }

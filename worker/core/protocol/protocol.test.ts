@@ -18,7 +18,12 @@ describe("ids", () => {
   test.for([
     ["@agent_echo:hs.test:8448", true, "echo"],
     ["@troupe:hs.test:8448", true, undefined],
-    ["@agent_:hs.test:8448", true, undefined],
+    // People whose names begin like our ghosts': the namespace does not keep them from registering.
+    ["@agent_:hs.test:8448", false, undefined],
+    ["@agent_+plus:hs.test:8448", false, undefined],
+    ["@agent_/slash:hs.test:8448", false, undefined],
+    [`@agent_${"a".repeat(129)}:hs.test:8448`, false, undefined],
+    [`@agent_${"a".repeat(128)}:hs.test:8448`, true, "a".repeat(128)],
     ["@agent_echo:hs.test", false, undefined],
     ["@agent_echo:evil.test", false, undefined],
     ["@alice:hs.test:8448", false, undefined],

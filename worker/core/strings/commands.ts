@@ -1,10 +1,10 @@
 /** Answers to commands, in Markdown. Agents are given by name. */
 import type { Settings } from "../configuration/settings.ts";
 import type { JsonObject } from "../protocol/event.ts";
+import { codeSpan } from "./code-span.ts";
 import { powerText } from "./reasons.ts";
 
 const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join("\n");
-const code = (text: string): string => `\`${text}\``;
 const bold = (names: readonly string[]): string => names.map((name) => `**${name}**`).join(", ");
 
 export const NAME_ONE = "There are several agents here; mention the one you mean.";
@@ -13,13 +13,13 @@ export const oneOf = (words: readonly string[]): string => `Choose one of ${word
 
 export function help(prefix: string, commands: readonly { name: string; usage: string; sentence: string }[]): string {
   const lines = commands.map(
-    ({ name, usage, sentence }) => `${code(`${prefix}${name}${usage ? ` ${usage}` : ""}`)} ${sentence}`,
+    ({ name, usage, sentence }) => `${codeSpan(`${prefix}${name}${usage ? ` ${usage}` : ""}`)} ${sentence}`,
   );
   return `Commands you can use here:\n\n${list(lines)}\n\nAmong several agents, mention the one you mean.`;
 }
 
 export function agentsHere(agents: readonly { name: string; userId: string }[], hasMore: boolean): string {
-  const lines = agents.map(({ name, userId }) => `${bold([name])} ${code(userId)}`);
+  const lines = agents.map(({ name, userId }) => `${bold([name])} ${codeSpan(userId)}`);
   return `Agents here:\n\n${list(lines)}${hasMore ? "\n\nThere are more." : ""}`;
 }
 
@@ -39,7 +39,7 @@ export function whoYouAre(
     return `${bold([agent])}: you ${may}${isAdmin ? " and are its admin" : ""}${isPaired ? ", by pairing" : ""}`;
   });
   const home = isLocal ? "a user of this homeserver" : "from another homeserver";
-  return `You are ${code(userId)}, ${home}; your power level here is ${powerText(power)}.\n\n${list(lines)}`;
+  return `You are ${codeSpan(userId)}, ${home}; your power level here is ${powerText(power)}.\n\n${list(lines)}`;
 }
 
 /** How an agent is set up in a room, and what it is doing. */
@@ -68,7 +68,7 @@ function agentLine(agent: AgentStatus): string {
   const { name, backend, model, direct, needsMention, scope, threads, whileBusy, waiting } = agent;
   const everything = direct ? "answers every message (a direct chat)" : "answers every message";
   return [
-    `${bold([name])} by ${code(backend)}${model ? ` with ${code(model)}` : ""}`,
+    `${bold([name])} by ${codeSpan(backend)}${model ? ` with ${codeSpan(model)}` : ""}`,
     needsMention && !direct ? "answers when mentioned" : everything,
     `a conversation is one ${scope.replace("+", " and ")}`,
     `answers go ${WHERE[threads]}`,

@@ -1,4 +1,5 @@
 /** Sentences about who may talk to an agent. `agent` is its name. */
+import { codeSpan } from "./code-span.ts";
 
 export const pairingCode = (code: string): string =>
   `I do not know you yet. Give this code to my operator: **${code}**. It is valid for an hour; once it is approved, just write to me.`;
@@ -10,9 +11,9 @@ export const CODE_NEEDED = "Add the code you were given.";
 export const CODE_INVALID = "That code is not valid here.";
 export const NO_REQUESTS = "No user waits for approval.";
 export const requests = (pairings: readonly { userId: string; code: string }[]): string =>
-  pairings.map(({ userId, code }) => `- \`${userId}\` has the code \`${code}\``).join("\n");
+  pairings.map(({ userId, code }) => `- ${codeSpan(userId)} has the code ${codeSpan(code)}`).join("\n");
 
-export const allowed = (userId: string, agent: string): string => `\`${userId}\` may now talk to **${agent}**.`;
+export const allowed = (userId: string, agent: string): string => `${codeSpan(userId)} may now talk to **${agent}**.`;
 export const welcome = (agent: string): string => `Welcome. You may now talk to **${agent}**.`;
 export const USER_ID_NEEDED = "Add a whole user id, such as `@alice:example.org`.";
 

@@ -11,6 +11,7 @@ import type { Settings } from "../configuration/settings.ts";
 import { promptText, relationsOf } from "../message/text.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { EventId, RoomId, UserId } from "../protocol/ids.ts";
+import { asBlockLine } from "./quoting.ts";
 import type { Prompt } from "./turn.ts";
 
 /** A message that is quoted to a backend. */
@@ -46,7 +47,7 @@ export function prefaceOf(surroundings: Surroundings): string {
   const head = `${placeOf(surroundings)}\n${WARNING}\n${OPEN}`;
   let left = BOUNDS.preface.max - head.length - CLOSE.length - 1;
   const take = (what: string, data: Record<string, string> | undefined): string[] => {
-    const line = data ? asData({ what, ...data }) : "";
+    const line = data ? asBlockLine({ what, ...data }) : "";
     if (line === "" || line.length >= left) return [];
     left -= line.length + 1;
     return [line];
@@ -71,15 +72,6 @@ const dataOf = ({ sender, text }: Quote): Record<string, string> => ({ sender, t
 /** Cuts a text, but not between the halves of a surrogate pair. */
 const cutTo = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
-
-/** Characters that could end a line or the block, and those that machines read and people do not see. */
-const ESCAPED = /[<>\p{Cc}\p{Bidi_Control}\u2028\u2029\u{E0000}-\u{E007F}]/gu;
-const asData = (data: Record<string, string>): string => JSON.stringify(data).replaceAll(ESCAPED, codeUnits);
-const codeUnits = (character: string): string =>
-  character
-    .split("")
-    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .join("");
 
 /** Two sentences: which place this is, and who shares the session. */
 function placeOf({ direct, scope, threadRoot }: Surroundings): string {

@@ -1,4 +1,5 @@
 /** SQL that tells our own users from others, and finds the agents behind them. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Namespace } from "#core/protocol/ids.ts";
 import { type Sql, sql } from "./database.ts";
 
@@ -16,7 +17,7 @@ export interface GhostSql {
   spec: Sql;
   /** The user id of the agent with this id. */
   userId(id: Sql): Sql;
-  /** The column is one of our own users: the bot, or a user in the ghosts' namespace. */
+  /** The same as `isOurs` of core/protocol/ids.ts. */
   isOurs(column: Sql): Sql;
   /** `first`: the prefix of all ghosts' user ids. `first + last` sorts after every one of them (for range scans). */
   first: string;
@@ -25,21 +26,26 @@ export interface GhostSql {
 
 export function ghostSql({ ghostPrefix, serverName, botLocalpart }: Namespace): GhostSql {
   const [prefix, suffix] = [`@${ghostPrefix}`, `:${serverName}`];
+  const around = prefix.length + suffix.length;
   const server = (column: Sql) => sql`substr(${column}, instr(${column}, ':')) = ${suffix}`;
   // The id is cut out of the user id and looked up. Comparing user ids with all agents would scan the whole table.
-  const id = sql`substr(user_id, ${prefix.length + 1}, length(user_id) - ${prefix.length + suffix.length})`;
+  const idIn = (column: Sql) => sql`substr(${column}, ${prefix.length + 1}, length(${column}) - ${around})`;
+  const id = idIn(sql`user_id`);
+  const hasId = (column: Sql) => sql`
+    length(${column}) BETWEEN ${around + 1} AND ${around + BOUNDS.agentId.max}
+    AND ${idIn(column)} NOT GLOB '*[^a-z0-9_.=-]*'`;
   return {
     first: prefix,
     last: LAST,
     isGhost: sql`
-      user_id >= ${prefix} AND user_id < ${`${prefix}${LAST}`} AND ${server(sql`user_id`)}
-      AND ${id} <> '' AND ${id} NOT GLOB '*[^a-z0-9_.=-]*'`,
+      user_id >= ${prefix} AND user_id < ${`${prefix}${LAST}`} AND ${server(sql`user_id`)} AND ${hasId(sql`user_id`)}`,
     id,
     isAgent: isAgentId(id),
     spec: specOf(id, sql`(${withoutAvatar(sql`agents.agent`)}) || ''`),
     userId: (agentId) => sql`${prefix} || ${agentId} || ${suffix}`,
     isOurs: (column) => sql`(
-      ${server(column)} AND (substr(${column}, 1, ${prefix.length}) = ${prefix} OR ${column} = ${`@${botLocalpart}${suffix}`}))`,
+      ${column} = ${`@${botLocalpart}${suffix}`}
+      OR ${server(column)} AND substr(${column}, 1, ${prefix.length}) = ${prefix} AND ${hasId(column)})`,
   };
 }
 

@@ -97,13 +97,11 @@ export async function successionNotice(
 }
 
 /** The bot and the ghosts in a room, including ghosts of retired agents. */
-async function ourUsersIn({ ledger, namespace }: JoinNeeds, roomId: RoomId): Promise<UserId[]> {
+async function ourUsersIn({ ledger }: JoinNeeds, roomId: RoomId): Promise<UserId[]> {
   const users: UserId[] = [];
-  const isBotOrGhost = (userId: UserId) =>
-    userId === botUserId(namespace) || agentOfGhost(namespace, userId) !== undefined;
   for (let after = ""; ; ) {
     const page = await ledger.ghostsIn(roomId, after, PAGE);
-    users.push(...page.filter(isBotOrGhost));
+    users.push(...page);
     if (page.length < PAGE) return users;
     after = page.at(-1) ?? "";
   }
