@@ -1,5 +1,6 @@
 /** Rooms from end to end: soft-failed events, empty, encrypted and replaced rooms. */
 import { describe, expect, test, vi } from "vitest";
+import { SessionKey, textOf } from "#core/turn/turn.ts";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import { ROOM } from "#testing/ledger-rows.ts";
 import { ALICE, aBridge, BOB, ECHO, EVE, echo, soon } from "#testing/room.ts";
@@ -92,5 +93,34 @@ describe("a room", () => {
     await bridge.verdict("follow");
     await bridge.world.push(aMessage("hello", { room_id: "!next" }));
     await bridge.verdict("not_addressed");
+  });
+});
+
+describe("a direct chat whose person is replaced by another", () => {
+  const chatter = { memory: { backend: { use: "echo" }, admins: ["local"] } };
+  const MEMORY = "@agent_memory:hs.test";
+  const session = () =>
+    bridge
+      .said()
+      .filter((body) => body.startsWith("```json"))
+      .map((body) => JSON.parse(body.slice(8, -4)).sessions[0].session as string);
+
+  test("tells the other nothing of what was said before", async () => {
+    await bridge.begin(chatter, ALICE, MEMORY);
+    await bridge.world.push(aMessage("my secret"));
+    await bridge.answered(/^echo my secret$/);
+    await bridge.world.push(aMessage("!debug"));
+    await vi.waitFor(() => expect(session()).toHaveLength(1), soon);
+    await bridge.world.push(aMembership(BOB, "join", { sender: BOB }), aMembership(ALICE, "leave"));
+    await bridge.world.push(aMessage("what was said?", { sender: BOB }));
+    await bridge.answered(/^echo what was said\?$/);
+    await bridge.world.push(aMessage("!debug", { sender: BOB }));
+    await vi.waitFor(() => expect(session()).toHaveLength(2), soon);
+    const [alices = "", bobs = ""] = session();
+    const { ledger } = bridge.world;
+    const told = async (key: string) =>
+      (await ledger.transcript(SessionKey.parse(key), 10)).map(({ prompt }) => [prompt.sender, textOf(prompt.parts)]);
+    expect(await told(alices)).toEqual([[ALICE, "my secret"]]);
+    expect(await told(bobs)).toEqual([[BOB, "what was said?"]]);
   });
 });

@@ -163,7 +163,7 @@ function waitingContract(make: Make): void {
     const ledger = await make();
     const [first, second] = [aTurn(), aTurn()];
     await queued(ledger, first, second, aTurn({ session: "mx.echo.2" }));
-    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toEqual({ count: 2, oldest: first.id });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toMatchObject({ count: 2, oldest: first.id });
     expect(await ledger.waitingIn(aSession("mx.echo.9"))).toEqual({ count: 0 });
   });
 
@@ -196,7 +196,7 @@ function redactionContract(make: Make): void {
     const lease = await queued(ledger, running, waits);
     await startAttempt(ledger, lease, running, CAPS);
     for (const { prompt } of [running, waits]) await settled(ledger, { redacted: prompt.eventId });
-    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toEqual({ count: 1, oldest: running.id });
+    expect(await ledger.waitingIn(aSession("mx.echo.1"))).toMatchObject({ count: 1, oldest: running.id });
   });
 
   test("takes the text of an answered prompt out of history and context", async () => {
@@ -227,7 +227,7 @@ function redactionContract(make: Make): void {
     expect(await ledger.transcript(aSession("done"), 5)).toMatchObject([{ prompt: { parts: textPrompt("hello") } }]);
     await settled(ledger, { redacted: eventId });
     expect(await ledger.event(eventId)).toBeUndefined();
-    expect(await ledger.waitingIn(aSession("waits"))).toEqual({ count: 0 });
+    expect(await ledger.waitingIn(aSession("waits"))).toMatchObject({ count: 0 });
   });
 }
 

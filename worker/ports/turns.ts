@@ -1,7 +1,7 @@
 /** The session lane: turns and their sessions. */
 import type { Agent } from "#core/configuration/agent.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import type { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
+import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { LaneId, Lease } from "#core/turn/lane.ts";
 import type { Reply, SessionKey, Turn, TurnEnding, TurnId } from "#core/turn/turn.ts";
 import type { OutboxRow } from "./delivery.ts";
@@ -110,6 +110,8 @@ export interface TurnLedger {
 export interface WaitingTurns {
   count: number;
   oldest?: TurnId;
+  /** Who asked last in the session, also where that turn has ended, and whether in a direct chat. */
+  last?: { sender: UserId; direct: boolean };
 }
 
 export interface SessionEpoch {
@@ -128,8 +130,8 @@ export interface SessionLedger {
   openSessionsIn(roomId: RoomId): Promise<SessionKey[]>;
   /** How many turns of a session are open, and the oldest of them. */
   waitingIn(session: SessionKey): Promise<WaitingTurns>;
-  /** The epoch of a session, and the open turns of its epoch 0, whose key is `base`. */
-  epoch(base: SessionKey): Promise<SessionEpoch>;
+  /** The epoch of a session, and the open turns of its epoch 0, whose key is `base`. The same of a `former` one, if it has any. */
+  epoch(base: SessionKey, former?: SessionKey): Promise<SessionEpoch & { former?: SessionEpoch }>;
   /** Begins the session anew; an earlier epoch never replaces a later one. */
   beginEpoch(base: SessionKey, epoch: number): Promise<void>;
   /** A stored event with its content; undefined when it is unknown or its content was forgotten. */

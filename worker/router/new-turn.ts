@@ -1,10 +1,10 @@
 /** New turns and their sessions. Their ids are deterministic: an event that is decided again gets the same ones. */
 import type { Woken } from "#core/gate/facts.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import { type Conversation, epochScope, sessionKey, sessionScope } from "#core/turn/session.ts";
+import { type Conversation, epochScope, formerScope, sessionKey, sessionScope } from "#core/turn/session.ts";
 import { type NewTurn, type SessionKey, TurnId, textPrompt } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { WaitingTurns } from "#ports/turns.ts";
+import type { SessionEpoch, WaitingTurns } from "#ports/turns.ts";
 import { digest } from "./digest.ts";
 import type { Occasion } from "./occasion.ts";
 
@@ -22,12 +22,28 @@ type SessionReads = Pick<Ledger, "epoch" | "waitingIn">;
 /** The conversation's session since its last `!new`, and the turns that wait in it. */
 export async function sessionOf(ledger: SessionReads, conversation: Conversation): Promise<Session> {
   const { id } = conversation.agent;
-  const scope = sessionScope(conversation);
-  const base = sessionKey(id, digest(scope));
-  const { epoch, waiting } = await ledger.epoch(base);
-  if (epoch === 0) return { base, session: base, waiting };
-  const session = sessionKey(id, digest(epochScope(scope, epoch)));
-  return { base, session, waiting: await ledger.waitingIn(session) };
+  const [scope, former] = [sessionScope(conversation), formerScope(conversation)];
+  const keyOf = (parts: readonly string[]) => sessionKey(id, digest(parts));
+  const base = keyOf(scope);
+  const read = await ledger.epoch(base, former && keyOf(former));
+  const own = await since(ledger, keyOf, scope, read);
+  if (former && read.former && read.epoch === 0) {
+    const old = await since(ledger, keyOf, former, read.former);
+    // The rule is read off the turns: from now on only this user asks in that session.
+    if (old.waiting.last?.direct && old.waiting.last.sender === conversation.sender) return { ...old, base };
+  }
+  const wasPrivate = !conversation.direct && !conversation.opened && own.waiting.last?.direct === true;
+  return wasPrivate ? sessionOf(ledger, { ...conversation, opened: true }) : { ...own, base };
+}
+
+async function since(
+  ledger: SessionReads,
+  keyOf: (parts: readonly string[]) => SessionKey,
+  scope: readonly string[],
+  { epoch, waiting }: SessionEpoch,
+): Promise<Omit<Session, "base">> {
+  const session = keyOf(epochScope(scope, epoch));
+  return { session, waiting: epoch === 0 ? waiting : await ledger.waitingIn(session) };
 }
 
 /** The turn for a woken agent, not stored yet, and the turns that already wait in its session. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Dice } from "#testing/chance.ts";
 import { conversation, type Said, SCOPES, type SessionSettings, scopeOf, threadFor } from "#testing/sessions.ts";
 import { AgentId } from "../protocol/ids.ts";
-import { epochScope, sessionKey, sessionScope } from "./session.ts";
+import { epochScope, formerScope, sessionKey, sessionScope } from "./session.ts";
 
 describe("the thread of an answer", () => {
   test.for<[name: string, said: Said, set: SessionSettings, thread: string | undefined]>([
@@ -74,6 +74,20 @@ describe("ids of one kind", () => {
       ["session", "echo", "!room", "", "@alice:hs.test"],
       ["session", "echo", "!room", "$t", "@alice:hs.test"],
     ]);
+    const direct = SCOPES.map((dmScope) => conversation({ thread: "$t", direct: true }, { dmScope }));
+    expect(direct.map(sessionScope)).toEqual([
+      ["session", "echo", "!room", "", "@alice:hs.test"],
+      ["session", "echo", "!room", "$t", "@alice:hs.test"],
+      ["session", "echo", "!room", "", "@alice:hs.test"],
+      ["session", "echo", "!room", "$t", "@alice:hs.test"],
+    ]);
+    expect(direct.map(formerScope)).toEqual([
+      ["session", "echo", "!room", ""],
+      ["session", "echo", "!room", "$t"],
+      undefined,
+      undefined,
+    ]);
+    expect(formerScope(conversation({ thread: "$t" }, {}))).toBeUndefined();
     expect(epochScope(scopes[0] ?? [], 3)).toEqual(["epoch", "3", "session", "echo", "!room", ""]);
   });
 

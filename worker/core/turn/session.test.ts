@@ -42,9 +42,9 @@ describe("in a room, two messages are in one session, except", () => {
         .filter(([, [one, other]]) => relation({ ...one, ...over }, { ...other, ...over }, set) === "two")
         .map(([name]) => name);
     expect(areApart({ scope, threads })).toEqual(apart);
-    // A direct chat follows its own two settings alone.
-    const direct: SessionSettings = { dmScope: scope, dmThreads: threads, scope: "user", threads: "off" };
-    expect(areApart(direct, { direct: true })).toEqual(apart);
+    // A direct chat follows its own two settings alone, and is never shared by two users.
+    const direct: SessionSettings = { dmScope: scope, dmThreads: threads, scope: "room", threads: "off" };
+    expect(areApart(direct, { direct: true })).toEqual([...new Set([...apart, ...users])]);
   });
 });
 

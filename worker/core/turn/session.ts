@@ -1,6 +1,7 @@
 /**
  * Sessions: which messages belong to one conversation of an agent. That is decided by the agent, the room (with those it
- * has replaced), and by the agent's `scope` the thread, the user, or both.
+ * has replaced), and by the agent's `scope` the thread, the user, or both. In a direct chat the user always counts: whoever
+ * takes their place there begins another conversation.
  */
 import { BOUNDS } from "../bounds.ts";
 import type { Settings } from "../configuration/settings.ts";
@@ -15,7 +16,7 @@ export interface Conversation {
   origin: RoomId;
   sender: UserId;
   direct: boolean;
-  /** It was a direct chat until another user joined. */
+  /** It was a direct chat until another user joined, so that what was said in private is no part of it. */
   opened: boolean;
   /** The thread the answer goes to; undefined: into the room itself. */
   answersIn: EventId | undefined;
@@ -36,11 +37,26 @@ export function answerThread(
  * The parts that tell one session from another. Their digest goes into the key, because keys land in other systems' logs
  * and room ids must not. Each part has its place, so that an id of one kind is never taken for another kind's.
  */
-export function sessionScope({ agent, origin, sender, direct, opened, answersIn }: Conversation): string[] {
-  const scope = direct ? agent.settings.dmScope : agent.settings.scope;
-  const thread = scope === "thread" || scope === "thread+user" ? (answersIn ?? "") : "";
-  const user = scope === "user" || scope === "thread+user" ? [sender] : [];
-  return [opened ? "opened" : "session", agent.id, origin, thread, ...user];
+export const sessionScope = (conversation: Conversation): string[] =>
+  scopeOf(conversation, conversation.direct || isByUser(conversation));
+
+/**
+ * The parts as the versions before wrote them, which left the user of a direct chat out; undefined where they are the same.
+ * Such a session goes on for the user who asked last in it.
+ */
+export const formerScope = (conversation: Conversation): string[] | undefined =>
+  conversation.direct && !isByUser(conversation) ? scopeOf(conversation, false) : undefined;
+
+const modeOf = ({ agent, direct }: Conversation): Settings["scope"] =>
+  direct ? agent.settings.dmScope : agent.settings.scope;
+
+const isByUser = (conversation: Conversation): boolean => ["user", "thread+user"].includes(modeOf(conversation));
+
+function scopeOf(conversation: Conversation, withSender: boolean): string[] {
+  const { agent, origin, sender, opened, answersIn } = conversation;
+  const isByThread = ["thread", "thread+user"].includes(modeOf(conversation));
+  const thread = isByThread ? (answersIn ?? "") : "";
+  return [opened ? "opened" : "session", agent.id, origin, thread, ...(withSender ? [sender] : [])];
 }
 
 /** The parts after `!new`: `epoch` says when the new conversation began, 0 before the first time. */

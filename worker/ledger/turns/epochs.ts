@@ -1,15 +1,20 @@
 /** Sessions that `!new` began anew, and the turns that wait in a session. */
-import { TurnId } from "#core/turn/turn.ts";
+import { UserId } from "#core/protocol/ids.ts";
+import { type SessionKey, TurnId } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { WaitingTurns } from "#ports/turns.ts";
+import type { SessionEpoch, WaitingTurns } from "#ports/turns.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 
 export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch" | "waitingIn"> {
   return {
-    async epoch(base) {
-      const [row] = await all<WaitingRow & { epoch: number | null }>(sql`
-        SELECT (SELECT epoch FROM epochs WHERE base = ${base}) AS epoch, ${waitingColumns(base)}`);
-      return { epoch: row?.epoch ?? 0, waiting: waitingTurnsOf(row) };
+    async epoch(base, former) {
+      const rows = await all<EpochRow>(sql`
+        SELECT value AS base, coalesce((SELECT epoch FROM epochs WHERE base = value), 0) AS epoch, ${sessionColumns(sql`value`)}
+        FROM json_each(${JSON.stringify([base, ...(former ? [former] : [])])})`);
+      const of = (key: SessionKey) => rows.find((row) => row.base === key);
+      const own = epochOf(of(base));
+      const old = former && of(former);
+      return old && (old.epoch > 0 || old.last !== null) ? { ...own, former: epochOf(old) } : own;
     },
 
     async beginEpoch(base, epoch) {
@@ -18,20 +23,38 @@ export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch" |
         ON CONFLICT (base) DO UPDATE SET epoch = max(epochs.epoch, excluded.epoch)`);
     },
 
-    waitingIn: async (session) => waitingTurnsOf((await all<WaitingRow>(sql`SELECT ${waitingColumns(session)}`))[0]),
+    async waitingIn(session) {
+      const [row] = await all<SessionRow>(sql`SELECT ${sessionColumns(sql`${session}`)}`);
+      return waitingTurnsOf(row);
+    },
   };
 }
 
-interface WaitingRow {
+interface SessionRow {
   count: number;
   oldest: string | null;
+  /** A JSON list: the sender of the latest turn, and 1 for a direct chat. */
+  last: string | null;
 }
+type EpochRow = SessionRow & { base: string; epoch: number };
 
-const waitingColumns = (session: string): Sql => sql`
+const sessionColumns = (session: Sql): Sql => sql`
   (SELECT count(*) FROM turns WHERE session = ${session} AND state <> 'delivered') AS count,
-  (SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq LIMIT 1) AS oldest`;
+  (SELECT id FROM turns WHERE session = ${session} AND state <> 'delivered' ORDER BY seq LIMIT 1) AS oldest,
+  (SELECT json_array(sender, direct) FROM turns WHERE session = ${session} ORDER BY seq DESC LIMIT 1) AS last`;
 
-function waitingTurnsOf(row: WaitingRow | undefined): WaitingTurns {
+const epochOf = (row: EpochRow | undefined): SessionEpoch => ({
+  epoch: row?.epoch ?? 0,
+  waiting: waitingTurnsOf(row),
+});
+
+function waitingTurnsOf(row: SessionRow | undefined): WaitingTurns {
   const oldest = TurnId.safeParse(row?.oldest).data;
-  return row && oldest ? { count: row.count, oldest } : { count: row?.count ?? 0 };
+  const [by, direct] = JSON.parse(row?.last ?? "[]") as unknown[];
+  const sender = UserId.safeParse(by).data;
+  return {
+    count: row?.count ?? 0,
+    ...(oldest ? { oldest } : {}),
+    ...(sender ? { last: { sender, direct: direct === 1 } } : {}),
+  };
 }
