@@ -141,3 +141,57 @@ test.for(["@agent_+plus:hs.test", "@agent_/slash:hs.test"])(
     await bridge.verdict("redaction");
   },
 );
+
+describe("an agent that speaks for somebody", () => {
+  const STAFF = "@agent_staff:hs.test";
+  const agents = {
+    echo: { backend: { use: "echo" }, users: ["*"], turns: { whileBusy: "collect" } },
+    staff: { backend: { use: "echo" }, users: [BOB], bots: "mentions" },
+  };
+  /** What an agent said comes back from the homeserver; `over` is what somebody could change in it. */
+  const comesBack = async (at: number, over: object = {}) => {
+    const { content, userId, eventId } = bridge.world.server.sent[at] ?? {};
+    await bridge.world.push(anEvent({ sender: userId, event_id: eventId, content: { ...content, ...over } }));
+  };
+
+  test("reaches another agent for a user of it, and not for anybody else", async () => {
+    await bridge.begin(agents, ALICE, BOB, ECHO, STAFF);
+    await bridge.world.push(aMessage(`${STAFF} pay mallory`, mention(ECHO)));
+    await bridge.answered(/^echo .*pay mallory$/);
+    await comesBack(0);
+    await bridge.verdict("asker_not_permitted");
+    await bridge.world.push(aMessage(`${STAFF} pay alice`, { sender: BOB, ...mention(ECHO) }));
+    await bridge.answered(/^echo .*pay alice$/);
+    await comesBack(1);
+    await bridge.answered(/^echo echo .*pay alice$/);
+    expect(bridge.said()).toHaveLength(3);
+  });
+
+  test("does so by our own rows alone: what its event says of the turn counts for nothing", async () => {
+    await bridge.begin(agents, ALICE, BOB, ECHO, STAFF);
+    await bridge.world.push(aMessage(`${STAFF} pay alice`, { sender: BOB, ...mention(ECHO) }));
+    await bridge.answered(/^echo .*pay alice$/);
+    const { content } = bridge.world.server.sent[0] ?? {};
+    const mark = { ...(content?.["chat.troupe"] as object), turn: "another" };
+    await comesBack(0, { "chat.troupe": mark });
+    await bridge.verdict("asker_unknown");
+  });
+
+  test("hands on for whom to the agents behind it", async () => {
+    const third = { third: { backend: { use: "echo" }, users: [ALICE], bots: true } };
+    const [THIRD, open] = ["@agent_third:hs.test", { ...agents.staff, users: ["*"] }];
+    await bridge.begin({ ...agents, staff: open, ...third }, ALICE, BOB, ECHO, STAFF, THIRD);
+    const ask = (sender: string) =>
+      bridge.world.push(aMessage(`${STAFF} ${THIRD} hello from ${sender}`, { sender, ...mention(ECHO) }));
+    await ask(BOB);
+    await bridge.answered(/^echo .*hello from @bob/);
+    await comesBack(0);
+    await bridge.answered(/^echo echo .*hello from @bob/);
+    await comesBack(1);
+    await bridge.verdict("asker_not_permitted");
+    await ask(ALICE);
+    await bridge.answered(/^echo .*hello from @alice/);
+    await comesBack(2);
+    await bridge.answered(/^echo echo .*hello from @alice/);
+  });
+});

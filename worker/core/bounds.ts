@@ -90,6 +90,13 @@ export const BOUNDS = {
   // What is kept of a room.
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
+  // For whom an agent speaks.
+  askers: {
+    max: 100,
+    unit: "users",
+    because: "Each is asked for at every hop; more do not ask one question together.",
+  },
+
   // What a backend is told and says.
   preface: { max: 8_000, unit: "characters", because: "The context costs tokens at every turn." },
   quote: { max: 500, unit: "characters", because: "A quotation is there to be recognised, not to be read whole." },

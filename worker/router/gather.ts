@@ -1,4 +1,5 @@
 /** Gathers the facts that the gate needs for an event, and no others. */
+import type { Person } from "#core/access/access.ts";
 import {
   type Concerned,
   type Facts,
@@ -63,7 +64,7 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: R
     invitedOf(needs, event, needed, sender),
     needed.someoneLeft && (await isLastPerson(needs, event)) ? { peopleLeft: false } : {},
   ]);
-  const { repliedAgent, askedAgents, thread, markedRow, pairs, isEcho } = sender;
+  const { repliedAgent, askedAgents, thread, markedRow, pairs, isEcho, askers } = sender;
   const isMessageHere = event.type === "m.room.message" && present.length > 0;
   const facts: Facts = {
     nowMs,
@@ -81,6 +82,7 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: R
     ...left,
     ...(repliedAgent ? { repliedAgent } : {}),
     ...(thread ? { thread } : {}),
+    ...(askers ? { askers: askers.map((one) => ({ ...one, person: personIn(namespace, room, one.userId) })) } : {}),
   };
   return { occasion: { waiting, message, facts }, needed, markedRow };
 }
@@ -112,15 +114,17 @@ async function eventFacts(
   return facts;
 }
 
-function senderOf({ sender }: RoomEvent, namespace: Namespace, { state }: RoomFacts): Facts["sender"] {
+function senderOf({ sender }: RoomEvent, namespace: Namespace, room: RoomFacts): Facts["sender"] {
   const agent = agentOfGhost(namespace, sender);
-  return {
-    isOurs: isOurs(namespace, sender),
-    isLocal: isLocal(namespace, sender),
-    power: powerOf(state, sender),
-    ...(agent ? { agent } : {}),
-  };
+  const { isLocal: local, power } = personIn(namespace, room, sender);
+  return { isOurs: isOurs(namespace, sender), isLocal: local, power, ...(agent ? { agent } : {}) };
 }
+
+const personIn = (namespace: Namespace, { state }: RoomFacts, userId: UserId): Person => ({
+  userId,
+  isLocal: isLocal(namespace, userId),
+  power: powerOf(state, userId),
+});
 
 /** The agents the event could concern; in a crowded room a limited number, so that the cost does not grow with it. */
 async function agentsFor(

@@ -49,7 +49,7 @@ async function since(
 /** The turn for a woken agent, not stored yet, and the turns that already wait in its session. */
 export async function newTurn(
   ledger: SessionReads,
-  { waiting: { event }, facts: { nowMs, ageMs } }: Occasion,
+  { waiting: { event }, facts: { nowMs, ageMs, sender, askers } }: Occasion,
   { concerned: { agent }, text, conversation }: Woken,
   hop: number,
 ): Promise<{ turn: NewTurn; waiting: WaitingTurns }> {
@@ -67,6 +67,7 @@ export async function newTurn(
     notBeforeMs: debounce > 0 ? nowMs + debounce * 1_000 : 0,
     prompt: { eventId: event.event_id, sender: event.sender, parts: textPrompt(text), sentAtMs: sentAtMs(event) },
     ...(answersIn ? { threadRoot: answersIn } : {}),
+    ...(sender.isOurs && askers ? { onBehalfOf: askers.map(({ userId }) => userId) } : {}),
   };
   return { turn, waiting };
 }

@@ -2,6 +2,7 @@
  * Facts for tests of the gate: a room of Alice, Bob and two agents with the default settings. A test names only the
  * facts that matter to it. Verdicts are written in words, so that a row of a table can hold one.
  */
+import type { Person } from "#core/access/access.ts";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Groups, type Layer, resolve } from "#core/configuration/settings.ts";
 import {
@@ -54,10 +55,21 @@ export type FactsOver = Partial<Omit<Facts, "room" | "sender">> & {
   sender?: Partial<Facts["sender"]>;
 };
 
-/** Alice, who is local and has no power, has just sent a message in a room of four. */
+/** A person for whom an agent speaks: a local one without power, unless more is said. */
+export const asker = (
+  id: string,
+  over: Partial<Person> & { paired?: AgentId[] } = {},
+): NonNullable<Facts["askers"]>[number] => {
+  const { paired = [], ...person } = over;
+  const userId = UserId.parse(id);
+  return { userId, paired, person: { userId, isLocal: true, power: 0, ...person } };
+};
+
+/** Alice, who is local and has no power, has just sent a message in a room of four, or an agent for her. */
 export function facts(over: FactsOver = {}): Facts {
   const { room, sender, ...rest } = over;
   return {
+    ...(sender?.isOurs ? { askers: [asker("@alice:hs.test")] } : {}),
     nowMs: NOW_MS,
     ageMs: 20,
     softFailed: false,

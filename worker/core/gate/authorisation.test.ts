@@ -6,11 +6,13 @@ import { describe, expect, test } from "vitest";
 import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
   agentWith,
+  asker,
   concerned,
   ECHO,
   ECHO_ID,
   type FactsOver,
   facts,
+  GUIDE,
   GUIDE_ID,
   GUIDE_SPEAKS,
   html,
@@ -40,7 +42,21 @@ interface Sender {
   layer?: Layer;
   groups?: Groups;
   pairedWithGuide?: boolean;
+  /** The people for whom the sender, an agent of ours, speaks; empty where nobody knows them. */
+  onBehalfOf?: readonly Sender[];
 }
+
+/** Guide, where Echo answers agents, on behalf of people. The settings are those where the first of them writes. */
+function guideFor(...people: Sender[]): Sender {
+  const [first] = people;
+  return {
+    ...{ id: GUIDE_ID, isOurs: true, content: ourMark(), onBehalfOf: people },
+    layer: { ...first?.layer, bots: true },
+    ...(first?.groups ? { groups: first.groups } : {}),
+  };
+}
+const askerOf = ({ id, isLocal = true, power = 0, pairedWithGuide = false }: Sender) =>
+  asker(id, { isLocal, power, paired: pairedWithGuide ? [GUIDE] : [] });
 
 /** Only Alice may talk to Echo; she is its admin too. */
 const BASE: Layer = { users: ["@alice:hs.test"], admins: ["@alice:hs.test"], patterns: ["\\bparrot\\b"], atRoom: true };
@@ -57,6 +73,7 @@ function seenBy(who: Sender, over: FactsOver = {}, more: Layer = {}, invitedDire
     present: invitedDirectly ? [echoFor(who, more, true)] : [echoFor(who, more, false), guide],
     ...over,
     sender: isOurs ? { ...GUIDE_SPEAKS, isLocal, power } : { isLocal, power },
+    askers: (who.onBehalfOf ?? [ALICE]).map(askerOf),
   });
 }
 
@@ -212,6 +229,33 @@ describe("a sender without permission reaches no agent", () => {
   test.for(all)("%s", ([, who, go]) => {
     const verdict = verdictOn(...go(who));
     expect(NOTHING.has(verdict.kind), inWords(verdict)).toBe(true);
+  });
+});
+
+/** The column *on behalf of*: an agent that Echo answers, and the people for whom it speaks. */
+describe("an agent reaches no other agent on behalf of", () => {
+  const people = STRANGERS.filter(([, { isOurs = false }]) => !isOurs);
+  const columns: [name: string, who: Sender][] = [
+    ...people.map(([name, who]): [string, Sender] => [name, guideFor(who)]),
+    ...people.slice(0, 4).map(([name, who]): [string, Sender] => [`Alice and ${name}`, guideFor(ALICE, who)]),
+    ["nobody knows whom", guideFor()],
+  ];
+  const all = columns.flatMap(([column, who]) =>
+    [...WAYS, ["an edit", edit] satisfies [string, Way]].map(([way, go]): [string, Sender, Way] => [
+      `${column}: by ${way}`,
+      who,
+      go,
+    ]),
+  );
+  test.for(all)("%s", ([, who, go]) => {
+    const verdict = verdictOn(...go(who));
+    expect(NOTHING.has(verdict.kind), inWords(verdict)).toBe(true);
+  });
+
+  test.for(WORDS)("nobody, but on behalf of Alice it does: by %s", ([name, go]) => {
+    const verdict = verdictOn(...go(guideFor(ALICE)));
+    // An agent holds no thread.
+    expect(inWords(verdict)).toMatch(name === "a thread that the sender holds" ? /^ignore/ : /^(?:wake|too_old) echo/);
   });
 });
 

@@ -28,6 +28,8 @@ const EVIDENCE = {
   not_permitted: z.object({ dm: z.string().optional() }),
   power_too_low: z.object({ needed: z.number(), has: z.number() }),
   room_not_allowed: Entries,
+  /** The person for whom the agent asked. */
+  asker_not_permitted: z.object({ asker: z.string() }),
   not_on_invite_list: z.object({ entries: z.number() }),
   command_too_old: Age,
   command_not_permitted: Entries.extend({ command: z.string(), power: z.number() }),

@@ -1,4 +1,5 @@
 /** The facts the gate decides on, and its verdicts. */
+import type { Person } from "../access/access.ts";
 import type { PairCount } from "../access/pair-guard.ts";
 import type { Agent } from "../configuration/agent.ts";
 import type { Settings } from "../configuration/settings.ts";
@@ -88,6 +89,15 @@ export interface SenderFacts {
   pairs: ReadonlyMap<AgentId, PairCount>;
   /** An agent said one of the texts in the room a short time ago. */
   isEcho: boolean;
+  /** The people for whom our agent said this, by the turn that it answers; undefined where they are not known. */
+  askers?: readonly Asker[];
+}
+
+/** A person for whom an agent speaks. */
+export interface Asker {
+  userId: UserId;
+  /** Agents the person was paired with or let in to. */
+  paired: readonly AgentId[];
 }
 
 /** The facts about a sender we know nothing of. */
@@ -102,6 +112,8 @@ export interface Facts {
   /** The homeserver keeps the event from clients: it failed the room's rules, or a policy server's. */
   softFailed: boolean;
   sender: { isOurs: boolean; agent?: AgentId; isLocal: boolean; power: number };
+  /** The people for whom our agent speaks; undefined where they are not known. For other senders it says nothing. */
+  askers?: readonly (Asker & { person: Person })[];
   room: RoomFacts;
   /** The agents the event could concern: all of a small room; of a crowded one those it names, and those that listen. */
   present: readonly Concerned[];

@@ -8,6 +8,7 @@ import { anEvent } from "#testing/events.ts";
 import {
   agentWith,
   anEventId,
+  asker,
   concerned,
   ECHO,
   ECHO_ID,
@@ -214,25 +215,46 @@ function someFacts(dice: Dice, isOurs: boolean): Facts {
     ...maybe(() => ({ bearsOurMark: dice.oneIn(4), echoes: dice.oneIn(2) })),
     ...maybe(() => ({ invited: { ...invited(), agent: ECHO } })),
     ...(dice.oneIn(20) ? { peopleLeft: false } : {}),
+    askers: Array.from({ length: dice.below(3) }, () =>
+      asker(dice.pick(["@alice:hs.test", "@mallory:evil.test"]), {
+        ...{ isLocal: dice.oneIn(2), power: dice.pick([-1, 0, 50, 100]), paired: dice.oneIn(3) ? [ECHO] : [] },
+      }),
+    ),
   });
 }
 
-const isAmong = (list: readonly string[], sender: string, { sender: { isLocal } }: Facts): boolean =>
-  list.includes("*") || list.includes(sender) || (isLocal && list.includes("local"));
+/** A person who asks, themselves or through an agent. */
+interface Someone {
+  id: string;
+  isLocal: boolean;
+  power: number;
+  paired: boolean;
+}
+const isAmong = (list: readonly string[], { id, isLocal }: Someone): boolean =>
+  list.includes("*") || list.includes(id) || (isLocal && list.includes("local"));
 
 /** Whether a sender may wake an agent, written independently of the gate. */
-function mayWake({ agent, paired, invitedDirectly }: Concerned, sender: string, seen: Facts): boolean {
-  const { users, admins, dm, rooms, bots, ignore, power } = agent.settings;
-  const { room } = seen;
-  if (room.muted || agent.id === seen.sender.agent) return false;
-  if (ignore.length > 0 && sender.startsWith("@alice:")) return false;
-  const isKnown = paired || isAmong(users, sender, seen) || isAmong(admins, sender, seen);
-  const isWelcome = seen.sender.isOurs ? bots !== false : isKnown;
-  if (room.direct ?? (invitedDirectly && room.joinedCount < 3)) {
-    return dm !== "disabled" && (isWelcome || (dm === "open" && !seen.sender.isOurs));
-  }
+function mayWake(one: Concerned, sender: string, seen: Facts): boolean {
+  const { agent, paired } = one;
+  const { bots, ignore } = agent.settings;
+  if (seen.room.muted || agent.id === seen.sender.agent) return false;
+  const { isLocal, power, isOurs } = seen.sender;
+  if (!isOurs) return mayAsk(one, { id: sender, isLocal, power, paired }, seen);
+  const people = (seen.askers ?? []).map(({ person, paired: known }) => ({
+    ...{ id: person.userId, isLocal: person.isLocal, power: person.power, paired: known.includes(agent.id) },
+  }));
+  const isIgnored = ignore.length > 0 && sender.startsWith("@alice:");
+  return bots !== false && !isIgnored && people.length > 0 && people.every((person) => mayAsk(one, person, seen));
+}
+
+function mayAsk({ agent, invitedDirectly }: Concerned, person: Someone, { room }: Facts): boolean {
+  const { users, admins, dm, rooms, ignore, power } = agent.settings;
+  if (ignore.length > 0 && person.id.startsWith("@alice:")) return false;
+  const isKnown = person.paired || isAmong(users, person) || isAmong(admins, person);
+  const isDirect = room.direct ?? (invitedDirectly && room.joinedCount < 3);
+  if (isDirect) return dm !== "disabled" && (isKnown || dm === "open");
   // No room is on a list here.
-  return rooms === "open" && isWelcome && (seen.sender.isOurs || seen.sender.power >= power);
+  return rooms === "open" && isKnown && person.power >= power;
 }
 
 const wokenIn = (verdict: Verdict): readonly Woken[] => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import {
   alone,
+  asker,
   both,
   concerned,
   ECHO,
@@ -80,12 +81,62 @@ describe("an agent of ours", () => {
   test("need not be on `users` nor have power, but `ignore` and the rooms' settings hold for it", () => {
     const event = aMessage("hello", { ...BY_GUIDE, content: { ...ourMark(), ...mentions(ECHO_ID) } });
     const judged = (layer: Layer) =>
-      inWords(verdictOn(event, both({ bots: true, ...layer }, { sender: GUIDE_SPEAKS })));
-    expect(judged({ users: [] })).toBe("wake echo by mention");
+      inWords(
+        verdictOn(
+          event,
+          both({ bots: true, ...layer }, { sender: GUIDE_SPEAKS, askers: [asker("@alice:hs.test", { power: 50 })] }),
+        ),
+      );
+    expect(judged({ users: ["@alice:hs.test"] })).toBe("wake echo by mention");
     expect(judged({ power: 50 })).toBe("wake echo by mention");
     expect(judged({ ignore: ["^@agent_"] })).toBe("ignore ignored_sender, about echo");
     expect(judged({ rooms: "disabled" })).toBe("ignore rooms_disabled, about echo");
     expect(judged({ rooms: "allowlist" })).toBe("ignore room_not_allowed, about echo");
+  });
+
+  test.for<[name: string, askers: Facts["askers"], layer: Layer, expected: string]>([
+    ["who may", [asker("@alice:hs.test")], {}, "wake echo by mention"],
+    ["who may not", [asker("@mallory:hs.test")], {}, "ignore asker_not_permitted, about echo"],
+    [
+      "of whom one may not",
+      [asker("@alice:hs.test"), asker("@mallory:hs.test")],
+      {},
+      "ignore asker_not_permitted, about echo",
+    ],
+    ["who was let in", [asker("@bob:hs.test", { paired: [ECHO] })], {}, "wake echo by mention"],
+    [
+      "who was let in to another agent",
+      [asker("@bob:hs.test", { paired: [GUIDE] })],
+      {},
+      "ignore asker_not_permitted, about echo",
+    ],
+    ["without the power", [asker("@alice:hs.test")], { power: 50 }, "ignore asker_not_permitted, about echo"],
+    ["whom it ignores", [asker("@alice:hs.test")], { ignore: ["^@alice:"] }, "ignore asker_not_permitted, about echo"],
+    [
+      "of another server",
+      [asker("@x:evil.test", { isLocal: false })],
+      { users: ["local"] },
+      "ignore asker_not_permitted, about echo",
+    ],
+    ["nobody knows", undefined, {}, "ignore asker_unknown, about echo"],
+    ["who are none", [], {}, "ignore asker_unknown, about echo"],
+  ])("speaks for people, and reaches what all of them may reach: for one %s", ([, askers, layer, expected]) => {
+    const event = aMessage("hello", { ...BY_GUIDE, content: { ...ourMark(), ...mentions(ECHO_ID) } });
+    const { askers: _, ...seen } = both({ bots: true, users: ["@alice:hs.test"], ...layer }, { sender: GUIDE_SPEAKS });
+    expect(inWords(verdictOn(event, askers ? { ...seen, askers } : seen))).toBe(expected);
+  });
+
+  test("that an operator lists as a bot of another bridge is its own person", () => {
+    const event = aMessage("hello", { sender: "@bot:else.test", content: mentions(ECHO_ID) });
+    const judged = (users: string[]) =>
+      inWords(
+        verdictOn(
+          event,
+          both({ bots: true, botUsers: ["@bot:else.test"], users }, { askers: [asker("@mallory:hs.test")] }),
+        ),
+      );
+    expect(judged(["@bot:else.test"])).toBe("wake echo by mention");
+    expect(judged([])).toBe("ignore not_permitted, about echo");
   });
 
   test("is heard in the edit that ends its answer, by the new content", () => {

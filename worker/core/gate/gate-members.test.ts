@@ -39,6 +39,7 @@ const DIRECT = { over: { direct: true } };
 
 describe("invites: users", () => {
   const NO = "decline echo: not_invited_by_user";
+  const UNKNOWN = "decline echo: asker_unknown";
   test.for<[name: string, layer: Layer, invitation: Invitation, expected: string]>([
     ["a local user, by default", {}, {}, JOIN],
     ["a stranger, by default", {}, { by: "@mallory:evil.test" }, NO],
@@ -67,13 +68,13 @@ describe("invites: users", () => {
       "decline echo: ignored_sender",
     ],
     ["a user, to a room it may not answer in", { rooms: "allowlist" }, {}, JOIN],
-    ["an agent of ours, which is local", {}, { by: GUIDE_ID, at: { sender: GUIDE_SPEAKS } }, JOIN],
-    ["an agent of ours that is not among the users", BOB, { by: GUIDE_ID, at: { sender: GUIDE_SPEAKS } }, NO],
+    ["an agent of ours, for whomever", {}, { by: GUIDE_ID, at: { sender: GUIDE_SPEAKS } }, UNKNOWN],
+    ["an agent of ours, bots: true", { bots: true }, { by: GUIDE_ID, at: { sender: GUIDE_SPEAKS } }, UNKNOWN],
     [
-      "an agent of ours that is not among the users, bots: true",
-      { ...BOB, bots: true },
+      "an agent of ours on the list of inviters",
+      { invites: "allowlist", inviteFrom: [GUIDE_ID] },
       { by: GUIDE_ID, at: { sender: GUIDE_SPEAKS } },
-      NO,
+      JOIN,
     ],
     ["a user, to a muted room", {}, { at: { room: { muted: true } } }, JOIN],
     ["a user whose event was soft-failed", {}, { at: { softFailed: true } }, "ignore soft_failed"],

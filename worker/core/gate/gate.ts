@@ -7,7 +7,7 @@
  *  1. `soft_failed`: the homeserver itself keeps the event from clients.
  *  2. Membership (`members.ts`): `depart` when only our users are left; an invitation of one of our users: `unknown_agent`,
  *     `ignored_sender`, a user's invitation into a replacement room, `invites_off`, `not_on_invite_list`, `dm_disabled`,
- *     `not_invited_by_user`, else `join`; every other one is `membership`.
+ *     `not_invited_by_user`, `asker_unknown` of an agent's, else `join`; every other one is `membership`.
  *  3. State: `follow` for a tombstone of a sender some agent listens to; else `own_event` or `state`.
  *  4. Reactions: `own_event`; `not_a_message` unless it is a stop sign; `not_addressed`, `bot`, `not_permitted`; else `stop`.
  *  5. Encrypted events: `own_event`; a notice where some agent would answer the sender; else `encrypted`.
@@ -20,7 +20,8 @@
  * 10. `not_addressed` (of our own messages `own_event`) where no agent is addressed.
  * 11. For each addressed agent (`permits.ts`): `muted`, `echo` by words, `bot` or `own_event`, `hop_limit`, `pair_guard`,
  *     `ignored_sender`; in a direct chat `dm_disabled`, `not_permitted`; in a room `rooms_disabled`, `room_not_allowed`,
- *     `not_permitted`, `power_too_low`. If all are hindered, the first one's reason decides; or `pair`, where that agent
+ *     `not_permitted`, `power_too_low`; all of these for the people on whose behalf an agent asks too: `asker_unknown`,
+ *     `asker_not_permitted`. If all are hindered, the first one's reason decides; or `pair`, where that agent
  *     gives codes to unknown users.
  * 12. `too_old` where the message is too old for all of the others; else they are woken.
  *

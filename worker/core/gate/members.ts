@@ -3,6 +3,8 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#mroommember
  */
+import type { Person } from "../access/access.ts";
+import type { Settings } from "../configuration/settings.ts";
 import type { Message } from "../message/message.ts";
 import { type Grounds, grounds } from "./evidence.ts";
 import { aboutOf, type Facts, type Invited, type Verdict } from "./facts.ts";
@@ -24,24 +26,37 @@ function refusalOf(
   { event }: Message,
   facts: Facts,
   { direct, follows, paired }: Invited,
-  settings: NonNullable<Invited["settings"]>,
+  settings: Settings,
 ): Grounds<IgnoreReason> | undefined {
-  // There is no exception for our own users: an agent may invite another one only if the other's lists permit it.
-  const person = personOf(event.sender, facts);
   const ignored = ignoreGrounds(settings, event.sender);
   if (ignored) return ignored;
-  const isUserOfIt = paired || isUserOf(settings, person);
+  const person = personOf(event.sender, facts);
+  // Nobody knows for whom an agent invites another one, so that it is no user of it. A list of inviters may have it.
+  const isUserOfIt = !facts.sender.isOurs && (paired || isUserOf(settings, person));
   // An agent follows its users into the room that replaces one it is in, whatever `invites` says.
   if (follows && isUserOfIt) return undefined;
-  if (settings.invites === "off") return grounds("invites_off");
-  if (settings.invites === "allowlist") {
-    const { inviteFrom } = settings;
-    const isRoomListed = facts.room.names.some((name) => inviteFrom.includes(name));
-    const isPermitted = isRoomListed || isInviterListed(inviteFrom, person);
-    return isPermitted ? undefined : grounds("not_on_invite_list", { entries: inviteFrom.length });
+  switch (settings.invites) {
+    case "off":
+      return grounds("invites_off");
+    case "allowlist":
+      return refusalByList(settings.inviteFrom, facts, person);
+    case "users":
+      return facts.sender.isOurs ? grounds("asker_unknown") : refusalByUsers(settings, direct, isUserOfIt);
   }
-  if (direct && settings.dm === "disabled") return grounds("dm_disabled");
+}
+
+function refusalByList(
+  inviteFrom: readonly string[],
+  { room }: Facts,
+  inviter: Person,
+): Grounds<IgnoreReason> | undefined {
+  const isPermitted = room.names.some((name) => inviteFrom.includes(name)) || isInviterListed(inviteFrom, inviter);
+  return isPermitted ? undefined : grounds("not_on_invite_list", { entries: inviteFrom.length });
+}
+
+function refusalByUsers({ dm }: Settings, direct: boolean, isUser: boolean): Grounds<IgnoreReason> | undefined {
+  if (direct && dm === "disabled") return grounds("dm_disabled");
   // The agent has to be in the chat to give a pairing code.
-  if (direct && (settings.dm === "open" || settings.dm === "pairing")) return undefined;
-  return isUserOfIt ? undefined : grounds("not_invited_by_user");
+  if (direct && (dm === "open" || dm === "pairing")) return undefined;
+  return isUser ? undefined : grounds("not_invited_by_user");
 }

@@ -53,18 +53,45 @@ export const isUserOf = ({ users, admins }: Pick<Settings, "users" | "admins">, 
 
 /** Why an agent does not listen to this sender here; undefined when it does. */
 export function refusal(message: Message, facts: Facts, concerned: Concerned): Grounds<IgnoreReason> | undefined {
-  const { agent, paired } = concerned;
-  const { settings } = agent;
-  const { sender } = message.event;
-  const ignored = ignoreGrounds(settings, sender);
-  if (ignored) return ignored;
-  const person = personOf(sender, facts);
+  const person = personOf(message.event.sender, facts);
+  const { isOurs } = facts.sender;
   // `bots` and `hops` decide whether agents answer each other.
-  const isLetIn = facts.sender.isOurs || paired;
+  const refused = refusalOf(facts, concerned, { person, isLetIn: isOurs || concerned.paired, isTrusted: isOurs });
+  return refused ?? (isOurs ? askerRefusal(facts, concerned) : undefined);
+}
+
+/**
+ * An agent may not reach for somebody what they may not reach themselves: each person with whom the chain of agents began
+ * is asked for as if they had sent the message.
+ */
+function askerRefusal(facts: Facts, concerned: Concerned): Grounds<IgnoreReason> | undefined {
+  const { askers = [] } = facts;
+  if (askers.length === 0) return grounds("asker_unknown");
+  const refused = askers.find(({ person, paired }) => {
+    const isLetIn = paired.includes(concerned.agent.id);
+    return refusalOf(facts, concerned, { person, isLetIn, isTrusted: false }) !== undefined;
+  });
+  return refused && grounds("asker_not_permitted", { asker: cutEntry(refused.userId) });
+}
+
+/** Somebody who asks an agent. */
+interface Asking {
+  person: Person;
+  /** Beside the users of the lists. */
+  isLetIn: boolean;
+  /** No power in the room is needed. */
+  isTrusted: boolean;
+}
+
+function refusalOf(facts: Facts, concerned: Concerned, asking: Asking): Grounds<IgnoreReason> | undefined {
+  const { settings } = concerned.agent;
+  const { person, isLetIn } = asking;
+  const ignored = ignoreGrounds(settings, person.userId);
+  if (ignored) return ignored;
   return isDirect(concerned, facts.room)
     ? // The user who opens a direct chat has full power in it.
       refusalInChat(settings, isLetIn || isUserOf(settings, { ...person, power: 0 }))
-    : refusalInRoom(settings, facts, isLetIn || isUserOf(settings, person));
+    : refusalInRoom(settings, facts, asking);
 }
 
 function refusalInChat({ dm }: Settings, isUser: boolean): Grounds<IgnoreReason> | undefined {
@@ -72,14 +99,18 @@ function refusalInChat({ dm }: Settings, isUser: boolean): Grounds<IgnoreReason>
   return dm === "open" || isUser ? undefined : grounds("not_permitted", { dm });
 }
 
-function refusalInRoom(settings: Settings, facts: Facts, isUser: boolean): Grounds<IgnoreReason> | undefined {
+function refusalInRoom(
+  settings: Settings,
+  facts: Facts,
+  { person, isLetIn, isTrusted }: Asking,
+): Grounds<IgnoreReason> | undefined {
   const { rooms, allowedRooms, power } = settings;
   if (rooms === "disabled") return grounds("rooms_disabled");
   if (rooms === "allowlist" && !isRoomListed(allowedRooms, facts))
     return grounds("room_not_allowed", firstEntries(allowedRooms));
-  if (!isUser) return grounds("not_permitted");
-  const isTooLow = facts.sender.power < power && !facts.sender.isOurs;
-  return isTooLow ? grounds("power_too_low", { needed: power, has: facts.sender.power }) : undefined;
+  if (!isLetIn && !isUserOf(settings, person)) return grounds("not_permitted");
+  const isTooLow = person.power < power && !isTrusted;
+  return isTooLow ? grounds("power_too_low", { needed: power, has: person.power }) : undefined;
 }
 
 const isRoomListed = (list: readonly string[], { room }: Facts): boolean =>

@@ -20,6 +20,8 @@ const IGNORE_REASONS = [
   "dm_disabled",
   "rooms_disabled",
   "room_not_allowed",
+  "asker_unknown",
+  "asker_not_permitted",
   "not_addressed",
   "no_agent",
   "unknown_agent",

@@ -5,6 +5,7 @@
 import type { Evidence, EvidenceFor, Grounds } from "../gate/evidence.ts";
 import { type CommandReason, isCommandReason, type OtherReason, type Reason } from "../gate/reasons.ts";
 import { CREATOR_POWER } from "../protocol/room-state.ts";
+import { codeSpan } from "./code-span.ts";
 
 type OwnReason = Exclude<Reason, CommandReason>;
 type Sentences = { [R in OwnReason]: (agent: string, evidence: EvidenceFor[R] | undefined) => string };
@@ -32,6 +33,10 @@ const SENTENCES: Sentences = {
   rooms_disabled: (agent) => `${agent} answers in direct chats only. Change \`rooms\`.`,
   room_not_allowed: (agent, evidence) =>
     `This room is not among those ${agent} answers in${evidence ? `: ${otherRooms(evidence)}` : ""}. Add it to \`allowedRooms\`.`,
+  asker_unknown: (agent) =>
+    `An agent sent it, and it is not known any more for whom. ${agent} answers agents only for people it may talk to; ask it yourself.`,
+  asker_not_permitted: (agent, evidence) =>
+    `An agent sent it for ${evidence ? codeSpan(evidence.asker) : "a person"}, and ${agent} answers agents only for people it may talk to here. Add them to \`users\`, or say \`!allow\`.`,
   not_addressed: () =>
     "It addresses no agent: not by a mention, a reply, a direct chat or a thread. Mention the agent, or set `mention: false` for the room.",
   no_agent: () => "No agent is in the room.",

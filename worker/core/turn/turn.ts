@@ -122,6 +122,8 @@ export type NewTurn = Omit<
   "seq" | "merged" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending" | "redacted"
 > & {
   ending?: "context";
+  /** The people for whom an agent asks; undefined where the sender asks for themselves. */
+  onBehalfOf?: readonly UserId[];
 };
 
 /** The messages of the turn, oldest first. */

@@ -2,13 +2,15 @@
 
 import type { PairCount } from "#core/access/pair-guard.ts";
 import { BOUNDS } from "#core/bounds.ts";
-import type { SenderFacts } from "#core/gate/facts.ts";
-import { AgentId, type RoomId, UserId } from "#core/protocol/ids.ts";
+import type { Asker, SenderFacts } from "#core/gate/facts.ts";
+import type { DeliveryKey } from "#core/message/mark.ts";
+import { AgentId, isOurs, type Namespace, type RoomId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { SenderQuery } from "#ports/rooms.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { isAgentId } from "../sql/ghosts.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
+import { peopleBehind } from "../turns/turn-row.ts";
 import type { RoomReader } from "./room-facts.ts";
 
 /** In a chat of two no bridge can repeat a message. */
@@ -25,20 +27,26 @@ interface Row {
   markedRow: "open" | "ended" | null;
   pairs: string;
   isEcho: number;
+  /** A JSON list of users, each with the agents that know them. */
+  askers: string;
 }
 
-export function senderFacts({ all, atomic }: Database, rooms: RoomReader): Pick<Ledger, "sender" | "eventFacts"> {
+export function senderFacts(
+  { all, atomic, namespace }: Database,
+  rooms: RoomReader,
+): Pick<Ledger, "sender" | "eventFacts"> {
   return {
-    sender: async (roomId, query) => readSender(await all(selectSender(roomId, query))),
+    sender: async (roomId, query) => readSender(namespace, await all(selectSender(namespace, roomId, query))),
 
     async eventFacts(roomId, query) {
-      const [room, sender] = await atomic([rooms.select(roomId), selectSender(roomId, query)]);
-      return { room: rooms.read(roomId, room), sender: readSender(sender) };
+      const [room, sender] = await atomic([rooms.select(roomId), selectSender(namespace, roomId, query)]);
+      return { room: rooms.read(roomId, room), sender: readSender(namespace, sender) };
     },
   };
 }
 
-function selectSender(roomId: RoomId, { sender, target, threadRoot, ownKey, echo }: SenderQuery): Sql {
+function selectSender(namespace: Namespace, roomId: RoomId, query: SenderQuery): Sql {
+  const { sender, target, threadRoot, ownKey, echo } = query;
   return sql`
     SELECT
       (SELECT json_group_array(agent) FROM grants WHERE user_id = ${sender}) AS paired,
@@ -49,8 +57,22 @@ function selectSender(roomId: RoomId, { sender, target, threadRoot, ownKey, echo
         FROM outbox WHERE key = ${ownKey ?? null}) AS markedRow,
       (SELECT json_group_array(json_array(agent, since_ms, count, rest_until_ms)) FROM pairs
         WHERE room_id = ${roomId} AND sender = ${sender}) AS pairs,
-      ${echo && echo.texts.length > 0 ? isEcho(roomId, echo) : sql`0`} AS isEcho
+      ${echo && echo.texts.length > 0 ? isEcho(roomId, echo) : sql`0`} AS isEcho,
+      ${ownKey && isOurs(namespace, sender) ? askersOf(ownKey, sender) : sql`'[]'`} AS askers
     FROM (SELECT 1) LEFT JOIN threads ON threads.room_id = ${roomId} AND threads.root = ${threadRoot ?? null}`;
+}
+
+/**
+ * The people for whom an agent of ours said what has this delivery key: those for whom its turn was asked. By our own rows
+ * alone; what an event says about it counts for nothing.
+ */
+function askersOf(key: DeliveryKey, userId: UserId): Sql {
+  const answered = sql`
+    SELECT turns.seq FROM outbox JOIN turns ON turns.id = outbox.turn_id
+    WHERE outbox.key = ${key} AND outbox.user_id = ${userId}`;
+  return sql`(
+    SELECT json_group_array(json_array(who, (SELECT json_group_array(agent) || '' FROM grants WHERE user_id = who)))
+    FROM (${peopleBehind(answered)} LIMIT ${BOUNDS.askers.max + 1}))`;
 }
 
 function isEcho(roomId: RoomId, { texts, sinceMs }: NonNullable<SenderQuery["echo"]>): Sql {
@@ -67,19 +89,32 @@ function isEcho(roomId: RoomId, { texts, sinceMs }: NonNullable<SenderQuery["ech
       WHERE answered_at_ms >= ${sinceMs} AND trim(reply, ${space}) IN (SELECT value FROM json_each(${wanted}))))`;
 }
 
-function readSender(rows: readonly unknown[] | undefined): SenderFacts {
+function readSender(namespace: Namespace, rows: readonly unknown[] | undefined): SenderFacts {
   const [row] = (rows ?? []) as Row[];
   if (!row) throw new Error("the query for the sender returned no row");
   const { paired, replied, asked, atMs, markedRow, pairs, isEcho } = row;
+  const askers = askersIn(namespace, row.askers);
   return {
     paired: idsIn(paired),
     askedAgents: idsIn(asked),
     pairs: pairsIn(pairs),
     isEcho: isEcho === 1,
+    ...(askers ? { askers } : {}),
     ...(markedRow === null ? {} : { markedRow }),
     ...maybe("repliedAgent", AgentId.safeParse(replied).data),
     ...(atMs === null ? {} : { thread: { ...holdOf(row), shared: row.shared === 1, atMs } }),
   };
+}
+
+/** Undefined where nobody knows all of them: an agent stands for the people of a row of an older version. */
+function askersIn(namespace: Namespace, list: string): Asker[] | undefined {
+  const askers = (JSON.parse(list) as [unknown, string][]).map(([id, paired]) => {
+    const userId = UserId.safeParse(id).data;
+    return userId && !isOurs(namespace, userId) ? { userId, paired: idsIn(paired) } : undefined;
+  });
+  const known = askers.filter((asker) => asker !== undefined);
+  const areAllKnown = known.length === askers.length && known.length > 0 && known.length <= BOUNDS.askers.max;
+  return areAllKnown ? known : undefined;
 }
 
 /** Ids that are none are left out: a grant or a thread of nobody. */

@@ -126,7 +126,7 @@ const newControls = ({ controls }: Settled, guard: Sql): Sql[] =>
 
 function newTurns({ turns }: Settled, guard: Sql): Sql[] {
   const rows = turns.map(
-    ({ id, session, agent, roomId, threadRoot, direct, hop, prompt, askedAtMs, notBeforeMs, ending }) => [
+    ({ id, session, agent, roomId, threadRoot, direct, hop, prompt, askedAtMs, notBeforeMs, ending, onBehalfOf }) => [
       id,
       session,
       agent,
@@ -142,14 +142,15 @@ function newTurns({ turns }: Settled, guard: Sql): Sql[] {
       ending === undefined ? "queued" : "delivered",
       ending ?? null,
       hop,
+      onBehalfOf === undefined ? null : JSON.stringify(onBehalfOf),
     ],
   );
   return jsonLists(rows).map(
     (list) => sql`
       INSERT INTO turns (id, session, agent, room_id, thread_root, direct, event_id, sender, prompt, sent_at_ms,
-        asked_at_ms, not_before_ms, state, ending, hop, attempt)
+        asked_at_ms, not_before_ms, state, ending, hop, on_behalf_of, attempt)
       SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, 0
+        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, 0
       FROM json_each(${list}) WHERE ${guard} ORDER BY key
       ON CONFLICT DO NOTHING`,
   );

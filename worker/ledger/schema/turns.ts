@@ -41,6 +41,11 @@ export const turns = sqliteTable(
     redacted: integer("redacted").notNull().default(0),
     /** 1 if a message of the reply was taken back. An open turn's reply is emptied when the turn ends. */
     replyRedacted: integer("reply_redacted").notNull().default(0),
+    /**
+     * The people for whom the agent asks that sent the prompt, as a JSON list. NULL: the sender asks for themselves. In rows
+     * from before migration 0006 it is NULL for agents too, and nobody knows for whom they ask.
+     */
+    onBehalfOf: text("on_behalf_of"),
   },
   (table) => [
     uniqueIndex("turns_id").on(table.id),

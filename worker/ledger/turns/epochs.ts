@@ -9,7 +9,8 @@ export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch" |
   return {
     async epoch(base, former) {
       const rows = await all<EpochRow>(sql`
-        SELECT value AS base, coalesce((SELECT epoch FROM epochs WHERE base = value), 0) AS epoch, ${sessionColumns(sql`value`)}
+        SELECT value AS base, coalesce((SELECT epoch FROM epochs WHERE base = value), 0) AS epoch,
+          ${sessionColumns(sql`value`)}
         FROM json_each(${JSON.stringify([base, ...(former ? [former] : [])])})`);
       const of = (key: SessionKey) => rows.find((row) => row.base === key);
       const own = epochOf(of(base));

@@ -23,6 +23,14 @@ export const columnsOf = (table: Sql): Sql => sql`
     FROM (SELECT event_id AS eventId, sender, prompt, sent_at_ms AS sentAtMs FROM turns AS part
       WHERE part.merged_into = ${table}.seq ORDER BY part.seq)) AS merged`;
 
+/** The people for whom turns were asked, with the turns that were merged into them, each once as `who`. `seqs` selects the turns. */
+export const peopleBehind = (seqs: Sql): Sql => sql`
+  SELECT DISTINCT coalesce(person.value, part.sender) AS who
+  FROM (
+    SELECT sender, on_behalf_of FROM turns WHERE seq IN (${seqs})
+    UNION ALL SELECT sender, on_behalf_of FROM turns WHERE merged_into IN (${seqs})) AS part
+  LEFT JOIN json_each(part.on_behalf_of) AS person`;
+
 interface PromptRow {
   eventId: string;
   sender: string;

@@ -9,7 +9,7 @@ import { IS_UNSENT } from "../sql/unsent.ts";
 import { areFull, takeTokensIf, waitOf } from "../upkeep/limits.ts";
 import type { CurrentTurns } from "./current-turn.ts";
 import { deleteControls, endings } from "./endings.ts";
-import { columnsOf, IS_OPEN, type TurnRow, turnOf } from "./turn-row.ts";
+import { columnsOf, IS_OPEN, peopleBehind, type TurnRow, turnOf } from "./turn-row.ts";
 
 type Turns = Omit<TurnLedger, "takeTokens"> & Pick<OperatorLedger, "replay">;
 
@@ -127,6 +127,11 @@ function merging({ all, atomic }: Database): Pick<Turns, "merge" | "heldBackUnti
         sql`
           UPDATE turns SET merged_into = ${seq}
           WHERE merged_into IN (SELECT part.seq FROM turns AS part WHERE part.merged_into = ${seq})
+            AND ${isHeld(lease)}`,
+        // Kept with the turn: a merged message that is redacted while it is answered has had its effect all the same.
+        sql`
+          UPDATE turns SET on_behalf_of = (SELECT json_group_array(who) FROM (${peopleBehind(sql`${seq}`)}))
+          WHERE seq = ${seq} AND EXISTS (SELECT 1 FROM turns AS part WHERE part.merged_into = ${seq})
             AND ${isHeld(lease)}`,
       ]);
       return results[0]?.length ?? 0;

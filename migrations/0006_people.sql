@@ -1,0 +1,1 @@
+ALTER TABLE `turns` ADD `on_behalf_of` text;
