@@ -11,6 +11,7 @@ import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
+import type { InvitationLimits } from "#ports/rooms.ts";
 import { admin } from "./admin/admin.ts";
 import { applyOrThrow, type Configuring, warningsAboutStored } from "./admin/configure.ts";
 import { health } from "./admin/health.ts";
@@ -28,6 +29,7 @@ import { homeserverUrl } from "./matrix/well-known.ts";
 import { matchesSecret } from "./observe/secrets.ts";
 import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
 import { repair } from "./router/rooms/gaps.ts";
+import { reportRefusals } from "./router/rooms/refusals.ts";
 import type { Limits } from "./turns/limits.ts";
 
 /** Everything a host supplies. */
@@ -99,6 +101,7 @@ export function compose(host: Host): App {
     env: host.env,
     agentEnv,
     limits: limitsOf(environment),
+    invitations: invitationsOf(environment),
     turnMsMax: host.turnMsMax,
     mayBegin: host.mayBegin,
     sendFloorMs: environment.SEND_FLOOR_MS,
@@ -156,6 +159,7 @@ function tendingOf(environment: Environment, { ledger, clock, log, doorbell, gho
     doorbell,
     keep: retentionOf(environment),
     repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users }, roomId),
+    reportRefusals: () => reportRefusals({ ledger, log }),
     lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users }),
     async ping() {
       const pinged = await users.ping(environment.APPSERVICE_ID);
@@ -197,7 +201,9 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
       isHomeserver: matchesSecret(HS_TOKEN),
       onUserQuery: async (id) => {
         const agent = await ledger.agent(id);
-        return agent !== undefined && (await needs.ghosts.intent(agent)).ok;
+        if (!agent) return false;
+        // Whoever invites chooses the name of a family's member: its account is made when it joins a room.
+        return agent.family !== undefined || (await needs.ghosts.intent(agent)).ok;
       },
     }),
   );
@@ -217,6 +223,13 @@ const limitsOf = (environment: Environment): Limits => ({
   senderPerMinute: environment.SENDER_TURNS_PER_MINUTE,
   roomPerMinute: environment.ROOM_TURNS_PER_MINUTE,
   turnsAtOnce: environment.TURNS_AT_ONCE,
+});
+
+const invitationsOf = (environment: Environment): InvitationLimits => ({
+  anInviter: environment.INVITATIONS_PER_HOUR,
+  aFamily: environment.FAMILY_ACCOUNTS_PER_HOUR,
+  families: environment.ACCOUNTS_PER_HOUR,
+  members: environment.FAMILY_MEMBERS,
 });
 
 const HOUR_MS = 3_600_000;

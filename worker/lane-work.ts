@@ -8,6 +8,7 @@ import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { RunLane, Work } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import type { InvitationLimits } from "#ports/rooms.ts";
 import { delivery } from "./delivery/delivery.ts";
 import { outLane } from "./delivery/out-lane.ts";
 import { roomLane } from "./router/room-lane.ts";
@@ -29,6 +30,8 @@ interface Needs {
   env: (name: string) => string | undefined;
   agentEnv: AgentEnv;
   limits: Limits;
+  /** How many invitations are accepted, and accounts made for them. */
+  invitations: InvitationLimits;
   /** How long a turn may run on this host, in milliseconds. */
   turnMsMax: number;
   /** False when the host may soon end this runner, so that no turn begins. */
@@ -42,12 +45,12 @@ interface Needs {
 /** The work of every lane. `run` is the pump's: a lane that needs another one to run waits for it with this. */
 export function laneWork(needs: Needs): (run: RunLane) => Work {
   const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, agentEnv, limits } = needs;
-  const { turnMsMax, mayBegin, sendFloorMs, random } = needs;
+  const { turnMsMax, mayBegin, sendFloorMs, random, invitations } = needs;
   const deliveryBy = (run: RunLane) => delivery({ ledger, clock, log, namespace, run });
   return (run) => (running, first) => {
     switch (first.kind) {
       case "room":
-        return roomLane({ ledger, clock, log, namespace, ghosts, ring, delivery: deliveryBy(run) })(
+        return roomLane({ ledger, clock, log, namespace, ghosts, ring, invitations, delivery: deliveryBy(run) })(
           running,
           first.events,
         );

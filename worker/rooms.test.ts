@@ -84,15 +84,45 @@ describe("a room", () => {
     await bridge.verdict("room_not_allowed");
   });
 
-  test("that does not name the room it replaced inherits nothing", async () => {
+  test("that does not name the room it replaced is left at once, and inherits nothing", async () => {
     await bridge.begin(echo());
     bridge.world.server.members.set("!next", [ALICE, ECHO]);
     await bridge.world.push(
       anEvent({ type: "m.room.tombstone", state_key: "", content: { replacement_room: "!next" } }),
     );
     await bridge.verdict("follow");
+    const { requests } = bridge.world.server;
+    expect(requests.filter((request) => /\/join\/!next/.test(request))).toHaveLength(1);
+    expect(requests.filter((request) => /!next\/leave/.test(request))).toHaveLength(1);
+    expect(requests.filter((request) => request.startsWith("PUT") && request.includes("!next"))).toEqual([]);
     await bridge.world.push(aMessage("hello", { room_id: "!next" }));
-    await bridge.verdict("not_addressed");
+    await bridge.verdict("no_agent");
+  });
+
+  test("is followed by the agents that listen to whoever replaced it, each for itself", async () => {
+    const staff = { staff: { backend: { use: "echo" }, users: [BOB], invites: "off" } };
+    const STAFF = "@agent_staff:hs.test";
+    await bridge.begin({ ...echo(), ...staff }, ALICE, BOB, ECHO, STAFF);
+    bridge.world.server.members.set("!next", [ALICE, ECHO]);
+    const content = { room_version: "12", predecessor: { room_id: ROOM } };
+    bridge.world.server.state.set("!next|m.room.create", { sender: ALICE, content });
+    await bridge.world.push(
+      anEvent({ type: "m.room.tombstone", state_key: "", content: { replacement_room: "!next" } }),
+    );
+    await bridge.verdict("follow");
+    const joins = bridge.world.server.requests.filter((request) => request.includes("/join/!next"));
+    expect(joins.map((request) => request.match(/user_id=([^&]+)/)?.[1])).toEqual([encodeURIComponent(ECHO)]);
+  });
+
+  test("that can be read from outside is not even joined where it names another room, or none", async () => {
+    await bridge.begin(echo());
+    const content = { room_version: "12", predecessor: { room_id: "!another" } };
+    bridge.world.server.state.set("!next|m.room.create", { sender: ALICE, content });
+    await bridge.world.push(
+      anEvent({ type: "m.room.tombstone", state_key: "", content: { replacement_room: "!next" } }),
+    );
+    await bridge.verdict("follow");
+    expect(bridge.world.server.requests.filter((request) => request.includes("/join"))).toEqual([]);
   });
 });
 

@@ -90,6 +90,32 @@ export const BOUNDS = {
   // What is kept of a room.
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
+  // Whom invitations make.
+  invitationsAccepted: {
+    max: 500,
+    unit: "an hour",
+    because: "Of one local user, or of all users of another server: each is a join, and reads a room.",
+    setting: "INVITATIONS_PER_HOUR",
+  },
+  familyAccounts: {
+    max: 200,
+    unit: "an hour",
+    because: "Accounts of one family: whoever may invite its members chooses their names.",
+    setting: "FAMILY_ACCOUNTS_PER_HOUR",
+  },
+  accounts: {
+    max: 1_000,
+    unit: "an hour",
+    because: "Accounts of all families: each is there for ever.",
+    setting: "ACCOUNTS_PER_HOUR",
+  },
+  familyMembers: {
+    max: 10_000,
+    unit: "agents",
+    because: "Accounts of one family in all: a homeserver has to keep every one.",
+    setting: "FAMILY_MEMBERS",
+  },
+
   // For whom an agent speaks.
   askers: {
     max: 100,
@@ -168,7 +194,13 @@ export const BOUNDS = {
   // What operators and members write.
   accessEntries: { max: 1_000, unit: "entries", because: "The list is searched for each message." },
   avatar: { max: 1_000_000, unit: "characters", because: "A picture for a list of names; it is read with the agent." },
-  pendingPairings: { max: 3, unit: "users", because: "Strangers must not fill an admin's list." },
+  pendingPairings: { max: 3, unit: "users", because: "Of one other server: its users must not fill an admin's list." },
+  pendingLocalPairings: { max: 20, unit: "users", because: "Users of our own server, apart from those of others." },
+  pendingRemotePairings: {
+    max: 60,
+    unit: "users",
+    because: "Of all other servers: whoever has many servers fills it.",
+  },
   verdictsListed: { max: 200, unit: "rows", because: "One page of an answer to an operator." },
   scriptedSentences: { max: 500, unit: "messages", because: "The guide of the playground is asked by everybody." },
   scriptedText: { max: 1_000_000, unit: "characters", because: "It shows what a reply in many parts looks like." },

@@ -24,7 +24,7 @@ export interface Needs {
   isHomeserver: (given: string | undefined) => Promise<boolean>;
   /** Called when the homeserver may have lost events: it pings us, or its transaction ids start again. */
   onDoubt: () => Promise<void>;
-  /** Creates the agent's ghost; false when there is no such agent. */
+  /** Creates the ghost of an agent that is no family's member; false when there is no such agent. */
   onUserQuery: (agent: AgentId) => Promise<boolean>;
 }
 

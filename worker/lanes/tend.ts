@@ -21,6 +21,8 @@ interface Needs {
   ping: () => Promise<boolean>;
   /** Reads missing events of a room back. Resolves to their number. */
   repair: (roomId: RoomId) => Promise<number>;
+  /** Logs how many invitations were refused meanwhile. */
+  reportRefusals: () => Promise<void>;
   /** Looks the configuration's aliases up again. */
   lookUpAliases: () => Promise<void>;
 }
@@ -53,6 +55,7 @@ export interface TendOptions {
 /** Runs the upkeep once. While the homeserver cannot be reached it only deletes old rows. */
 export async function tend(needs: Needs, options: TendOptions = { afterStart: false }): Promise<void> {
   const { ledger, clock, keep } = needs;
+  await needs.reportRefusals();
   const reachable = await isReachable(needs, options);
   if (reachable) {
     await needs.lookUpAliases();

@@ -1,5 +1,6 @@
 /** The part of the ledger's contract about pairing codes, invite codes and grants. */
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
 import type { Pairing } from "#ports/configuration.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -29,9 +30,9 @@ function pairingContract(make: Make): void {
     expect(await ledger.pairings(NOW + 2 * HOUR_MS)).toEqual([]);
   });
 
-  test("is given to three users of an agent at a time", async () => {
+  test("is given to three users of another server at a time", async () => {
     const ledger = await make();
-    const people = ["a", "b", "c", "d"].map((name) => UserId.parse(`@${name}:hs.test`));
+    const people = ["a", "b", "c", "d"].map((name) => UserId.parse(`@${name}:evil.test`));
     const offers: (string | undefined)[] = [];
     for (const [n, userId] of people.entries())
       offers.push(await ledger.offerPairing(asking(userId, `CODE000${n}`, NOW + n)));
@@ -39,7 +40,33 @@ function pairingContract(make: Make): void {
     const [, , , last] = people;
     expect(await ledger.offerPairing(asking(last ?? ALICE, "OTHER000", NOW, GUIDE))).toBe("OTHER000");
     expect(await ledger.offerPairing(asking(last ?? ALICE, "CODE0009", NOW + HOUR_MS))).toBe("CODE0009");
-    expect(await ledger.offerPairing(asking(BOB, "CODE0010", NOW + HOUR_MS))).toBeUndefined();
+    const another = UserId.parse("@e:evil.test");
+    expect(await ledger.offerPairing(asking(another, "CODE0010", NOW + HOUR_MS))).toBeUndefined();
+    // Neither the users of our own server nor those of a third one have to wait for them.
+    expect(await ledger.offerPairing(asking(BOB, "CODE0011", NOW + HOUR_MS))).toBe("CODE0011");
+    expect(await ledger.offerPairing(asking(UserId.parse("@a:else.test"), "CODE0012", NOW))).toBe("CODE0012");
+  });
+
+  test.for<[name: string, userAt: (n: number) => string, limit: number, another: string]>([
+    [
+      "to a limited number of local users, apart from others",
+      (n) => `@u${n}:hs.test`,
+      BOUNDS.pendingLocalPairings.max,
+      "@x:else.test",
+    ],
+    [
+      "to a limited number of users of all other servers, apart from local ones",
+      (n) => `@u:s${n}.test`,
+      BOUNDS.pendingRemotePairings.max,
+      "@x:hs.test",
+    ],
+  ])("is given %s", async ([, userAt, limit, another]) => {
+    const ledger = await make();
+    for (let n = 0; n < limit; n++) {
+      expect(await ledger.offerPairing(asking(UserId.parse(userAt(n)), `CODE${n}`))).toBe(`CODE${n}`);
+    }
+    expect(await ledger.offerPairing(asking(UserId.parse(userAt(limit)), "ONEMORE"))).toBeUndefined();
+    expect(await ledger.offerPairing(asking(UserId.parse(another), "OTHER"))).toBe("OTHER");
   });
 
   test("is not given to a second user", async () => {

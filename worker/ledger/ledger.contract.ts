@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import type { Ledger } from "#ports/ledger.ts";
 import { accessContract } from "./ledger-access.contract.ts";
+import { admissionsContract } from "./ledger-admissions.contract.ts";
 import { askersContract } from "./ledger-askers.contract.ts";
 import { configurationContract } from "./ledger-configuration.contract.ts";
 import { contextContract } from "./ledger-context.contract.ts";
@@ -41,6 +42,7 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     familiesContract(make);
     senderContract(make);
     askersContract(make);
+    admissionsContract(make);
     upkeepContract(make);
     roomsContract(make);
     configurationContract(make);

@@ -5,6 +5,7 @@ import { configurationRows } from "./configuration/configuration.ts";
 import { people } from "./configuration/people.ts";
 import { createResolvePlace } from "./configuration/resolve.ts";
 import { leases } from "./leases.ts";
+import { admissions } from "./rooms/admissions.ts";
 import { intake } from "./rooms/intake.ts";
 import { members } from "./rooms/members.ts";
 import { roomFacts, roomReader } from "./rooms/room-facts.ts";
@@ -43,6 +44,7 @@ export function createLedger(given: Database): Ledger {
     ...senderFacts(database, rooms),
     ...settling(database),
     ...members(database),
+    ...admissions(database),
     ...turns(database, current),
     ...epochs(database),
     ...chatter(database),

@@ -252,6 +252,8 @@ describe("the cost of a query", () => {
     echo: { texts: ["hello"], sinceMs: 0 },
   };
 
+  const ONE_EACH = { anInviter: 1, aFamily: 1, families: 1, members: 1 };
+
   test("due lanes are read from the indexes of open rows", async () => {
     const plans = await plansOf((ledger) => ledger.dueLanes(NOW, 10));
     for (const index of ["events_undecided", "turns_open", "outbox_unsent"]) {
@@ -279,6 +281,9 @@ describe("the cost of a query", () => {
     ["succeed", (ledger) => ledger.succeed(ROOM, RoomId.parse("!next"))],
     ["setMembers", (ledger) => ledger.setMembers(ROOM, [ghost("guide")])],
     ["epoch", (ledger) => ledger.epoch(aSession("mx.echo.1"))],
+    ["epoch with a former one", (ledger) => ledger.epoch(aSession("mx.echo.1"), aSession("mx.echo.2"))],
+    ["sender of ours", (ledger) => ledger.sender(ROOM, { ...QUERY, sender: ghost("guide").userId })],
+    ["admit", (ledger) => ledger.admit({ eventId: EVENT, inviter: "x", userId: ALICE, nowMs: NOW }, ONE_EACH)],
     ["event", (ledger) => ledger.event(EVENT)],
     ["isFirst", (ledger) => ledger.isFirst({ session: aSession("mx.echo.1"), seq: 2 })],
     ["chatter", (ledger) => ledger.chatter({ ...aTurn(), seq: 2 }, 10)],

@@ -21,6 +21,7 @@ const LEVEL: Record<LogEvent, Level> = {
   tend_failed: "error",
   joined: "info",
   join_failed: "warn",
+  invitations_refused: "info",
   ghost_failed: "error",
   turn_started: "debug",
   turn_answered: "info",

@@ -24,6 +24,7 @@ export type LogEvent =
   | "tend_failed"
   | "joined"
   | "join_failed"
+  | "invitations_refused"
   | "ghost_failed"
   | "turn_started"
   | "turn_answered"

@@ -6,7 +6,7 @@ import type { MembershipKind } from "#core/gate/needs.ts";
 import type { ThreadChange } from "#core/gate/threads.ts";
 import type { DeliveryKey } from "#core/message/mark.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import type { AgentId, AgentKey, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { RoomState } from "#core/protocol/room-state.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import type { NewTurn, SessionKey, WaitingEvent } from "#core/turn/turn.ts";
@@ -76,6 +76,29 @@ export interface Membership {
   direct?: boolean;
 }
 
+/** An invitation that the gate accepts. */
+export interface Admission {
+  eventId: EventId;
+  /** A local user, or the server of another one. */
+  inviter: string;
+  /** The invited user. */
+  userId: UserId;
+  /** The family that the invited agent is a member of. */
+  family?: AgentKey | undefined;
+  nowMs: number;
+}
+
+/** How many invitations are accepted, and accounts made for them; 0 means no limit. */
+export interface InvitationLimits {
+  /** Invitations of one inviter in an hour. */
+  anInviter: number;
+  /** Accounts of one family, and of all families, in an hour. */
+  aFamily: number;
+  families: number;
+  /** Accounts of one family in all. */
+  members: number;
+}
+
 /** The input of a look-up of sender facts. */
 export interface SenderQuery {
   sender: UserId;
@@ -110,6 +133,8 @@ export interface RoomLedger {
   ghostsIn(roomId: RoomId, after: string, limit: number): Promise<UserId[]>;
   /** The room replaced by this one in which the user still is. */
   replacedBy(roomId: RoomId, userId: UserId): Promise<RoomId | undefined>;
+  /** Counts an accepted invitation, once; gives the limit that is reached, where it is not to be accepted. */
+  admit(admission: Admission, limits: InvitationLimits): Promise<keyof InvitationLimits | undefined>;
   /** Stores a verdict with everything it settles, in one atomic batch. */
   settle(lease: Lease, event: WaitingEvent, settled: Settled): Promise<boolean>;
   /** Stores verdicts that have no other effect, in one batch; true when all of them were written. */

@@ -6,16 +6,17 @@ import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
 import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
 import { aboutOf, type Verdict } from "#core/gate/facts.ts";
 import { isPassing } from "#core/protocol/errcode.ts";
-import { type AgentId, BOT, type Speaker } from "#core/protocol/ids.ts";
+import type { AgentId } from "#core/protocol/ids.ts";
 import { unreachable } from "#core/result.ts";
 import { PAIRING_FULL, pairingCode } from "#core/strings/pairing.ts";
 import { ENCRYPTED_ROOM } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import { obey } from "./commands/obey.ts";
 import { causeOf } from "./digest.ts";
+import { acceptInvitation } from "./invitations.ts";
 import type { Occasion } from "./occasion.ts";
-import { join } from "./rooms/join.ts";
-import { decline, depart, follow, successionNotice } from "./rooms/moves.ts";
+import { follow } from "./rooms/follow.ts";
+import { decline, depart } from "./rooms/moves.ts";
 import { Trouble } from "./rooms/trouble.ts";
 import { type ActNeeds, NO_EFFECTS, type Outcome, rememberAsContext, wake } from "./wake.ts";
 
@@ -58,7 +59,7 @@ async function carryOut(needs: ActNeeds, occasion: Occasion, verdict: Verdict): 
     case "redaction":
       return { ...NO_EFFECTS, reason: "redaction", redacted: verdict.eventId };
     case "join":
-      return { ...NO_EFFECTS, ...(await enter(needs, occasion, verdict.agent)), ...aboutOf(verdict.agent) };
+      return { ...NO_EFFECTS, ...(await acceptInvitation(needs, occasion, verdict.agent)), ...aboutOf(verdict.agent) };
     case "decline":
       await decline(needs, event.room_id, verdict.agent, verdict.reason);
       return { ...NO_EFFECTS, ...groundsIn(verdict), ...aboutOf(verdict.agent) };
@@ -80,7 +81,7 @@ async function carryOut(needs: ActNeeds, occasion: Occasion, verdict: Verdict): 
       return {
         ...NO_EFFECTS,
         reason: "follow",
-        notices: await follow(needs, event.room_id, verdict.to, event.sender),
+        notices: await follow(needs, { ...occasion, to: verdict.to }),
       };
     case "depart":
       return { ...NO_EFFECTS, reason: await depart(needs, event.room_id) };
@@ -98,13 +99,6 @@ async function stopAt(
 ): Promise<Outcome> {
   const sessions = await ledger.openSessionsAt(at, waiting.event.room_id, agents);
   return { ...NO_EFFECTS, reason: "stop", controls: sessions.map((session) => ({ session, kind: "stop" })) };
-}
-
-async function enter(needs: ActNeeds, { waiting }: Occasion, speaker: Speaker) {
-  const roomId = waiting.event.room_id;
-  const joined = await join(needs, roomId, speaker);
-  if (joined.reason !== "join" || speaker === BOT) return joined;
-  return { ...joined, notices: [...joined.notices, ...(await successionNotice(needs, roomId, speaker))] };
 }
 
 /** A user who keeps writing is sent the code again after this time. */

@@ -14,16 +14,7 @@ import { type FactNeeds, needsOf } from "#core/gate/needs.ts";
 import { type Message, readMessage } from "#core/message/message.ts";
 import { withoutRelay } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import {
-  agentOfGhost,
-  BOT,
-  botUserId,
-  ghostUserId,
-  isLocal,
-  isOurs,
-  type Namespace,
-  UserId,
-} from "#core/protocol/ids.ts";
+import { agentOfGhost, BOT, ghostUserId, isLocal, isOurs, type Namespace, UserId } from "#core/protocol/ids.ts";
 import { powerOf } from "#core/protocol/room-state.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
@@ -159,15 +150,23 @@ async function invitedOf(
 ): Promise<{ invited?: Invited }> {
   if (!invitee || !isOurs(namespace, invitee)) return {};
   const direct = membership?.direct === true;
-  const follows = (await ledger.replacedBy(event.room_id, invitee)) !== undefined;
-  if (invitee === botUserId(namespace)) {
-    return { invited: { agent: BOT, settings: await ledger.defaults(), direct, follows, paired: false } };
-  }
   const id = agentOfGhost(namespace, invitee);
-  if (!id) return { invited: { direct, follows, paired: false } };
-  const agent = await ledger.agent(id, event.room_id);
-  const invited: Invited = { agent: id, direct, follows, paired: paired.includes(id) };
-  return { invited: agent ? { ...invited, settings: agent.settings } : invited };
+  const [replaced, ghost, agent, bot] = await Promise.all([
+    ledger.replacedBy(event.room_id, invitee),
+    ledger.ghost(invitee),
+    id && ledger.agent(id, event.room_id),
+    id ? undefined : ledger.defaults(),
+  ]);
+  const settings = agent?.settings ?? bot;
+  return {
+    invited: {
+      agent: id ?? BOT,
+      ...{ direct, follows: replaced !== undefined, isMade: ghost !== undefined },
+      paired: id !== undefined && paired.includes(id),
+      ...(settings ? { settings } : {}),
+      ...(agent?.family ? { family: agent.family } : {}),
+    },
+  };
 }
 
 /** True when the user who left was the last one that is not ours, and one of our users is still there. */

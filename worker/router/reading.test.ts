@@ -69,7 +69,8 @@ async function runLane(event: RoomEvent): Promise<{ taken: Map<string, number>; 
     release: (write) => write(),
   };
   const lookUps = LOOK_UPS.map((name) => vi.spyOn(ledger, name));
-  const base = { ledger, clock: systemClock, log: () => undefined, namespace: NAMESPACE };
+  const invitations = { anInviter: 0, aFamily: 0, families: 0, members: 0 };
+  const base = { invitations, ledger, clock: systemClock, log: () => undefined, namespace: NAMESPACE };
   const delivers = delivery({ ...base, run: async () => ({}) });
   await roomLane({ ...base, ghosts, ring: async () => undefined, delivery: delivers })(running, [waiting]);
   const asked = Object.fromEntries(LOOK_UPS.map((name, at) => [name, lookUps[at]?.mock.calls.length ?? 0]));

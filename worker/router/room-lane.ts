@@ -73,7 +73,8 @@ async function decide(needs: Needs, waiting: WaitingEvent, cache: RoomCache): Pr
   const gathered = await gather(needs, waiting, cache);
   const { occasion } = gathered;
   const verdict = gate(occasion.message, occasion.facts);
-  if (verdict.kind === "ignore") {
+  // Refused invitations are counted instead (rooms/refusals.ts): strangers can send them as fast as they like.
+  if (verdict.kind === "ignore" && occasion.facts.invited === undefined) {
     needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
   }
   return { occasion, verdict, changes: changesOf(gathered, verdict) };
@@ -102,9 +103,12 @@ function changesOf({ occasion, needed, markedRow }: Gathered, verdict: Verdict):
   const confirmed = markedRow === "open" ? confirmation(occasion) : undefined;
   const thread = threadChange(message, facts, verdict);
   const { membership, state } = needed;
-  if (!confirmed && !thread && !membership && !state) return undefined;
+  // A refused invitation leaves nothing behind: strangers choose the room and, in a family, the name.
+  const isRefused = facts.invited !== undefined && verdict.kind !== "join";
+  const members = membership && !isRefused ? [membership] : [];
+  if (!confirmed && !thread && members.length === 0 && !state) return undefined;
   return {
-    members: membership ? [membership] : [],
+    members,
     ...(confirmed ? { confirmed } : {}),
     ...(state ? { state } : {}),
     ...(thread ? { thread } : {}),
@@ -134,11 +138,7 @@ async function settle(
   const { ledger, ring } = needs;
   const { waiting } = occasion;
   const outcome = await act(needs, occasion, verdict);
-  // The join has just stored the members, so only the invitation's `direct` is still news.
-  const members = (changes?.members ?? []).map((one) =>
-    outcome.reason === "join" ? { ...one, membership: "join" as const } : one,
-  );
-  const settled = { ...outcome, ...changes, members };
+  const settled = { ...outcome, ...changes, members: outcome.members ?? changes?.members ?? [] };
   const written = isLast
     ? await release(() => ledger.settleAndNext(lease, waiting, settled))
     : { isWritten: await ledger.settle(lease, waiting, settled), next: [], isReleased: false };

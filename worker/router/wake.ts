@@ -20,7 +20,10 @@ export interface WakeNeeds {
 export type ActNeeds = JoinNeeds & WakeNeeds;
 
 /** The effects of a verdict that was carried out, to be stored with it. */
-export type Outcome = Omit<Settled, "members" | "confirmed" | "state" | "thread">;
+export interface Outcome extends Omit<Settled, "members" | "confirmed" | "state" | "thread"> {
+  /** The memberships to store in place of the event's own. */
+  members?: Settled["members"];
+}
 
 export const NO_EFFECTS = { turns: [], controls: [], notices: [] };
 

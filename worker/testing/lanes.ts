@@ -56,6 +56,7 @@ export function lanesOn(given: Given): Lanes {
   };
   const over = new AbortController();
   const work = laneWork({
+    invitations: { anInviter: 0, aFamily: 0, families: 0, members: 0 },
     ledger,
     clock,
     log,

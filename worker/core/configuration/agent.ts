@@ -36,6 +36,8 @@ export type AgentSpec = z.infer<typeof AgentSpec>;
 /** An agent with its settings at a place. */
 export interface Agent extends Resolved {
   id: AgentId;
+  /** The family it is a member of; undefined where an operator has written the agent itself. */
+  family?: AgentKey;
   name: string;
   avatar?: z.infer<typeof Avatar>;
   backend: BackendSpec;

@@ -6,6 +6,7 @@
  * package shares it, and the Worker then crashes at its first schema.
  */
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import type { Namespace } from "../protocol/ids.ts";
 import { isPlainUrl, percentDecoded, urlSecretsIn } from "./url-secrets.ts";
 
@@ -93,6 +94,22 @@ export const Environment = z.object({
   TURNS_AT_ONCE: variable(
     z.coerce.number().int().min(1).default(200),
     "Turns of all agents that run at the same time.",
+  ),
+  INVITATIONS_PER_HOUR: variable(
+    limit(BOUNDS.invitationsAccepted.max),
+    "Invitations of one local user, or of all users of another server, that are accepted in an hour; 0 means no limit.",
+  ),
+  FAMILY_ACCOUNTS_PER_HOUR: variable(
+    limit(BOUNDS.familyAccounts.max),
+    "Accounts that are made for the members of one family in an hour; 0 means no limit.",
+  ),
+  ACCOUNTS_PER_HOUR: variable(
+    limit(BOUNDS.accounts.max),
+    "Accounts that are made for the members of all families in an hour; 0 means no limit.",
+  ),
+  FAMILY_MEMBERS: variable(
+    limit(BOUNDS.familyMembers.max),
+    "Accounts that one family may have in all; 0 means no limit.",
   ),
   SEND_FLOOR_MS: variable(
     limit(0),

@@ -101,7 +101,7 @@ const invitation =
     const seen = seenBy(who, {
       ageMs,
       present: [],
-      invited: { agent: ECHO, settings, direct, follows: false, paired: false },
+      invited: { agent: ECHO, settings, direct, follows: false, paired: false, isMade: true },
     });
     const content = { ...who.content, membership: "invite", is_direct: direct };
     return [aMembership(ECHO_ID, "invite", { ...who.event, sender: who.id, content }), seen];

@@ -37,6 +37,9 @@ const EVIDENCE = {
   too_old: Age,
   queue_full: z.object({ waiting: z.number(), limit: z.number() }),
   command_limit: z.object({ perMinute: z.number() }),
+  invite_limit: z.object({ anHour: z.number(), server: z.string().optional() }),
+  account_limit: z.object({ anHour: z.number(), of: z.enum(["family", "all"]) }),
+  family_full: z.object({ limit: z.number() }),
   join_failed: Failure,
   given_up: Failure,
 } satisfies Partial<Record<Reason, z.ZodType>>;

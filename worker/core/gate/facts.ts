@@ -5,7 +5,15 @@ import type { Agent } from "../configuration/agent.ts";
 import type { Settings } from "../configuration/settings.ts";
 import type { Command } from "../message/command.ts";
 import type { Message } from "../message/message.ts";
-import { type AgentId, BOT, type EventId, type RoomId, type Speaker, type UserId } from "../protocol/ids.ts";
+import {
+  type AgentId,
+  type AgentKey,
+  BOT,
+  type EventId,
+  type RoomId,
+  type Speaker,
+  type UserId,
+} from "../protocol/ids.ts";
 import { NO_STATE, type RoomState } from "../protocol/room-state.ts";
 import { answerThread, type Conversation } from "../turn/session.ts";
 import type { Grounds } from "./evidence.ts";
@@ -139,10 +147,14 @@ export interface Invited {
   agent?: Speaker;
   /** Undefined where there is no such agent. */
   settings?: Settings;
+  /** The family it is a member of. */
+  family?: AgentKey;
   direct: boolean;
   /** The room replaces one the agent is in. */
   follows: boolean;
   paired: boolean;
+  /** It has an account on the homeserver. Members of families have none before they join somewhere. */
+  isMade: boolean;
 }
 
 /** An agent that an event wakes. */

@@ -24,7 +24,7 @@ const call = aMessage("hello", { content: mentions(ECHO_ID) });
 const invitation = aMembership(ECHO_ID, "invite");
 const invited = (layer: Parameters<typeof concerned>[1]): Facts => {
   const { settings } = concerned("echo", layer).agent;
-  return facts({ invited: { agent: ECHO, settings, direct: false, follows: false, paired: false } });
+  return facts({ invited: { agent: ECHO, settings, direct: false, follows: false, paired: false, isMade: true } });
 };
 
 describe("a verdict keeps the evidence", () => {

@@ -188,6 +188,7 @@ function someFacts(dice: Dice, isOurs: boolean): Facts {
     direct: dice.oneIn(2),
     follows: dice.oneIn(4),
     paired: dice.oneIn(3),
+    isMade: dice.oneIn(2),
     settings: dice.pick(SETTINGS),
   });
   return facts({

@@ -26,7 +26,7 @@ interface Invitation {
 function invited(layer: Layer, { by = "@alice:hs.test", over, at }: Invitation = {}): string {
   const { settings } = agentWith("echo", layer);
   const seen = facts({
-    invited: { agent: ECHO, settings, direct: false, follows: false, paired: false, ...over },
+    invited: { agent: ECHO, settings, direct: false, follows: false, paired: false, isMade: true, ...over },
     ...at,
     sender: { isLocal: by.endsWith(":hs.test"), ...at?.sender },
   });
@@ -94,6 +94,13 @@ describe("invites: off", () => {
   );
 });
 
+test.for<[name: string, layer: Layer, invitation: Invitation, expected: string]>([
+  ["is not declined, for only it could do so", { invites: "off" }, {}, "ignore invites_off, about echo"],
+  ["is accepted as any other", {}, {}, JOIN],
+])("an invitation of a family's member without an account %s", ([, layer, invitation, expected]) =>
+  expect(invited(layer, { ...invitation, over: { isMade: false } })).toBe(expected),
+);
+
 describe("invites: allowlist", () => {
   const NO = "decline echo: not_on_invite_list";
   const at = (id: string, ...aliases: string[]): Invitation => ({
@@ -146,7 +153,14 @@ describe("the room that replaces one it is in", () => {
 
 const memberEvent = (membership: string, userId = "@bob:hs.test") => aMembership(userId, membership);
 const bot = (layer: Layer): Partial<Facts> => ({
-  invited: { agent: BOT, settings: agentWith("echo", layer).settings, direct: false, follows: false, paired: false },
+  invited: {
+    agent: BOT,
+    settings: agentWith("echo", layer).settings,
+    direct: false,
+    follows: false,
+    paired: false,
+    isMade: true,
+  },
 });
 
 describe("a membership", () => {
@@ -167,13 +181,13 @@ describe("a membership", () => {
     [
       "of an agent that does not exist",
       memberEvent("invite", "@agent_x:hs.test"),
-      { invited: { agent: ECHO, direct: false, follows: false, paired: false } },
+      { invited: { agent: ECHO, direct: false, follows: false, paired: false, isMade: true } },
       "ignore unknown_agent, about echo",
     ],
     [
       "of a user in our namespace without an agent id",
       memberEvent("invite", "@agent_:hs.test"),
-      { invited: { direct: false, follows: false, paired: false } },
+      { invited: { direct: false, follows: false, paired: false, isMade: true } },
       "ignore unknown_agent",
     ],
     ["of a user who is invited", memberEvent("invite"), {}, "ignore membership"],

@@ -180,6 +180,7 @@ describe("a message that is too old", () => {
           direct: false,
           follows: false,
           paired: false,
+          isMade: true,
         },
       }),
       "join echo",

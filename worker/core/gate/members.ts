@@ -19,7 +19,9 @@ export function gateMember(message: Message, facts: Facts): Verdict {
   if (!agent || !settings) return { kind: "ignore", reason: "unknown_agent", ...aboutOf(agent) };
   // Its age does not matter: an invitation that came while we were away still holds.
   const refused = refusalOf(message, facts, invited, settings);
-  return refused ? { kind: "decline", agent, ...refused } : { kind: "join", agent };
+  if (!refused) return { kind: "join", agent };
+  // Only the invited user could decline. An account is not made for that: the invitation is left unanswered.
+  return invited.isMade ? { kind: "decline", agent, ...refused } : { kind: "ignore", ...refused, ...aboutOf(agent) };
 }
 
 function refusalOf(

@@ -55,7 +55,21 @@ const ACTION_REASONS = [
   "command_limit",
   "depart",
   "unreadable",
+  "invite_limit",
+  "account_limit",
+  "family_full",
 ] as const;
+
+/** Why an invitation was refused, by reasons that no other event has. */
+export const INVITATION_REFUSALS = [
+  "unknown_agent",
+  "invites_off",
+  "not_invited_by_user",
+  "not_on_invite_list",
+  "invite_limit",
+  "account_limit",
+  "family_full",
+] as const satisfies readonly Reason[];
 
 /** How a message addresses an agent, the first that applies. */
 const ADDRESSINGS = ["mention", "reply", "direct", "thread", "listening"] as const;

@@ -81,6 +81,12 @@ const SENTENCES: Sentences = {
   command_limit: (_agent, evidence) =>
     `The sender used too many commands${evidence ? `; the limit is ${evidence.perMinute} in a minute` : " in a minute"}.`,
   unreadable: () => "It was stored, but what is stored cannot be read any more. A dead letter has what is left of it.",
+  invite_limit: (agent, evidence) =>
+    `${evidence?.server === undefined ? "The inviter" : `The users of ${codeSpan(evidence.server)}`} had enough invitations accepted${evidence ? ` in the last hour (${evidence.anHour})` : ""}, so ${agent} did not join. Invite it again later; \`INVITATIONS_PER_HOUR\` is the limit.`,
+  account_limit: (agent, evidence) =>
+    `Enough members of ${evidence?.of === "family" ? "its family" : "all families"} were made${evidence ? ` in the last hour (${evidence.anHour})` : ""}, so ${agent} was not made. Invite it again later; \`${evidence?.of === "family" ? "FAMILY_ACCOUNTS_PER_HOUR" : "ACCOUNTS_PER_HOUR"}\` is the limit.`,
+  family_full: (agent, evidence) =>
+    `The family of ${agent} has as many members as it may have${evidence ? ` (${evidence.limit})` : ""}. \`FAMILY_MEMBERS\` is the limit.`,
   depart: () => "Only our own users were left in the room, so its agents have left.",
 };
 

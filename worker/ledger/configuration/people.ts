@@ -1,6 +1,6 @@
 /** Pairings, grants and invite codes: which users were let in by name, and who asks to be. Codes ignore case. */
 import { BOUNDS } from "#core/bounds.ts";
-import { AgentId, UserId } from "#core/protocol/ids.ts";
+import { AgentId, type Namespace, splitUserId, UserId } from "#core/protocol/ids.ts";
 import type { PeopleLedger } from "#ports/configuration.ts";
 import { countOfLast, type Sql, sql } from "../sql/database.ts";
 import type { Noted, NotingDatabase } from "../sql/noted.ts";
@@ -10,7 +10,6 @@ export const PAIRING_MS = HOUR_MS;
 export const INVITE_CODE_MS = 7 * 24 * HOUR_MS;
 /** Using or approving a code is idempotent for this long: the event may be handled again after a crash. */
 const AGAIN_MS = 60_000;
-const PENDING_MAX = BOUNDS.pendingPairings.max;
 
 /** In SQL, whether a code has expired: after `lifetimeMs` if it is unused, after `AGAIN_MS` once it was used. */
 export const isVoid = (nowMs: number, lifetimeMs: number, usedAt: Sql): Sql =>
@@ -97,7 +96,24 @@ export function people(database: NotingDatabase): PeopleLedger {
   };
 }
 
-function pairings({ all, atomic, noted }: NotingDatabase): Pick<PeopleLedger, "offerPairing" | "pairings" | "approve"> {
+/**
+ * Users of our own server and those of others wait apart, and a server has few places, so that strangers cannot keep others
+ * from asking.
+ */
+function hasPlace({ serverName }: Namespace, agent: AgentId, userId: UserId): Sql {
+  const server = sql`substr(user_id, instr(user_id, ':') + 1)`;
+  const [, own] = splitUserId(userId);
+  const waiting = (which: Sql) =>
+    sql`(SELECT count(*) FROM pairings WHERE agent = ${agent} AND approved_at_ms IS NULL AND ${which})`;
+  return own === serverName
+    ? sql`${waiting(sql`${server} = ${serverName}`)} < ${BOUNDS.pendingLocalPairings.max}`
+    : sql`${waiting(sql`${server} = ${own}`)} < ${BOUNDS.pendingPairings.max}
+        AND ${waiting(sql`${server} <> ${serverName}`)} < ${BOUNDS.pendingRemotePairings.max}`;
+}
+
+type Pairings = Pick<PeopleLedger, "offerPairing" | "pairings" | "approve">;
+
+function pairings({ all, atomic, namespace, noted }: NotingDatabase): Pairings {
   return {
     async offerPairing({ agent, userId, code, atMs }) {
       const isUsed = sql`agent = ${agent} AND user_id = ${userId} AND approved_at_ms IS NOT NULL`;
@@ -107,7 +123,7 @@ function pairings({ all, atomic, noted }: NotingDatabase): Pick<PeopleLedger, "o
         sql`
           INSERT INTO pairings (agent, user_id, code, at_ms)
           SELECT ${agent}, ${userId}, ${code}, ${atMs}
-          WHERE (SELECT count(*) FROM pairings WHERE agent = ${agent} AND approved_at_ms IS NULL) < ${PENDING_MAX}
+          WHERE ${hasPlace(namespace, agent, userId)}
           ON CONFLICT DO NOTHING`,
         sql`SELECT code FROM pairings WHERE agent = ${agent} AND user_id = ${userId}`,
       ]);

@@ -156,6 +156,7 @@ function agentAt({ defaults, groups, rooms }: Layers, id: AgentId, spec: AgentSp
   const { settings, turns } = resolve([defaults, spec, ...rooms, ...inRooms], groups);
   const { admins, commands } = resolve([defaults, spec], groups).settings;
   const agent: Agent = { id, name, backend, settings, turns, everywhere: { admins, commands } };
+  if (isFamily(spec.id)) agent.family = spec.id;
   if (avatar) agent.avatar = avatar;
   return agent;
 }

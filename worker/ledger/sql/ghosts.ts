@@ -66,12 +66,14 @@ export const isAgentId = (id: Sql): Sql => sql`(
  *
  * @see https://developers.cloudflare.com/d1/platform/limits/
  */
-export const isMember = (id: Sql): Sql => sql`(
-  SELECT length(own) >= length(agents.id) - 1
-    AND substr(own, 1, instr(agents.id, '*') - 1) = substr(agents.id, 1, instr(agents.id, '*') - 1)
-    AND substr(own, length(own) - length(agents.id) + instr(agents.id, '*') + 1)
-      = substr(agents.id, instr(agents.id, '*') + 1)
-  FROM (SELECT ${id} AS own))`;
+export const isMember = (id: Sql): Sql => isMemberOf(id, sql`agents.id`);
+
+/** The same for the family with this key. */
+export const isMemberOf = (id: Sql, family: Sql): Sql => sql`(
+  SELECT length(own) >= length(pattern) - 1
+    AND substr(own, 1, instr(pattern, '*') - 1) = substr(pattern, 1, instr(pattern, '*') - 1)
+    AND substr(own, length(own) - length(pattern) + instr(pattern, '*') + 1) = substr(pattern, instr(pattern, '*') + 1)
+  FROM (SELECT ${id} AS own, ${family} AS pattern))`;
 
 /** A column of the agent with this id or, where there is none, of the matching family with the longest id. */
 export const specOf = (id: Sql, column: Sql): Sql => sql`

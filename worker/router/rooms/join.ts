@@ -5,13 +5,15 @@
 
 import { BOUNDS } from "#core/bounds.ts";
 import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
-import { joinRoom } from "#core/protocol/client/rooms.ts";
+import type { IgnoreReason } from "#core/gate/reasons.ts";
+import { joinRoom, leaveRoom } from "#core/protocol/client/rooms.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type Namespace, type RoomId, type Speaker, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
-import type { Ghosts } from "#ports/homeserver.ts";
+import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import type { InvitationLimits } from "#ports/rooms.ts";
 import { causeOf } from "../digest.ts";
 import { publishCommands } from "./descriptions.ts";
 import { readBack } from "./gaps.ts";
@@ -25,10 +27,21 @@ export interface JoinNeeds {
   log: Log;
   delivery: Delivery;
   namespace: Namespace;
+  /** How many invitations are accepted, and accounts made for them. */
+  invitations: InvitationLimits;
 }
 
-export interface Joined extends Grounds<"join" | "join_failed" | "unknown_agent"> {
+export interface Joined extends Grounds<"join" | "join_failed" | IgnoreReason> {
   notices: OutboxRow[];
+}
+
+/** Looks at a room that was just joined, before anything of it is stored; the grounds to leave it again at once. */
+export type Judge = (intent: Intent) => Promise<Grounds<IgnoreReason> | undefined>;
+
+interface JoinOptions {
+  /** Servers that are in the room. */
+  via?: readonly string[];
+  judge?: Judge;
 }
 
 /** The intent of a speaker; undefined where there is no such agent. */
@@ -42,14 +55,13 @@ const joinFailed = (error: HomeserverError | undefined): Grounds<"join_failed"> 
   grounds("join_failed", error && { status: error.status, errcode: cutEntry(error.errcode) });
 
 /**
- * Joins, reads the room and its missing events, and introduces the agent. `via`: servers that are in the room. Throws
- * `Trouble` when another try may succeed.
+ * Joins, reads the room and its missing events, and introduces the agent. Throws `Trouble` when another try may succeed.
  */
 export async function join(
   needs: JoinNeeds,
   roomId: RoomId,
   speaker: Speaker,
-  via: readonly string[] = [],
+  { via = [], judge }: JoinOptions = {},
 ): Promise<Joined> {
   const { log } = needs;
   const intent = await intentOf(needs, speaker);
@@ -60,6 +72,12 @@ export async function join(
     log("join_failed", { agent: speaker, room: roomId, status: error?.status, errcode: error?.errcode });
     if (error && isPassing(error)) throw new Trouble(`${speaker} could not join yet`, error);
     return { ...joinFailed(error), notices: [] };
+  }
+  const refused = await judge?.(intent.value);
+  if (refused) {
+    const left = await intent.value.send(leaveRoom(roomId));
+    if (!left.ok && isPassing(left.error)) throw new Trouble(`${speaker} could not leave yet`, left.error);
+    return { ...refused, notices: [] };
   }
   log("joined", { agent: speaker, room: roomId });
   const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
@@ -74,9 +92,15 @@ export async function join(
  * Joins without a retry: a room that cannot be reached now must not keep the lane waiting. `by` is the user who sends the
  * agent there. Their server is in the room; the room's id names no server from room version 12 on.
  */
-export function joinAtOnce(needs: JoinNeeds, roomId: RoomId, speaker: Speaker, by: UserId): Promise<Joined> {
+export function joinAtOnce(
+  needs: JoinNeeds,
+  roomId: RoomId,
+  speaker: Speaker,
+  by: UserId,
+  judge?: Judge,
+): Promise<Joined> {
   const via = new Set([splitUserId(by)[1], needs.namespace.serverName]);
-  return join(needs, roomId, speaker, [...via]).catch((error: unknown) => {
+  return join(needs, roomId, speaker, { via: [...via], ...(judge ? { judge } : {}) }).catch((error: unknown) => {
     if (error instanceof Trouble && !error.isOutage) return { ...joinFailed(error.error), notices: [] };
     throw error;
   });

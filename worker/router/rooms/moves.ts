@@ -1,5 +1,5 @@
-/** Rejected invitations, rooms left because only our users remain, and rooms that were replaced. */
-import type { IgnoreReason } from "#core/gate/reasons.ts";
+/** Rejected invitations, rooms left because only our users remain, and the notice in a room that replaced another. */
+import type { Reason } from "#core/gate/reasons.ts";
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { leaveRoom } from "#core/protocol/client/rooms.ts";
 import { isPassing } from "#core/protocol/errcode.ts";
@@ -18,8 +18,7 @@ import { explain } from "#core/strings/reasons.ts";
 import { FOLLOWED } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import { causeOf } from "../digest.ts";
-import { lookUp } from "./aliases.ts";
-import { intentOf, type JoinNeeds, joinAtOnce } from "./join.ts";
+import { intentOf, type JoinNeeds } from "./join.ts";
 import { readRoom } from "./read-room.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -30,7 +29,7 @@ const PAGE = 50;
  * Rejects an invitation and tells the inviter why, without the evidence: it quotes the operator's settings. A ghost that
  * has no account yet is not made for that.
  */
-export async function decline(needs: JoinNeeds, roomId: RoomId, speaker: Speaker, reason: IgnoreReason): Promise<void> {
+export async function decline(needs: JoinNeeds, roomId: RoomId, speaker: Speaker, reason: Reason): Promise<void> {
   const userId = userIdOf(needs.namespace, speaker);
   const about = speaker === BOT ? undefined : speaker;
   if (await needs.ledger.ghost(userId)) await leaveAs(needs, roomId, userId, explain({ reason }, about));
@@ -67,25 +66,6 @@ export async function depart(needs: JoinNeeds, roomId: RoomId): Promise<"depart"
   return "depart";
 }
 
-/**
- * All our users join the room that replaced this one. Where that takes an invitation, the agent waits for it: it follows
- * its users into the replacement of a room it is in.
- */
-export async function follow(needs: JoinNeeds, from: RoomId, to: RoomId, upgrader: UserId): Promise<OutboxRow[]> {
-  const { state, aliases } = await needs.ledger.room(from);
-  await needs.ledger.setState(from, { ...state, replacement: to });
-  const notices: OutboxRow[] = [];
-  for (const userId of await ourUsersIn(needs, from)) {
-    const agent = agentOfGhost(needs.namespace, userId);
-    const joined = await joinAtOnce(needs, to, agent ?? BOT, upgrader);
-    notices.push(...joined.notices);
-    if (joined.reason === "join" && agent) notices.push(...(await successionNotice(needs, to, agent)));
-  }
-  // The homeserver moves aliases to the new room; settings for an alias hold there at once.
-  if (notices.length > 0) await lookUp(needs, aliases);
-  return notices;
-}
-
 /** Says once, by the first agent there, that the room continues another one; only where the old room said so as well. */
 export async function successionNotice(
   { ledger, delivery }: JoinNeeds,
@@ -97,7 +77,7 @@ export async function successionNotice(
 }
 
 /** The bot and the ghosts in a room, including ghosts of retired agents. */
-async function ourUsersIn({ ledger }: JoinNeeds, roomId: RoomId): Promise<UserId[]> {
+export async function ourUsersIn({ ledger }: JoinNeeds, roomId: RoomId): Promise<UserId[]> {
   const users: UserId[] = [];
   for (let after = ""; ; ) {
     const page = await ledger.ghostsIn(roomId, after, PAGE);
