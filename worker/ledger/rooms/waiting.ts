@@ -49,7 +49,7 @@ export async function readWaiting(
       burials.push(...burial(row, wrong, sql`EXISTS (${undecided(seq)}) AND ${isHeld(lease)}`));
     }
   }
-  if (burials.length > 0) await atomic(burials, "durable");
+  if (burials.length > 0) await atomic(burials);
   return readable;
 }
 

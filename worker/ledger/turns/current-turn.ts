@@ -57,14 +57,11 @@ export function currentTurns(database: NotingDatabase, resolvePlace: ResolvePlac
 function burier({ namespace, atomic, noted }: NotingDatabase, select: (session: string, isMine: Sql) => Sql) {
   return async (lease: Lease, row: Row, { wrong, isNewer }: UnreadableTurn): Promise<readonly unknown[]> => {
     noted.note({ table: "turns", key: row.id, wrong });
-    const results = await atomic(
-      [
-        ...(isNewer ? [leftAlone(lease, row)] : []),
-        ...burial(namespace, lease, row, wrong, isNewer),
-        select(sessionOf(lease), isHeld(lease)),
-      ],
-      "durable",
-    );
+    const results = await atomic([
+      ...(isNewer ? [leftAlone(lease, row)] : []),
+      ...burial(namespace, lease, row, wrong, isNewer),
+      select(sessionOf(lease), isHeld(lease)),
+    ]);
     const [next] = (results.at(-1) ?? []) as Row[];
     return next && next.seq !== row.seq ? [next] : [];
   };

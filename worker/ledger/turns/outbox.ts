@@ -152,13 +152,10 @@ export async function readNextOut(
     noted.note({ table: "outbox", key: row.key, wrong: read.error });
     const raw = row.plain ?? JSON.stringify({ path: row.path, body: row.body });
     const deadLetter = { kind: "outbox" as const, reason: `The message ${row.key} cannot be read: ${read.error}`, raw };
-    const results = await atomic(
-      [
-        ...endRow(lease, row.seq, { state: "dead", deadLetter }, leasedUntil(lease)),
-        selectNextOut(lease.lane, isHeld(lease)),
-      ],
-      "durable",
-    );
+    const results = await atomic([
+      ...endRow(lease, row.seq, { state: "dead", deadLetter }, leasedUntil(lease)),
+      selectNextOut(lease.lane, isHeld(lease)),
+    ]);
     rows = results.at(-1);
   }
   return undefined;
