@@ -17,6 +17,10 @@ type Kind = "json" | "id" | "word" | "text" | "own";
 
 /** What a column holds, and whether it must be unique. */
 const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
+  "admissions.event_id": "own unique",
+  "admissions.family": "own",
+  "admissions.inviter": "own",
+  "admissions.user_id": "own",
   "agents.agent": "json",
   "agents.id": "id unique",
   "agents.name_key": "own",
@@ -86,6 +90,7 @@ const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
   "turns.ending": "word",
   "turns.event_id": "id unique",
   "turns.id": "id unique",
+  "turns.on_behalf_of": "json",
   "turns.prompt": "text",
   "turns.reply": "text",
   "turns.reply_kind": "word",

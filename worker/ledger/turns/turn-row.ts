@@ -29,7 +29,9 @@ export const peopleBehind = (seqs: Sql): Sql => sql`
   FROM (
     SELECT sender, on_behalf_of FROM turns WHERE seq IN (${seqs})
     UNION ALL SELECT sender, on_behalf_of FROM turns WHERE merged_into IN (${seqs})) AS part
-  LEFT JOIN json_each(part.on_behalf_of) AS person`;
+  LEFT JOIN json_each(CASE
+    WHEN part.on_behalf_of IS NULL OR json_valid(part.on_behalf_of) THEN part.on_behalf_of ELSE '["nobody knows"]'
+  END) AS person`;
 
 interface PromptRow {
   eventId: string;
