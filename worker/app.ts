@@ -25,6 +25,7 @@ import { homeserverState, REPAIR_MARK, type TendOptions, tend } from "./lanes/te
 import { askByFetch } from "./matrix/ask.ts";
 import { clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
+import { watched } from "./matrix/standing.ts";
 import { homeserverUrl } from "./matrix/well-known.ts";
 import { matchesSecret } from "./observe/secrets.ts";
 import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
@@ -80,8 +81,9 @@ export function compose(host: Host): App {
   const { environment, ledger, clock, fetch, log } = host;
   const namespace = namespaceOf(environment);
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
-  const ask = withDoubt(host.ask ?? askByFetch(fetch), onDoubt);
-  const call = clientServer({ url: () => homeserverUrl(environment, fetch), asToken: environment.AS_TOKEN, ask });
+  const ask = host.ask ?? askByFetch(fetch);
+  const asked = clientServer({ url: () => homeserverUrl(environment, fetch), asToken: environment.AS_TOKEN, ask });
+  const { call, ...standing } = watched({ call: asked, clock, log, onSilence: onDoubt });
   const users = ghosts({ call, ledger, namespace, log });
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
@@ -94,6 +96,7 @@ export function compose(host: Host): App {
     log,
     namespace,
     ghosts: users,
+    standing,
     ring,
     backends: known,
     cipher,
@@ -208,15 +211,6 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
     }),
   );
   return http;
-}
-
-/** Calls `onDoubt` when the homeserver does not answer: it may have died and lost events it had not pushed yet. */
-function withDoubt(ask: Ask, onDoubt: () => Promise<void>): Ask {
-  return (...request) =>
-    ask(...request).catch(async (error: unknown) => {
-      await onDoubt();
-      throw error;
-    });
 }
 
 const limitsOf = (environment: Environment): Limits => ({

@@ -4,7 +4,7 @@ import type { Namespace } from "#core/protocol/ids.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
-import type { Ghosts } from "#ports/homeserver.ts";
+import type { Ghosts, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { RunLane, Work } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -21,6 +21,7 @@ interface Needs {
   log: Log;
   namespace: Namespace;
   ghosts: Ghosts;
+  standing: Standing;
   /** Rings other lanes. Resolves when the rings are on their way. */
   ring: (lanes: readonly LaneId[]) => Promise<void>;
   backends: Backends;
@@ -44,16 +45,24 @@ interface Needs {
 
 /** The work of every lane. `run` is the pump's: a lane that needs another one to run waits for it with this. */
 export function laneWork(needs: Needs): (run: RunLane) => Work {
-  const { ledger, clock, log, namespace, ghosts, ring, backends, cipher, fetch, env, agentEnv, limits } = needs;
-  const { turnMsMax, mayBegin, sendFloorMs, random, invitations } = needs;
+  const { ledger, clock, log, namespace, ghosts, standing, ring, backends, cipher, fetch, env } = needs;
+  const { agentEnv, limits, turnMsMax, mayBegin, sendFloorMs, random, invitations } = needs;
   const deliveryBy = (run: RunLane) => delivery({ ledger, clock, log, namespace, run });
   return (run) => (running, first) => {
     switch (first.kind) {
       case "room":
-        return roomLane({ ledger, clock, log, namespace, ghosts, ring, invitations, delivery: deliveryBy(run) })(
-          running,
-          first.events,
-        );
+        return roomLane({
+          ledger,
+          clock,
+          log,
+          namespace,
+          ghosts,
+          standing,
+          ring,
+          random,
+          invitations,
+          delivery: deliveryBy(run),
+        })(running, first.events);
       case "session":
         return sessionLane({
           ledger,

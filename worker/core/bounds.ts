@@ -153,6 +153,32 @@ export const BOUNDS = {
   // What is tried again.
   backendFailures: { max: 3, unit: "attempts", because: "A backend that failed three times fails again." },
   turnAttempts: { max: 20, unit: "attempts", because: "The turn itself is then taken for what kills its runners." },
+  eventFailures: {
+    max: 5,
+    unit: "attempts",
+    because: "An event whose handling failed five times fails again, and everything behind it in its room waits.",
+  },
+  eventRetryPause: {
+    max: 2 * MINUTE,
+    unit: "milliseconds",
+    because: "A room whose trouble has ended is noticed in time.",
+  },
+  requestPatience: {
+    max: 10 * MINUTE,
+    unit: "milliseconds",
+    because: "The homeserver fails a request of a verdict while it answers others; the room behind it waits.",
+  },
+  rateLimitPatience: {
+    max: 60 * MINUTE,
+    unit: "milliseconds",
+    because:
+      "A rate limit is a promise that a later request succeeds; Synapse allows a hundred remote joins in three hours.",
+  },
+  silence: {
+    max: 5 * SECOND,
+    unit: "milliseconds",
+    because: "A homeserver that tells nobody who we are within this time does not answer.",
+  },
   turnRetryPause: { max: MINUTE, unit: "milliseconds", because: "People wait for the answer." },
   pairEvents: { max: 20, unit: "messages", because: "Two bots that answer each other would never end." },
 

@@ -4,6 +4,9 @@ export type Result<T, E> = { ok: true; value: T } | { ok: false; error: E };
 export const ok = <T>(value: T): { ok: true; value: T } => ({ ok: true, value });
 export const err = <E>(error: E): { ok: false; error: E } => ({ ok: false, error });
 
+/** What a promise resolves to, or what it was rejected with. */
+export const caught = <T>(promise: Promise<T>): Promise<Result<T, unknown>> => promise.then(ok, err);
+
 /** The message of what was thrown, which may be any value. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

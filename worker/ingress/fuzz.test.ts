@@ -58,7 +58,15 @@ afterEach(() => {
 });
 
 /** Log events that must not occur. */
-const TROUBLE = new Set(["lane_failed", "lease_lost", "request_failed", "turn_failed", "ghost_failed", "join_failed"]);
+const TROUBLE = new Set([
+  "lane_failed",
+  "event_failed",
+  "lease_lost",
+  "request_failed",
+  "turn_failed",
+  "ghost_failed",
+  "join_failed",
+]);
 
 interface World {
   app: App;

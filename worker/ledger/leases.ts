@@ -3,7 +3,7 @@ import { BOUNDS } from "#core/bounds.ts";
 import { unreachable } from "#core/result.ts";
 import { isLane, type LaneId, type Lease, laneOf, lanePrefix } from "#core/turn/lane.ts";
 import type { FirstWork, LaneLedger } from "#ports/lanes.ts";
-import { readWaiting, selectWaiting } from "./rooms/waiting.ts";
+import { readWaiting, roomDueAt, selectWaiting } from "./rooms/waiting.ts";
 import { type Sql, sql } from "./sql/database.ts";
 import type { NotingDatabase } from "./sql/noted.ts";
 import { IS_UNSENT } from "./sql/unsent.ts";
@@ -63,7 +63,8 @@ export function leases(database: NotingDatabase, current: CurrentTurns): LaneLed
       // A lane is due when its oldest open row is. SQLite takes the other columns from the row that min() found.
       const rows = await all<{ lane: string }>(sql`
         SELECT open.lane AS lane FROM (
-          SELECT ${lanePrefix("room")} || room_id AS lane, 0 AS due FROM events WHERE verdict IS NULL GROUP BY room_id
+          SELECT ${lanePrefix("room")} || room_id AS lane, ${roomDueAt(sql`waiting.room_id`)} AS due
+          FROM events AS waiting WHERE verdict IS NULL GROUP BY room_id
           UNION ALL
           SELECT ${lanePrefix("session")} || session, not_before_ms FROM (
             SELECT session, not_before_ms, min(seq) FROM turns WHERE state <> 'delivered' GROUP BY session)
@@ -123,7 +124,9 @@ function dueAt(id: LaneId): Sql {
   const lane = laneOf(id);
   switch (lane.kind) {
     case "room":
-      return sql`SELECT 0 AS due FROM events WHERE room_id = ${lane.roomId} AND verdict IS NULL LIMIT 1`;
+      return sql`
+        SELECT ${roomDueAt(sql`${lane.roomId}`)} AS due FROM events
+        WHERE room_id = ${lane.roomId} AND verdict IS NULL LIMIT 1`;
     case "session":
       // A control (stop, interrupt) makes the session due at once, even while its turn is backing off. An answered turn
       // takes no control: it would be due again and again until its reply is sent.

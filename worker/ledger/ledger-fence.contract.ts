@@ -16,6 +16,7 @@ import {
   aSpec,
   aTurn,
   aTurnId,
+  aWaiting,
   CAPS,
   currentTurn,
   dueAt,
@@ -79,7 +80,7 @@ async function world(ledger: Ledger): Promise<World> {
 /** The state of the world, read with the valid leases and without a change. */
 async function seen(ledger: Ledger, { held }: World) {
   return {
-    undecided: (await ledger.nextEvents(held.room, 10)).length,
+    undecided: await ledger.nextEvents(held.room, 10),
     verdicts: await ledger.verdicts(),
     sessions: await ledger.openSessions(ROOM, undefined, [ECHO]),
     room: await ledger.room(ROOM),
@@ -114,6 +115,7 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
     async (ledger, { room }, { event }) =>
       (await ledger.ignoreAndNext(room, [{ seq: event.seq, reason: "notice" }])).isWritten,
   ],
+  ["putOffEvent", (ledger, { room }, { event }) => ledger.putOffEvent(room, event, NOW + 1, "failure")],
   ["ignore", (ledger, { room }, { event }) => ledger.ignore(room, [{ seq: event.seq, reason: "notice" }])],
   [
     "startAttempt",
@@ -155,7 +157,7 @@ const LAST_WRITES: [
   ["endOutAndNext", OUT_LANE, (ledger, lease) => ledger.endOutAndNext(lease, -1, SENT, NOW)],
 ];
 const NO_NEXT = { next: undefined, isReleased: false };
-const NO_EVENT: WaitingEvent = { seq: -1, event: anEvent(), receivedAtMs: NOW };
+const NO_EVENT = aWaiting(anEvent(), { seq: -1 });
 
 export function fenceContract(make: Make): void {
   describe("a runner whose lease ran out", () => {

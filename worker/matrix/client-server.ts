@@ -37,14 +37,14 @@ interface Needs {
 
 export function clientServer({ url, asToken, ask }: Needs): Call {
   return async (request, identity) => {
-    const { method, path, body, contentType = "application/json" } = request;
+    const { method, path, body, contentType = "application/json", answerMsMax } = request;
     const search = searchOf({ ...identityQuery(identity), ...request.query });
     try {
       const response = await ask(`${await url()}${path}${search ? `?${search}` : ""}`, {
         method,
         headers: { authorization: `Bearer ${asToken}`, ...(body === undefined ? {} : { "content-type": contentType }) },
         ...(body === undefined ? {} : { body }),
-        signal: AbortSignal.timeout(BOUNDS.answerTime.max),
+        signal: AbortSignal.timeout(answerMsMax ?? BOUNDS.answerTime.max),
       });
       const { status } = response;
       const json = parseJson(await response.text());

@@ -15,6 +15,7 @@ const LEVEL: Record<LogEvent, Level> = {
   transaction: "debug",
   dead_letter: "warn",
   event_dropped: "debug",
+  event_failed: "error",
   gap_repaired: "warn",
   gap_unrepaired: "debug",
   ping_failed: "warn",

@@ -15,6 +15,12 @@ export interface Intent {
   send<Value>(request: Request<Value>): Promise<Answer<Value>>;
 }
 
+/** Whether the homeserver answers at all. A single request may fail for reasons of its own: a room, a remote server. */
+export interface Standing {
+  /** True when another request was answered just now, or one is answered that asks only who we are. Never rejects. */
+  isWell(): Promise<boolean>;
+}
+
 /** Ghosts as Matrix users: made on demand, each once. */
 export interface Ghosts {
   /**

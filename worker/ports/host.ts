@@ -18,6 +18,7 @@ export type LogEvent =
   | "transaction"
   | "dead_letter"
   | "event_dropped"
+  | "event_failed"
   | "gap_repaired"
   | "gap_unrepaired"
   | "ping_failed"

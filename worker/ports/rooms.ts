@@ -47,6 +47,8 @@ export interface Settled extends Grounds {
   /** The pair guard's new counts for the sender, by agent. */
   pairs?: readonly { agent: AgentId; count: PairCount }[];
   thread?: ThreadChange;
+  /** The dead letter of an event that is given up. */
+  deadLetter?: DeadLetter & { atMs: number };
 }
 
 /** The verdict of an event that has no other effect. */
@@ -116,6 +118,13 @@ export interface RoomLedger {
   accept(intake: Intake): Promise<RoomId[]>;
   /** The room's oldest events without a verdict. */
   nextEvents(lease: Lease, limit: number): Promise<WaitingEvent[]>;
+  /** Puts the handling of an event off until `notBeforeMs`. A `failure` is counted, an outage is not. */
+  putOffEvent(
+    lease: Lease,
+    event: Pick<WaitingEvent, "seq">,
+    notBeforeMs: number,
+    because: "failure" | "outage",
+  ): Promise<boolean>;
   /** The facts of a room; those of an unknown one where nothing is stored. */
   room(roomId: RoomId): Promise<RoomFacts>;
   /**

@@ -3,9 +3,8 @@
  * idempotent, so that a crash in between only repeats them.
  */
 import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
-import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
+import { type Grounds, grounds } from "#core/gate/evidence.ts";
 import { aboutOf, type Verdict } from "#core/gate/facts.ts";
-import { isPassing } from "#core/protocol/errcode.ts";
 import type { AgentId } from "#core/protocol/ids.ts";
 import { unreachable } from "#core/result.ts";
 import { PAIRING_FULL, pairingCode } from "#core/strings/pairing.ts";
@@ -17,33 +16,10 @@ import { acceptInvitation } from "./invitations.ts";
 import type { Occasion } from "./occasion.ts";
 import { follow } from "./rooms/follow.ts";
 import { decline, depart } from "./rooms/moves.ts";
-import { Trouble } from "./rooms/trouble.ts";
 import { type ActNeeds, NO_EFFECTS, type Outcome, rememberAsContext, wake } from "./wake.ts";
 
-/** A request that a reachable homeserver fails is retried for this long after the event was received. */
-const RETRIED_MS = 10 * 60_000;
-
-/**
- * Carries a verdict out and gives the effects to store with it. Throws when another try may succeed. Otherwise the event
- * is given up with a dead letter, because everything behind it in the room waits.
- */
+/** Carries a verdict out and gives the effects to store with it. Throws when it could not; see `failures.ts`. */
 export async function act(needs: ActNeeds, occasion: Occasion, verdict: Verdict): Promise<Outcome> {
-  try {
-    return await carryOut(needs, occasion, verdict);
-  } catch (error) {
-    if (!(error instanceof Trouble) || error.isOutage) throw error;
-    const { event, receivedAtMs } = occasion.waiting;
-    const { nowMs } = occasion.facts;
-    if (nowMs - receivedAtMs < RETRIED_MS && isPassing(error.error)) throw error;
-    const reason = `An event of ${event.room_id} could not be followed: ${error.message}`;
-    needs.log("dead_letter", { kind: "event", reason });
-    await needs.ledger.addDeadLetter({ kind: "event", reason, raw: JSON.stringify(event) }, nowMs);
-    const { status, errcode } = error.error;
-    return { ...NO_EFFECTS, ...grounds("given_up", { status, errcode: cutEntry(errcode) }) };
-  }
-}
-
-async function carryOut(needs: ActNeeds, occasion: Occasion, verdict: Verdict): Promise<Outcome> {
   const { event } = occasion.waiting;
   switch (verdict.kind) {
     case "ignore":

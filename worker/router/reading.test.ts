@@ -72,11 +72,15 @@ async function runLane(event: RoomEvent): Promise<{ taken: Map<string, number>; 
   const invitations = { anInviter: 0, aFamily: 0, families: 0, members: 0 };
   const base = { invitations, ledger, clock: systemClock, log: () => undefined, namespace: NAMESPACE };
   const delivers = delivery({ ...base, run: async () => ({}) });
-  await roomLane({ ...base, ghosts, ring: async () => undefined, delivery: delivers })(running, [waiting]);
+  await roomLane({ ...base, ghosts, standing: WELL, random: () => 0, ring: async () => undefined, delivery: delivers })(
+    running,
+    [waiting],
+  );
   const asked = Object.fromEntries(LOOK_UPS.map((name, at) => [name, lookUps[at]?.mock.calls.length ?? 0]));
   for (const lookUp of lookUps) lookUp.mockRestore();
   return { taken, asked };
 }
+const WELL = { isWell: async () => true };
 const LOOK_UPS = ["eventFacts", "room", "sender", "presentIn"] as const satisfies readonly (keyof Ledger)[];
 
 const mention = (userId: string) => ({ "m.mentions": { user_ids: [userId] } });

@@ -7,16 +7,19 @@ import type { Ignored, Verdict } from "#core/gate/facts.ts";
 import { gate } from "#core/gate/gate.ts";
 import { threadChange } from "#core/gate/threads.ts";
 import { keyOfOwn } from "#core/message/mark.ts";
+import { caught, type Result } from "#core/result.ts";
 import { type LaneId, sessionLane } from "#core/turn/lane.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Running, Work } from "#ports/lanes.ts";
 import type { Confirmation, IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { act } from "./act.ts";
+import { afterFailure, type FailureNeeds } from "./failures.ts";
 import { type Gathered, gather, type RoomCache } from "./gather.ts";
 import type { Occasion } from "./occasion.ts";
 import type { ActNeeds } from "./wake.ts";
 
-export interface Needs extends ActNeeds {
+export interface Needs extends ActNeeds, FailureNeeds {
+  ledger: ActNeeds["ledger"];
   /** Rings lanes. Resolves when the rings are on their way. */
   ring: (lanes: readonly LaneId[]) => Promise<void>;
 }
@@ -36,31 +39,88 @@ export function roomLane(needs: Needs): Work<readonly WaitingEvent[]> {
 
 type Progress = Omit<RoomProgress, "isWritten">;
 
+/** There is nothing to do in the room for now, and its lane is still leased. */
+const REST: Progress = { next: [], isReleased: false };
+
 /**
  * Verdicts without other effects are stored many at a time, every other one alone, in its place. The last write reads
  * the next events, or releases the lane where there are none.
  */
 async function runBatch(needs: Needs, running: Running, events: readonly WaitingEvent[]): Promise<Progress | "lost"> {
-  const { ledger } = needs;
-  const { lease, lost, release } = running;
-  const ignored: IgnoredEvent[] = [];
+  const ignored: IgnoredOnly[] = [];
   const cache: RoomCache = { room: undefined };
   for (const [at, waiting] of events.entries()) {
-    if (lost.aborted) return "lost";
-    const decided = await decide(needs, waiting, cache);
-    if (isIgnored(decided)) {
-      ignored.push(ignoredEvent(decided));
+    if (running.lost.aborted) return "lost";
+    const isDue = waiting.notBeforeMs <= needs.clock.now();
+    const decided = isDue ? await caught(decide(needs, waiting, cache)) : undefined;
+    if (decided?.ok && isIgnored(decided.value)) {
+      ignored.push(decided.value);
       continue;
     }
-    if (ignored.length > 0 && !(await ledger.ignore(lease, ignored.splice(0)))) return "lost";
-    const isLast = at === events.length - 1;
-    const progress = await settle(needs, running, decided, isLast);
-    if (progress === "lost" || isLast) return progress;
-    if (mayReadBack(decided))
-      return { next: await ledger.nextEvents(lease, BOUNDS.eventsAtOnce.max), isReleased: false };
-    if (isStale(decided)) cache.room = undefined;
+    const before = await ignoreAll(needs, running, ignored.splice(0));
+    if (before !== "stored") return before;
+    const after = await settleOne(needs, running, waiting, decided, at === events.length - 1);
+    if (after === "stale") cache.room = undefined;
+    else if (after !== "on") return after;
   }
-  return progressOf(await release(() => ledger.ignoreAndNext(lease, ignored)));
+  return ignoreLast(needs, running, ignored);
+}
+
+/** `on`: the next event of the batch follows. `stale`: it does too, and the room's facts may have changed. */
+async function settleOne(
+  needs: Needs,
+  running: Running,
+  waiting: WaitingEvent,
+  decided: Result<Decided, unknown> | undefined,
+  isLast: boolean,
+): Promise<Progress | "on" | "stale" | "lost"> {
+  if (!decided) return REST;
+  if (!decided.ok) return fail(needs, running, waiting, decided.error);
+  const settled = await caught(settle(needs, running, decided.value, isLast));
+  if (!settled.ok) return fail(needs, running, waiting, settled.error, decided.value.changes);
+  if (settled.value === "lost" || isLast) return settled.value;
+  if (!mayReadBack(decided.value)) return isStale(decided.value) ? "stale" : "on";
+  return { next: await needs.ledger.nextEvents(running.lease, BOUNDS.eventsAtOnce.max), isReleased: false };
+}
+
+async function fail(
+  needs: Needs,
+  running: Running,
+  waiting: WaitingEvent,
+  error: unknown,
+  changes?: Changes,
+): Promise<Progress | "lost"> {
+  const progress = await afterFailure(needs, running, { waiting, error, changes });
+  return progress ? progressOf(progress) : REST;
+}
+
+/** Stores these verdicts, all at once. Where that fails they are stored one by one, so that one cannot spoil the others. */
+async function ignoreAll(
+  needs: Needs,
+  running: Running,
+  ignored: readonly IgnoredOnly[],
+): Promise<Progress | "stored" | "lost"> {
+  const [first, second] = ignored;
+  if (!first) return "stored";
+  const { lease } = running;
+  const stored = await caught(needs.ledger.ignore(lease, ignored.map(ignoredEvent)));
+  if (stored.ok) return stored.value ? "stored" : "lost";
+  if (!second) return fail(needs, running, first.occasion.waiting, stored.error);
+  for (const one of ignored) {
+    const alone = await ignoreAll(needs, running, [one]);
+    if (alone !== "stored") return alone;
+  }
+  return "stored";
+}
+
+/** The same for the last verdicts of a batch, and reads the next events or releases the lane. */
+async function ignoreLast(needs: Needs, running: Running, ignored: readonly IgnoredOnly[]): Promise<Progress | "lost"> {
+  const { ledger } = needs;
+  const { lease, release } = running;
+  const stored = await caught(release(() => ledger.ignoreAndNext(lease, ignored.map(ignoredEvent))));
+  if (stored.ok) return progressOf(stored.value);
+  const alone = await ignoreAll(needs, running, ignored);
+  return alone === "stored" ? REST : alone;
 }
 
 interface Decided {

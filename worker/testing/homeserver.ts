@@ -25,6 +25,8 @@ export interface FakeHomeserver {
   refusals: Array<Response | "unreachable">;
   /** How many of the next sends are accepted without their answer arriving. */
   loseAnswers: number;
+  /** Asked before every other answer. */
+  answerFirst?: (request: { method: string; path: string; userId: string }) => Response | "unreachable" | undefined;
   users: Set<string>;
   devices: Set<string>;
   /** The answer to `/joined_members`, by room. In any other room whoever asks is alone. */
@@ -67,6 +69,10 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
       if (request.headers.get("authorization") !== `Bearer ${asToken}`) {
         return json(401, { errcode: "M_UNKNOWN_TOKEN", error: "Unrecognised access token" });
       }
+      const userId = url.searchParams.get("user_id") ?? "";
+      const first = server.answerFirst?.({ method: request.method, path: url.pathname, userId });
+      if (first === "unreachable") throw new TypeError("fetch failed");
+      if (first) return first;
       const body = request.headers.get("content-type") === "application/json" ? await request.json() : {};
       return answer(server, request.method, url, body);
     },
@@ -80,6 +86,7 @@ async function answer(server: FakeHomeserver, method: string, url: URL, body: un
   const deviceId = query.get("device_id") ?? "";
   if (path.endsWith("/register")) return register(server, body);
   if (/\/appservice\/[^/]+\/ping$/.test(path)) return json(200, { duration_ms: 1 });
+  if (path.endsWith("/whoami") && userId === "") return json(200, { user_id: "@troupe:hs.test" });
   if (!server.users.has(userId)) {
     return json(403, { errcode: "M_FORBIDDEN", error: "Application service has not registered this user" });
   }

@@ -67,6 +67,7 @@ export function lanesOn(given: Given): Lanes {
       existing: () => intent,
       ping: async () => ok(undefined),
     },
+    standing: { isWell: async () => true },
     ring: (lanes) => doorbell.ring(lanes),
     backends: { create: () => ok(backend) },
     cipher: {

@@ -91,6 +91,16 @@ export const anUtterance = (markdown = "hello"): Utterance => ({
   mentions: [],
 });
 
+/** An event as the room lane reads it, after no failure. */
+export const aWaiting = (event: WaitingEvent["event"], over: Partial<WaitingEvent> = {}): WaitingEvent => ({
+  seq: 1,
+  event,
+  receivedAtMs: NOW,
+  failures: 0,
+  notBeforeMs: 0,
+  ...over,
+});
+
 export const keyOf = (key: string): DeliveryKey => DeliveryKey.parse(key);
 
 export function aRow({ key, ...over }: Partial<Omit<OutboxRow, "key">> & { key?: string } = {}): OutboxRow {

@@ -41,7 +41,8 @@ const EVIDENCE = {
   account_limit: z.object({ anHour: z.number(), of: z.enum(["family", "all"]) }),
   family_full: z.object({ limit: z.number() }),
   join_failed: Failure,
-  given_up: Failure,
+  /** `status` and `errcode` where a request to the homeserver failed. */
+  given_up: Failure.partial().extend({ failures: z.number().optional() }),
 } satisfies Partial<Record<Reason, z.ZodType>>;
 type Schemas = typeof EVIDENCE;
 

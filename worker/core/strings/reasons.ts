@@ -77,7 +77,7 @@ const SENTENCES: Sentences = {
     `${agent} does not know the sender, who was given a code; \`!pair <code>\` or \`troupe pair approve <code>\` lets them in.`,
   follow: () => "The room was replaced. Its agents went to the new one, where they may join without an invitation.",
   given_up: (_agent, evidence) =>
-    `It was given up because a request to the homeserver failed${failure(evidence)}. A dead letter has the details.`,
+    `It was given up because ${whatFailed(evidence)}${times(evidence?.failures)}. A dead letter has the details.`,
   command_limit: (_agent, evidence) =>
     `The sender used too many commands${evidence ? `; the limit is ${evidence.perMinute} in a minute` : " in a minute"}.`,
   unreadable: () => "It was stored, but what is stored cannot be read any more. A dead letter has what is left of it.",
@@ -123,6 +123,13 @@ function tooOld({ ageMs, limitMs }: EvidenceFor["too_old"]): string {
 
 const failure = (evidence: EvidenceFor["join_failed"] | undefined): string =>
   evidence === undefined ? "" : ` (${[evidence.status || "no answer", evidence.errcode].join(" ")})`;
+
+function whatFailed({ status, errcode }: EvidenceFor["given_up"] = {}): string {
+  if (status === undefined || errcode === undefined) return "handling it failed";
+  return `a request to the homeserver failed${failure({ status, errcode })}`;
+}
+
+const times = (failures = 1): string => (failures > 1 ? ` ${failures} times` : "");
 
 type Entries = EvidenceFor["room_not_allowed"];
 

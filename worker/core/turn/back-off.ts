@@ -9,3 +9,10 @@ const JITTER = 0.25;
  */
 export const spread = (ms: number, random: number, max = Number.POSITIVE_INFINITY): number =>
   Math.round(Math.min(ms, max / (1 + JITTER)) * (1 + JITTER * random));
+
+/** The pause after this many failures in milliseconds: twice the one before, spread out. */
+export const backOffMs = (
+  failures: number,
+  { firstMs, maxMs }: { firstMs: number; maxMs: number },
+  random: number,
+): number => spread(firstMs * 2 ** Math.max(failures - 1, 0), random, maxMs);

@@ -154,6 +154,10 @@ export interface WaitingEvent {
   event: RoomEvent;
   /** Our clock when it was stored, in milliseconds. */
   receivedAtMs: number;
+  /** How often its handling failed. */
+  failures: number;
+  /** Its handling is not tried again before; milliseconds since the epoch. */
+  notBeforeMs: number;
 }
 
 const RETRY_MS_MIN = 1_500;

@@ -10,6 +10,7 @@ import { jsonLists } from "../sql/bulk.ts";
 import { countOfLast, isHeld, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
 import { endOpen, insertPlain } from "../turns/outbox.ts";
+import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import { redaction } from "./redaction.ts";
 import { readWaiting, selectWaiting } from "./waiting.ts";
 
@@ -81,7 +82,7 @@ function verdictsOf(lease: Lease, ignored: readonly IgnoredEvent[]): Sql[] {
 /** Everything a verdict settles, each statement guarded by the lease and by the event having no verdict yet. */
 function effectsOf(namespace: Namespace, lease: Lease, waiting: WaitingEvent, settled: Settled): Sql[] {
   const guard = sql`EXISTS (SELECT 1 FROM events WHERE seq = ${waiting.seq} AND verdict IS NULL) AND ${isHeld(lease)}`;
-  const { redacted, confirmed } = settled;
+  const { redacted, confirmed, deadLetter } = settled;
   return [
     sql`
       INSERT INTO verdicts (verdict, count) SELECT ${settled.reason}, 1 WHERE ${guard}
@@ -94,6 +95,7 @@ function effectsOf(namespace: Namespace, lease: Lease, waiting: WaitingEvent, se
     ...newPairs(waiting, settled, guard),
     ...newThread(waiting, settled, guard),
     ...insertPlain(settled.notices, guard),
+    ...(deadLetter ? [insertDeadLetter(deadLetter, deadLetter.atMs, guard)] : []),
     ...(redacted ? redaction(redacted, waiting.event.room_id, guard) : []),
     ...(confirmed
       ? [endOpen("sent", confirmed.eventId, sql`key = ${confirmed.key} AND user_id = ${confirmed.userId} AND ${guard}`)]

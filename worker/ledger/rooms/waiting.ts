@@ -9,8 +9,15 @@ import { isHeld, roomOf, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
-export function waitingEvents(database: NotingDatabase): Pick<RoomLedger, "nextEvents"> {
+export function waitingEvents(database: NotingDatabase): Pick<RoomLedger, "nextEvents" | "putOffEvent"> {
   return {
+    async putOffEvent(lease, { seq }, notBeforeMs, because) {
+      const rows = await database.all(sql`
+        UPDATE events SET not_before_ms = ${notBeforeMs}, failures = failures + ${because === "failure" ? 1 : 0}
+        WHERE seq = ${seq} AND verdict IS NULL AND ${isHeld(lease)} RETURNING seq`);
+      return rows.length === 1;
+    },
+
     async nextEvents(lease, limit) {
       return readWaiting(database, lease, await database.all(selectWaiting(roomOf(lease), isHeld(lease), limit)));
     },
@@ -19,7 +26,8 @@ export function waitingEvents(database: NotingDatabase): Pick<RoomLedger, "nextE
 
 /** The oldest undecided events of a room. `isMine`: the room's lane is leased by the reader. */
 export const selectWaiting = (roomId: string, isMine: Sql, limit: number): Sql => sql`
-  SELECT seq, event_id AS eventId, event, received_at_ms AS receivedAtMs FROM events
+  SELECT seq, event_id AS eventId, event, received_at_ms AS receivedAtMs, failures, not_before_ms AS notBeforeMs
+  FROM events
   WHERE room_id = ${roomId} AND verdict IS NULL AND ${isMine}
   ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`;
 
@@ -28,6 +36,8 @@ interface Row {
   eventId: string;
   event: string;
   receivedAtMs: number;
+  failures: number;
+  notBeforeMs: number;
 }
 
 /** The events of these rows. One that cannot be read is decided here, as a dead letter, and the room goes on without it. */
@@ -39,10 +49,10 @@ export async function readWaiting(
   const readable: WaitingEvent[] = [];
   const burials: Sql[] = [];
   for (const row of (rows ?? []) as Row[]) {
-    const { seq, receivedAtMs } = row;
+    const { seq, receivedAtMs, failures, notBeforeMs } = row;
     const json = parseJson(row.event);
     const event = RoomEvent.safeParse(json).data;
-    if (event) readable.push({ seq, event, receivedAtMs });
+    if (event) readable.push({ seq, event, receivedAtMs, failures, notBeforeMs });
     else {
       const wrong = json === undefined ? "it is no JSON" : complaintOf(RoomEvent, json);
       noted.note({ table: "events", key: row.eventId, wrong });
@@ -67,3 +77,9 @@ function burial({ seq, eventId, event, receivedAtMs }: Row, wrong: string, guard
   ];
 }
 const UNREADABLE: Reason = "unreadable";
+
+/** When a room's events are due: at once, save while the handling of one is put off. */
+export const roomDueAt = (roomId: Sql): Sql => sql`
+  coalesce((
+    SELECT max(put_off.not_before_ms) FROM events AS put_off
+    WHERE put_off.room_id = ${roomId} AND put_off.verdict IS NULL AND put_off.not_before_ms > 0), 0)`;

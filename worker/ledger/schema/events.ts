@@ -33,10 +33,15 @@ export const events = sqliteTable(
     about: text("about"),
     /** Numbers behind the verdict, as JSON. */
     evidence: text("evidence"),
+    /** How often the handling failed, for reasons of the event's own. */
+    failures: integer("failures").notNull().default(0),
+    /** The handling is not tried again before. */
+    notBeforeMs: integer("not_before_ms").notNull().default(0),
   },
   (table) => [
     uniqueIndex("events_event_id").on(table.eventId),
     index("events_undecided").on(table.roomId, table.seq).where(sql`verdict IS NULL`),
+    index("events_put_off").on(table.roomId, table.notBeforeMs).where(sql`verdict IS NULL AND not_before_ms > 0`),
     // For the list of a room's latest verdicts. Every row in it costs a write, so common verdicts are left out.
     index("events_decided")
       .on(table.roomId, table.seq)

@@ -10,7 +10,7 @@ import { joinRoom, leaveRoom } from "#core/protocol/client/rooms.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type Namespace, type RoomId, type Speaker, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
-import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import type { Ghosts, Intent, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { InvitationLimits } from "#ports/rooms.ts";
@@ -18,11 +18,12 @@ import { causeOf } from "../digest.ts";
 import { publishCommands } from "./descriptions.ts";
 import { readBack } from "./gaps.ts";
 import { readRoom } from "./read-room.ts";
-import { Trouble } from "./trouble.ts";
+import { isForAll, Trouble } from "./trouble.ts";
 
 export interface JoinNeeds {
   ledger: Ledger;
   ghosts: Ghosts;
+  standing: Standing;
   clock: Clock;
   log: Log;
   delivery: Delivery;
@@ -100,9 +101,10 @@ export function joinAtOnce(
   judge?: Judge,
 ): Promise<Joined> {
   const via = new Set([splitUserId(by)[1], needs.namespace.serverName]);
-  return join(needs, roomId, speaker, { via: [...via], ...(judge ? { judge } : {}) }).catch((error: unknown) => {
-    if (error instanceof Trouble && !error.isOutage) return { ...joinFailed(error.error), notices: [] };
-    throw error;
+  const tried = join(needs, roomId, speaker, { via: [...via], ...(judge ? { judge } : {}) });
+  return tried.catch(async (error: unknown) => {
+    if (!(error instanceof Trouble) || (await isForAll(error.error, needs.standing))) throw error;
+    return { ...joinFailed(error.error), notices: [] };
   });
 }
 

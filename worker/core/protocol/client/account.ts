@@ -1,5 +1,6 @@
 /** Accounts of our users and their devices. */
 import * as z from "zod/v4";
+import { BOUNDS } from "../../bounds.ts";
 import { UserId } from "../ids.ts";
 import { answerOf, CLIENT, confirmedBy, type Request, unread } from "./request.ts";
 
@@ -27,6 +28,18 @@ export const putDevice = (deviceId: string, displayName: string): Request<undefi
   method: "PUT",
   path: `${CLIENT}/devices/${encodeURIComponent(deviceId)}`,
   body: JSON.stringify({ display_name: displayName }),
+  answer: unread,
+});
+
+/**
+ * Asks nothing but who we are. An answer shows that the homeserver is there and takes our token.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3accountwhoami
+ */
+export const whoAmI = (): Request<undefined> => ({
+  method: "GET",
+  path: `${CLIENT}/account/whoami`,
+  answerMsMax: BOUNDS.silence.max,
   answer: unread,
 });
 

@@ -25,6 +25,8 @@ export interface Request<Answer> {
   body?: RequestBody;
   /** The default is `application/json`. */
   contentType?: string;
+  /** How long an answer may take, in milliseconds; `BOUNDS.answerTime` where it is not said. */
+  answerMsMax?: number;
   /** Reads the JSON object of an answer with a 2xx status. The error says what is missing in it. */
   answer: (json: unknown) => Result<Answer, string>;
 }
