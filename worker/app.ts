@@ -161,6 +161,7 @@ function tendingOf(environment: Environment, { ledger, clock, log, doorbell, gho
     log,
     doorbell,
     keep: retentionOf(environment),
+    turnsAtOnce: environment.TURNS_AT_ONCE,
     repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users }, roomId),
     reportRefusals: () => reportRefusals({ ledger, log }),
     lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users }),

@@ -81,9 +81,10 @@ export function laneWork(needs: Needs): (run: RunLane) => Work {
           run,
           delivery: deliveryBy(run),
           random,
+          ring,
         })(running, first.current);
       case "out":
-        return outLane({ ledger, clock, log, ghosts, sendFloorMs, random })(running, first.row);
+        return outLane({ ledger, clock, log, ghosts, ring, sendFloorMs, random })(running, first.row);
     }
   };
 }

@@ -190,6 +190,11 @@ export const BOUNDS = {
     because: "A newer version that runs beside this one has taken its turns by then.",
   },
   unreadableAtOnce: { max: 20, unit: "rows", because: "A lane buries no more under one claim; the next goes on." },
+  linesAtOnce: {
+    max: 50,
+    unit: "agents",
+    because: "The settings of each agent whose turns wait are looked up once a minute.",
+  },
   lanesASweep: { max: 1_000, unit: "lanes", because: "The next sweep rings the others." },
   gapPages: { max: 5, unit: "pages", because: "500 events of one room are read back in one upkeep." },
   aliasesAtOnce: { max: 100, unit: "rooms", because: "Each is a request; the others follow in the next minute." },

@@ -82,6 +82,7 @@ async function run({ ledger, made, existing }: World, over: Over = {}): Promise<
     clock: { now: () => over.nowMs ?? NOW, sleep: async () => undefined },
     log: () => undefined,
     random: () => over.random ?? 0,
+    ring: async () => undefined,
     sendFloorMs: 0,
   });
   const lease = over.lease ?? (await leaseOf(ledger, OUT_LANE));

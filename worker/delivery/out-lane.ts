@@ -23,12 +23,13 @@ import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, messageOf, ok, type Result } from "#core/result.ts";
 import { spread } from "#core/turn/back-off.ts";
-import { type LaneId, type Lease, laneOfKind } from "#core/turn/lane.ts";
+import { type LaneId, type Lease, laneOfKind, sessionLane } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { FrozenRequest, OpenOutboxRow, OutboxEnd, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Running, Work } from "#ports/lanes.ts";
+import type { PlaceLedger } from "#ports/turns.ts";
 import { freeze } from "./freeze.ts";
 
 const RETRY_MS_MIN = 1_000;
@@ -37,6 +38,7 @@ const LATE_MS_MIN = 60_000;
 
 interface Needs {
   ledger: Pick<OutboxLedger, "nextOut" | "freezeOut" | "endOut" | "endOutAndNext" | "retryOut"> &
+    Pick<PlaceLedger, "grantPlaces"> &
     Pick<ConfigurationLedger, "agent">;
   ghosts: Users;
   clock: Clock;
@@ -45,6 +47,8 @@ interface Needs {
   sendFloorMs: number;
   /** Between 0 and 1. */
   random: () => number;
+  /** Rings lanes. Resolves when the rings are on their way. */
+  ring: (lanes: readonly LaneId[]) => Promise<void>;
 }
 
 type MadeUser = Promise<Result<Pick<Intent, "deviceId">, HomeserverError>>;
@@ -75,18 +79,27 @@ export function outLane(needs: Needs): Work<OpenOutboxRow | undefined> {
 
 /** Stores how a row ended and gives the next one. With a floor between sends the lane stays leased through the pause. */
 async function finish(
-  { ledger, clock, sendFloorMs }: Needs,
+  needs: Needs,
   { lease, lost, release }: Running,
   { seq }: OpenOutboxRow,
   end: OutboxEnd,
 ): Promise<OpenOutboxRow | "released" | undefined> {
+  const { ledger, clock, sendFloorMs } = needs;
   if (sendFloorMs > 0) {
     await ledger.endOut(lease, seq, end, clock.now());
+    await grantPlaces(needs);
     await clock.sleep(sendFloorMs, lost);
     return ledger.nextOut(lease);
   }
-  const { next, isReleased } = await release(() => ledger.endOutAndNext(lease, seq, end, clock.now()));
-  return isReleased ? "released" : next;
+  const ended = await release(() => ledger.endOutAndNext(lease, seq, end, clock.now()));
+  if (ended.isFreed) await grantPlaces(needs);
+  return ended.isReleased ? "released" : ended.next;
+}
+
+/** Turns that waited for room in this lane may begin. */
+async function grantPlaces({ ledger, clock, ring }: Needs): Promise<void> {
+  const granted = await ledger.grantPlaces(clock.now());
+  if (granted.length > 0) await ring(granted.map(sessionLane));
 }
 
 /** Sends a row once; undefined when it is to be sent again later. A row that is too late or refused becomes a dead letter. */

@@ -6,16 +6,13 @@ import type { RoomId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import { messageOf } from "#core/result.ts";
 import { roomLane } from "#core/turn/lane.ts";
-import type { Clock, Log } from "#ports/host.ts";
-import type { Doorbell } from "#ports/lanes.ts";
+import type { Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
+import { grantMissed, type PlaceNeeds } from "./places.ts";
 
-interface Needs {
-  ledger: Ledger;
-  clock: Clock;
+interface Needs extends PlaceNeeds {
   log: Log;
-  doorbell: Doorbell;
   keep: Retention;
   /** True when the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
   ping: () => Promise<boolean>;
@@ -56,6 +53,7 @@ export interface TendOptions {
 export async function tend(needs: Needs, options: TendOptions = { afterStart: false }): Promise<void> {
   const { ledger, clock, keep } = needs;
   await needs.reportRefusals();
+  await grantMissed(needs);
   const reachable = await isReachable(needs, options);
   if (reachable) {
     await needs.lookUpAliases();

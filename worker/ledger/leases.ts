@@ -9,6 +9,7 @@ import type { NotingDatabase } from "./sql/noted.ts";
 import { IS_UNSENT } from "./sql/unsent.ts";
 import type { CurrentTurns } from "./turns/current-turn.ts";
 import { readNextOut, selectNextOut } from "./turns/outbox.ts";
+import { IS_PARKED } from "./turns/places.ts";
 
 export function leases(database: NotingDatabase, current: CurrentTurns): LaneLedger {
   const { all, atomic } = database;
@@ -17,7 +18,7 @@ export function leases(database: NotingDatabase, current: CurrentTurns): LaneLed
       sql`UPDATE lanes SET owner = NULL, lease_until_ms = 0 WHERE id = ${lane} AND fence = ${fence}`,
       dueAt(lane),
     ]);
-    return (rows as { due: number }[])[0]?.due;
+    return (rows as { due: number | null }[])[0]?.due ?? undefined;
   };
   return {
     release,
@@ -134,6 +135,7 @@ function dueAt(id: LaneId): Sql {
         SELECT CASE
           WHEN state <> 'answered'
             AND EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session} AND upto_seq >= turns.seq) THEN 0
+          WHEN ${IS_PARKED} THEN NULL
           ELSE not_before_ms
         END AS due
         FROM turns WHERE session = ${lane.session} AND state <> 'delivered' ORDER BY seq LIMIT 1`;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Lease } from "#core/turn/lane.ts";
 import type { NewTurn } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { ControlKind } from "#ports/turns.ts";
+import type { ControlKind, Granted } from "#ports/turns.ts";
 import {
   anAnswer,
   aPrompt,
@@ -62,7 +62,7 @@ function stopContract(make: Make): void {
     const ledger = await make();
     const { lease, running } = await busy(ledger);
     await ledger.storeAnswer(lease, running.id, anAnswer());
-    await ledger.postpone(lease, running.id, NOW + 1_000);
+    await ledger.postpone(lease, running.id, NOW + 1_000, NOW);
     await say(ledger, "stop");
     expect(await ledger.waitingIn(SESSION)).toMatchObject({ count: 1, oldest: running.id });
     expect(await dueAt(ledger, SESSION_LANE)).toBe(NOW + 1_000);
@@ -92,7 +92,7 @@ function stopContract(make: Make): void {
 }
 
 function controlContract(make: Make): void {
-  test.for<[how: string, end: (ledger: Ledger, lease: Lease, turn: NewTurn) => Promise<boolean>]>([
+  test.for<[how: string, end: (ledger: Ledger, lease: Lease, turn: NewTurn) => Promise<Granted>]>([
     ["answered", (ledger, lease, { id }) => ledger.storeAnswer(lease, id, anAnswer())],
     ["ended", (ledger, lease, { id }) => ledger.endTurn(lease, id, { ending: "stopped" }, NOW)],
   ])("is there until its turn is %s, whoever reads it and dies", async ([, end]) => {
@@ -103,7 +103,7 @@ function controlContract(make: Make): void {
     const next = await leaseOf(ledger, SESSION_LANE, "runner");
     expect([await controlsOf(ledger, lease), await controlsOf(ledger, next)]).toEqual([[], ["stop"]]);
     expect(await ledger.currentTurn(next)).toMatchObject({ hasControls: true, turn: { id: running.id } });
-    expect(await end(ledger, next, running)).toBe(true);
+    expect(await end(ledger, next, running)).toEqual([]);
     expect(await controlsOf(ledger, next)).toEqual([]);
     expect(await ledger.renew(next, NOW * 2)).toBe("held");
   });
@@ -126,7 +126,7 @@ function controlContract(make: Make): void {
     const current = await ledger.currentTurn(lease);
     expect(current).toMatchObject({ hasControls: false, turn: { id: second.id } });
     expect(await controlsOf(ledger, lease, current?.turn.seq)).toEqual([]);
-    await ledger.postpone(lease, second.id, NOW + 1_000);
+    await ledger.postpone(lease, second.id, NOW + 1_000, NOW);
     expect(await dueAt(ledger, SESSION_LANE)).toBe(NOW + 1_000);
   });
 
@@ -134,7 +134,7 @@ function controlContract(make: Make): void {
     const ledger = await make();
     const turn = aTurn();
     const lease = await queued(ledger, turn);
-    await ledger.postponeFailed(lease, turn.id, NOW + 1_000);
+    await ledger.postponeFailed(lease, turn.id, NOW + 1_000, NOW);
     expect(await currentTurn(ledger, lease)).toMatchObject({ failures: 1, notBeforeMs: NOW + 1_000 });
     expect(await dueAt(ledger, SESSION_LANE)).toBe(NOW + 1_000);
     await say(ledger, "stop");

@@ -6,6 +6,7 @@ import type { LaneId, Lease } from "#core/turn/lane.ts";
 import type { Turn, WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { DeadLetter } from "#ports/operator.ts";
+import type { Granted } from "#ports/turns.ts";
 import { anEvent } from "#testing/events.ts";
 import {
   anAnswer,
@@ -102,6 +103,8 @@ const settlement = aSettled({
   controls: [{ session: aSession("mx.echo.9"), kind: "stop" as const }],
 });
 
+const wrote = async (granted: Promise<Granted>) => (await granted) !== undefined;
+
 /** Every method that takes a lease and writes. */
 const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World) => Promise<boolean>][] = [
   ["renew", async (ledger, { session }) => (await ledger.renew(session, NOW * 2)) !== "lost"],
@@ -122,18 +125,19 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
     async (ledger, { session }) =>
       (await startAttempt(ledger, session, { id: aTurnId("open"), agent: ECHO }, CAPS)) === "started",
   ],
-  ["postpone", (ledger, { session }) => ledger.postpone(session, aTurnId("open"), NOW + 1)],
+  ["postpone", (ledger, { session }) => wrote(ledger.postpone(session, aTurnId("open"), NOW + 1, NOW))],
   ["dropControls", (ledger, { session }) => ledger.dropControls(session, { session: aSession("mx.echo.1") })],
-  ["postponeFailed", (ledger, { session }) => ledger.postponeFailed(session, aTurnId("open"), NOW + 1)],
+  ["postponeFailed", (ledger, { session }) => wrote(ledger.postponeFailed(session, aTurnId("open"), NOW + 1, NOW))],
   [
     "storeAnswer",
-    (ledger, { session }) => ledger.storeAnswer(session, aTurnId("open"), anAnswer("hi", { rows: [late] })),
+    (ledger, { session }) => wrote(ledger.storeAnswer(session, aTurnId("open"), anAnswer("hi", { rows: [late] }))),
   ],
   [
     "answered for want of an answer",
-    (ledger, { session }) => ledger.storeAnswer(session, aTurnId("open"), anAnswer("hi", { rows: [late], lack: LACK })),
+    (ledger, { session }) =>
+      wrote(ledger.storeAnswer(session, aTurnId("open"), anAnswer("hi", { rows: [late], lack: LACK }))),
   ],
-  ["endTurn", (ledger, { session }) => ledger.endTurn(session, aTurnId("open"), LACK, NOW)],
+  ["endTurn", (ledger, { session }) => wrote(ledger.endTurn(session, aTurnId("open"), LACK, NOW))],
   ["storeShown", (ledger, { session }) => ledger.storeShown(session, aTurnId("open"), "half")],
   ["merge", async (ledger, { session }, { behind }) => (await ledger.merge(session, behind, "all")) === 1],
   ["markDelivered", (ledger, { session }) => isDelivered(ledger, session, { id: aTurnId("answered") })],

@@ -191,7 +191,7 @@ function dueContract(make: Make): void {
       const ledger = await make();
       const [first, second] = [aTurn(), aTurn()];
       const session = await queued(ledger, first, second);
-      await ledger.postpone(session, first.id, NOW + 500);
+      await ledger.postpone(session, first.id, NOW + 500, NOW);
       await ledger.queueOut(session, [aRow(), aRow()]);
       const out = await leaseOf(ledger, OUT_LANE);
       await ledger.retryOut(out, (await ledger.nextOut(out))?.seq ?? -1, NOW + 900);

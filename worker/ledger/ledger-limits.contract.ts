@@ -23,7 +23,7 @@ function limitsContract(make: Make): void {
     expect(await startAttempt(ledger, second, two, { ...CAPS, agent: 1 })).toBe("full");
     expect(await startAttempt(ledger, second, two, { ...CAPS, all: 1 })).toBe("full");
     expect(await startAttempt(ledger, second, two, { ...CAPS, agent: 1, nowMs: NOW + HOUR_MS })).toBe("started");
-    expect(await startAttempt(ledger, { ...second, fence: -1 }, two, CAPS)).toBe("lost");
+    expect(await startAttempt(ledger, { ...second, fence: -1 }, two, CAPS)).toBe("changed");
   });
 
   test("no turn begins while too many messages wait in its out lane", async () => {
@@ -37,25 +37,27 @@ function limitsContract(make: Make): void {
     expect((await ledger.figures(NOW)).outboxDepth).toBe(2);
   });
 
-  test("an attempt takes its tokens only if it starts, and starts only if it can take them", async () => {
+  test("a turn takes its tokens before it waits for a place, and keeps them; it takes none where it is not decided", async () => {
     const ledger = await make();
     const turns = [aTurn(), aTurn({ session: "mx.echo.2" }), aTurn({ session: "mx.echo.3" })] as const;
     const first = await queued(ledger, ...turns);
     const second = await leaseOf(ledger, "session:mx.echo.2");
     const third = await leaseOf(ledger, "session:mx.echo.3");
-    const caps = {
-      ...CAPS,
-      buckets: [
-        { key: "sender", perMinute: 2 },
-        { key: "room", perMinute: 60 },
-      ],
-    };
+    const buckets = [
+      { key: "sender", perMinute: 2, spreadMs: 0 },
+      { key: "room", perMinute: 60, spreadMs: 0 },
+    ];
+    const caps = { ...CAPS, buckets };
+    expect(await startAttempt(ledger, { ...first, fence: -1 }, turns[0], caps)).toBe("changed");
     expect(await startAttempt(ledger, first, turns[0], { ...caps, all: 0 })).toBe("full");
-    expect(await startAttempt(ledger, { ...first, fence: -1 }, turns[0], caps)).toBe("lost");
-    expect(await startAttempt(ledger, first, turns[0], caps)).toBe("started");
+    expect(await startAttempt(ledger, first, turns[0], CAPS)).toBe("started");
     expect(await startAttempt(ledger, second, turns[1], caps)).toBe("started");
     expect(await startAttempt(ledger, third, turns[2], caps)).toEqual({ tokensInMs: 30_000 });
     expect(await startAttempt(ledger, third, turns[2], { ...caps, nowMs: NOW + 30_000 })).toBe("started");
+    // The bucket of the room was full again when the third turn took its token.
+    const takeOfRoom = () => ledger.takeTokens(buckets.slice(1), NOW + 30_000);
+    for (let token = 0; token < 59; token++) expect(await takeOfRoom()).toBe(0);
+    expect(await takeOfRoom()).toBeGreaterThan(0);
   });
 
   test("an attempt starts only from the attempt before it", async () => {
@@ -75,7 +77,7 @@ function limitsContract(make: Make): void {
     const holder = await leaseOf(ledger, late.lane);
     const bucket = { key: "sender", perMinute: 2 };
     expect(await startAttempt(ledger, holder, turn, CAPS)).toBe("started");
-    expect(await startAttempt(ledger, late, turn, { ...CAPS, buckets: [bucket] })).toBe("lost");
+    expect(await startAttempt(ledger, late, turn, { ...CAPS, buckets: [{ ...bucket, spreadMs: 0 }] })).toBe("changed");
     for (let token = 0; token < 2; token++) expect(await ledger.takeTokens([bucket], NOW)).toBe(0);
   });
 

@@ -189,7 +189,11 @@ function endContract(make: Make): void {
   test.for(STATES)("that is %s and the last of its lane releases the lease as it ends", async ([, isFrozen]) => {
     const { ledger, lease, seq } = await oneRow(isFrozen);
     const end = { state: "sent" as const, eventId: SENT };
-    expect(await ledger.endOutAndNext(lease, seq, end, NOW)).toEqual({ next: undefined, isReleased: true });
+    expect(await ledger.endOutAndNext(lease, seq, end, NOW)).toEqual({
+      next: undefined,
+      isReleased: true,
+      isFreed: false,
+    });
     expect(await ledger.renew(lease, NOW + 1_000)).toBe("lost");
     expect(await ledger.claim(lease.lane, "another", NOW, 1_000)).toBeDefined();
   });
@@ -199,7 +203,7 @@ function endContract(make: Make): void {
     const next = aRow();
     await ledger.queueOut(lease, [next]);
     const ended = await ledger.endOutAndNext(lease, seq, { state: "sent", eventId: SENT }, NOW);
-    expect(ended).toMatchObject({ next: { key: next.key }, isReleased: false });
+    expect(ended).toMatchObject({ next: { key: next.key }, isReleased: false, isFreed: false });
     expect(await ledger.renew(lease, NOW + 1_000)).toBe("held");
   });
 

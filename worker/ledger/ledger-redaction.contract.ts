@@ -119,7 +119,7 @@ function attemptContract(make: Make): void {
     const lease = await inState(ledger, turn, "running");
     const read = await currentTurn(ledger, lease);
     await settled(ledger, { redacted: turn.prompt.eventId });
-    expect(read && (await ledger.startAttempt(lease, read, CAPS))).toBe("full");
+    expect(read && (await ledger.startAttempt(lease, read, CAPS))).toBe("changed");
     const again = await currentTurn(ledger, lease);
     expect(again && (await ledger.startAttempt(lease, again, CAPS))).toBe("started");
   });

@@ -14,6 +14,7 @@ import { agentsContract, intakeContract, laneContract } from "./ledger-intake.co
 import { limitContract } from "./ledger-limits.contract.ts";
 import { mergingContract } from "./ledger-merging.contract.ts";
 import { outboxContract } from "./ledger-outbox.contract.ts";
+import { placesContract } from "./ledger-places.contract.ts";
 import { reasonsContract } from "./ledger-reasons.contract.ts";
 import { redactionContract } from "./ledger-redaction.contract.ts";
 import { roomFactsContract } from "./ledger-room-facts.contract.ts";
@@ -34,6 +35,7 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     mergingContract(make);
     redactionContract(make);
     limitContract(make);
+    placesContract(make);
     outboxContract(make);
     agentsContract(make);
     fenceContract(make);

@@ -20,6 +20,7 @@ import { currentTurns } from "./turns/current-turn.ts";
 import { epochs } from "./turns/epochs.ts";
 import { openSessions } from "./turns/open-sessions.ts";
 import { outboxRows } from "./turns/outbox.ts";
+import { places } from "./turns/places.ts";
 import { turns } from "./turns/turns.ts";
 import { deadLetters } from "./upkeep/dead-letters.ts";
 import { figures } from "./upkeep/figures.ts";
@@ -46,6 +47,7 @@ export function createLedger(given: Database): Ledger {
     ...members(database),
     ...admissions(database),
     ...turns(database, current),
+    ...places(database),
     ...epochs(database),
     ...chatter(database),
     ...outboxRows(database),

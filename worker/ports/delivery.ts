@@ -96,13 +96,16 @@ export interface OutboxLedger {
   freezeOut(lease: Lease, seq: number, frozen: FrozenRequest): Promise<boolean>;
   /** Ends an open row as sent or dead. `nowMs` dates its dead letter. */
   endOut(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Promise<boolean>;
-  /** `endOut`, and gives the lane's next row. Where there is none, it releases the lease in the same batch. */
+  /**
+   * `endOut`, and gives the lane's next row. Where there is none, it releases the lease in the same batch. `isFreed`:
+   * turns that waited for this lane wait for a place now.
+   */
   endOutAndNext(
     lease: Lease,
     seq: number,
     end: OutboxEnd,
     nowMs: number,
-  ): Promise<{ next: OpenOutboxRow | undefined; isReleased: boolean }>;
+  ): Promise<{ next: OpenOutboxRow | undefined; isReleased: boolean; isFreed: boolean }>;
   /** Counts a failed attempt of an open row and puts it off. */
   retryOut(lease: Lease, seq: number, notBeforeMs: number): Promise<boolean>;
 }

@@ -9,12 +9,13 @@ import type { GhostLedger } from "./homeserver.ts";
 import type { LaneLedger } from "./lanes.ts";
 import type { OperatorLedger } from "./operator.ts";
 import type { RoomLedger } from "./rooms.ts";
-import type { SessionLedger, TurnLedger } from "./turns.ts";
+import type { PlaceLedger, SessionLedger, TurnLedger } from "./turns.ts";
 
 export type Ledger = LaneLedger &
   RoomLedger &
   TurnLedger &
   SessionLedger &
+  PlaceLedger &
   OutboxLedger &
   GhostLedger &
   ConfigurationLedger &

@@ -37,7 +37,10 @@ export interface TurnCaps {
   all: number;
   /** How many messages may wait in the out lane of the agent and the room. While there are more, no turn begins. */
   out: { lane: LaneId; depth: number };
-  buckets: readonly Bucket[];
+  /** Those whose token the turn does not have yet. */
+  buckets: readonly TurnBucket[];
+  /** When the turn is too old to be answered: it waits no longer for a place. */
+  lateAtMs: number;
   nowMs: number;
 }
 
@@ -51,8 +54,32 @@ export interface CurrentTurn {
   ghost: Ghost | undefined;
 }
 
-/** Why an attempt did not start: too many turns run or too many messages wait, the lease is lost, or a bucket is empty. */
-export type NotStarted = "full" | "lost" | { tokensInMs: number };
+/**
+ * Why an attempt did not start. `full`: too many turns run or too many messages wait. `changed`: the lease is lost, or
+ * the turn is no more what it was. Otherwise a bucket is empty, and the turn is due when it has a token.
+ */
+export type NotStarted = "full" | "changed" | { tokensInMs: number };
+
+/** The sessions that may begin a turn in the places that a write has freed; undefined when nothing was written. */
+export type Granted = readonly SessionKey[] | undefined;
+
+/** Turns of one agent that wait for a place. `places`: how many of its turns may run, as it was when they began to wait. */
+export interface Line {
+  agent: AgentId;
+  /** The room of the oldest of them. */
+  roomId: RoomId;
+  places: number;
+}
+
+/** Places for turns that missed them: a crash came between, or more turns may run now. */
+export interface PlaceLedger {
+  /** Grants free places, at most one to the turns of one agent. */
+  grantPlaces(nowMs: number): Promise<readonly SessionKey[]>;
+  /** The lines of turns that wait, longest first. From now on so many turns of all agents may run. */
+  lines(allPlaces: number, limit: number): Promise<Line[]>;
+  /** From now on so many turns of the line's agent may run. */
+  setPlaces(line: Line, places: number): Promise<void>;
+}
 
 /** A token bucket: `perMinute` tokens flow in, and it holds at most `perMinute`. */
 export interface Bucket {
@@ -60,20 +87,28 @@ export interface Bucket {
   perMinute: number;
 }
 
+/** A bucket that turns wait for, with what spreads them out. */
+export interface TurnBucket extends Bucket {
+  spreadMs: number;
+}
+
 /** Turns from queued to delivered, and the controls they get. */
 export interface TurnLedger {
   /** The oldest open turn of the session, with the prompts merged into it. */
   currentTurn(lease: Lease): Promise<CurrentTurn | undefined>;
-  /** Starts the next attempt and takes a token of each bucket, or does neither. */
+  /**
+   * Starts the next attempt; or has the turn wait, first for its tokens, which it then keeps, then for a place. A turn
+   * that waits for a place is not due until it is granted one, or too old.
+   */
   startAttempt(
     lease: Lease,
     turn: Pick<Turn, "id" | "agent" | "attempt" | "redacted">,
     caps: TurnCaps,
   ): Promise<"started" | NotStarted>;
   /** Puts the turn off until `notBeforeMs` (milliseconds since the epoch). */
-  postpone(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;
+  postpone(lease: Lease, turnId: TurnId, notBeforeMs: number, nowMs: number): Promise<Granted>;
   /** `postpone`, and counts a failure of the turn's backend. */
-  postponeFailed(lease: Lease, turnId: TurnId, notBeforeMs: number): Promise<boolean>;
+  postponeFailed(lease: Lease, turnId: TurnId, notBeforeMs: number, nowMs: number): Promise<Granted>;
   /** Stores the text that is shown of an unfinished answer. */
   storeShown(lease: Lease, turnId: TurnId, shown: string): Promise<boolean>;
   /** The controls of this turn. They stay until `storeAnswer` or `endTurn`, so that a crash before it forgets none. */
@@ -88,9 +123,9 @@ export interface TurnLedger {
   /** The latest `notBeforeMs` of the sender's waiting turns behind this one; 0 when there is none. */
   heldBackUntil(lease: Lease, turn: Pick<Turn, "session" | "seq" | "prompt">): Promise<number>;
   /** One atomic batch: the reply on the turn's row, why it is not the agent's answer, and the rows that deliver it. */
-  storeAnswer(lease: Lease, turnId: TurnId, answer: TurnAnswer): Promise<boolean>;
+  storeAnswer(lease: Lease, turnId: TurnId, answer: TurnAnswer): Promise<Granted>;
   /** Ends a turn that has no reply. `nowMs` dates its dead letter. */
-  endTurn(lease: Lease, turnId: TurnId, lack: Lack, nowMs: number): Promise<boolean>;
+  endTurn(lease: Lease, turnId: TurnId, lack: Lack, nowMs: number): Promise<Granted>;
   /**
    * Marks the turn delivered if none of its rows in this out lane is open, and gives the session's next turn. Where there is
    * none, it releases the lease in the same batch.

@@ -176,6 +176,7 @@ export const CAPS: TurnCaps = {
   all: 100,
   out: { lane: OUT_LANE, depth: 100 },
   buckets: [],
+  lateAtMs: NOW + 3_600_000,
   nowMs: NOW,
 };
 /** Starts the first attempt of a turn, unless it says that it had others. */

@@ -13,12 +13,18 @@ async function concluded(outcome: Outcome, draft: boolean) {
   const done: unknown[] = [];
   const ledger: ConcludeNeeds["ledger"] = {
     outboxRow: async () => (draft ? { state: "sent" } : undefined),
-    endTurn: async (_lease, _id, lack) => done.push(["ended", lack]) > 0,
-    storeAnswer: async (_lease, _id, { reply }) => done.push(["answered", reply]) > 0,
+    endTurn: async (_lease, _id, lack) => (done.push(["ended", lack]) > 0 ? [] : undefined),
+    storeAnswer: async (_lease, _id, { reply }) => (done.push(["answered", reply]) > 0 ? [] : undefined),
   };
   const delivery = { draftKey: () => keyOf("key"), rows: () => [] };
   const clock = { now: () => NOW };
-  const how = await conclude({ ledger, delivery, clock, log: () => undefined }, { lease }, turn, outcome, draft);
+  const how = await conclude(
+    { ledger, delivery, clock, log: () => undefined, ring: async () => undefined },
+    { lease },
+    turn,
+    outcome,
+    draft,
+  );
   return { how, done };
 }
 

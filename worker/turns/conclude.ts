@@ -7,9 +7,10 @@ import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Running } from "#ports/lanes.ts";
 import type { Lack, TurnLedger } from "#ports/turns.ts";
+import { type Rings, ringFor } from "./grant.ts";
 import type { Outcome } from "./words.ts";
 
-export interface ConcludeNeeds {
+export interface ConcludeNeeds extends Rings {
   ledger: Pick<OutboxLedger, "outboxRow"> & Pick<TurnLedger, "storeAnswer" | "endTurn">;
   delivery: Pick<Delivery, "draftKey" | "rows">;
   clock: Pick<Clock, "now">;
@@ -25,21 +26,23 @@ type Leased = Pick<Running, "lease">;
  * `hasDraft`: a draft of the turn was stored, by this attempt or an earlier one.
  */
 export async function conclude(
-  { ledger, delivery, clock }: ConcludeNeeds,
+  needs: ConcludeNeeds,
   { lease }: Leased,
   turn: Turn,
   outcome: Outcome,
   hasDraft = turn.shown !== undefined,
 ): Promise<"queued" | "stored" | "silent"> {
+  const { ledger, delivery, clock } = needs;
   const draft = hasDraft ? await ledger.outboxRow(delivery.draftKey(turn)) : undefined;
   const nowMs = clock.now();
   if (outcome.kind === "silent" && !draft) {
-    await ledger.endTurn(lease, turn.id, { ending: "silent" }, nowMs);
+    await ringFor(needs, await ledger.endTurn(lease, turn.id, { ending: "silent" }, nowMs));
     return "silent";
   }
   const reply = replyOf(outcome);
   const rows = draft ? [] : delivery.rows(turn, reply);
-  await ledger.storeAnswer(lease, turn.id, { reply, rows, lack: lackOf(outcome, turn), nowMs });
+  const answer = { reply, rows, lack: lackOf(outcome, turn), nowMs };
+  await ringFor(needs, await ledger.storeAnswer(lease, turn.id, answer));
   return draft ? "stored" : "queued";
 }
 
@@ -61,7 +64,7 @@ export async function giveUp(
   }
   // Who takes a message back wants no reply, so nothing is lost.
   const lack = ending === "redacted" ? {} : { deadLetter: deadLetterOf(turn, ending, DETAIL[ending] ?? "") };
-  await ledger.endTurn(lease, turn.id, { ending, ...lack }, clock.now());
+  await ringFor(needs, await ledger.endTurn(lease, turn.id, { ending, ...lack }, clock.now()));
 }
 
 const DETAIL: Partial<Record<TurnEnding, string>> = {

@@ -5,7 +5,7 @@ import type { Turn } from "#core/turn/turn.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Running } from "#ports/lanes.ts";
-import type { Bucket, TurnLedger } from "#ports/turns.ts";
+import type { NotStarted, TurnBucket, TurnLedger } from "#ports/turns.ts";
 
 export interface Limits {
   /** Turns of one sender, and in one room, per minute; 0 means no limit. */
@@ -15,37 +15,50 @@ export interface Limits {
   turnsAtOnce: number;
 }
 
-/** The pause before a turn that found no free place tries again. */
-const FULL_MS = 1_000;
-
 export interface LimitNeeds {
   ledger: Pick<TurnLedger, "startAttempt">;
   clock: Clock;
   limits: Limits;
   delivery: Pick<Delivery, "lane">;
+  /** Between 0 and 1. */
+  random: () => number;
 }
 
-/** Starts the attempt in the ledger and gives 0, or gives the time to wait in milliseconds. */
-export async function startWithinLimits(
-  { ledger, clock, limits, delivery }: LimitNeeds,
+/** Starts the attempt in the ledger, or has the turn wait there. */
+export function startWithinLimits(
+  { ledger, clock, limits, delivery, random }: LimitNeeds,
   { lease }: Pick<Running, "lease">,
   turn: Turn,
   agent: Agent,
-): Promise<number> {
-  const started = await ledger.startAttempt(lease, turn, {
+): Promise<"started" | NotStarted> {
+  const nowMs = clock.now();
+  // Rows from before migration 0001 have `askedAtMs` 0.
+  const askedAtMs = turn.askedAtMs > 0 ? turn.askedAtMs : nowMs;
+  return ledger.startAttempt(lease, turn, {
     agent: agent.turns.turnsAtOnce,
     all: limits.turnsAtOnce,
     out: { lane: delivery.lane(turn), depth: BOUNDS.outDepth.max },
-    // Each turn takes its tokens once, however often its backend is asked.
-    buckets: turn.attempt === 0 ? bucketsOf(limits, turn) : [],
-    nowMs: clock.now(),
+    buckets: bucketsOf(limits, turn, random()),
+    lateAtMs: askedAtMs + agent.turns.replyAge * 1_000 + 1,
+    nowMs,
   });
-  if (started === "started") return 0;
-  return typeof started === "object" ? started.tokensInMs : FULL_MS;
 }
 
-const bucketsOf = ({ senderPerMinute, roomPerMinute }: Limits, { prompt, roomId }: Turn): Bucket[] =>
-  [
-    { key: `sender:${prompt.sender}`, perMinute: senderPerMinute },
-    { key: `room:${roomId}`, perMinute: roomPerMinute },
-  ].filter(({ perMinute }) => perMinute > 0);
+const MINUTE_MS = 60_000;
+/** Added to the wait for a token, as a part of the time in which one flows in: those that wait keep their order. */
+const SPREAD = 0.25;
+
+/** Each turn takes its tokens once, however often its backend is asked: while it waits for one, it has those before. */
+function bucketsOf({ senderPerMinute, roomPerMinute }: Limits, turn: Turn, random: number): TurnBucket[] {
+  if (turn.attempt > 0) return [];
+  const buckets = [
+    { key: `sender:${turn.prompt.sender}`, perMinute: senderPerMinute },
+    { key: `room:${turn.roomId}`, perMinute: roomPerMinute },
+  ];
+  const at = buckets.findIndex(({ key }) => key === turn.waitsFor);
+  if (turn.waitsFor !== undefined && at < 0) return [];
+  return buckets
+    .slice(Math.max(at, 0))
+    .filter(({ perMinute }) => perMinute > 0)
+    .map((bucket) => ({ ...bucket, spreadMs: Math.round((SPREAD * random * MINUTE_MS) / bucket.perMinute) }));
+}

@@ -9,9 +9,10 @@ import { retryAt, type Step, step, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { RunLane, Running, Work } from "#ports/lanes.ts";
-import type { ControlKind, CurrentTurn, TurnLedger } from "#ports/turns.ts";
+import type { ControlKind, CurrentTurn, PlaceLedger, TurnLedger } from "#ports/turns.ts";
 import { type AttemptNeeds, attempt, backendOf } from "./attempt.ts";
 import { type ConcludeNeeds, conclude, giveUp } from "./conclude.ts";
+import { ringFor } from "./grant.ts";
 import { type LimitNeeds, startWithinLimits } from "./limits.ts";
 import type { Outcome } from "./words.ts";
 
@@ -21,6 +22,7 @@ const UNREACHABLE_MS = 3_000;
 interface SessionLedger
   extends Pick<TurnLedger, "currentTurn" | "controls" | "dropControls" | "postpone" | "postponeFailed">,
     Pick<TurnLedger, "heldBackUntil" | "merge" | "markDelivered">,
+    Pick<PlaceLedger, "grantPlaces">,
     Pick<OutboxLedger, "outboxRow" | "queueOut"> {}
 
 export interface Needs extends Omit<AttemptNeeds & ConcludeNeeds & LimitNeeds, "ledger" | "delivery"> {
@@ -28,8 +30,6 @@ export interface Needs extends Omit<AttemptNeeds & ConcludeNeeds & LimitNeeds, "
   delivery: Delivery;
   ghosts: Pick<Ghosts, "intent">;
   run: RunLane;
-  /** Between 0 and 1. */
-  random: () => number;
   /** False where the host could cut off a turn that begins now. */
   mayBegin?: (() => boolean) | undefined;
 }
@@ -120,8 +120,13 @@ async function answer(needs: Needs, running: Running, { turn, agent, ghost }: Ag
   if (await mergeOrWait(needs, running, turn, agent)) return "on";
   const intent = await needs.ghosts.intent(agent, ghost);
   if (!intent.ok) return putOff(needs, running, turn, UNREACHABLE_MS);
-  const waitMs = await startWithinLimits(needs, running, turn, agent);
-  if (waitMs > 0) return putOff(needs, running, turn, waitMs);
+  const start = await startWithinLimits(needs, running, turn, agent);
+  if (start === "changed") return "on";
+  if (start !== "started") {
+    // A place that was kept for this turn is free again.
+    await ringFor(needs, await ledger.grantPlaces(clock.now()));
+    return "rest";
+  }
 
   const started = { ...turn, attempt: turn.attempt + 1 };
   log("turn_started", { turn: turn.id, agent: turn.agent, attempt: started.attempt });
@@ -133,7 +138,7 @@ async function answer(needs: Needs, running: Running, { turn, agent, ghost }: Ag
     log("turn_failed", { turn: turn.id, agent: turn.agent, attempt: started.attempt, code, detail });
     const againMs = retryAt(outcome, turn.failures + 1, clock.now(), needs.random());
     if (againMs !== undefined) {
-      await ledger.postponeFailed(running.lease, turn.id, againMs);
+      await ringFor(needs, await ledger.postponeFailed(running.lease, turn.id, againMs, clock.now()));
       return "rest";
     }
   }
@@ -145,30 +150,26 @@ async function answer(needs: Needs, running: Running, { turn, agent, ghost }: Ag
  * Merges waiting turns into one that was not begun yet, or puts it off until its sender pauses, as the agent is set up.
  * True when the turn is to be read again. Never after the first attempt: a repeated attempt repeats the same prompts.
  */
-async function mergeOrWait(
-  { ledger, clock }: Needs,
-  { lease }: Running,
-  turn: Turn,
-  { turns }: Agent,
-): Promise<boolean> {
+async function mergeOrWait(needs: Needs, { lease }: Running, turn: Turn, { turns }: Agent): Promise<boolean> {
+  const { ledger, clock } = needs;
   if (turn.attempt > 0) return false;
   if (turns.debounce > 0) {
     const untilMs = await ledger.heldBackUntil(lease, turn);
     // A sender who never pauses gets an answer all the same.
     const patienceMs = turn.askedAtMs + 10 * turns.debounce * 1_000;
-    if (untilMs > clock.now() && clock.now() < patienceMs) return ledger.postpone(lease, turn.id, untilMs);
+    if (untilMs > clock.now() && clock.now() < patienceMs) {
+      await ringFor(needs, await ledger.postpone(lease, turn.id, untilMs, clock.now()));
+      return true;
+    }
     if ((await ledger.merge(lease, turn, "sender")) > 0) return true;
   }
   return turns.whileBusy === "collect" && (await ledger.merge(lease, turn, "all")) > 0;
 }
 
-async function putOff(
-  { ledger, clock, random }: Needs,
-  { lease }: Running,
-  turn: Turn,
-  waitMs: number,
-): Promise<"rest"> {
-  await ledger.postpone(lease, turn.id, clock.now() + spread(waitMs, random()));
+async function putOff(needs: Needs, { lease }: Running, turn: Turn, waitMs: number): Promise<"rest"> {
+  const { ledger, clock, random } = needs;
+  const nowMs = clock.now();
+  await ringFor(needs, await ledger.postpone(lease, turn.id, nowMs + spread(waitMs, random()), nowMs));
   return "rest";
 }
 

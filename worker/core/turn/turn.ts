@@ -103,6 +103,8 @@ export interface Turn {
   merged: readonly Prompt[];
   /** When the prompt was sent, on our clock: when we received it, less the age the homeserver measured. */
   askedAtMs: number;
+  /** What it waits for beside its time: a token of the bucket with this key, a place, or that messages are sent. */
+  waitsFor?: string;
   /** The turn is not due before; milliseconds since the epoch. */
   notBeforeMs: number;
   state: TurnState;
@@ -119,7 +121,7 @@ export interface Turn {
 /** `ending: context`: the turn is never begun, its prompt is only history for later turns. */
 export type NewTurn = Omit<
   Turn,
-  "seq" | "merged" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending" | "redacted"
+  "seq" | "merged" | "state" | "attempt" | "failures" | "reply" | "shown" | "ending" | "waitsFor" | "redacted"
 > & {
   ending?: "context";
   /** The people for whom an agent asks; undefined where the sender asks for themselves. */

@@ -46,6 +46,12 @@ export const turns = sqliteTable(
      * from before migration 0006 it is NULL for agents too, and nobody knows for whom they ask.
      */
     onBehalfOf: text("on_behalf_of"),
+    /** What an open turn waits for beside its time (ledger/turns/places.ts). */
+    waitsFor: text("waits_for"),
+    /** How many turns of its agent, and of all, may run, as it was when the turn began to wait for a place. */
+    agentPlaces: integer("agent_places").notNull().default(0),
+    allPlaces: integer("all_places").notNull().default(0),
+    grantedAtMs: integer("granted_at_ms").notNull().default(0),
   },
   (table) => [
     uniqueIndex("turns_id").on(table.id),
@@ -54,6 +60,9 @@ export const turns = sqliteTable(
     index("turns_open").on(table.session, table.seq).where(sql`state <> 'delivered'`),
     index("turns_running").on(table.agent).where(sql`state = 'running'`),
     index("turns_said").on(table.roomId, table.seq).where(sql`reply IS NOT NULL`),
+    index("turns_waiting")
+      .on(table.waitsFor, table.agent, table.agentPlaces, table.seq)
+      .where(sql`waits_for IS NOT NULL AND state <> 'delivered'`),
     index("turns_merged").on(table.mergedInto).where(sql`merged_into IS NOT NULL`),
   ],
 );

@@ -3,11 +3,12 @@ import type { Lease } from "#core/turn/lane.ts";
 import { markdownOf, type SessionKey, type TurnId } from "#core/turn/turn.ts";
 import type { Lack, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
-import { countOfLast, type Database, isHeld, releaseUnless, type Sql, sessionOf, sql } from "../sql/database.ts";
+import { type Database, isHeld, releaseUnless, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import type { CurrentTurns } from "./current-turn.ts";
 import { insertPlain } from "./outbox.ts";
+import { grantedOf, grantPlaces } from "./places.ts";
 import { emptiedReply, IS_OPEN } from "./turn-row.ts";
 
 export function endings(
@@ -25,10 +26,11 @@ export function endings(
         sql`
           UPDATE turns
           SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storable(markdownOf(reply.parts))},
-            ending = ${lack?.ending ?? null}, not_before_ms = 0, answered_at_ms = ${nowMs}
+            ending = ${lack?.ending ?? null}, not_before_ms = 0, waits_for = NULL, answered_at_ms = ${nowMs}
           WHERE id = ${turnId} AND ${IS_OPEN} AND ${isHeld(lease)} RETURNING id`,
+        grantPlaces(nowMs),
       ]);
-      return countOfLast(results) === 1;
+      return grantedBy(results);
     },
 
     async endTurn(lease, turnId, lack, nowMs) {
@@ -38,8 +40,9 @@ export function endings(
         sql`
           UPDATE turns SET state = 'delivered', ending = ${lack.ending}, ${emptiedReply(sql`reply_redacted = 1`)}
           WHERE id = ${turnId} AND state <> 'delivered' AND ${isHeld(lease)} RETURNING id`,
+        grantPlaces(nowMs),
       ]);
-      return countOfLast(results) === 1;
+      return grantedBy(results);
     },
 
     async markDelivered(lease, { id }, out) {
@@ -60,6 +63,10 @@ export function endings(
     },
   };
 }
+
+/** The sessions that may begin; undefined where the statement before the grant wrote nothing. */
+const grantedBy = (results: readonly unknown[][]): SessionKey[] | undefined =>
+  results.at(-2)?.length === 1 ? grantedOf(results.at(-1)) : undefined;
 
 /** In the batch with their effect, so that a crash in between forgets none. */
 export const deleteControls = (session: SessionKey, guard: Sql): Sql => sql`

@@ -13,6 +13,7 @@ import { countOfLast, isHeld, leasedUntil, releaseUnless, type Sql, sql } from "
 import type { NotingDatabase } from "../sql/noted.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
+import { freeOut } from "./places.ts";
 
 /** The bot is the empty string in the column `agent`. */
 const columnOf = (speaker: Speaker): string => (speaker === BOT ? "" : speaker);
@@ -87,20 +88,22 @@ export function outboxRows(database: NotingDatabase): OutboxLedger {
     },
 
     async endOut(lease, seq, end, nowMs) {
-      return countOfLast(await atomic(endRow(lease, seq, end, nowMs), "durable")) === 1;
+      const results = await atomic([...endRow(lease, seq, end, nowMs), freed(lease.lane)], "durable");
+      return results.at(-2)?.length === 1;
     },
 
     async endOutAndNext(lease, seq, end, nowMs) {
       const results = await atomic(
         [
           ...endRow(lease, seq, end, nowMs),
+          freed(lease.lane),
           selectNextOut(lease.lane, isHeld(lease)),
           releaseUnless(lease, sql`SELECT 1 FROM outbox WHERE lane = ${lease.lane} AND ${IS_UNSENT}`),
         ],
         "durable",
       );
       const next = await readNextOut(database, lease, results.at(-2));
-      return { next, isReleased: countOfLast(results) === 1 };
+      return { next, isReleased: countOfLast(results) === 1, isFreed: (results.at(-3)?.length ?? 0) > 0 };
     },
 
     async retryOut(lease, seq, notBeforeMs) {
@@ -124,6 +127,8 @@ export const selectNextOut = (lane: LaneId, isMine: Sql): Sql => sql`
   FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT} AND ${isMine} ORDER BY seq LIMIT 1`;
 
 const STATES = ["open", "sent", "dead"] as const;
+
+const freed = (lane: LaneId): Sql => freeOut(sql`${lane}`, sql`waits_for = ${lane}`);
 
 function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number | Sql): Sql[] {
   const isMine = sql`seq = ${seq} AND ${isHeld(lease)}`;

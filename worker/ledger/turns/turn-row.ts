@@ -18,7 +18,7 @@ export const emptiedReply = (isTaken: Sql): Sql => sql`
 export const columnsOf = (table: Sql): Sql => sql`
   id, seq, session, agent, room_id AS roomId, thread_root AS threadRoot, direct, event_id AS eventId, sender, prompt,
   sent_at_ms AS sentAtMs, asked_at_ms AS askedAtMs, state, attempt, failures, not_before_ms AS notBeforeMs, shown,
-  reply_kind AS replyKind, reply, ending, hop, redacted,
+  reply_kind AS replyKind, reply, ending, hop, redacted, waits_for AS waitsFor,
   (SELECT json_group_array(json_object('eventId', eventId, 'sender', sender, 'prompt', prompt, 'sentAtMs', sentAtMs))
     FROM (SELECT event_id AS eventId, sender, prompt, sent_at_ms AS sentAtMs FROM turns AS part
       WHERE part.merged_into = ${table}.seq ORDER BY part.seq)) AS merged`;
@@ -59,6 +59,7 @@ export interface TurnRow extends PromptRow {
   ending: TurnEnding | null;
   hop: number;
   redacted: number;
+  waitsFor: string | null;
   /** A JSON list of `PromptRow`, oldest first. */
   merged: string;
 }
@@ -93,6 +94,7 @@ export function turnOf(row: TurnRow): Result<Turn, UnreadableTurn> {
     ...(row.reply === null ? {} : { reply: textReply(replyKind ?? "reply", row.reply) }),
     ...(row.ending === null ? {} : { ending: row.ending }),
     ...(row.redacted === 1 ? { redacted: true } : {}),
+    ...(row.waitsFor === null ? {} : { waitsFor: row.waitsFor }),
   });
 }
 

@@ -1,14 +1,14 @@
 /** The session lane's rows: turns from queued to delivered. */
-import { lanePrefix } from "#core/turn/lane.ts";
-import { SessionKey, type Turn } from "#core/turn/turn.ts";
+import type { Lease } from "#core/turn/lane.ts";
+import { SessionKey, type Turn, type TurnId } from "#core/turn/turn.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
 import type { ControlKind, TurnLedger } from "#ports/turns.ts";
 import { storable } from "../sql/bulk.ts";
 import { type Database, isHeld, type Sql, sessionOf, sql } from "../sql/database.ts";
-import { IS_UNSENT } from "../sql/unsent.ts";
-import { areFull, takeTokensIf, waitOf } from "../upkeep/limits.ts";
+import { takeTokensIf } from "../upkeep/limits.ts";
 import type { CurrentTurns } from "./current-turn.ts";
 import { deleteControls, endings } from "./endings.ts";
+import { grantedOf, grantPlaces, hindrance } from "./places.ts";
 import { columnsOf, IS_OPEN, peopleBehind, type TurnRow, turnOf } from "./turn-row.ts";
 
 type Turns = Omit<TurnLedger, "takeTokens"> & Pick<OperatorLedger, "replay">;
@@ -40,7 +40,7 @@ export function turns(database: Database, current: CurrentTurns): Turns {
       const [row] = await all<{ session: string }>(sql`
         UPDATE turns
         SET id = ${newId}, state = 'queued', attempt = 0, failures = 0, not_before_ms = 0, asked_at_ms = ${nowMs},
-          shown = NULL, reply_kind = NULL, reply = NULL, ending = NULL
+          shown = NULL, reply_kind = NULL, reply = NULL, ending = NULL, waits_for = NULL
         WHERE id = ${turnId} AND state = 'delivered' AND ending IS NOT NULL
           AND ending NOT IN ('merged', 'redacted', 'context')
           AND (redacted = 0 OR EXISTS (SELECT 1 FROM turns AS part WHERE part.merged_into = turns.seq))
@@ -50,53 +50,69 @@ export function turns(database: Database, current: CurrentTurns): Turns {
   };
 }
 
-function pauses({ all }: Database): Pick<Turns, "postpone" | "postponeFailed" | "storeShown"> {
-  const wrote = async (statement: Sql) => (await all(statement)).length === 1;
+function pauses({ all, atomic }: Database): Pick<Turns, "postpone" | "postponeFailed" | "storeShown"> {
+  /** A turn that is put off has no place any more; it keeps its place among those that wait for a token. */
+  const putOff = async (lease: Lease, turnId: TurnId, set: Sql, nowMs: number) => {
+    const [written, granted] = await atomic([
+      sql`UPDATE turns SET ${set} WHERE id = ${turnId} AND ${isHeld(lease)} RETURNING id`,
+      grantPlaces(nowMs),
+    ]);
+    return written?.length === 1 ? grantedOf(granted) : undefined;
+  };
   return {
-    postpone: (lease, turnId, notBeforeMs) =>
-      wrote(sql`
-        UPDATE turns SET not_before_ms = ${notBeforeMs} WHERE id = ${turnId} AND ${isHeld(lease)} RETURNING id`),
+    postpone: (lease, turnId, notBeforeMs, nowMs) =>
+      putOff(
+        lease,
+        turnId,
+        sql`
+          not_before_ms = ${notBeforeMs},
+          waits_for = CASE WHEN waits_for = 'granted' THEN 'time' ELSE waits_for END`,
+        nowMs,
+      ),
 
-    postponeFailed: (lease, turnId, notBeforeMs) =>
-      wrote(sql`
-        UPDATE turns SET not_before_ms = ${notBeforeMs}, failures = failures + 1
-        WHERE id = ${turnId} AND ${isHeld(lease)} RETURNING id`),
+    postponeFailed: (lease, turnId, notBeforeMs, nowMs) =>
+      putOff(lease, turnId, sql`not_before_ms = ${notBeforeMs}, waits_for = 'time', failures = failures + 1`, nowMs),
 
-    storeShown: (lease, turnId, shown) =>
-      wrote(sql`
+    storeShown: async (lease, turnId, shown) => {
+      const rows = await all(sql`
         UPDATE turns SET shown = ${storable(shown)}
-        WHERE id = ${turnId} AND ${IS_OPEN} AND ${isHeld(lease)} RETURNING id`),
+        WHERE id = ${turnId} AND ${IS_OPEN} AND ${isHeld(lease)} RETURNING id`);
+      return rows.length === 1;
+    },
   };
 }
 
 function attempts({ all, atomic }: Database): Pick<Turns, "startAttempt" | "controls" | "dropControls"> {
   return {
     async startAttempt(lease, { id, agent, attempt, redacted = false }, caps) {
-      const { nowMs, out, buckets } = caps;
-      const isOpen = sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND ${IS_OPEN})`;
-      const running = sql`
-        SELECT count(*) FROM turns AS other JOIN lanes ON lanes.id = ${lanePrefix("session")} || other.session
-        WHERE other.state = 'running' AND other.id <> ${id} AND lanes.lease_until_ms > ${nowMs}`;
-      const results = await atomic([
-        sql`SELECT ${waitOf(buckets, nowMs)} AS waitMs WHERE ${isOpen} AND ${isHeld(lease)}`,
+      const { nowMs, buckets } = caps;
+      const hasStarted = sql`hindrance.waits_for IS NULL`;
+      // While the lease is held, only the first statement makes this the turn's next attempt, or makes it wait.
+      const isDecided = sql`
+        (attempt = ${attempt + 1} OR attempt = ${attempt} AND waits_for IS NOT NULL AND redacted = ${redacted ? 1 : 0})
+        AND ${IS_OPEN} AND ${isHeld(lease)}`;
+      const [decided] = await atomic([
         sql`
-          UPDATE turns SET state = 'running', attempt = attempt + 1
-          WHERE id = ${id} AND attempt = ${attempt} AND redacted = ${redacted ? 1 : 0}
-            AND ${IS_OPEN} AND ${isHeld(lease)} AND ${areFull(buckets, nowMs)}
-            AND (SELECT count(*) FROM outbox WHERE lane = ${out.lane} AND ${IS_UNSENT}) < ${out.depth}
-            AND (${running}) < ${caps.all} AND (${running} AND other.agent = ${agent}) < ${caps.agent}
-          RETURNING id`,
-        // While the lease is held, only the statement above makes this the turn's next attempt.
-        ...takeTokensIf(
-          sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND attempt = ${attempt + 1}) AND ${isHeld(lease)}`,
-          buckets,
-          nowMs,
-        ),
+          UPDATE turns
+          SET state = CASE WHEN ${hasStarted} THEN 'running' ELSE state END,
+            attempt = attempt + (${hasStarted}), waits_for = hindrance.waits_for, granted_at_ms = 0,
+            not_before_ms = CASE WHEN ${hasStarted} THEN 0 ELSE hindrance.until_ms END,
+            agent_places = ${caps.agent}, all_places = ${caps.all}
+          FROM (${hindrance(id, agent, caps)}) AS hindrance
+          WHERE turns.id = ${id} AND attempt = ${attempt} AND redacted = ${redacted ? 1 : 0}
+            AND ${IS_OPEN} AND ${isHeld(lease)}
+          RETURNING turns.waits_for AS waitsFor, turns.not_before_ms AS untilMs`,
+        // A turn that waits for the token of a bucket has those of the buckets before it.
+        ...buckets.flatMap((bucket, at) => {
+          const waitsHere = buckets.slice(0, at + 1).map(({ key }) => sql`AND waits_for IS NOT ${key}`);
+          const hasToken = waitsHere.reduce((both, one) => sql`${both} ${one}`, isDecided);
+          return takeTokensIf(sql`EXISTS (SELECT 1 FROM turns WHERE id = ${id} AND ${hasToken})`, [bucket], nowMs);
+        }),
       ]);
-      if (results[1]?.length === 1) return "started";
-      const [open] = (results[0] ?? []) as { waitMs: number }[];
-      if (!open) return "lost";
-      return open.waitMs > 0 ? { tokensInMs: open.waitMs } : "full";
+      const [row] = (decided ?? []) as { waitsFor: string | null; untilMs: number }[];
+      if (!row) return "changed";
+      if (row.waitsFor === null) return "started";
+      return buckets.some(({ key }) => key === row.waitsFor) ? { tokensInMs: row.untilMs - nowMs } : "full";
     },
 
     async controls(lease, { session, seq }) {

@@ -24,16 +24,16 @@ const levelOf = ({ key, perMinute }: Bucket, nowMs: number): Sql => sql`
     ${perMinute}))`;
 
 /** True when each of the buckets has a token. */
-export const areFull = (buckets: readonly Bucket[], nowMs: number): Sql =>
+const areFull = (buckets: readonly Bucket[], nowMs: number): Sql =>
   buckets.reduce((all, bucket) => sql`${all} AND ${levelOf(bucket, nowMs)} >= 1`, sql`true`);
 
+/** Milliseconds until the bucket has so many tokens; 0 when it has. */
+export const msUntil = (bucket: Bucket, tokens: Sql, nowMs: number): Sql =>
+  sql`max(0, CAST(ceil((${tokens} - ${levelOf(bucket, nowMs)}) * ${MINUTE_MS} / ${bucket.perMinute}) AS INTEGER))`;
+
 /** Milliseconds until each of the buckets has a token; 0 when they have. */
-export const waitOf = (buckets: readonly Bucket[], nowMs: number): Sql =>
-  sql`max(0, 0${buckets.reduce(
-    (all, bucket) =>
-      sql`${all}, CAST(ceil((1 - ${levelOf(bucket, nowMs)}) * ${MINUTE_MS} / ${bucket.perMinute}) AS INTEGER)`,
-    sql``,
-  )})`;
+const waitOf = (buckets: readonly Bucket[], nowMs: number): Sql =>
+  sql`max(0, 0${buckets.reduce((all, bucket) => sql`${all}, ${msUntil(bucket, sql`1`, nowMs)}`, sql``)})`;
 
 /** Takes a token of each bucket if `guard` holds. */
 export const takeTokensIf = (guard: Sql, buckets: readonly Bucket[], nowMs: number): Sql[] =>
