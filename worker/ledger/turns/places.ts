@@ -72,7 +72,8 @@ const tokenIn = (id: string, bucket: TurnBucket, nowMs: number): Sql =>
       SELECT 1 + count(*) FROM turns AS before
       WHERE ${isWaitingFor(bucket.key, sql`before`)} AND before.id <> ${id}
         AND before.not_before_ms < coalesce(
-          (SELECT not_before_ms FROM turns WHERE id = ${id} AND waits_for = ${bucket.key}), ${Number.MAX_SAFE_INTEGER}))`,
+          (SELECT not_before_ms FROM turns WHERE id = ${id} AND waits_for = ${bucket.key}),
+          ${Number.MAX_SAFE_INTEGER}))`,
     nowMs,
   );
 
