@@ -45,20 +45,25 @@ const placed = (nowMs: number): Sql => sql`
 export function hindrance(id: string, agent: string, caps: TurnCaps): Sql {
   const { nowMs, out, buckets } = caps;
   const others = sql`SELECT count(*) FROM (${placed(nowMs)}) AS other WHERE other.id <> ${id}`;
-  const waits = buckets.map((bucket) => ({ bucket, ms: tokenIn(id, bucket, nowMs) }));
-  // A CASE needs one condition at least.
+  // Each wait is written once: D1 limits the parameters of a statement. A CASE needs one condition at least.
+  const waits = buckets.map((bucket, at) => ({ bucket, column: { text: `wait${at}`, values: [] } }));
   const whenEmpty = (then: (bucket: TurnBucket, ms: Sql) => Sql) =>
     waits.reduce(
-      (cases, { bucket, ms }) => sql`${cases} WHEN ${ms} > 0 THEN ${then(bucket, ms)}`,
+      (cases, { bucket, column }) => sql`${cases} WHEN ${column} > 0 THEN ${then(bucket, column)}`,
       sql`WHEN false THEN 0`,
     );
+  const columns = waits.reduce(
+    (all, { bucket, column }) => sql`${all}, ${tokenIn(id, bucket, nowMs)} AS ${column}`,
+    sql`0`,
+  );
   return sql`
     SELECT
       CASE ${whenEmpty(({ key }) => sql`${key}`)}
         WHEN (SELECT count(*) FROM outbox WHERE lane = ${out.lane} AND ${IS_UNSENT}) >= ${out.depth} THEN ${out.lane}
         WHEN (${others}) >= ${caps.all} OR (${others} AND other.agent = ${agent}) >= ${caps.agent} THEN 'place'
       END AS waits_for,
-      CASE ${whenEmpty(({ spreadMs }, ms) => sql`${nowMs + spreadMs} + ${ms}`)} ELSE ${caps.lateAtMs} END AS until_ms`;
+      CASE ${whenEmpty(({ spreadMs }, ms) => sql`${nowMs + spreadMs} + ${ms}`)} ELSE ${caps.lateAtMs} END AS until_ms
+    FROM (SELECT ${columns})`;
 }
 
 /**
