@@ -30,6 +30,7 @@ import { homeserverUrl } from "./matrix/well-known.ts";
 import { matchesSecret } from "./observe/secrets.ts";
 import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
 import { repair } from "./router/rooms/gaps.ts";
+import { restoreState } from "./router/rooms/read-room.ts";
 import { reportRefusals } from "./router/rooms/refusals.ts";
 import type { Limits } from "./turns/limits.ts";
 
@@ -185,14 +186,15 @@ interface RouteNeeds extends Configuring {
 
 /** The HTTP routes: health and metrics, the operator API, the endpoints that the homeserver calls. */
 function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono {
-  const { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known, doorbell, namespace, onDoubt } = needs;
+  const { ledger, clock, log, doorbell, namespace, onDoubt } = needs;
   const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
   const homeserver = () => homeserverState(ledger);
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const http = new Hono();
   http.notFound(unknownPath);
   http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: needs.metrics }));
-  http.route("/", admin({ ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known, ring, isOperator }));
+  const reread = async (roomId: RoomId) => restoreState({ ledger, ghosts: needs.ghosts }, await ledger.room(roomId));
+  http.route("/", admin({ ...needs, ring, isOperator, reread }));
   http.route(
     "/",
     ingress({

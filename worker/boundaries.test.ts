@@ -72,7 +72,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
  */
 const STANDS_ON: Record<string, readonly string[]> = {
   core: ["result.ts", "bounds.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
-  ledger: ["schema", "sql", "configuration", "upkeep", "turns", "rooms"],
+  ledger: ["schema", "sql", "configuration", "upkeep", "turns", "rooms", "repair"],
   router: ["digest.ts", "rooms", "occasion.ts", "new-turn.ts", "wake.ts", "commands"],
   backends: ["echo", "scripted", "openai", "secrets"],
   "appservice/host": ["environment.ts", "locks", "configuration"],

@@ -39,6 +39,7 @@ function bridge({ secretKey, refreshAliases = async () => void refreshed++ }: Ov
     agentEnv: { patterns: ["*_API_KEY"], ofFile: [] },
     clock: systemClock,
     ring: async () => undefined,
+    reread: async () => undefined,
     isOperator: matchesSecret(TOKEN),
     log: (event, fields) => void lines.push(`${event} ${JSON.stringify(fields)}`),
   });

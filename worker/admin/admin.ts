@@ -1,6 +1,7 @@
 /** The operator API, the same on both hosts: configuration, people, verdicts, dead letters. Closed without `ADMIN_TOKEN`. */
 import { Hono } from "hono";
 import { BOUNDS } from "#core/bounds.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
 import { type LaneId, sessionLane } from "#core/turn/lane.ts";
 import { TurnId } from "#core/turn/turn.ts";
 import type { ConfigurationLedger, PeopleLedger } from "#ports/configuration.ts";
@@ -12,12 +13,15 @@ import type { Configuring } from "./configure.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";
 import { peopleRoutes } from "./people-routes.ts";
 import { refuse } from "./refuse.ts";
+import { repairRoutes } from "./repair-routes.ts";
 import { whyRoutes } from "./why-routes.ts";
 
 interface Needs extends Configuring {
   ledger: ConfigurationLedger & PeopleLedger & OperatorLedger;
   ring: (lanes: readonly LaneId[]) => Promise<void>;
   isOperator: IsOperator;
+  /** Reads the state of a room from the homeserver. */
+  reread: (roomId: RoomId) => Promise<void>;
 }
 
 const DEAD_LETTERS_SHOWN = 100;
@@ -38,6 +42,7 @@ export function admin({ ring, isOperator, ...needs }: Needs): Hono {
   app.route("/", peopleRoutes(needs));
   app.route("/", whyRoutes(needs));
   app.route("/", deadLetterRoutes(needs, ring));
+  app.route("/", repairRoutes(needs));
   app.onError((error, c) => {
     log("request_failed", { path: c.req.path, error: error.message });
     return refuse(c, 500, ["Something went wrong; the log says what."]);

@@ -2,6 +2,7 @@
 
 import { Hono } from "hono";
 import { messageOf } from "#core/result.ts";
+import { UNREADABLE_ROWS } from "#core/strings/repair.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Figures, OperatorLedger } from "#ports/operator.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";
@@ -53,6 +54,7 @@ function problemsOf(figures: Figures, state: { reachable: boolean } | undefined)
   if (state?.reachable === false) problems.push("the homeserver cannot be reached, or cannot reach the bridge");
   if (figures.outboxAgeMs > OUTBOX_AGE_MS_MAX) problems.push("replies are waiting to be sent");
   if (figures.deadLetters > 0) problems.push("there are dead letters");
+  if (figures.unreadableRows > 0) problems.push(UNREADABLE_ROWS);
   return problems;
 }
 
@@ -95,6 +97,11 @@ function metricsOf(figures: Figures, verdicts: Record<string, number>, reachable
       "outbox_age_seconds",
       "Age of the oldest question whose reply is waiting to be sent.",
       figures.outboxAgeMs / 1_000,
+    ),
+    gauge(
+      "unreadable_rows",
+      "Rows of the database that cannot be read; `troupe repair` mends them.",
+      figures.unreadableRows,
     ),
     gauge("dead_letters", "Dead letters: events, turns and messages that were given up.", figures.deadLetters),
   ];

@@ -184,6 +184,7 @@ export const BOUNDS = {
 
   // What one step of the work takes on.
   eventsAtOnce: { max: 50, unit: "events", because: "A room's batch is decided under one lease." },
+  searchedPages: { max: 25, unit: "pages", because: "A part of the search for damaged rows; a page is one query." },
   newerTurnTime: {
     max: 10 * MINUTE,
     unit: "milliseconds",

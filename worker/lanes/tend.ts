@@ -10,6 +10,7 @@ import type { Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
 import { grantMissed, type PlaceNeeds } from "./places.ts";
+import { searchOn } from "./search.ts";
 
 interface Needs extends PlaceNeeds {
   log: Log;
@@ -59,6 +60,7 @@ export async function tend(needs: Needs, options: TendOptions = { afterStart: fa
     await needs.lookUpAliases();
     await repairRooms(needs);
   }
+  await searchOn(needs);
   await ledger.prune(clock.now(), keep);
 }
 

@@ -5,6 +5,7 @@ import { configurationRows } from "./configuration/configuration.ts";
 import { people } from "./configuration/people.ts";
 import { createResolvePlace } from "./configuration/resolve.ts";
 import { leases } from "./leases.ts";
+import { repair } from "./repair/repair.ts";
 import { admissions } from "./rooms/admissions.ts";
 import { intake } from "./rooms/intake.ts";
 import { members } from "./rooms/members.ts";
@@ -60,5 +61,6 @@ export function createLedger(given: Database): Ledger {
     ...gaps(database),
     ...figures(database),
     ...forgetting(database),
+    ...repair(database),
   };
 }

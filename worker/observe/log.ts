@@ -14,6 +14,8 @@ const LEVEL: Record<LogEvent, Level> = {
   homeserver_unreachable: "warn",
   transaction: "debug",
   dead_letter: "warn",
+  row_unreadable: "error",
+  row_mended: "warn",
   event_dropped: "debug",
   event_failed: "error",
   gap_repaired: "warn",

@@ -17,6 +17,8 @@ export type LogEvent =
   | "homeserver_unreachable"
   | "transaction"
   | "dead_letter"
+  | "row_unreadable"
+  | "row_mended"
   | "event_dropped"
   | "event_failed"
   | "gap_repaired"

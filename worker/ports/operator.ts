@@ -29,6 +29,8 @@ export interface Figures {
   /** Age of the oldest question whose reply is not delivered, in milliseconds. */
   outboxAgeMs: number;
   deadLetters: number;
+  /** Rows that cannot be read, as the last search found them; at least 1 where one was met since. */
+  unreadableRows: number;
 }
 
 /** How long rows are kept, in milliseconds. */
@@ -57,7 +59,42 @@ export interface UnreadableRow {
   wrong: string;
 }
 
+/** A row that `troupe repair` found, and what it would do with it. */
+export interface DamagedRow extends UnreadableRow {
+  /** Names the row for `mend`. */
+  id: string;
+  /** What becomes of it now: a sentence. */
+  now: string;
+}
+
+/** A part of the search for damaged rows. */
+export interface SearchedRows {
+  rows: DamagedRow[];
+  /** Where the search goes on; undefined at its end. */
+  next?: string;
+}
+
+/** What became of a damaged row. */
+export interface MendedRow extends UnreadableRow {
+  id: string;
+  /** What it is now: a sentence. */
+  after: string;
+  /** The room whose state has to be read from the homeserver for it. */
+  reread?: RoomId;
+}
+
 export interface OperatorLedger {
+  /**
+   * Looks for rows that cannot be read: at a bounded number of rows, from where the last call ended. `quick` leaves out the
+   * tables that are large and harmless.
+   */
+  searchDamaged(from: string | undefined, extent: "all" | "quick"): Promise<SearchedRows>;
+  /** Stores how many rows a whole search has found. */
+  countDamaged(count: number): Promise<void>;
+  /** Mends a row; undefined where it can be read. */
+  mendDamaged(id: string, nowMs: number): Promise<MendedRow | undefined>;
+  /** The rows that were found unreadable since the last call, each at most once an hour. */
+  takeNoted(nowMs: number): UnreadableRow[];
   /** The verdict of an event; undefined when the event is unknown. */
   verdictOf(eventId: EventId): Promise<StoredVerdict | undefined>;
   /** The verdicts on the latest messages, reactions and invitations of a room, newest first. */

@@ -5,6 +5,7 @@ import { apply } from "./apply.ts";
 import { deadLetters, replay } from "./dead-letters.ts";
 import { exportConfiguration } from "./export.ts";
 import { allow, approve, deny, inviteCode, listPairings } from "./people.ts";
+import { repair } from "./repair.ts";
 import { why } from "./why.ts";
 
 const NEEDS =
@@ -58,6 +59,16 @@ export function operatorCommands(program: Command): void {
   addCommand(program, "replay", "Queue a turn again that was given up.", "npx troupe replay 5f3a…")
     .argument("<turn>", "its id, as shown by `troupe dead-letters`")
     .action(replay);
+  addCommand(
+    program,
+    "repair",
+    "List the rows of the database that cannot be read, with what becomes of each, and mend them.",
+    "npx troupe repair\nnpx troupe repair --apply",
+  )
+    .option("--apply", "mend them, after a question")
+    .option("-y, --yes", "mend them without asking")
+    .option("--json", "print JSON")
+    .action(repair);
   agentCommands(program.command("agent").description("List, add and remove single agents."));
   pairCommands(program.command("pair").description("Let single users in and out: list, approve, allow, deny, code."));
 }

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { Environment } from "#core/configuration/environment.ts";
@@ -140,12 +141,36 @@ rooms: { "#a:hs.test": { muted: true } }
     expect((await troupe("why")).code).toBe(2);
   }, 30_000);
 
+  test("repair lists what cannot be read, and mends it only with an answer or --yes, once and without secrets", async () => {
+    expect(await troupe("repair")).toEqual({ code: 0, out: "Every row can be read.\n", err: "" });
+    await troupe("agent", "add", "broken", "--backend", "echo");
+    const database = createClient({ url: `file:${join(folder, "bridge/troupe.db")}` });
+    const damage = `UPDATE agents SET agent = json_set(agent, '$.dm', 'all', '$.backend.apiKey', '${SECRET}') WHERE id = 'broken'`;
+    await database.execute(damage);
+    database.close();
+    const listed = await troupe("repair");
+    expect(listed.out).toMatch(
+      /^agents broken: dm: .*\n {2}The agent answers nobody\.\n1 row cannot be read; --apply mends them\.\n$/,
+    );
+    expect(await troupe("repair", "--apply")).toMatchObject({ code: 2, err: expect.stringContaining("--yes") });
+    expect(JSON.parse((await troupe("repair", "--json")).out)).toMatchObject({
+      rows: [{ table: "agents", key: "broken" }],
+    });
+    const mended = await troupe("repair", "--apply", "--yes");
+    expect(mended).toMatchObject({ code: 0, out: expect.stringContaining("agents broken: It is kept without dm.") });
+    expect(mended.out).toMatch(/\nMended 1 row\.\n$/);
+    expect(await troupe("repair", "--json", "--yes")).toEqual({ code: 0, out: '{"rows":[]}\n', err: "" });
+    expect(listed.out + mended.out).not.toContain(SECRET);
+    expect((await troupe("agent", "remove", "broken")).code).toBe(0);
+  }, 30_000);
+
   test.for([
     ["--help"],
     ["apply", "--help"],
     ["agent", "add", "--help"],
     ["pair", "approve", "--help"],
     ["why", "--help"],
+    ["repair", "--help"],
   ])("%j prints help", async (args) => {
     const { code, out } = await troupe(...args);
     expect([code, out.includes("Usage: troupe")]).toEqual([0, true]);

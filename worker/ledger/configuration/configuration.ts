@@ -192,7 +192,7 @@ function addRow(found: Configuration, { kind, name, value }: ConfigurationRow, n
 }
 
 /** The schema of a row of `settings`; undefined where nothing is called so. */
-function schemaOfSetting(name: string): typeof Layer | typeof RoomLayer | typeof Groups | undefined {
+export function schemaOfSetting(name: string): typeof Layer | typeof RoomLayer | typeof Groups | undefined {
   if (name === "defaults") return Layer;
   if (name === "groups") return Groups;
   return name.startsWith(ROOM) && RoomName.safeParse(name.slice(ROOM.length)).success ? RoomLayer : undefined;
@@ -206,7 +206,7 @@ function specIn(noted: Noted, id: string, text: string): AgentSpec | undefined {
   return undefined;
 }
 
-function wrongWithAgent(id: string, text: string): string | undefined {
+export function wrongWithAgent(id: string, text: string): string | undefined {
   const wrong = problemOf(AgentSpec, text);
   if (wrong !== undefined) return wrong;
   return readStored(AgentSpec, text)?.id === id ? undefined : "id: it is another agent's";

@@ -66,7 +66,7 @@ export async function readWaiting(
 const undecided = (seq: number): Sql => sql`SELECT 1 FROM events WHERE seq = ${seq} AND verdict IS NULL`;
 
 /** The event becomes a dead letter, and its verdict says so. */
-function burial({ seq, eventId, event, receivedAtMs }: Row, wrong: string, guard: Sql): Sql[] {
+export function burial({ seq, eventId, event, receivedAtMs }: Row, wrong: string, guard: Sql): Sql[] {
   const reason = `The stored event ${eventId} cannot be read: ${wrong}`;
   return [
     sql`

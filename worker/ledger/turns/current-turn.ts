@@ -6,11 +6,11 @@ import type { Lease } from "#core/turn/lane.ts";
 import type { CurrentTurn } from "#ports/turns.ts";
 import { type AgentTexts, agentOf, ghostOf } from "../configuration/agents.ts";
 import { layerColumns, type ResolvePlace } from "../configuration/resolve.ts";
-import { isHeld, type Sql, sessionOf, sql } from "../sql/database.ts";
+import { isHeld, leasedUntil, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { avatarIn, ghostSql, specOf, withoutAvatar } from "../sql/ghosts.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
 import { columnsOf, type TurnRow, turnOf, type UnreadableTurn } from "./turn-row.ts";
-import { burial, leftAlone } from "./unreadable-turns.ts";
+import { burial, isOver, leftAlone } from "./unreadable-turns.ts";
 
 type Row = TurnRow &
   AgentTexts & { hasControls: number; ghost: string; deviceId: string | null; profile: string | null };
@@ -57,9 +57,10 @@ export function currentTurns(database: NotingDatabase, resolvePlace: ResolvePlac
 function burier({ namespace, atomic, noted }: NotingDatabase, select: (session: string, isMine: Sql) => Sql) {
   return async (lease: Lease, row: Row, { wrong, isNewer }: UnreadableTurn): Promise<readonly unknown[]> => {
     noted.note({ table: "turns", key: row.id, wrong });
+    const may = isNewer ? sql`${isHeld(lease)} AND ${isOver(lease, row)}` : isHeld(lease);
     const results = await atomic([
       ...(isNewer ? [leftAlone(lease, row)] : []),
-      ...burial(namespace, lease, row, wrong, isNewer),
+      ...burial(namespace, row, wrong, leasedUntil(lease), may),
       select(sessionOf(lease), isHeld(lease)),
     ]);
     const [next] = (results.at(-1) ?? []) as Row[];

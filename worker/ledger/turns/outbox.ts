@@ -8,6 +8,7 @@ import { err, ok, type Result } from "#core/result.ts";
 import { isLane, type LaneId, type Lease } from "#core/turn/lane.ts";
 import { TurnId } from "#core/turn/turn.ts";
 import type { OpenOutboxRow, OutboxEnd, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
+import type { DeadLetter } from "#ports/operator.ts";
 import { storable } from "../sql/bulk.ts";
 import { countOfLast, isHeld, leasedUntil, releaseUnless, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
@@ -130,14 +131,26 @@ const STATES = ["open", "sent", "dead"] as const;
 
 const freed = (lane: LaneId): Sql => freeOut(sql`${lane}`, sql`waits_for = ${lane}`);
 
-function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number | Sql): Sql[] {
-  const isMine = sql`seq = ${seq} AND ${isHeld(lease)}`;
-  if (end.state === "sent") return [endOpen("sent", end.eventId, isMine)];
+function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[] {
+  if (end.state === "sent") return [endOpen("sent", end.eventId, sql`seq = ${seq} AND ${isHeld(lease)}`)];
+  return giveUp(seq, end.deadLetter, nowMs, isHeld(lease));
+}
+
+function giveUp(seq: number, letter: DeadLetter, nowMs: number | Sql, may: Sql): Sql[] {
+  const isMine = sql`seq = ${seq} AND ${may}`;
   return [
-    insertDeadLetter(end.deadLetter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${isMine})`),
+    insertDeadLetter(letter, nowMs, sql`EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${isMine})`),
     endOpen("dead", null, isMine),
   ];
 }
+
+/** Ends a row that cannot be read as a dead letter. */
+export function burial(row: Content, seq: number, wrong: string, nowMs: number | Sql, may: Sql): Sql[] {
+  const raw = row.plain ?? JSON.stringify({ path: row.path, body: row.body });
+  const reason = `The message ${row.key} cannot be read: ${wrong}`;
+  return giveUp(seq, { kind: "outbox", reason, raw }, nowMs, may);
+}
+type Content = Pick<Row, "key" | "plain" | "path" | "body">;
 
 /**
  * The row of a lane that is to be sent next. One that cannot be read is ended here as a dead letter, and the lane goes on
@@ -155,12 +168,8 @@ export async function readNextOut(
     const read = openRowOf(row, lease.lane);
     if (read.ok) return read.value;
     noted.note({ table: "outbox", key: row.key, wrong: read.error });
-    const raw = row.plain ?? JSON.stringify({ path: row.path, body: row.body });
-    const deadLetter = { kind: "outbox" as const, reason: `The message ${row.key} cannot be read: ${read.error}`, raw };
-    const results = await atomic([
-      ...endRow(lease, row.seq, { state: "dead", deadLetter }, leasedUntil(lease)),
-      selectNextOut(lease.lane, isHeld(lease)),
-    ]);
+    const burials = burial(row, row.seq, read.error, leasedUntil(lease), isHeld(lease));
+    const results = await atomic([...burials, selectNextOut(lease.lane, isHeld(lease))]);
     rows = results.at(-1);
   }
   return undefined;
@@ -168,11 +177,9 @@ export async function readNextOut(
 
 function openRowOf(row: Row, lane: LaneId): Result<OpenOutboxRow, string> {
   const { askedAtMs, deviceId, path, body } = row;
-  const key = DeliveryKey.safeParse(row.key).data;
-  const agent: Speaker | undefined = row.agent === "" ? BOT : AgentId.safeParse(row.agent).data;
-  const userId = UserId.safeParse(row.userId).data;
-  const turnId = row.turnId === null ? null : TurnId.safeParse(row.turnId).data;
-  if (!key || !agent || !userId || turnId === undefined) return err("an id in it is none");
+  const names = namesOf(row);
+  if (!names.ok) return names;
+  const { key, agent, userId, turnId } = names.value;
   const shared = {
     seq: row.seq,
     key,
@@ -185,10 +192,21 @@ function openRowOf(row: Row, lane: LaneId): Result<OpenOutboxRow, string> {
     ...(askedAtMs ? { askedAtMs } : {}),
   };
   if (path === "") return ok({ ...shared, plain: row.plain ?? "", ...(deviceId === null ? {} : { deviceId }) });
-  // Sent as it is, such a request would be refused in a way that looks like an outage.
-  if (!path.startsWith("/")) return err("path: it is none");
-  if (!isObject(parseJson(body))) return err("body: it is no JSON object");
   return ok({ ...shared, frozen: { deviceId: deviceId ?? "", path, body } });
+}
+
+/** The ids of a row. The error says what in it cannot be read. */
+export function namesOf(row: Pick<Row, "key" | "agent" | "userId" | "turnId" | "path" | "body">) {
+  const { path, body } = row;
+  const key = DeliveryKey.safeParse(row.key).data;
+  const agent: Speaker | undefined = row.agent === "" ? BOT : AgentId.safeParse(row.agent).data;
+  const userId = UserId.safeParse(row.userId).data;
+  const turnId = row.turnId === null ? null : TurnId.safeParse(row.turnId).data;
+  if (!key || !agent || !userId || turnId === undefined) return err("an id in it is none");
+  // Sent as it is, such a request would be refused in a way that looks like an outage.
+  if (path !== "" && !path.startsWith("/")) return err("path: it is none");
+  if (path !== "" && !isObject(parseJson(body))) return err("body: it is no JSON object");
+  return ok({ key, agent, userId, turnId });
 }
 
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);

@@ -15,22 +15,27 @@ export const leftAlone = (lease: Lease, { seq }: TurnRow): Sql => sql`
   UPDATE turns SET not_before_ms = ${leasedUntil(lease)}
   WHERE seq = ${seq} AND ${isHeld(lease)}`;
 
-/** Ends the turn as a dead letter, and says so in the room. One of a newer version only where that had time to go on. */
-export function burial(namespace: Namespace, lease: Lease, row: TurnRow, wrong: string, isNewer: boolean): Sql[] {
+/** In SQL, whether the newer version had time to go on with the turn. */
+export const isOver = (lease: Lease, { seq }: Named): Sql => sql`
+  EXISTS (SELECT 1 FROM turns WHERE seq = ${seq} AND asked_at_ms < ${leasedUntil(lease)} - ${BOUNDS.newerTurnTime.max})`;
+
+/** The part of a turn's row that its end needs. */
+type Named = Pick<TurnRow, "seq" | "id" | "agent" | "roomId" | "threadRoot">;
+
+/** Ends the turn as a dead letter, and says so in the room. */
+export function burial(namespace: Namespace, row: Named, wrong: string, nowMs: number | Sql, may: Sql): Sql[] {
   const { seq, id, agent } = row;
-  const isOver = isNewer ? sql`asked_at_ms < ${leasedUntil(lease)} - ${BOUNDS.newerTurnTime.max}` : sql`true`;
-  const guard = sql`
-    EXISTS (SELECT 1 FROM turns WHERE seq = ${seq} AND state <> 'delivered' AND ${isOver}) AND ${isHeld(lease)}`;
+  const guard = sql`EXISTS (SELECT 1 FROM turns WHERE seq = ${seq} AND state <> 'delivered') AND ${may}`;
   const deadLetter = { kind: "turn" as const, reason: `${agent}: a turn cannot be read: ${wrong}`, raw: id };
   return [
-    insertDeadLetter(deadLetter, leasedUntil(lease), guard),
+    insertDeadLetter(deadLetter, nowMs, guard),
     ...insertPlain(noticeOf(namespace, row), guard),
     sql`UPDATE turns SET state = 'delivered', ending = 'unreadable' WHERE seq = ${seq} AND ${guard}`,
   ];
 }
 
 /** None where the row does not say who would speak, and where. */
-function noticeOf(namespace: Namespace, { seq, id, agent: speaker, roomId: room, threadRoot }: TurnRow): OutboxRow[] {
+function noticeOf(namespace: Namespace, { seq, id, agent: speaker, roomId: room, threadRoot }: Named): OutboxRow[] {
   const [agent, roomId] = [AgentId.safeParse(speaker).data, RoomId.safeParse(room).data];
   if (!agent || !roomId) return [];
   const cause = `unread-${id || seq}`;

@@ -2,6 +2,9 @@
 import type { OperatorLedger } from "#ports/operator.ts";
 import { type Database, sql } from "../sql/database.ts";
 
+/** How many rows the last search found that cannot be read. */
+export const UNREADABLE_MARK = "unreadable";
+
 export function marks({ all }: Database): Pick<OperatorLedger, "mark" | "setMark"> {
   return {
     async mark(name) {
