@@ -48,7 +48,7 @@ async function search(): Promise<Row[]> {
     const page = await ask("GET", `/admin/repair${from}`);
     rows.push(...page.rows);
     if (page.next === undefined) return rows;
-    from = `?from=${encodeURIComponent(page.next)}`;
+    from = `?after=${encodeURIComponent(page.next)}`;
   }
 }
 const mend = (id: string) => ask("POST", "/admin/repair", { id });
@@ -176,6 +176,6 @@ describe("rows that cannot be read", () => {
       expect(await mend(id)).toEqual({ mended: false });
     }
     expect((await world.operator("POST", "/admin/repair", { id: 5 })).status).toBe(400);
-    expect((await world.operator("GET", "/admin/repair?from=nothing:5")).status).toBe(200);
+    expect((await world.operator("GET", "/admin/repair?after=nothing:5")).status).toBe(200);
   });
 });

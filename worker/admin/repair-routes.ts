@@ -17,7 +17,7 @@ interface Needs {
 
 export function repairRoutes({ ledger, clock, log, reread }: Needs): Hono {
   const app = new Hono();
-  app.get("/admin/repair", async (c) => c.json(await ledger.searchDamaged(c.req.query("from"), "all")));
+  app.get("/admin/repair", async (c) => c.json(await ledger.searchDamaged(c.req.query("after"), "all")));
   app.post("/admin/repair", async (c) => {
     const { id } = Object(await bodyOf(c)) as { id?: unknown };
     if (typeof id !== "string") return refuse(c, 400, ["id: expected the id of a row, as GET /admin/repair lists it"]);

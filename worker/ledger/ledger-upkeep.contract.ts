@@ -94,6 +94,7 @@ function pruneContract(make: Make): void {
       outboxDepth: 1,
       outboxAgeMs: 500,
       deadLetters: 0,
+      unreadableRows: 0,
     });
   });
 }

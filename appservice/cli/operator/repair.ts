@@ -46,7 +46,7 @@ async function confirmed(yes: boolean, rows: readonly Damaged[]): Promise<void> 
 async function search(where: Where): Promise<Damaged[]> {
   const rows: Damaged[] = [];
   for (let from: string | undefined = ""; from !== undefined; ) {
-    const query: string = from === "" ? "" : `?from=${encodeURIComponent(from)}`;
+    const query: string = from === "" ? "" : `?after=${encodeURIComponent(from)}`;
     const found: z.infer<typeof Found> = Found.parse(await askBridge(where, "GET", `repair${query}`));
     rows.push(...found.rows);
     from = found.next;

@@ -1,6 +1,5 @@
 /** Looks at the configuration, rooms, members, people and marks. */
 import { AgentSpec, StoredAvatar } from "#core/configuration/agent.ts";
-import { mendAgent, mendDefaults, mendGroups, mendRoomLayer } from "#core/configuration/mend.ts";
 import { RoomName } from "#core/configuration/settings.ts";
 import { problemOf } from "#core/configuration/stored.ts";
 import { AgentId, AgentKey, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
@@ -13,6 +12,7 @@ import { storable } from "../sql/bulk.ts";
 import { sql } from "../sql/database.ts";
 import { avatarIn, withoutAvatar } from "../sql/ghosts.ts";
 import { at, columnsNamed, type Inspection, type Mending, type Row, raw } from "./inspection.ts";
+import { mendAgent, mendDefaults, mendGroups, mendRoomLayer } from "./mend.ts";
 
 interface Schema {
   safeParse(value: unknown): { success: boolean };

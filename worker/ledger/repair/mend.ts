@@ -2,10 +2,15 @@
  * Mends a stored layer or agent that cannot be read: the keys that cannot be read are dropped, the rest stays. A lost key that
  * restricted something is replaced by its strictest value, so that nobody is let in by the loss.
  */
-import type * as z from "zod/v4";
-import { parseJson } from "../protocol/json.ts";
-import { AgentSpec } from "./agent.ts";
-import { Groups, Layer, RoomLayer } from "./settings.ts";
+import { AgentSpec } from "#core/configuration/agent.ts";
+import { Groups, Layer, RoomLayer } from "#core/configuration/settings.ts";
+import { parseJson } from "#core/protocol/json.ts";
+
+/** A schema of core, as far as it is needed here. */
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly Issue[] } };
+}
+type Issue = { path: readonly PropertyKey[]; code: string; keys?: readonly string[] };
 
 const STRICTEST: Readonly<Record<string, unknown>> = {
   users: [],
@@ -46,26 +51,28 @@ export function mendAgent(id: string, text: string): Mended<AgentSpec> | undefin
 }
 const NAME_MAX = 200;
 
-function mend<T>(schema: z.ZodType<T>, text: string, instead: T): Mended<T> {
+function mend<T>(schema: Schema<T>, text: string, instead: T): Mended<T> {
   const json = parseJson(text);
   return (isObject(json) && drop(schema, json)) || { value: instead, lost: ["everything"] };
 }
 
 /** Each round drops or replaces the keys that the schema complains about; undefined where that does not help. */
-function drop<T>(schema: z.ZodType<T>, given: object): Mended<T> | undefined {
+function drop<T>(schema: Schema<T>, given: object): Mended<T> | undefined {
   const json = structuredClone(given);
   const lost = new Set<string>();
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const read = schema.safeParse(json);
     if (read.success) return { value: read.data, lost: [...lost] };
-    for (const issue of read.error.issues) {
-      const isUnknown = issue.code === "unrecognized_keys";
-      const paths = isUnknown ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
-      for (const path of paths) dropAt(json, path, isUnknown ? undefined : lost);
-    }
+    for (const issue of read.error.issues) dropAll(json, issue, lost);
   }
   return undefined;
 }
+/** Keys of a newer version are dropped too, and are no loss to this one. */
+function dropAll(json: object, { code, path, keys = [] }: Issue, lost: Set<string>): void {
+  if (code !== "unrecognized_keys") dropAt(json, path, lost);
+  else for (const key of keys) dropAt(json, [...path, key], undefined);
+}
+
 const ROUNDS_MAX = 10;
 
 /** A list is dropped as a whole: without one of its entries it could mean something else. */
