@@ -4,7 +4,7 @@
  */
 import { getTableColumns, getTableName } from "drizzle-orm";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { RoomId } from "#core/protocol/ids.ts";
+import { AgentId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { composed } from "#testing/composed.ts";
 import { anEvent } from "#testing/events.ts";
 import { aSpec, ghost, member } from "#testing/ledger-rows.ts";
@@ -142,6 +142,9 @@ async function damaged(column: string, value: string) {
     "e937870",
     Date.now() - (LEFT_ALONE.includes(column) ? LEFT_MS : 60_000),
   );
+  await ledger.setMark("homeserver", JSON.stringify({ reachable: true, atMs: Date.now() }));
+  await ledger.setMark("emptied", "1");
+  await ledger.allow(AgentId.parse("echo"), UserId.parse("@alice:hs.test"), Date.now());
   const [table = "", name = ""] = column.split(".");
   const isUnique = COLUMNS[column]?.endsWith("unique") === true;
   const sql = `UPDATE ${table} SET ${name} = ?1${isUnique ? " || rowid" : ""} WHERE ${name} IS NOT NULL AND ${name} <> ''`;

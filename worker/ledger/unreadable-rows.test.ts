@@ -75,6 +75,16 @@ describe("a stored row of the configuration that cannot be read", () => {
     expect(await ledger.agents()).toMatchObject([{ id: "echo" }]);
   });
 
+  test.for(["{", '{"agents":{"echo":"loud"}}', '{"agents":[5]}', "null"])(
+    "mutes a crowded room too, and its agents are found: %j",
+    async (text) => {
+      const { ledger, write } = await world();
+      await write("room:!room", text);
+      expect(await ledger.presentIn(ROOM, [ghost("echo").userId], "guide")).toHaveLength(2);
+      expect(await ledger.room(ROOM)).toMatchObject({ muted: true });
+    },
+  );
+
   test("is never written: an invalid layer is refused", async () => {
     const { ledger } = await world();
     await expect(ledger.setRoomLayer("!room", { model: "x".repeat(201) })).rejects.toThrow();

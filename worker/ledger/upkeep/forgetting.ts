@@ -66,7 +66,7 @@ const expiredRows = (nowMs: number): Sql[] => [
 /** Empties the content of decided events. Their ids are kept longer, so that a repeated event is recognised. */
 async function emptyContents({ all, atomic }: Database, beforeMs: number): Promise<number> {
   const [mark] = await all<{ value: string }>(sql`SELECT value FROM marks WHERE name = 'emptied'`);
-  const from = Number(mark?.value ?? 0);
+  const from = Number(mark?.value) || 0;
   const next = await all<{ seq: number; receivedAtMs: number }>(sql`
     SELECT seq, received_at_ms AS receivedAtMs FROM events WHERE seq > ${from} ORDER BY seq LIMIT ${PRUNED_MAX}`);
   const young = next.findIndex(({ receivedAtMs }) => receivedAtMs >= beforeMs);
