@@ -217,6 +217,33 @@ export const BOUNDS = {
 
   // What is stored.
   list: { max: 512 * KIB, unit: "bytes", because: "D1 limits a parameter to between 1 and 2 MB." },
+  storedText: {
+    max: MIB,
+    unit: "bytes",
+    because: "D1 allows 2 MB a row. An agent with its picture, a layer, a state.",
+  },
+  storedPrompt: { max: 256 * KIB, unit: "bytes", because: "Four times what an event can say; it shares its row." },
+  storedShown: {
+    max: 384 * KIB,
+    unit: "bytes",
+    because: "What is shown of an unfinished answer shares the turn's row.",
+  },
+  storedReply: { max: 768 * KIB, unit: "bytes", because: "The history of a conversation needs no more of a reply." },
+  deadLetterReason: {
+    max: 2 * KIB,
+    unit: "bytes",
+    because: "It is a sentence; the error of a server in it may be a page.",
+  },
+  powerLevels: {
+    max: 256 * KIB,
+    unit: "characters",
+    because: "An event has a quarter of it, and what is kept of all state has to fit into a row.",
+  },
+  creators: {
+    max: 1_000,
+    unit: "users",
+    because: "The creation event of a room has room for no more of usual length.",
+  },
   deadLetter: { max: 64 * KIB, unit: "bytes", because: "An event has no more; the beginning of others tells enough." },
   evidence: { max: 1_000, unit: "characters", because: "It is kept with every verdict." },
   evidenceEntries: { max: 3, unit: "entries", because: "The sentence that names them should be read." },

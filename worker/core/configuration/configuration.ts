@@ -3,6 +3,7 @@
  * effect with the next event.
  */
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import { type AgentId, AgentKey } from "../protocol/ids.ts";
 import { AgentSpec } from "./agent.ts";
 import { Groups, Layer, RoomLayer, RoomName } from "./settings.ts";
@@ -73,7 +74,17 @@ export function complaintsAbout({ agents, groups, defaults, rooms }: Configurati
       .filter((name) => !Object.hasOwn(groups, name))
       .map((name) => `${path}: there is no group "${name}"`),
   );
-  return [...duplicates, ...new Set(unknown)];
+  const large = [...layers, ["groups", groups] as const].flatMap(([path, layer]) => tooLarge(path, layer) ?? []);
+  return [...duplicates, ...new Set(unknown), ...large];
+}
+
+/** A sentence where a value has more bytes than can be stored of it. */
+export function tooLarge(what: string, value: object): string | undefined {
+  const text = JSON.stringify(value);
+  const max = BOUNDS.storedText.max;
+  // A unit has three bytes at most, so that most values need not be encoded.
+  const bytes = text.length * 3 > max ? new TextEncoder().encode(text).length : 0;
+  return bytes > max ? `${what} is too large: it has ${bytes} bytes, and at most ${max} can be stored` : undefined;
 }
 
 const groupsNamedIn = (layer: object): string[] =>

@@ -22,7 +22,8 @@ export type Utterance = z.infer<typeof Utterance>;
 /** Version 1 is the first. A reader of a later version must go on reading the earlier ones. */
 const Stored = z.object({ version: z.literal(1), utterance: Utterance });
 
-export const storedUtterance = (utterance: Utterance): string => JSON.stringify({ version: 1, utterance });
+export const storedUtterance = (utterance: Utterance): string =>
+  JSON.stringify(Stored.parse({ version: 1, utterance }));
 
 /** Throws when the text is not the JSON of an utterance. */
 export const parseUtterance = (stored: string): Utterance => Stored.parse(JSON.parse(stored)).utterance;

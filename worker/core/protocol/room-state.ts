@@ -12,11 +12,24 @@ import { RoomId, UserId } from "./ids.ts";
 const text = (value: unknown) => (typeof value === "string" ? value.slice(0, BOUNDS.roomText.max) : "");
 
 const Level = z.coerce.number().int();
+/** Everything that fits: of a larger list, the first entries. */
+const within = <T>(entries: Record<string, T>): Record<string, T> => {
+  let size = 0;
+  return Object.fromEntries(
+    Object.entries(entries).filter(([key]) => {
+      size += key.length + LEVEL_LENGTH;
+      return size <= BOUNDS.powerLevels.max;
+    }),
+  );
+};
+/** A number, with quotes, colon and comma around it and the key. */
+const LEVEL_LENGTH = 20;
+
 const Levels = z.object({
-  users: z.record(z.string(), Level.catch(0)).catch({}),
+  users: z.record(z.string(), Level.catch(0)).catch({}).transform(within),
   users_default: Level.catch(0),
   state_default: Level.catch(50),
-  events: z.record(z.string(), Level.catch(50)).catch({}),
+  events: z.record(z.string(), Level.catch(50)).catch({}).transform(within),
 });
 
 export const RoomState = z.object({
@@ -120,7 +133,7 @@ const Create = z.object({
 
 function createChange(content: RoomEvent["content"], sender: UserId): Partial<RoomState> {
   const { room_version, additional_creators, predecessor } = Create.parse(content);
-  const others = additional_creators.flatMap((id) => UserId.safeParse(id).data ?? []);
+  const others = additional_creators.slice(0, BOUNDS.creators.max).flatMap((id) => UserId.safeParse(id).data ?? []);
   return {
     creators: [sender, ...others],
     creatorsRule: !CREATORS_DO_NOT_RULE.has(room_version),

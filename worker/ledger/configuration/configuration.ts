@@ -8,6 +8,7 @@ import type { ConfigurationLedger } from "#ports/configuration.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
 import { countOfLast, type Sql, sql } from "../sql/database.ts";
 import type { Noted, NotingDatabase } from "../sql/noted.ts";
+import { storedJson } from "../sql/stored.ts";
 import { ownLayer, readRoomLayer } from "./resolve.ts";
 
 type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
@@ -35,8 +36,8 @@ export function configurationRows(database: NotingDatabase): ConfigurationRows {
       const { defaults, groups, agents, rooms } = configuration;
       const layers = Object.entries(rooms).map(([name, layer]) => layerRow(`${ROOM}${name}`, layer));
       const general = [
-        ["defaults", JSON.stringify(Layer.parse(defaults)), 0],
-        ["groups", JSON.stringify(Groups.parse(groups)), 0],
+        ["defaults", storedJson("defaults", Layer, defaults), 0],
+        ["groups", storedJson("groups", Groups, groups), 0],
       ];
       await atomic(
         [
@@ -109,7 +110,7 @@ function allAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): S
 function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): Sql[] {
   const rows = agents.map((agent) => [
     agent.id,
-    JSON.stringify(AgentSpec.parse(agent)),
+    storedJson(`the agent ${agent.id}`, AgentSpec, agent),
     isFamily(agent.id) ? 1 : 0,
     isAttentive(defaults, agent) ? 1 : 0,
     agent.name.toLowerCase(),
@@ -167,7 +168,7 @@ function roomLayers({
 /** The row for `settings`. `attentive`: this layer makes agents listen to messages that do not address them. */
 const layerRow = (name: string, layer: RoomLayer): [name: string, value: string, attentive: number] => [
   name,
-  JSON.stringify(RoomLayer.parse(layer)),
+  storedJson(name, RoomLayer, layer),
   isAttentive(layer) ? 1 : 0,
 ];
 

@@ -1,10 +1,12 @@
 /** Members of rooms, the state of rooms, and which room replaced which. */
 import { botUserId, isOurs, RoomId, UserId } from "#core/protocol/ids.ts";
+import { RoomState } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Membership } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
+import { storedJson } from "../sql/stored.ts";
 
 type Members = Pick<Ledger, "setMembers" | "hasPeople" | "ghostsIn" | "replacedBy" | "setState" | "succeed">;
 
@@ -93,7 +95,8 @@ function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "s
     async setState(roomId, state) {
       await all(sql`
         INSERT INTO rooms (room_id, origin, state, replacement)
-        VALUES (${roomId}, ${roomId}, ${JSON.stringify(state)}, ${state.replacement ?? null})
+        VALUES (
+          ${roomId}, ${roomId}, ${storedJson("the state of a room", RoomState, state)}, ${state.replacement ?? null})
         ON CONFLICT (room_id) DO UPDATE SET state = excluded.state, replacement = excluded.replacement`);
     },
 

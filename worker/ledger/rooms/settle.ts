@@ -9,6 +9,7 @@ import type { IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { countOfLast, isHeld, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
+import { storedPrompt } from "../sql/stored.ts";
 import { endOpen, insertPlain } from "../turns/outbox.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import { redaction } from "./redaction.ts";
@@ -137,7 +138,7 @@ function newTurns({ turns }: Settled, guard: Sql): Sql[] {
       direct ? 1 : 0,
       prompt.eventId,
       prompt.sender,
-      textOf(prompt.parts),
+      storedPrompt(textOf(prompt.parts)),
       prompt.sentAtMs,
       askedAtMs,
       notBeforeMs,

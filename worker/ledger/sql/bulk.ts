@@ -37,8 +37,13 @@ export function jsonLists(rows: Iterable<readonly Cell[]>): string[] {
 export const storable = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
 
 /** The beginning of a text, at most 64 KiB of it in whole characters. */
-export function cutRaw(raw: string): string {
-  const text = storable(raw);
-  const { read } = encoder.encodeInto(text, new Uint8Array(BOUNDS.deadLetter.max));
+export const cutRaw = (raw: string): string => cutTo(raw, BOUNDS.deadLetter.max);
+
+/** The beginning of a text, at most so many bytes of it in whole characters. */
+export function cutTo(given: string, bytesMax: number): string {
+  const text = storable(given);
+  // A character has three bytes at most in UTF-8 for each of its units here.
+  if (text.length * 3 <= bytesMax) return text;
+  const { read } = encoder.encodeInto(text, new Uint8Array(bytesMax));
   return text.slice(0, read);
 }

@@ -2,8 +2,8 @@
 import type { Lease } from "#core/turn/lane.ts";
 import { markdownOf, type SessionKey, type TurnId } from "#core/turn/turn.ts";
 import type { Lack, TurnLedger } from "#ports/turns.ts";
-import { storable } from "../sql/bulk.ts";
 import { type Database, isHeld, releaseUnless, type Sql, sessionOf, sql } from "../sql/database.ts";
+import { storedReply } from "../sql/stored.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import type { CurrentTurns } from "./current-turn.ts";
@@ -25,7 +25,7 @@ export function endings(
         deleteControls(sessionOf(lease), isMine),
         sql`
           UPDATE turns
-          SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storable(markdownOf(reply.parts))},
+          SET state = 'answered', reply_kind = ${reply.kind}, reply = ${storedReply(markdownOf(reply.parts))},
             ending = ${lack?.ending ?? null}, not_before_ms = 0, waits_for = NULL, answered_at_ms = ${nowMs}
           WHERE id = ${turnId} AND ${IS_OPEN} AND ${isHeld(lease)} RETURNING id`,
         grantPlaces(nowMs),

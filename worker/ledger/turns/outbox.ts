@@ -9,9 +9,9 @@ import { isLane, type LaneId, type Lease } from "#core/turn/lane.ts";
 import { TurnId } from "#core/turn/turn.ts";
 import type { OpenOutboxRow, OutboxEnd, OutboxLedger, OutboxRow } from "#ports/delivery.ts";
 import type { DeadLetter } from "#ports/operator.ts";
-import { storable } from "../sql/bulk.ts";
 import { countOfLast, isHeld, leasedUntil, releaseUnless, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
+import { storedShown } from "../sql/stored.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 import { freeOut } from "./places.ts";
@@ -56,7 +56,7 @@ export function outboxRows(database: NotingDatabase): OutboxLedger {
   return {
     async queueOut(lease, rows, showing) {
       const shown = showing
-        ? [sql`UPDATE turns SET shown = ${storable(showing.text)} WHERE id = ${showing.turnId} AND ${isHeld(lease)}`]
+        ? [sql`UPDATE turns SET shown = ${storedShown(showing.text)} WHERE id = ${showing.turnId} AND ${isHeld(lease)}`]
         : [];
       const results = await atomic([
         ...insertPlain(rows, isHeld(lease)),

@@ -3,8 +3,8 @@ import type { Lease } from "#core/turn/lane.ts";
 import { SessionKey, type Turn, type TurnId } from "#core/turn/turn.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
 import type { ControlKind, TurnLedger } from "#ports/turns.ts";
-import { storable } from "../sql/bulk.ts";
 import { type Database, isHeld, type Sql, sessionOf, sql } from "../sql/database.ts";
+import { storedShown } from "../sql/stored.ts";
 import { takeTokensIf } from "../upkeep/limits.ts";
 import type { CurrentTurns } from "./current-turn.ts";
 import { deleteControls, endings } from "./endings.ts";
@@ -75,7 +75,7 @@ function pauses({ all, atomic }: Database): Pick<Turns, "postpone" | "postponeFa
 
     storeShown: async (lease, turnId, shown) => {
       const rows = await all(sql`
-        UPDATE turns SET shown = ${storable(shown)}
+        UPDATE turns SET shown = ${storedShown(shown)}
         WHERE id = ${turnId} AND ${IS_OPEN} AND ${isHeld(lease)} RETURNING id`);
       return rows.length === 1;
     },

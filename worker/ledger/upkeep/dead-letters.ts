@@ -1,7 +1,8 @@
 /** Dead letters: events, turns and deliveries that were given up, kept for an operator. */
+import { BOUNDS } from "#core/bounds.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import type { DeadLetter, OperatorLedger, StoredDeadLetter } from "#ports/operator.ts";
-import { cutRaw, jsonLists, storable } from "../sql/bulk.ts";
+import { cutRaw, cutTo, jsonLists, storable } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 
 export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLetter" | "deadLetters"> {
@@ -16,6 +17,8 @@ export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLet
   };
 }
 
+const cutReason = (reason: string): string => cutTo(reason, BOUNDS.deadLetterReason.max);
+
 /** A dead letter, written under the guard of the batch that gives up. */
 export const insertDeadLetter = (
   letter: DeadLetter,
@@ -24,11 +27,11 @@ export const insertDeadLetter = (
   eventId: string = eventIn(letter),
 ): Sql => sql`
   INSERT INTO dead_letters (kind, reason, raw, created_at_ms, event_id)
-  SELECT ${letter.kind}, ${letter.reason}, ${cutRaw(letter.raw)}, ${nowMs}, ${eventId} WHERE ${guard}`;
+  SELECT ${letter.kind}, ${cutReason(letter.reason)}, ${cutRaw(letter.raw)}, ${nowMs}, ${eventId} WHERE ${guard}`;
 
 /** Many dead letters. */
 export const insertDeadLetters = (letters: readonly DeadLetter[], nowMs: number): Sql[] =>
-  jsonLists(letters.map((letter) => [letter.kind, letter.reason, cutRaw(letter.raw), eventIn(letter)])).map(
+  jsonLists(letters.map((letter) => [letter.kind, cutReason(letter.reason), cutRaw(letter.raw), eventIn(letter)])).map(
     (list) => sql`
       INSERT INTO dead_letters (kind, reason, raw, created_at_ms, event_id)
       SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs}, value ->> 3

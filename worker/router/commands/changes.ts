@@ -1,6 +1,7 @@
 /** Commands that change something: a conversation, a room's settings, the rooms an agent is in. */
 import type { Agent } from "#core/configuration/agent.ts";
 import { complaintsOf, type Issue } from "#core/configuration/complaints.ts";
+import { tooLarge } from "#core/configuration/configuration.ts";
 import { type Layer, RoomLayer, THREAD_MODES } from "#core/configuration/settings.ts";
 import { WHILE_BUSY_MODES } from "#core/configuration/turn-settings.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
@@ -89,6 +90,8 @@ async function change({ needs, occasion, concerned }: Order, layer: Layer, say: 
   );
   const changed = RoomLayer.safeParse({ ...written, agents: { ...written.agents, ...own } });
   if (!changed.success) return { say: notChanged(changed.error.issues.flatMap(complaintOf)) };
+  const large = tooLarge("The room's settings", changed.data);
+  if (large !== undefined) return { say: notChanged([large]) };
   await needs.ledger.setRoomLayer(room_id, changed.data);
   return { say };
 }
