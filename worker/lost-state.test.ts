@@ -37,7 +37,7 @@ test.for(["{", "null", "[]", '{"name":5}', "garbage", ""])(
   },
 );
 
-test("no turn starts while the homeserver cannot tell the state", async () => {
+test("no turn starts while the homeserver cannot tell the state", { timeout: 20_000 }, async () => {
   await begin("{");
   const { fetch } = world.server;
   world.server.fetch = async (input, init) =>
@@ -47,7 +47,7 @@ test("no turn starts while the homeserver cannot tell the state", async () => {
   expect([await world.ledger.verdicts(), world.bodies()]).toEqual([{}, []]);
   world.server.fetch = fetch;
   await world.app.sweep();
-  await vi.waitFor(() => expect(world.bodies()).toEqual(["echo hello"]), { timeout: 8_000 });
+  await vi.waitFor(() => expect(world.bodies()).toEqual(["echo hello"]), { timeout: 15_000 });
 });
 
 test("a change of the state does not pass for all of it", async () => {

@@ -100,6 +100,7 @@ const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
   "turns.shown": "text",
   "turns.state": "word",
   "turns.thread_root": "id",
+  "turns.waits_for": "word",
   "verdicts.verdict": "word unique",
 };
 

@@ -63,10 +63,13 @@ export async function readWaiting(
   return readable;
 }
 
+/** The part of a row that its end needs. */
+type Stored = Pick<Row, "seq" | "eventId" | "event" | "receivedAtMs">;
+
 const undecided = (seq: number): Sql => sql`SELECT 1 FROM events WHERE seq = ${seq} AND verdict IS NULL`;
 
 /** The event becomes a dead letter, and its verdict says so. */
-export function burial({ seq, eventId, event, receivedAtMs }: Row, wrong: string, guard: Sql): Sql[] {
+export function burial({ seq, eventId, event, receivedAtMs }: Stored, wrong: string, guard: Sql): Sql[] {
   const reason = `The stored event ${eventId} cannot be read: ${wrong}`;
   return [
     sql`
