@@ -4,9 +4,12 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
 import { markdownOf, textOf } from "#core/turn/turn.ts";
 import type { Clock } from "#ports/host.ts";
+import type { Ledger } from "#ports/ledger.ts";
+import type { OpenTurns } from "#ports/turns.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
-import { aSession, ROOM } from "#testing/ledger-rows.ts";
+import { aSession, aSpec, ROOM } from "#testing/ledger-rows.ts";
+import { temporaryLedger } from "#testing/temp-ledger.ts";
 import { systemClock } from "./clock.ts";
 import { sessionOf } from "./router/new-turn.ts";
 
@@ -85,6 +88,29 @@ describe("while an agent is busy", () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     await push(aMessage("two"));
     await vi.waitFor(() => expect(bodies()).toEqual(["echo one\n\ntwo"]), soon);
+  });
+});
+
+describe("open turns", () => {
+  test.for<[of: keyof OpenTurns, open: OpenTurns]>([
+    ["sender", { sender: 1_000, room: 1_000, all: 1_000 }],
+    ["room", { sender: 1, room: 2_000, all: 2_000 }],
+    ["all", { sender: 1, room: 1, all: 20_000 }],
+  ])("have a limit, of %s: what is beyond it is dropped, and the room is told once", async ([of, open]) => {
+    const given = await temporaryLedger();
+    await given.ledger.setAgents([aSpec("echo")]);
+    const ledger: Ledger = {
+      ...given.ledger,
+      epoch: async (...asked) => ({ ...(await given.ledger.epoch(...asked)), open }),
+    };
+    world = await composed({}, {}, systemClock, { ...given, ledger });
+    await world.joined(ALICE, ECHO);
+    await world.push(aMessage("one"), aMessage("two"));
+    await vi.waitFor(async () => expect(await ledger.verdicts()).toEqual({ too_many_turns: 2 }), soon);
+    await vi.waitFor(() => expect(world.bodies()).toEqual([expect.stringMatching(/^Too many messages wait/)]), soon);
+    const [verdict] = await ledger.verdictsIn(ROOM, 1);
+    expect(verdict).toMatchObject({ evidence: { of } });
+    expect((await ledger.figures(0)).openTurns).toBe(0);
   });
 });
 

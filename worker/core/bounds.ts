@@ -191,6 +191,21 @@ export const BOUNDS = {
     because: "A newer version that runs beside this one has taken its turns by then.",
   },
   unreadableAtOnce: { max: 20, unit: "rows", because: "A lane buries no more under one claim; the next goes on." },
+  openTurns: {
+    max: 20_000,
+    unit: "turns",
+    because: "Each look for due lanes reads the open turns; with more, everybody's answers are late.",
+  },
+  openTurnsOfRoom: {
+    max: 2_000,
+    unit: "turns",
+    because: "One room must not use up what all rooms have; each thread and user may be a conversation of its own.",
+  },
+  openTurnsOfSender: {
+    max: 1_000,
+    unit: "turns",
+    because: "As many as the longest queue of one conversation. Nobody waits for more answers.",
+  },
   linesAtOnce: {
     max: 50,
     unit: "agents",

@@ -1,13 +1,15 @@
 /** The part of the ledger's contract about turns that wait for a place, for a token or for an out lane. */
 import { describe, expect, test } from "vitest";
-import { AgentId, EventId } from "#core/protocol/ids.ts";
+import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { type LaneId, type Lease, sessionLane } from "#core/turn/lane.ts";
 import { type NewTurn, SessionKey } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { TurnCaps } from "#ports/turns.ts";
+import type { Asker, TurnCaps } from "#ports/turns.ts";
 import {
   anAnswer,
+  aPrompt,
   aRow,
+  aSession,
   aTurn,
   CAPS,
   currentTurn,
@@ -61,6 +63,23 @@ export function placesContract(make: Make): void {
   describe("a turn that waits for a place", () => waitingContract(make));
   describe("a freed place", () => freedContract(make));
   describe("turns that wait for tokens", () => tokensContract(make));
+
+  test("open turns are counted: of the sender, of the room and in all", async () => {
+    const ledger = await make();
+    const sender = UserId.parse("@bob:hs.test");
+    const roomId = RoomId.parse("!other");
+    await settled(ledger, {
+      turns: [
+        aTurn(),
+        aTurn({ prompt: aPrompt("x", { sender }) }),
+        aTurn({ roomId }),
+        { ...aTurn(), ending: "context" },
+      ],
+    });
+    const count = async (asker?: Asker) => (await ledger.epoch(aSession("none"), undefined, asker)).open;
+    expect(await count({ sender, roomId: ROOM })).toEqual({ sender: 1, room: 2, all: 3 });
+    expect(await count({ sender, roomId })).toEqual({ sender: 1, room: 1, all: 3 });
+  });
 }
 
 function waitingContract(make: Make): void {

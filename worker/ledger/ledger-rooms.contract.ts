@@ -305,7 +305,7 @@ function sessionsContract(make: Make): void {
 
   test("have the later of two epochs", async () => {
     const ledger = await make();
-    expect(await ledger.epoch(aSession("mx.echo.1"))).toEqual({ epoch: 0, waiting: { count: 0 } });
+    expect(await ledger.epoch(aSession("mx.echo.1"))).toMatchObject({ epoch: 0, waiting: { count: 0 } });
     await ledger.beginEpoch(aSession("mx.echo.1"), 7);
     await ledger.beginEpoch(aSession("mx.echo.1"), 5);
     expect((await ledger.epoch(aSession("mx.echo.1"))).epoch).toBe(7);

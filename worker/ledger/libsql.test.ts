@@ -280,6 +280,10 @@ describe("the cost of a query", () => {
     ["succeed", (ledger) => ledger.succeed(ROOM, RoomId.parse("!next"))],
     ["setMembers", (ledger) => ledger.setMembers(ROOM, [ghost("guide")])],
     ["epoch", (ledger) => ledger.epoch(aSession("mx.echo.1"))],
+    [
+      "epoch with an asker",
+      (ledger) => ledger.epoch(aSession("mx.echo.1"), undefined, { sender: ALICE, roomId: ROOM }),
+    ],
     ["epoch with a former one", (ledger) => ledger.epoch(aSession("mx.echo.1"), aSession("mx.echo.2"))],
     ["sender of ours", (ledger) => ledger.sender(ROOM, { ...QUERY, sender: ghost("guide").userId })],
     ["admit", (ledger) => ledger.admit({ eventId: EVENT, inviter: "x", userId: ALICE, nowMs: NOW }, ONE_EACH)],

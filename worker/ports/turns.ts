@@ -149,6 +149,19 @@ export interface WaitingTurns {
   last?: { sender: UserId; direct: boolean };
 }
 
+/** How many turns are open: of a sender, in a room, and in all. */
+export interface OpenTurns {
+  sender: number;
+  room: number;
+  all: number;
+}
+
+/** Who asks, and where. */
+export interface Asker {
+  sender: UserId;
+  roomId: RoomId;
+}
+
 export interface SessionEpoch {
   /** The seq of the event that began the session anew; 0 before the first time. */
   epoch: number;
@@ -165,8 +178,15 @@ export interface SessionLedger {
   openSessionsIn(roomId: RoomId): Promise<SessionKey[]>;
   /** How many turns of a session are open, and the oldest of them. */
   waitingIn(session: SessionKey): Promise<WaitingTurns>;
-  /** The epoch of a session, and the open turns of its epoch 0, whose key is `base`. The same of a `former` one, if it has any. */
-  epoch(base: SessionKey, former?: SessionKey): Promise<SessionEpoch & { former?: SessionEpoch }>;
+  /**
+   * The epoch of a session, and the open turns of its epoch 0, whose key is `base`. The same of a `former` one, if it has any.
+   * `open`: the turns that count for the asker's limits.
+   */
+  epoch(
+    base: SessionKey,
+    former?: SessionKey,
+    asker?: Asker,
+  ): Promise<SessionEpoch & { former?: SessionEpoch; open: OpenTurns }>;
   /** Begins the session anew; an earlier epoch never replaces a later one. */
   beginEpoch(base: SessionKey, epoch: number): Promise<void>;
   /** A stored event with its content; undefined when it is unknown or its content was forgotten. */

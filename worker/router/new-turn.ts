@@ -4,7 +4,7 @@ import type { RoomEvent } from "#core/protocol/event.ts";
 import { type Conversation, epochScope, formerScope, sessionKey, sessionScope } from "#core/turn/session.ts";
 import { type NewTurn, type SessionKey, TurnId, textPrompt } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { SessionEpoch, WaitingTurns } from "#ports/turns.ts";
+import type { Asker, OpenTurns, SessionEpoch, WaitingTurns } from "#ports/turns.ts";
 import { digest } from "./digest.ts";
 import type { Occasion } from "./occasion.ts";
 
@@ -15,25 +15,27 @@ export interface Session {
   /** The session's key before the first `!new`. */
   base: SessionKey;
   waiting: WaitingTurns;
+  open: OpenTurns;
 }
 
 type SessionReads = Pick<Ledger, "epoch" | "waitingIn">;
 
 /** The conversation's session since its last `!new`, and the turns that wait in it. */
-export async function sessionOf(ledger: SessionReads, conversation: Conversation): Promise<Session> {
+export async function sessionOf(ledger: SessionReads, conversation: Conversation, asker?: Asker): Promise<Session> {
   const { id } = conversation.agent;
   const [scope, former] = [sessionScope(conversation), formerScope(conversation)];
   const keyOf = (parts: readonly string[]) => sessionKey(id, digest(parts));
   const base = keyOf(scope);
-  const read = await ledger.epoch(base, former && keyOf(former));
+  const read = await ledger.epoch(base, former && keyOf(former), asker);
+  const { open } = read;
   const own = await since(ledger, keyOf, scope, read);
   if (former && read.former && read.epoch === 0) {
     const old = await since(ledger, keyOf, former, read.former);
     // The rule is read off the turns: from now on only this user asks in that session.
-    if (old.waiting.last?.direct && old.waiting.last.sender === conversation.sender) return { ...old, base };
+    if (old.waiting.last?.direct && old.waiting.last.sender === conversation.sender) return { ...old, base, open };
   }
   const wasPrivate = !conversation.direct && !conversation.opened && own.waiting.last?.direct === true;
-  return wasPrivate ? sessionOf(ledger, { ...conversation, opened: true }) : { ...own, base };
+  return wasPrivate ? sessionOf(ledger, { ...conversation, opened: true }, asker) : { ...own, base, open };
 }
 
 async function since(
@@ -41,7 +43,7 @@ async function since(
   keyOf: (parts: readonly string[]) => SessionKey,
   scope: readonly string[],
   { epoch, waiting }: SessionEpoch,
-): Promise<Omit<Session, "base">> {
+): Promise<Omit<Session, "base" | "open">> {
   const session = keyOf(epochScope(scope, epoch));
   return { session, waiting: epoch === 0 ? waiting : await ledger.waitingIn(session) };
 }
@@ -52,10 +54,11 @@ export async function newTurn(
   { waiting: { event }, facts: { nowMs, ageMs, sender, askers } }: Occasion,
   { concerned: { agent }, text, conversation }: Woken,
   hop: number,
-): Promise<{ turn: NewTurn; waiting: WaitingTurns }> {
+): Promise<Pick<Session, "waiting" | "open"> & { turn: NewTurn }> {
   const { debounce } = agent.turns;
   const { direct, answersIn } = conversation;
-  const { session, waiting } = await sessionOf(ledger, conversation);
+  const asker = { sender: event.sender, roomId: event.room_id };
+  const { session, waiting, open } = await sessionOf(ledger, conversation, asker);
   const turn: NewTurn = {
     id: TurnId.parse(digest(["turn", agent.id, event.event_id]).slice(0, TURN_ID_LENGTH)),
     session,
@@ -69,7 +72,7 @@ export async function newTurn(
     ...(answersIn ? { threadRoot: answersIn } : {}),
     ...(sender.isOurs && askers ? { onBehalfOf: askers.map(({ userId }) => userId) } : {}),
   };
-  return { turn, waiting };
+  return { turn, waiting, open };
 }
 
 /** The sender's server chooses it. 0 for an unsafe integer: libSQL's client throws when it reads one back. */

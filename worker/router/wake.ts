@@ -1,12 +1,16 @@
 /** Turns for the agents an event wakes: when they are due, which ones they interrupt, and the notice for a full queue. */
+
 import { countOneMore } from "#core/access/pair-guard.ts";
+import { BOUNDS } from "#core/bounds.ts";
 import { cutEntry, type Grounds, grounds } from "#core/gate/evidence.ts";
 import type { Verdict, Wake, Woken } from "#core/gate/facts.ts";
-import { queueFull } from "#core/strings/replies.ts";
+import { queueFull, TOO_MANY_TURNS } from "#core/strings/replies.ts";
 import type { NewTurn } from "#core/turn/turn.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Settled } from "#ports/rooms.ts";
+import type { OpenTurns } from "#ports/turns.ts";
+import { causeOf } from "./digest.ts";
 import { newTurn } from "./new-turn.ts";
 import type { Occasion } from "./occasion.ts";
 import type { JoinNeeds } from "./rooms/join.ts";
@@ -46,7 +50,7 @@ export async function wake(needs: WakeNeeds, occasion: Occasion, { woken, hop }:
 
 function groundsOf(first: Woken | undefined, all: readonly Woke[]): Grounds {
   const full = all.find((one) => one.full !== undefined)?.full;
-  if (full && all.every(({ turns }) => turns.length === 0)) return grounds("queue_full", full);
+  if (full && all.every(({ turns }) => turns.length === 0)) return full;
   const because = first?.because ?? "mention";
   return because === "mention" && first?.pattern !== undefined
     ? grounds("wake_mention", { pattern: cutEntry(first.pattern) })
@@ -73,7 +77,20 @@ export async function rememberAsContext(
 
 interface Woke extends Pick<Settled, "turns" | "controls" | "notices"> {
   /** Set when the queue had no room for the turn. */
-  full?: { waiting: number; limit: number };
+  full?: Grounds;
+}
+
+/** A room is told again after this time that it has too many turns. */
+const TOLD_MS = 10 * 60_000;
+
+function crowd(open: OpenTurns): Grounds | undefined {
+  const limits = [
+    ["sender", BOUNDS.openTurnsOfSender.max],
+    ["room", BOUNDS.openTurnsOfRoom.max],
+    ["all", BOUNDS.openTurns.max],
+  ] as const;
+  const [of, limit] = limits.find(([whose, max]) => open[whose] >= max) ?? [];
+  return of && limit ? grounds("too_many_turns", { of, open: open[of], limit }) : undefined;
 }
 
 async function wakeOne({ ledger, delivery }: WakeNeeds, occasion: Occasion, woken: Woken, hop: number): Promise<Woke> {
@@ -81,17 +98,24 @@ async function wakeOne({ ledger, delivery }: WakeNeeds, occasion: Occasion, woke
   const {
     turn,
     waiting: { count, oldest },
+    open,
   } = await newTurn(ledger, occasion, woken, hop);
   const { queue, whileBusy } = agent.turns;
+  const { roomId, threadRoot } = turn;
+  const crowded = crowd(open);
+  if (crowded) {
+    const cause = causeOf("crowd", [agent.id, roomId, String(Math.floor(occasion.facts.nowMs / TOLD_MS))]);
+    const notice = delivery.notice({ agent: agent.id, roomId, cause }, TOO_MANY_TURNS);
+    return { ...NO_EFFECTS, notices: [notice], full: crowded };
+  }
   if (count >= queue) {
-    const { roomId, threadRoot } = turn;
     // Named after the oldest waiting turn: while it waits, the notice is sent once.
     const cause = `full-${oldest ?? turn.id}`;
     const place = { agent: agent.id, roomId, cause, ...(threadRoot ? { threadRoot } : {}) };
     return {
       ...NO_EFFECTS,
       notices: [delivery.notice(place, queueFull(count))],
-      full: { waiting: count, limit: queue },
+      full: grounds("queue_full", { waiting: count, limit: queue }),
     };
   }
   const interrupts = count > 0 && whileBusy === "interrupt";

@@ -35,6 +35,8 @@ const EVIDENCE = {
   command_not_permitted: Entries.extend({ command: z.string(), power: z.number() }),
   wake_mention: z.object({ pattern: z.string() }),
   too_old: Age,
+  /** Whose turns are too many. */
+  too_many_turns: z.object({ of: z.enum(["sender", "room", "all"]), open: z.number(), limit: z.number() }),
   queue_full: z.object({ waiting: z.number(), limit: z.number() }),
   command_limit: z.object({ perMinute: z.number() }),
   invite_limit: z.object({ anHour: z.number(), server: z.string().optional() }),

@@ -44,6 +44,7 @@ export type IgnoreReason = (typeof IGNORE_REASONS)[number];
 /** Why an event had an effect, other than waking agents or obeying a command. */
 const ACTION_REASONS = [
   "queue_full",
+  "too_many_turns",
   "too_old",
   "join",
   "join_failed",

@@ -39,6 +39,10 @@ test.for<[ageMs: number, limitMs: number, says: string]>([
 
 test("numbers of limits are told", () => {
   expect(explain(grounds("queue_full", { waiting: 20, limit: 20 }), "Echo")).toContain("(20, the limit is 20)");
+  const crowd = { of: "room", open: 2_001, limit: 2_000 } as const;
+  expect(explain(grounds("too_many_turns", crowd), "Echo")).toContain(
+    "of this room wait for an answer (2001, the limit is 2000)",
+  );
   expect(explain(grounds("command_limit", { perMinute: 30 }), undefined)).toContain("the limit is 30 in a minute");
   expect(explain(grounds("join_failed", { status: 403, errcode: "M_FORBIDDEN" }), "Echo")).toContain(
     "(403 M_FORBIDDEN)",

@@ -64,6 +64,8 @@ const SENTENCES: Sentences = {
   wake_direct: (agent) => `It was sent in a direct chat with ${agent}, which has been asked.`,
   wake_thread: (agent) => `It is in a thread with ${agent}, which has been asked.`,
   wake_listening: (agent) => `${agent} answers every message here, and has been asked.`,
+  too_many_turns: (_agent, evidence) =>
+    `Too many messages ${evidence ? `${CROWD[evidence.of]} ` : ""}wait for an answer${evidence ? ` (${evidence.open}, the limit is ${evidence.limit})` : ""}, so it was dropped. Say it again later.`,
   queue_full: (agent, evidence) =>
     `Too many messages of this conversation wait for ${agent}${evidence ? ` (${evidence.waiting}, the limit is ${evidence.limit})` : ""}, so it was dropped. \`turns.queue\` is the limit.`,
   too_old: (agent, evidence) =>
@@ -106,6 +108,7 @@ export function explainStored(reason: Reason | OtherReason, evidence: Evidence, 
 const sentence = <R extends OwnReason>(reason: R, agent: string, evidence: EvidenceFor[R] | undefined): string =>
   SENTENCES[reason](agent, evidence);
 
+const CROWD = { sender: "of the sender", room: "of this room", all: "of all rooms" } as const;
 const ECHO = { mark: "the mark of one of our messages", words: "the same words" } as const;
 
 const setting = (name: string, value: unknown): string =>

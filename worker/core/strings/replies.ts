@@ -30,6 +30,9 @@ export const TAKEN_OVER = "*(Interrupted by a newer message.)*";
 export const queueFull = (waiting: number): string =>
   `${waiting} messages of this conversation already wait for me, so I take no more until one of them is answered. Messages in the meantime are dropped; \`!stop\` clears the queue.`;
 
+export const TOO_MANY_TURNS =
+  "Too many messages wait for an answer, so I take no more for now. Please say it again later; `!stop` clears what waits here.";
+
 export const ENCRYPTED_ROOM =
   "This room is encrypted, and I cannot read encrypted messages yet. Use a room without encryption to talk to me.";
 export const NO_DIRECT_CHAT =

@@ -57,7 +57,8 @@ export const turns = sqliteTable(
     uniqueIndex("turns_id").on(table.id),
     uniqueIndex("turns_cause").on(table.eventId, table.agent),
     index("turns_session").on(table.session, table.seq),
-    index("turns_open").on(table.session, table.seq).where(sql`state <> 'delivered'`),
+    // Room and sender are there to be counted.
+    index("turns_open").on(table.session, table.seq, table.roomId, table.sender).where(sql`state <> 'delivered'`),
     index("turns_running").on(table.agent).where(sql`state = 'running'`),
     index("turns_said").on(table.roomId, table.seq).where(sql`reply IS NOT NULL`),
     index("turns_waiting")

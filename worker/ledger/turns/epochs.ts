@@ -2,18 +2,20 @@
 import { UserId } from "#core/protocol/ids.ts";
 import { type SessionKey, TurnId } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import type { SessionEpoch, WaitingTurns } from "#ports/turns.ts";
+import type { Asker, SessionEpoch, WaitingTurns } from "#ports/turns.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 
 export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch" | "waitingIn"> {
   return {
-    async epoch(base, former) {
+    async epoch(base, former, asker) {
       const rows = await all<EpochRow>(sql`
         SELECT value AS base, coalesce((SELECT epoch FROM epochs WHERE base = value), 0) AS epoch,
-          ${sessionColumns(sql`value`)}
-        FROM json_each(${JSON.stringify([base, ...(former ? [former] : [])])})`);
+          ${sessionColumns(sql`value`)}, open.*
+        FROM (${openTurns(asker)}) AS open, json_each(${JSON.stringify([base, ...(former ? [former] : [])])})`);
       const of = (key: SessionKey) => rows.find((row) => row.base === key);
-      const own = epochOf(of(base));
+      const row = of(base);
+      const open = { sender: row?.ofSender ?? 0, room: row?.inRoom ?? 0, all: row?.inAll ?? 0 };
+      const own = { ...epochOf(row), open };
       const old = former && of(former);
       return old && (old.epoch > 0 || old.last !== null) ? { ...own, former: epochOf(old) } : own;
     },
@@ -37,7 +39,14 @@ interface SessionRow {
   /** A JSON list: the sender of the latest turn, and 1 for a direct chat. */
   last: string | null;
 }
-type EpochRow = SessionRow & { base: string; epoch: number };
+type EpochRow = SessionRow & { base: string; epoch: number; ofSender: number; inRoom: number; inAll: number };
+
+const openTurns = (asker: Asker | undefined): Sql =>
+  asker
+    ? sql`
+      SELECT count(*) AS inAll, total(sender = ${asker.sender}) AS ofSender, total(room_id = ${asker.roomId}) AS inRoom
+      FROM turns WHERE state <> 'delivered'`
+    : sql`SELECT 0 AS inAll, 0 AS ofSender, 0 AS inRoom`;
 
 const sessionColumns = (session: Sql): Sql => sql`
   (SELECT count(*) FROM turns WHERE session = ${session} AND state <> 'delivered') AS count,
