@@ -29,10 +29,14 @@ export async function follow(needs: JoinNeeds, upgrade: Upgrade): Promise<Outbox
   await needs.ledger.setState(from, { ...state, replacement: to });
   const notices: OutboxRow[] = [];
   let hasMoved = false;
+  let claim: Claim | undefined;
   for (const agent of await listeningIn(needs, upgrade)) {
-    const joined = await move(needs, upgrade, agent, hasMoved);
+    claim ??= await claimOf(needs, agent, from, to);
+    const joined = claim === "another_room" ? "not_this_room" : await move(needs, upgrade, agent, claim);
     if (joined === "not_this_room") return [];
     if (joined === "not_moved") continue;
+    // Another agent is there, and it has read that.
+    claim = "this_room";
     hasMoved = true;
     notices.push(...joined);
   }
@@ -55,29 +59,24 @@ async function listeningIn(needs: JoinNeeds, { message, facts }: Upgrade): Promi
     .map(({ agent }) => agent.id);
 }
 
-/** `isKnown`: the new room is known to replace this one, because another agent is there. */
 async function move(
   needs: JoinNeeds,
   { message, to }: Upgrade,
   agent: AgentId,
-  isKnown: boolean,
+  claim: Claim,
 ): Promise<OutboxRow[] | "not_moved" | "not_this_room"> {
   const { room_id: from, sender } = message.event;
-  const claim = isKnown ? "this_room" : await claimOf(needs, agent, from, to);
-  if (claim === "another_room") return "not_this_room";
   const judge = claim === "unread" ? mustReplace(from, to) : undefined;
   const joined = await joinAtOnce(needs, to, agent, sender, judge);
   if (joined.reason === NOT_REPLACED) return "not_this_room";
   return joined.reason === "join" ? [...joined.notices, ...(await successionNotice(needs, to, agent))] : "not_moved";
 }
 
+/** Which room a room says that it replaces. */
+type Claim = "this_room" | "another_room" | "unread";
+
 /** What the new room says of itself, where that can be read without joining it. */
-async function claimOf(
-  needs: JoinNeeds,
-  agent: AgentId,
-  from: RoomId,
-  to: RoomId,
-): Promise<"this_room" | "another_room" | "unread"> {
+async function claimOf(needs: JoinNeeds, agent: AgentId, from: RoomId, to: RoomId): Promise<Claim> {
   const intent = await intentOf(needs, agent);
   const created = intent?.ok ? await intent.value.send(stateEvent(to, "m.room.create")) : undefined;
   // Every room has a creator: without one nothing was read.
