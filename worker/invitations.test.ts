@@ -142,6 +142,24 @@ describe("an invitation to a direct chat", () => {
     await verdicts({ not_invited_by_user: 1, no_agent: 1 });
   });
 
+  test("to which others come later is left then, unless one of them may bring the agent to a room", async () => {
+    for (const [users, left] of [
+      [[], 1],
+      [[EVE], 0],
+    ] as const) {
+      await begin(echo({ users, dm: "open" }));
+      world.server.members.set(ROOM, [EVE, ECHO]);
+      await world.push(invites(EVE, ECHO, { room: ROOM, direct: true }));
+      await verdicts({ join: 1 });
+      const joins = (id: string) => aMembership(id, "join", { sender: id, room_id: ROOM });
+      await world.push(joins(EVE), joins("@mallory:evil.test"), joins("@m2:evil.test"));
+      await verdicts(left === 1 ? { join: 1, membership: 2, no_direct_chat: 1 } : { join: 1, membership: 3 });
+      expect(requested(/!room\/leave/)).toHaveLength(left);
+      expect(said().filter((text) => text.includes("others in this room"))).toHaveLength(left);
+      if (left === 1) world.close();
+    }
+  });
+
   test("in which nobody else is, is one", async () => {
     await begin(open());
     world.server.members.set(ROOM, [EVE, ECHO]);

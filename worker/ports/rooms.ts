@@ -138,6 +138,8 @@ export interface RoomLedger {
   eventFacts(roomId: RoomId, query: SenderQuery): Promise<{ room: RoomFacts; sender: SenderFacts }>;
   /** True when a user other than ours and `apart` is joined or invited, as far as we know. */
   hasPeople(roomId: RoomId, apart: string | undefined): Promise<boolean>;
+  /** The joined users of a room that one of ours was invited to as to a direct chat, at most 4; none of other rooms. */
+  joinedInDirectChat(roomId: RoomId): Promise<UserId[]>;
   /** A page of our joined users, after this user id. The bot and ghosts of retired agents are included. */
   ghostsIn(roomId: RoomId, after: string, limit: number): Promise<UserId[]>;
   /** The room replaced by this one in which the user still is. */

@@ -12,7 +12,7 @@ import { ENCRYPTED_ROOM } from "#core/strings/replies.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import { obey } from "./commands/obey.ts";
 import { causeOf } from "./digest.ts";
-import { acceptInvitation } from "./invitations.ts";
+import { acceptInvitation, leaveOpenedChat } from "./invitations.ts";
 import type { Occasion } from "./occasion.ts";
 import { follow } from "./rooms/follow.ts";
 import { decline, depart } from "./rooms/moves.ts";
@@ -61,6 +61,8 @@ export async function act(needs: ActNeeds, occasion: Occasion, verdict: Verdict)
       };
     case "depart":
       return { ...NO_EFFECTS, reason: await depart(needs, event.room_id) };
+    case "no_direct_chat":
+      return leaveOpenedChat(needs, occasion, verdict.agents);
     default:
       return unreachable(verdict);
   }

@@ -55,6 +55,7 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: R
     invitedOf(needs, event, needed, sender),
     needed.someoneLeft && (await isLastPerson(needs, event)) ? { peopleLeft: false } : {},
   ]);
+  const chat = needed.joiner && (await openedChat(needs, event, needed.joiner));
   const { repliedAgent, askedAgents, thread, markedRow, pairs, isEcho, askers } = sender;
   const isMessageHere = event.type === "m.room.message" && present.length > 0;
   const facts: Facts = {
@@ -63,8 +64,11 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: R
     ageMs: Math.max(event.unsigned?.age ?? 0, 0) + Math.max(nowMs - receivedAtMs, 0),
     softFailed: Object.keys(event.unsigned ?? {}).some((key) => SOFT_FAILED.has(key)),
     sender: senderOf(event, namespace, room),
-    room,
-    present: present.map((one): Concerned => ({ ...one, paired: sender.paired.includes(one.agent.id) })),
+    room: chat?.room ?? room,
+    ...(chat ? { people: chat.people } : {}),
+    present: (chat?.room.present ?? present).map(
+      (one): Concerned => ({ ...one, paired: sender.paired.includes(one.agent.id) }),
+    ),
     askedAgents,
     // Our own events bear our mark too; this is about other senders.
     bearsOurMark: markedRow !== undefined && !isOurs(namespace, event.sender),
@@ -167,6 +171,23 @@ async function invitedOf(
       ...(agent?.family ? { family: agent.family } : {}),
     },
   };
+}
+
+/** A direct chat that a third one joins: the room, and the people in it. */
+async function openedChat({ ledger, namespace }: GatherNeeds, { room_id: roomId }: RoomEvent, joiner: UserId) {
+  if (isOurs(namespace, joiner)) return undefined;
+  const joined = await ledger.joinedInDirectChat(roomId);
+  const [first, another] = joined.filter((userId) => !isOurs(namespace, userId));
+  // Later ones change nothing: the second person decided it.
+  if (!first || another || first === joiner) return undefined;
+  const room = await ledger.room(roomId);
+  const people = await Promise.all(
+    [first, joiner].map(async (userId) => {
+      const { paired } = await ledger.sender(roomId, { sender: userId });
+      return { userId, paired, person: personIn(namespace, room, userId) };
+    }),
+  );
+  return { room, people };
 }
 
 /** True when the user who left was the last one that is not ours, and one of our users is still there. */

@@ -7,19 +7,20 @@ import type { Invited } from "#core/gate/facts.ts";
 import { gate } from "#core/gate/gate.ts";
 import type { IgnoreReason } from "#core/gate/reasons.ts";
 import { withMark } from "#core/message/mark.ts";
+import type { Message } from "#core/message/message.ts";
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { sendMessage } from "#core/protocol/client/messages.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
-import { BOT, type Speaker, splitUserId, userIdOf } from "#core/protocol/ids.ts";
+import { type AgentId, BOT, type Speaker, splitUserId, userIdOf } from "#core/protocol/ids.ts";
 import { NO_DIRECT_CHAT } from "#core/strings/replies.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { InvitationLimits } from "#ports/rooms.ts";
 import { causeOf } from "./digest.ts";
 import type { Occasion } from "./occasion.ts";
-import { join } from "./rooms/join.ts";
-import { decline, successionNotice } from "./rooms/moves.ts";
+import { intentOf, join } from "./rooms/join.ts";
+import { decline, leave, successionNotice } from "./rooms/moves.ts";
 import { Trouble } from "./rooms/trouble.ts";
-import type { ActNeeds, Outcome } from "./wake.ts";
+import { type ActNeeds, NO_EFFECTS, type Outcome } from "./wake.ts";
 
 type Accepted = Grounds & Pick<Outcome, "notices" | "members">;
 
@@ -109,13 +110,29 @@ async function judgeAgain(
   if (!invited || (invited.direct === found.direct && invited.follows === found.follows)) return undefined;
   const verdict = gate(message, { ...facts, invited: { ...invited, ...found } });
   if (verdict.kind !== "decline" && verdict.kind !== "ignore") return undefined;
-  if (invited.direct && !found.direct) {
-    const roomId = message.event.room_id;
-    const cause = causeOf("left", [roomId, message.event.event_id]);
-    const mark = { agent: invited.agent ?? BOT, turn: cause, part: 0, hop: 0, kind: "notice" as const };
-    const content = withMark({ msgtype: "m.notice", body: NO_DIRECT_CHAT, "m.mentions": {} }, mark);
-    // At once and not by the outbox: afterwards the agent has left. Best effort.
-    await intent.send(sendMessage(roomId, cause, content));
-  }
+  if (invited.direct && !found.direct) await sayWhy(message, intent, invited.agent ?? BOT);
   return grounds(verdict.reason, verdict.evidence);
+}
+
+/** Agents leave what was a direct chat. */
+export async function leaveOpenedChat(
+  needs: ActNeeds,
+  { message }: Occasion,
+  agents: readonly AgentId[],
+): Promise<Outcome> {
+  for (const agent of agents) {
+    const intent = await intentOf(needs, agent);
+    if (intent?.ok) await sayWhy(message, intent.value, agent);
+    await leave(needs, message.event.room_id, agent);
+  }
+  const [about] = agents;
+  return { ...NO_EFFECTS, reason: "no_direct_chat", ...(about ? { about } : {}) };
+}
+
+/** At once and not by the outbox: afterwards the agent has left. Best effort; a repetition is the same event. */
+async function sayWhy({ event }: Message, intent: Intent, speaker: Speaker): Promise<void> {
+  const cause = causeOf("left", [event.room_id, event.event_id]);
+  const mark = { agent: speaker, turn: cause, part: 0, hop: 0, kind: "notice" as const };
+  const content = withMark({ msgtype: "m.notice", body: NO_DIRECT_CHAT, "m.mentions": {} }, mark);
+  await intent.send(sendMessage(event.room_id, cause, content));
 }

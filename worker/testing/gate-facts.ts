@@ -162,6 +162,8 @@ export function inWords(verdict: Verdict): string {
       return `follow to ${verdict.to}`;
     case "depart":
       return "depart";
+    case "no_direct_chat":
+      return `leave as ${verdict.agents.join(", ")}`;
     case "ignore":
       return `ignore ${verdict.reason}${verdict.about ? `, about ${verdict.about}` : ""}`;
   }

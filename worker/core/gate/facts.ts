@@ -139,6 +139,8 @@ export interface Facts {
   invited?: Invited;
   /** False when a user left and only our own users remain. */
   peopleLeft?: boolean;
+  /** Everybody in a direct chat of ours that a third one has just joined, but for our own users. */
+  people?: readonly (Asker & { person: Person })[];
 }
 
 /** One of our users that is invited. */
@@ -197,6 +199,8 @@ export type Verdict =
   | { kind: "follow"; to: RoomId }
   /** Only our own users are left. */
   | { kind: "depart" }
+  /** Somebody has joined a direct chat, and nobody there may bring these agents to a room. */
+  | { kind: "no_direct_chat"; agents: readonly AgentId[] }
   | Ignored;
 
 /** The agent that a verdict is about; none for the bot. */

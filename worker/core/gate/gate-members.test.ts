@@ -3,10 +3,13 @@ import { describe, expect, test } from "vitest";
 import { aMembership } from "#testing/events.ts";
 import {
   agentWith,
+  asker,
+  concerned,
   ECHO,
   ECHO_ID,
   type FactsOver,
   facts,
+  GUIDE,
   GUIDE_ID,
   GUIDE_SPEAKS,
   inWords,
@@ -100,6 +103,37 @@ test.for<[name: string, layer: Layer, invitation: Invitation, expected: string]>
 ])("an invitation of a family's member without an account %s", ([, layer, invitation, expected]) =>
   expect(invited(layer, { ...invitation, over: { isMade: false } })).toBe(expected),
 );
+
+describe("a direct chat that another person joins", () => {
+  const STAYS = "ignore membership";
+  test.for<[name: string, layer: Layer, over: FactsOver, expected: string]>([
+    ["of two strangers is left", { users: [], dm: "open" }, {}, "leave as echo"],
+    ["one of whom is a user is kept", { users: ["@bob:hs.test"], dm: "open" }, {}, STAYS],
+    ["of users is kept, whatever invitations the agent takes now", { users: ["*"], invites: "off" }, {}, STAYS],
+    [
+      "of one on the list of inviters is kept",
+      { users: [], invites: "allowlist", inviteFrom: ["@bob:hs.test"] },
+      {},
+      STAYS,
+    ],
+    [
+      "one of whom was let in to another agent is left",
+      { users: [] },
+      { people: [asker("@b:hs.test", { paired: [GUIDE] })] },
+      "leave as echo",
+    ],
+    ["one of whom was let in is kept", { users: [] }, { people: [asker("@b:hs.test", { paired: [ECHO] })] }, STAYS],
+    ["one of whom it ignores is left", { users: ["*"], ignore: ["^@"] }, {}, "leave as echo"],
+    ["that an operator calls one is kept", { users: [], dm: "open" }, { room: { direct: true } }, STAYS],
+    ["that was none is kept", { users: [] }, { present: [concerned("echo", { users: [] })] }, STAYS],
+    ["that is none is not looked at", { users: [] }, { people: [] }, STAYS],
+  ])("%s", ([, layer, over, expected]) => {
+    const people = [asker("@alice:hs.test"), asker("@bob:hs.test")];
+    const present = [concerned("echo", layer, { invitedDirectly: true })];
+    const event = aMembership("@bob:hs.test", "join", { sender: "@bob:hs.test" });
+    expect(inWords(verdictOn(event, facts({ present, people, ...over })))).toBe(expected);
+  });
+});
 
 describe("invites: allowlist", () => {
   const NO = "decline echo: not_on_invite_list";

@@ -5,7 +5,8 @@
  * The rules in their order; the first that applies decides:
  *
  *  1. `soft_failed`: the homeserver itself keeps the event from clients.
- *  2. Membership (`members.ts`): `depart` when only our users are left; an invitation of one of our users: `unknown_agent`,
+ *  2. Membership (`members.ts`): `depart` when only our users are left; `no_direct_chat` when somebody joins a direct chat
+ *     in which nobody may bring the agent to a room; an invitation of one of our users: `unknown_agent`,
  *     `ignored_sender`, a user's invitation into a replacement room, `invites_off`, `not_on_invite_list`, `dm_disabled`,
  *     `not_invited_by_user`, `asker_unknown` of an agent's, else `join`; every other one is `membership`.
  *  3. State: `follow` for a tombstone of a sender some agent listens to; else `own_event` or `state`.

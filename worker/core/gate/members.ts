@@ -6,33 +6,52 @@
 import type { Person } from "../access/access.ts";
 import type { Settings } from "../configuration/settings.ts";
 import type { Message } from "../message/message.ts";
+import type { AgentId } from "../protocol/ids.ts";
 import { type Grounds, grounds } from "./evidence.ts";
-import { aboutOf, type Facts, type Invited, type Verdict } from "./facts.ts";
-import { ignoreGrounds, isInviterListed, isUserOf, personOf } from "./permits.ts";
+import { aboutOf, type Concerned, type Facts, type Invited, type Verdict } from "./facts.ts";
+import { ignoreGrounds, isIgnored, isInviterListed, isUserOf, personOf } from "./permits.ts";
 import type { IgnoreReason } from "./reasons.ts";
 
 export function gateMember(message: Message, facts: Facts): Verdict {
   const { invited, peopleLeft } = facts;
   if (peopleLeft === false) return { kind: "depart" };
+  const agents = unwelcome(facts);
+  if (agents.length > 0) return { kind: "no_direct_chat", agents };
   if (message.event.content["membership"] !== "invite" || !invited) return { kind: "ignore", reason: "membership" };
   const { agent, settings } = invited;
   if (!agent || !settings) return { kind: "ignore", reason: "unknown_agent", ...aboutOf(agent) };
   // Its age does not matter: an invitation that came while we were away still holds.
-  const refused = refusalOf(message, facts, invited, settings);
+  const refused = refusalOf(personOf(message.event.sender, facts), facts, invited, settings);
   if (!refused) return { kind: "join", agent };
   // Only the invited user could decline. An account is not made for that: the invitation is left unanswered.
   return invited.isMade ? { kind: "decline", agent, ...refused } : { kind: "ignore", ...refused, ...aboutOf(agent) };
 }
 
+/**
+ * Agents that came to a direct chat, which is none any more, and that nobody who is there may bring to a room: or strangers
+ * would bring them into a crowd by way of a chat.
+ */
+function unwelcome(facts: Facts): AgentId[] {
+  const { people = [], present, room } = facts;
+  if (people.length === 0 || room.direct !== undefined) return [];
+  const mayBring = ({ id, settings }: Concerned["agent"], { person, paired }: (typeof people)[number]) =>
+    !isIgnored(settings, person.userId) &&
+    (paired.includes(id) ||
+      isUserOf(settings, person) ||
+      (settings.invites === "allowlist" && refusalByList(settings.inviteFrom, facts, person) === undefined));
+  return present
+    .filter(({ agent, invitedDirectly }) => invitedDirectly && !people.some((one) => mayBring(agent, one)))
+    .map(({ agent }) => agent.id);
+}
+
 function refusalOf(
-  { event }: Message,
+  person: Person,
   facts: Facts,
-  { direct, follows, paired }: Invited,
+  { direct, follows, paired }: Pick<Invited, "direct" | "follows" | "paired">,
   settings: Settings,
 ): Grounds<IgnoreReason> | undefined {
-  const ignored = ignoreGrounds(settings, event.sender);
+  const ignored = ignoreGrounds(settings, person.userId);
   if (ignored) return ignored;
-  const person = personOf(event.sender, facts);
   // Nobody knows for whom an agent invites another one, so that it is no user of it. A list of inviters may have it.
   const isUserOfIt = !facts.sender.isOurs && (paired || isUserOf(settings, person));
   // An agent follows its users into the room that replaces one it is in, whatever `invites` says.

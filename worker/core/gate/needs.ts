@@ -29,6 +29,8 @@ export interface FactNeeds {
   membership?: { userId: UserId; membership: MembershipKind; direct: boolean };
   /** A user has left, perhaps the last one. */
   someoneLeft: boolean;
+  /** A user who has joined. */
+  joiner?: UserId;
   /** State to be stored, whatever the verdict. */
   state?: Partial<RoomState>;
 }
@@ -78,6 +80,7 @@ function needsOfMember({ event: { state_key, content } }: Message): Partial<Fact
   const isGone = membership.data === "leave" || membership.data === "ban";
   return {
     ...(membership.data === "invite" ? { invitee: user.data } : {}),
+    ...(membership.data === "join" ? { joiner: user.data } : {}),
     membership: { userId: user.data, membership: membership.data, direct },
     someoneLeft: isGone,
   };

@@ -56,6 +56,7 @@ const ACTION_REASONS = [
   "command_limit",
   "depart",
   "unreadable",
+  "no_direct_chat",
   "invite_limit",
   "account_limit",
   "family_full",

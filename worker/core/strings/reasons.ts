@@ -83,6 +83,8 @@ const SENTENCES: Sentences = {
   command_limit: (_agent, evidence) =>
     `The sender used too many commands${evidence ? `; the limit is ${evidence.perMinute} in a minute` : " in a minute"}.`,
   unreadable: () => "It was stored, but what is stored cannot be read any more. A dead letter has what is left of it.",
+  no_direct_chat: (agent) =>
+    `${agent} was in a direct chat, and somebody else joined. None of those who are there may bring it to a room, so it has left.`,
   invite_limit: (agent, evidence) =>
     `${evidence?.server === undefined ? "The inviter" : `The users of ${codeSpan(evidence.server)}`} had enough invitations accepted${evidence ? ` in the last hour (${evidence.anHour})` : ""}, so ${agent} did not join. Invite it again later; \`INVITATIONS_PER_HOUR\` is the limit.`,
   account_limit: (agent, evidence) =>

@@ -36,5 +36,5 @@ export const TOO_MANY_TURNS =
 export const ENCRYPTED_ROOM =
   "This room is encrypted, and I cannot read encrypted messages yet. Use a room without encryption to talk to me.";
 export const NO_DIRECT_CHAT =
-  "I was invited to a direct chat, but there are others in this room, so I leave it. Somebody I may talk to can invite me to it as to a room.";
+  "I was invited to a direct chat, and there are others in this room, so I leave it. Somebody I may talk to can invite me to it as to a room.";
 export const FOLLOWED = "This room replaces an earlier one; my settings and conversations from there continue here.";

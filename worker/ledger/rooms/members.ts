@@ -1,4 +1,5 @@
 /** Members of rooms, the state of rooms, and which room replaced which. */
+import { BOUNDS } from "#core/bounds.ts";
 import { botUserId, isOurs, RoomId, UserId } from "#core/protocol/ids.ts";
 import { RoomState } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -8,7 +9,10 @@ import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 import { storedJson } from "../sql/stored.ts";
 
-type Members = Pick<Ledger, "setMembers" | "hasPeople" | "ghostsIn" | "replacedBy" | "setState" | "succeed">;
+type Members = Pick<
+  Ledger,
+  "setMembers" | "hasPeople" | "joinedInDirectChat" | "ghostsIn" | "replacedBy" | "setState" | "succeed"
+>;
 
 export function members(database: Database): Members {
   const { all, atomic, namespace } = database;
@@ -48,6 +52,15 @@ export function members(database: Database): Members {
         SELECT 1 WHERE EXISTS (${here} AND user_id < ${first}) OR EXISTS (${here} AND user_id >= ${first + last})
           OR EXISTS (${here} AND user_id >= ${first} AND user_id < ${first + last})`);
       return rows.length > 0;
+    },
+
+    async joinedInDirectChat(roomId) {
+      const rows = await all<{ userId: string }>(sql`
+        SELECT user_id AS userId FROM members
+        WHERE room_id = ${roomId} AND membership = 'join'
+          AND EXISTS (SELECT 1 FROM directs WHERE directs.room_id = ${roomId})
+        LIMIT ${BOUNDS.joinedCounted.max + 1}`);
+      return rows.flatMap(({ userId }) => UserId.safeParse(userId).data ?? []);
     },
 
     async ghostsIn(roomId, after, limit) {
