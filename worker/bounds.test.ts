@@ -21,6 +21,7 @@ const settings = [
  * Bounds of our own bookkeeping, which nobody outside drives. A constant with the value of a row may have a name of its own.
  */
 const OUR_OWN = [
+  "LOGGED_MAX",
   "BATCH_MESSAGES_MAX",
   "AGENTS_MAX",
   "PATTERNS_CACHED_MAX",

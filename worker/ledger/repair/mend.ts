@@ -2,6 +2,7 @@
  * Mends a stored layer or agent that cannot be read: the keys that cannot be read are dropped, the rest stays. A lost key that
  * restricted something is replaced by its strictest value, so that nobody is let in by the loss.
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { Groups, Layer, RoomLayer } from "#core/configuration/settings.ts";
 import { parseJson } from "#core/protocol/json.ts";
@@ -49,7 +50,7 @@ export function mendAgent(id: string, text: string): Mended<AgentSpec> | undefin
   const mended = drop(AgentSpec, { ...json, id, name });
   return mended && { ...mended, lost: [...(json["id"] === id ? [] : ["id"]), ...mended.lost] };
 }
-const NAME_MAX = 200;
+const NAME_MAX = BOUNDS.name.max;
 
 function mend<T>(schema: Schema<T>, text: string, instead: T): Mended<T> {
   const json = parseJson(text);
