@@ -131,7 +131,9 @@ export function compose(host: Host): App {
     http: routes(environment, { ...configuring, doorbell, namespace, onDoubt, ghosts: users, metrics: host.metrics }),
     pump,
     doorbell,
-    applyAgents: (agents) => ledger.setAgents(agents),
+    async applyAgents(agents) {
+      await ledger.setAgents(agents);
+    },
     applyConfiguration: (configuration) => applyOrThrow(configuring, configuration),
     warnings: () => warningsAboutStored(configuring),
     sweep: () => sweep({ ledger, doorbell, clock }),

@@ -1,7 +1,7 @@
 /** Commands from end to end: who may use them, and their results. */
 import { describe, expect, test, vi } from "vitest";
 import { aMessage } from "#testing/events.ts";
-import { ROOM } from "#testing/ledger-rows.ts";
+import { ROOM, setRoomLayer } from "#testing/ledger-rows.ts";
 import { ALICE, aBridge, BOB, ECHO, EVE, echo, GUIDE, soon } from "#testing/room.ts";
 
 const mention = (userId: string) => ({ content: { "m.mentions": { user_ids: [userId] } } });
@@ -64,7 +64,7 @@ describe("a command", () => {
 
   test("that holds in all rooms is not permitted by the settings of one room", async () => {
     await bridge.begin(echo());
-    await bridge.world.ledger.setRoomLayer(ROOM, { admins: [ALICE, "power:0"] });
+    await setRoomLayer(bridge.world.ledger, ROOM, { admins: [ALICE, "power:0"] });
     for (const word of [`!allow ${EVE}`, "!sethome", "!join !elsewhere", `!deny ${EVE}`])
       await bridge.world.push(aMessage(word));
     await vi.waitFor(async () => expect((await bridge.world.ledger.verdicts())["command_not_permitted"]).toBe(4), soon);

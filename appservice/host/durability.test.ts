@@ -81,6 +81,7 @@ describe("durability", () => {
       "addInviteCode",
       "allow",
       "approve",
+      "changeRoomLayer",
       "deny",
       "endOut",
       "endOutAndNext",
@@ -91,7 +92,7 @@ describe("durability", () => {
       "setAgents",
       "setConfiguration",
       "setGhost",
-      "setRoomLayer",
+      "setHome",
       "useInviteCode",
     ]);
     expect([...relaxed.keys()].filter((method) => durable.has(method))).toEqual([]);

@@ -101,6 +101,7 @@ describe("the configuration", () => {
         { path: "defaults.users", before: ["local", "group:staff"] },
       ]),
       warnings: [],
+      revision: expect.any(String),
     });
     expect((await ask(app, "GET", "configuration")).body).toEqual(WHOLE);
   });

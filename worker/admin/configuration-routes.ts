@@ -2,7 +2,7 @@
 import { type Context, Hono } from "hono";
 import { readAgent, readAgents, readConfiguration } from "#core/configuration/read.ts";
 import { AgentKey } from "#core/protocol/ids.ts";
-import { apply, applyAgent, applyAgents, type Configuring, plan, planAgent, removeAgent } from "./configure.ts";
+import { apply, applyAgent, applyAgents, applyPlan, type Configuring, plan, removeAgent } from "./configure.ts";
 import { bodyOf, refuse } from "./refuse.ts";
 import { listedAgent, shownConfiguration } from "./shown.ts";
 
@@ -11,14 +11,7 @@ export function configurationRoutes(needs: Configuring): Hono {
   const app = new Hono();
 
   app.get("/admin/configuration", async (c) => c.json(shownConfiguration(cipher, await ledger.configuration())));
-  app.put("/admin/configuration", async (c) => {
-    const read = readConfiguration(await bodyOf(c));
-    const planned = read.ok ? await plan(needs, read.value) : read;
-    if (!planned.ok) return refuse(c, 400, planned.error);
-    if (c.req.query("dry") === "true")
-      return c.json({ changes: planned.value.changes, warnings: planned.value.warnings });
-    return c.json(await apply(needs, planned.value));
-  });
+  app.put("/admin/configuration", (c) => putConfiguration(needs, c));
 
   app.get("/admin/agents", async (c) =>
     c.json({ agents: (await ledger.agents()).map((agent) => listedAgent(cipher, agent)) }),
@@ -26,10 +19,9 @@ export function configurationRoutes(needs: Configuring): Hono {
   app.put("/admin/agents", async (c) => {
     const read = readAgents(await bodyOf(c));
     if (!read.ok) return refuse(c, 400, read.error);
-    const planned = await plan(needs, { ...(await ledger.configuration()), agents: read.value });
-    if (!planned.ok) return refuse(c, 400, planned.error);
-    const applied = await applyAgents(needs, planned.value);
-    return c.json({ agents: read.value.map(({ id, name }) => ({ id, name })), ...applied });
+    const applied = await applyAgents(needs, read.value);
+    if (!applied.ok) return refuse(c, 400, applied.error);
+    return c.json({ agents: read.value.map(({ id, name }) => ({ id, name })), ...applied.value });
   });
   app.put("/admin/agents/:id", (c) => putAgent(needs, c, c.req.param("id")));
   app.delete("/admin/agents/:id", async (c) => {
@@ -40,6 +32,26 @@ export function configurationRoutes(needs: Configuring): Hono {
   return app;
 }
 
+const CHANGED_SINCE =
+  "The configuration was changed since these changes were shown. Nothing was written; look at the changes again.";
+
+/** With `?revision=` of a dry run only that plan is written: the configuration must not have changed since. */
+async function putConfiguration(needs: Configuring, c: Context) {
+  const read = readConfiguration(await bodyOf(c));
+  if (!read.ok) return refuse(c, 400, read.error);
+  const [isDry, seen] = [c.req.query("dry") === "true", c.req.query("revision")];
+  if (!isDry && seen === undefined) {
+    const applied = await apply(needs, read.value);
+    return applied.ok ? c.json(applied.value) : refuse(c, 400, applied.error);
+  }
+  const planned = await plan(needs, read.value);
+  if (!planned.ok) return refuse(c, 400, planned.error);
+  const { changes, warnings, revision } = planned.value;
+  if (isDry) return c.json({ changes, warnings, revision });
+  const applied = revision === seen ? await applyPlan(needs, planned.value) : undefined;
+  return applied ? c.json(applied) : refuse(c, 409, [CHANGED_SINCE]);
+}
+
 async function putAgent(needs: Configuring, c: Context, id: string) {
   const body = await bodyOf(c);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
@@ -48,7 +60,6 @@ async function putAgent(needs: Configuring, c: Context, id: string) {
   if ("id" in body && body.id !== id)
     return refuse(c, 400, ["The agent's id is in the path; leave it out of the body."]);
   const read = readAgent({ name: id, ...body, id });
-  const planned = read.ok ? await planAgent(needs, read.value) : read;
-  if (!planned.ok) return refuse(c, 400, planned.error);
-  return c.json(await applyAgent(needs, planned.value));
+  const applied = read.ok ? await applyAgent(needs, read.value, { isNew: c.req.query("new") === "true" }) : read;
+  return applied.ok ? c.json(applied.value) : refuse(c, 400, applied.error);
 }

@@ -16,14 +16,21 @@ import type { AgentKey } from "#core/protocol/ids.ts";
 import { err, messageOf, ok, type Result } from "#core/result.ts";
 import { ownSettings, unlistedNames } from "#core/strings/agent-env.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
-import type { ConfigurationLedger } from "#ports/configuration.ts";
+import type { ConfigurationLedger, Revision } from "#ports/configuration.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import { shownChange } from "./shown.ts";
 
 export interface Configuring {
   ledger: Pick<
     ConfigurationLedger,
-    "configuration" | "setConfiguration" | "agents" | "setAgents" | "putAgent" | "removeAgent" | "aliases"
+    | "revisedConfiguration"
+    | "configuration"
+    | "setConfiguration"
+    | "agents"
+    | "setAgents"
+    | "putAgent"
+    | "removeAgent"
+    | "aliases"
   >;
   backends: Backends;
   cipher: SecretCipher;
@@ -40,6 +47,8 @@ export interface Plan {
   changes: Change[];
   /** What will not work yet, in sentences. */
   warnings: string[];
+  /** The revision of the stored configuration it was compared with. It is written only while that is the same. */
+  revision: Revision;
 }
 export interface Applied {
   changes: Change[];
@@ -55,22 +64,25 @@ type PlanNeeds = Pick<Configuring, "ledger" | "backends" | "cipher" | "agentEnv"
 
 /** Validates a configuration and compares it with the stored one, without writing anything. */
 export async function plan(needs: PlanNeeds, wanted: Configuration): Promise<Result<Plan, string[]>> {
-  const before = await needs.ledger.configuration();
+  const { configuration: before, revision } = await needs.ledger.revisedConfiguration();
   const complaints = complaintsAbout(wanted);
   const agents = await encryptAgents(needs, wanted.agents, before.agents);
   if (!agents.ok) return err([...complaints, ...agents.error]);
   if (complaints.length > 0) return err(complaints);
   const { specs, warnings } = agents.value;
   const after = keepMuted({ ...wanted, agents: specs }, before);
-  return ok({ after, warnings, changes: changes(before, after).map((change) => shownChange(needs.cipher, change)) });
+  const shown = changes(before, after).map((change) => shownChange(needs.cipher, change));
+  return ok({ after, warnings, revision, changes: shown });
 }
 
 /** The same for one agent. Errors elsewhere in the stored configuration do not count. */
 export async function planAgent(
   needs: PlanNeeds,
   wanted: AgentSpec,
+  isNew: boolean,
 ): Promise<Result<Plan & { agent: AgentSpec }, string[]>> {
-  const before = await needs.ledger.configuration();
+  const { configuration: before, revision } = await needs.ledger.revisedConfiguration();
+  if (isNew && before.agents.some(({ id }) => id === wanted.id)) return err([`The agent ${wanted.id} exists already.`]);
   const known = complaintsAbout(before);
   const others = before.agents.filter(({ id }) => id !== wanted.id);
   const complaints = complaintsAbout({ ...before, agents: [...others, wanted] }).filter((one) => !known.includes(one));
@@ -82,7 +94,7 @@ export async function planAgent(
   const after = { ...before, agents: before.agents.map((one) => (one.id === agent.id ? agent : one)) };
   if (!after.agents.includes(agent)) after.agents.push(agent);
   const shown = changes(before, after).map((change) => shownChange(needs.cipher, change));
-  return ok({ agent, after, warnings, changes: shown });
+  return ok({ agent, after, warnings, revision, changes: shown });
 }
 
 interface Encrypted {
@@ -135,26 +147,60 @@ function warningsOf(unlisted: readonly [id: string, names: string[]][], { patter
   return [`${unlisted.map(([id]) => id).join(", ")}: ${unlistedNames(names, patterns)}`];
 }
 
-export async function apply(needs: Configuring, planned: Plan): Promise<Applied> {
-  await needs.ledger.setConfiguration(planned.after);
-  return report(needs, planned);
+/** How often a plan is made anew when the configuration is written between planning and applying. */
+const TRIES_MAX = 10;
+const CHANGED_AGAIN = "The configuration is being changed by others all the time. Nothing was written; try again.";
+
+/** Plans and writes the plan, so that nothing that others write in between is lost. */
+async function planAndWrite<P extends Plan>(
+  needs: Configuring,
+  planning: () => Promise<Result<P, string[]>>,
+  write: (planned: P) => Promise<boolean>,
+): Promise<Result<Applied, string[]>> {
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const planned = await planning();
+    if (!planned.ok) return planned;
+    if (await write(planned.value)) return ok(await report(needs, planned.value));
+  }
+  return err([CHANGED_AGAIN]);
 }
+
+export const apply = (needs: Configuring, wanted: Configuration): Promise<Result<Applied, string[]>> =>
+  planAndWrite(
+    needs,
+    () => plan(needs, wanted),
+    ({ after, revision }) => needs.ledger.setConfiguration(after, revision),
+  );
 
 /** For a host with a configuration file. Rejects with every complaint, one a line. */
 export async function applyOrThrow(needs: Configuring, wanted: Configuration): Promise<void> {
-  const planned = await plan(needs, wanted);
-  if (!planned.ok) throw new Error(planned.error.join("\n"));
-  await apply(needs, planned.value);
+  const applied = await apply(needs, wanted);
+  if (!applied.ok) throw new Error(applied.error.join("\n"));
 }
 
-export async function applyAgents(needs: Configuring, planned: Plan): Promise<Applied> {
-  await needs.ledger.setAgents(planned.after.agents);
-  return report(needs, planned);
-}
+export const applyAgents = (needs: Configuring, agents: AgentSpec[]): Promise<Result<Applied, string[]>> =>
+  planAndWrite(
+    needs,
+    async () => plan(needs, { ...(await needs.ledger.configuration()), agents }),
+    ({ after, revision }) => needs.ledger.setAgents(after.agents, revision),
+  );
 
-export async function applyAgent(needs: Configuring, planned: Plan & { agent: AgentSpec }): Promise<Applied> {
-  await needs.ledger.putAgent(planned.agent);
-  return report(needs, planned);
+/** `isNew`: an agent that exists is not replaced. */
+export const applyAgent = (
+  needs: Configuring,
+  wanted: AgentSpec,
+  { isNew }: { isNew: boolean },
+): Promise<Result<Applied, string[]>> =>
+  planAndWrite(
+    needs,
+    () => planAgent(needs, wanted, isNew),
+    ({ agent, revision }) => needs.ledger.putAgent(agent, revision),
+  );
+
+/** Writes a plan that the operator has seen; undefined where the configuration was changed since. */
+export async function applyPlan(needs: Configuring, planned: Plan): Promise<Applied | undefined> {
+  const isWritten = await needs.ledger.setConfiguration(planned.after, planned.revision);
+  return isWritten ? report(needs, planned) : undefined;
 }
 
 /** False when there is no such agent. */

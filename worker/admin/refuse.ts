@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import { parseJson } from "#core/protocol/json.ts";
 
-export const refuse = (c: Context, status: 400 | 401 | 403 | 404 | 413 | 500, errors: readonly string[]) =>
+export const refuse = (c: Context, status: 400 | 401 | 403 | 404 | 409 | 413 | 500, errors: readonly string[]) =>
   c.json({ errors }, status);
 
 /** The body's JSON; undefined, which no schema accepts, when the body is not JSON. */

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { type Configuration, NO_CONFIGURATION } from "#core/configuration/configuration.ts";
 import { resolve } from "#core/configuration/settings.ts";
-import { AgentId, RoomId } from "#core/protocol/ids.ts";
+import { AgentId, AgentKey, RoomId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { aSpec, ECHO, ghost, NOW, presentIds, ROOM } from "#testing/ledger-rows.ts";
+import { aSpec, ECHO, ghost, NOW, presentIds, ROOM, setRoomLayer } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -54,6 +54,42 @@ function storingContract(make: Make): void {
     expect((await ledger.aliases()).map(({ alias }) => alias)).toEqual(["#b:hs.test"]);
   });
 
+  test("is written only at the revision it was read at, whatever of it is written", async () => {
+    const ledger = await make();
+    const { revision: first } = await ledger.revisedConfiguration();
+    expect(await ledger.setConfiguration(CONFIGURATION, first)).toBe(true);
+    for (const change of [
+      () => ledger.putAgent(aSpec("other")),
+      () => ledger.removeAgent(AgentKey.parse("other")),
+      () => ledger.setHome(AgentKey.parse("echo"), ROOM),
+      () => ledger.changeRoomLayer(ROOM, (layer) => ({ ...layer, muted: true })),
+      () => ledger.setAgents([aSpec("echo")]),
+      () => ledger.setConfiguration(CONFIGURATION),
+    ]) {
+      const { revision } = await ledger.revisedConfiguration();
+      await change();
+      const { configuration } = await ledger.revisedConfiguration();
+      expect(await ledger.setConfiguration(NO_CONFIGURATION, revision)).toBe(false);
+      expect(await ledger.setAgents([], revision)).toBe(false);
+      expect(await ledger.putAgent(aSpec("late"), revision)).toBe(false);
+      expect(await ledger.configuration()).toEqual(configuration);
+    }
+    const { revision } = await ledger.revisedConfiguration();
+    expect(await ledger.putAgent(aSpec("late"), revision)).toBe(true);
+  });
+
+  test("has an agent's home changed alone, and that of no agent that was removed", async () => {
+    const ledger = await make();
+    const [id, spec] = [AgentKey.parse("echo"), aSpec("echo", { users: ["@boss:hs.test"] })];
+    await ledger.setAgents([spec]);
+    expect(await ledger.setHome(id, ROOM)).toBe(true);
+    expect(await ledger.agents()).toEqual([{ ...spec, home: ROOM }]);
+    await ledger.removeAgent(id);
+    expect(await ledger.setHome(id, OTHER_ROOM)).toBe(false);
+    expect(await ledger.setHome(AgentKey.parse("nobody"), ROOM)).toBe(false);
+    expect(await ledger.agents()).toEqual([]);
+  });
+
   test("that cannot be stored leaves the one before unchanged", async () => {
     const ledger = await make();
     await ledger.setConfiguration(CONFIGURATION);
@@ -79,7 +115,7 @@ function storingContract(make: Make): void {
     await ledger.putAgent(aSpec("echo", { name: "Other" }));
     expect(await ledger.removeAgent(aSpec("ticket_*").id)).toBe(true);
     expect(await ledger.removeAgent(aSpec("ticket_*").id)).toBe(false);
-    await ledger.setRoomLayer("!new", { muted: true });
+    await setRoomLayer(ledger, "!new", { muted: true });
     expect(await ledger.configuration()).toEqual({
       ...CONFIGURATION,
       agents: [aSpec("echo", { name: "Other" }), aSpec("new")],
@@ -110,7 +146,7 @@ function resolvingContract(make: Make): void {
     await ledger.setAlias("#a:hs.test", OTHER_ROOM, NOW);
     expect(await ledger.room(OTHER_ROOM)).toMatchObject({ aliases: ["#a:hs.test"], direct: true });
     expect((await echoIn(ledger, OTHER_ROOM))?.settings.context).toBe(3);
-    await ledger.setRoomLayer(OTHER_ROOM, { context: 4, direct: false });
+    await setRoomLayer(ledger, OTHER_ROOM, { context: 4, direct: false });
     expect(await ledger.room(OTHER_ROOM)).toMatchObject({ direct: false, muted: false });
     expect((await echoIn(ledger, OTHER_ROOM))?.settings.context).toBe(4);
     await ledger.setAlias("#a:hs.test", ROOM, NOW);
@@ -128,7 +164,7 @@ function resolvingContract(make: Make): void {
     expect(await presentIds(ledger)).toEqual(["echo", "ticket_1"]);
     const promptsOf = async () => (await ledger.room(ROOM)).present.map(({ agent }) => agent.settings.prompt);
     expect(await promptsOf()).toEqual(["echo's", "default"]);
-    await ledger.setRoomLayer(ROOM, { prompt: "room's", muted: true });
+    await setRoomLayer(ledger, ROOM, { prompt: "room's", muted: true });
     expect(await promptsOf()).toEqual(["room's", "room's"]);
     expect(await ledger.room(ROOM)).toMatchObject({ muted: true });
     await ledger.setConfiguration({ ...CONFIGURATION, defaults: { prompt: "new" }, rooms: {} });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
 import { AgentId, isOurs, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { aSpec, ghost, member, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import { aSpec, ghost, member, NAMESPACE, ROOM, setRoomLayer } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -122,7 +122,7 @@ function familyContract(make: Make): void {
     const ledger = await make();
     await ledger.setAgents([aSpec("ticket_*")]);
     const agents = { "ticket_*": { prompt: "all", model: "big" }, ticket_1: { prompt: "one" } };
-    await ledger.setRoomLayer(ROOM, { agents });
+    await setRoomLayer(ledger, ROOM, { agents });
     expect((await agentAs(ledger, "ticket_1"))?.settings).toMatchObject({ prompt: "one", model: "big" });
     expect((await agentAs(ledger, "ticket_2"))?.settings).toMatchObject({ prompt: "all", model: "big" });
   });

@@ -16,6 +16,7 @@ import {
   OUT_LANE,
   presentIds,
   ROOM,
+  setRoomLayer,
   settled,
 } from "#testing/ledger-rows.ts";
 
@@ -179,10 +180,10 @@ function crowdContract(make: Make): void {
     const ledger = await make();
     await crowded(ledger);
     expect(await ledger.presentIn(ROOM, [], undefined)).toEqual([]);
-    await ledger.setRoomLayer(ROOM, { mention: false });
+    await setRoomLayer(ledger, ROOM, { mention: false });
     expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(crowd.slice(0, 20));
-    await ledger.setRoomLayer(ROOM, {});
-    await ledger.setRoomLayer("#a:hs.test", { atRoom: true });
+    await setRoomLayer(ledger, ROOM, {});
+    await setRoomLayer(ledger, "#a:hs.test", { atRoom: true });
     expect(await ledger.presentIn(ROOM, [], undefined)).toEqual([]);
     await ledger.setAlias("#a:hs.test", ROOM, NOW);
     const present = await ledger.presentIn(ROOM, [], undefined);
@@ -201,15 +202,17 @@ function crowdContract(make: Make): void {
     const named = crowd.slice(100, 130);
     const agents: Record<string, object> = Object.fromEntries(named.map((id) => [id, { prompt: "x" }]));
     const last = { [named.at(-1) ?? ""]: { mention: false }, off: { mention: false }, gone: { mention: false } };
-    await ledger.setRoomLayer(ROOM, { agents: { ...agents, ...last } });
+    await setRoomLayer(ledger, ROOM, { agents: { ...agents, ...last } });
     const expected = [...named.slice(0, 19), named.at(-1)];
     expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(expected);
-    await ledger.setRoomLayer("#a:hs.test", { agents: { crowd00001: { atRoom: true }, "ear_*": { patterns: ["x"] } } });
+    await setRoomLayer(ledger, "#a:hs.test", {
+      agents: { crowd00001: { atRoom: true }, "ear_*": { patterns: ["x"] } },
+    });
     await ledger.setAlias("#a:hs.test", ROOM, NOW);
     const both = ["crowd00001", ...named.slice(0, 18), named.at(-1), "ear_1", "ear_2"];
     expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual(both);
-    await ledger.setRoomLayer(ROOM, {});
-    await ledger.setRoomLayer("#a:hs.test", { mention: false, agents: { crowd00050: { prompt: "x" } } });
+    await setRoomLayer(ledger, ROOM, {});
+    await setRoomLayer(ledger, "#a:hs.test", { mention: false, agents: { crowd00050: { prompt: "x" } } });
     expect(ids(await ledger.presentIn(ROOM, [], undefined))).toEqual([...crowd.slice(0, 20), "crowd00050"]);
   });
 

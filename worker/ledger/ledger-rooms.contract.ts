@@ -15,6 +15,7 @@ import {
   NOW,
   queued,
   ROOM,
+  setRoomLayer,
   settled,
   waiting,
 } from "#testing/ledger-rows.ts";
@@ -180,7 +181,7 @@ function successionContract(make: Make): void {
   test("keeps layer and direct chats, and its sessions have one origin", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
-    await ledger.setRoomLayer(ROOM, { prompt: "here", muted: true });
+    await setRoomLayer(ledger, ROOM, { prompt: "here", muted: true });
     await settled(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
     await ledger.succeed(ROOM, SECOND);
     await ledger.succeed(SECOND, THIRD);
@@ -199,10 +200,10 @@ function successionContract(make: Make): void {
   test("keeps later changes when the upgrade is written again", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("echo")]);
-    await ledger.setRoomLayer(ROOM, { muted: true });
+    await setRoomLayer(ledger, ROOM, { muted: true });
     await settled(ledger, { members: [{ ...ghost("echo", "invite"), direct: true }] });
     await ledger.succeed(ROOM, SECOND);
-    await ledger.setRoomLayer(SECOND, {});
+    await setRoomLayer(ledger, SECOND, {});
     await settled(ledger, { members: [ghost("echo")], state: { name: "second" } }, { room_id: SECOND });
     await settled(ledger, { members: [ghost("echo", "leave")] }, { room_id: SECOND });
     await settled(ledger, { members: [ghost("echo")] }, { room_id: SECOND });
@@ -215,8 +216,8 @@ function successionContract(make: Make): void {
 
   test("keeps its own layer, and has the first room's while it has none", async () => {
     const ledger = await make();
-    await ledger.setRoomLayer(ROOM, { prompt: "old" });
-    await ledger.setRoomLayer(SECOND, { prompt: "own" });
+    await setRoomLayer(ledger, ROOM, { prompt: "old" });
+    await setRoomLayer(ledger, SECOND, { prompt: "own" });
     await ledger.succeed(ROOM, SECOND);
     expect(await ledger.roomLayer(SECOND)).toEqual({ prompt: "own" });
     // A file that knows only the room that was replaced.
@@ -250,7 +251,7 @@ function successionContract(make: Make): void {
     await ledger.succeed(ROOM, SECOND);
     await ledger.succeed(SECOND, ROOM);
     expect(await ledger.roomLayer(ROOM)).toEqual({});
-    await ledger.setRoomLayer(SECOND, { prompt: "one" });
+    await setRoomLayer(ledger, SECOND, { prompt: "one" });
     expect(await ledger.roomLayer(ROOM)).toEqual({ prompt: "one" });
   });
 

@@ -25,6 +25,7 @@ import {
   queued,
   ROOM,
   SESSION_LANE,
+  setRoomLayer,
   settled,
   startAttempt,
 } from "#testing/ledger-rows.ts";
@@ -73,7 +74,7 @@ function laneContract(make: Make): void {
   test("a turn is read with its agent as it holds in the room, and with the ghost", async () => {
     const ledger = await make();
     await ledger.setAgents([{ ...aSpec("echo"), prompt: "everywhere" }]);
-    await ledger.setRoomLayer(ROOM, { prompt: "here" });
+    await setRoomLayer(ledger, ROOM, { prompt: "here" });
     const lease = await queued(ledger, aTurn());
     const agent = { id: ECHO, settings: { prompt: "here" } };
     expect(await ledger.currentTurn(lease)).toMatchObject({ agent, ghost: undefined });

@@ -22,6 +22,7 @@ import {
   ROOM,
   ROOM_LANE,
   SESSION_LANE,
+  setRoomLayer,
 } from "#testing/ledger-rows.ts";
 import { type TemporaryLedger, temporaryLedger } from "#testing/temp-ledger.ts";
 
@@ -53,7 +54,7 @@ describe("a stored row of the configuration that cannot be read", () => {
     expect(await ledger.room(ROOM)).toMatchObject({ muted: true, present: [{}, {}] });
     expect(await ledger.room(OTHER)).toMatchObject({ muted: false, present: [{}, {}] });
     expect(await ledger.configuration()).toMatchObject({ rooms: { "!room": { muted: true } } });
-    await ledger.setRoomLayer("!room", { ...(await ledger.roomLayer("!room")), muted: false });
+    await setRoomLayer(ledger, "!room", { ...(await ledger.roomLayer("!room")), muted: false });
     expect(await ledger.room(ROOM)).toMatchObject({ muted: false });
   });
 
@@ -87,7 +88,7 @@ describe("a stored row of the configuration that cannot be read", () => {
 
   test("is never written: an invalid layer is refused", async () => {
     const { ledger } = await world();
-    await expect(ledger.setRoomLayer("!room", { model: "x".repeat(201) })).rejects.toThrow();
+    await expect(setRoomLayer(ledger, "!room", { model: "x".repeat(201) })).rejects.toThrow();
     expect(await ledger.roomLayer("!room")).toEqual({});
   });
 });

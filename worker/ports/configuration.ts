@@ -13,20 +13,33 @@ export interface Pairing {
   atMs: number;
 }
 
-/** The configuration as written, and the settings that result from it. */
+/** Names a state of the configuration. Every write of the configuration gives it another one. */
+export type Revision = string;
+
+/**
+ * The configuration as written, and the settings that result from it. A write with a revision is done only while the
+ * configuration has that revision, and is false otherwise.
+ */
 export interface ConfigurationLedger {
   configuration(): Promise<Configuration>;
+  revisedConfiguration(): Promise<{ configuration: Configuration; revision: Revision }>;
   /** Replaces the whole configuration. Agents that are not in it are retired. */
-  setConfiguration(configuration: Configuration): Promise<void>;
+  setConfiguration(configuration: Configuration, revision?: Revision): Promise<boolean>;
   /** Replaces the agents only. Agents that are not in the list are retired. */
-  setAgents(agents: readonly AgentSpec[]): Promise<void>;
+  setAgents(agents: readonly AgentSpec[], revision?: Revision): Promise<boolean>;
   /** Adds an agent or replaces it. */
-  putAgent(agent: AgentSpec): Promise<void>;
+  putAgent(agent: AgentSpec, revision?: Revision): Promise<boolean>;
   /** Retires an agent; false when there is no such agent. */
   removeAgent(id: AgentKey): Promise<boolean>;
+  /** Sets an agent's home and nothing else; false when there is no such agent. */
+  setHome(id: AgentKey, roomId: RoomId): Promise<boolean>;
   /** The layer of a room or an alias; empty when there is none. */
   roomLayer(name: string): Promise<RoomLayer>;
-  setRoomLayer(name: string, layer: RoomLayer): Promise<void>;
+  /**
+   * Replaces the layer by what `change` makes of it. `change` is called again when the layer was written meanwhile; without
+   * a result of it nothing is written, and the answer is false.
+   */
+  changeRoomLayer(name: string, change: (layer: RoomLayer) => RoomLayer | undefined): Promise<boolean>;
   /** The settings of no agent in particular, with groups replaced by their members. */
   defaults(): Promise<Settings>;
   /** Aliases with the rooms they meant when they were last resolved. */

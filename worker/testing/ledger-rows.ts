@@ -1,5 +1,6 @@
 /** Rows for tests of the ledger. A test names only the fields that matter to it. */
 import { AgentSpec } from "#core/configuration/agent.ts";
+import type { RoomLayer } from "#core/configuration/settings.ts";
 import { DeliveryKey } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import { AgentId, EventId, type Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
@@ -201,3 +202,7 @@ export function controlsOf(ledger: Ledger, lease: Lease, seq = 0) {
 
 export const aSession = (key: string): SessionKey => SessionKey.parse(key);
 export const aTurnId = (id: string): TurnId => TurnId.parse(id);
+
+/** Replaces the layer of a room or an alias. */
+export const setRoomLayer = (ledger: Ledger, name: string, layer: RoomLayer): Promise<boolean> =>
+  ledger.changeRoomLayer(name, () => layer);

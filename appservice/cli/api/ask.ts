@@ -14,6 +14,9 @@ export class Refused extends EnvironmentError {
   }
 }
 
+/** What the request relies on has been changed since it was looked at. */
+export class ChangedMeanwhile extends Refused {}
+
 /** Resolves to the JSON of the answer. Rejects with sentences that say what to correct. */
 export async function askBridge(
   { url, token }: Where,
@@ -30,5 +33,6 @@ export async function askBridge(
   const json: unknown = await answer.json().catch(() => undefined);
   if (answer.ok) return json;
   const refusal = Refusal.safeParse(json);
-  throw new Refused(refusal.success ? refusal.data.errors : [`The bridge answered ${answer.status}.`]);
+  const Reason = answer.status === 409 ? ChangedMeanwhile : Refused;
+  throw new Reason(refusal.success ? refusal.data.errors : [`The bridge answered ${answer.status}.`]);
 }

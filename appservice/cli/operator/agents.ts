@@ -34,7 +34,8 @@ export async function addAgent(id: string, given: Addition): Promise<void> {
   if (agents.some((agent) => agent.id === id) && !given.replace) {
     throw new EnvironmentError(`The agent ${id} exists already; use --replace to replace it.`);
   }
-  const path = `agents/${encodeURIComponent(id)}`;
+  // The bridge looks again: somebody else may add an agent with this id at this moment.
+  const path = `agents/${encodeURIComponent(id)}${given.replace ? "" : "?new=true"}`;
   const { changes, unresolved, warnings } = Changed.parse(await askBridge(where, "PUT", path, agentOf(given)));
   for (const line of changeLines(changes, isColoured())) say(line);
   say(changes.length === 0 ? "Nothing to change." : `${plain(id)} is ready; invite it to a room.`);

@@ -7,6 +7,8 @@ export const Changed = z.object({
   changes: z.array(z.object({ path: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })),
   unresolved: z.array(z.string()).default([]),
   warnings: z.array(z.string()).default([]),
+  /** The state of the configuration that the changes are from; none from an earlier version. */
+  revision: z.string().optional(),
 });
 type Change = z.infer<typeof Changed>["changes"][number];
 

@@ -4,12 +4,13 @@ import { aliasesIn, type Configuration, isAttentive, isFamily } from "#core/conf
 import { Groups, Layer, RoomLayer, RoomName } from "#core/configuration/settings.ts";
 import { problemOf, readStored } from "#core/configuration/stored.ts";
 import { RoomId } from "#core/protocol/ids.ts";
-import type { ConfigurationLedger } from "#ports/configuration.ts";
+import type { ConfigurationLedger, Revision } from "#ports/configuration.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
 import { countOfLast, type Sql, sql } from "../sql/database.ts";
 import type { Noted, NotingDatabase } from "../sql/noted.ts";
 import { storedJson } from "../sql/stored.ts";
 import { ownLayer, readRoomLayer } from "./resolve.ts";
+import { isAt, nextRevision, nextRevisionIf, REVISION, revisionOf } from "./revision.ts";
 
 type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
 
@@ -17,65 +18,83 @@ type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
 const ROOM = "room:";
 
 export function configurationRows(database: NotingDatabase): ConfigurationRows {
-  const { all, atomic, noted } = database;
+  const { atomic } = database;
   return {
     ...agentSpecs(database),
     ...roomLayers(database),
 
-    async configuration() {
-      const rows = await all<ConfigurationRow>(sql`
-        SELECT 'setting' AS kind, name, value FROM settings
-        UNION ALL SELECT 'agent', id, agent FROM agents WHERE retired = 0
-        ORDER BY kind, name`);
-      const found: Configuration = { defaults: {}, groups: {}, agents: [], rooms: {} };
-      for (const row of rows) addRow(found, row, noted);
-      return found;
-    },
+    configuration: async () => (await read(database)).configuration,
+    revisedConfiguration: () => read(database),
 
-    async setConfiguration(configuration) {
+    async setConfiguration(configuration, revision) {
+      const guard = isAt(revision);
       const { defaults, groups, agents, rooms } = configuration;
       const layers = Object.entries(rooms).map(([name, layer]) => layerRow(`${ROOM}${name}`, layer));
       const general = [
         ["defaults", storedJson("defaults", Layer, defaults), 0],
         ["groups", storedJson("groups", Groups, groups), 0],
       ];
-      await atomic(
+      const results = await atomic(
         [
-          sql`DELETE FROM settings`,
+          sql`DELETE FROM settings WHERE ${guard}`,
           ...jsonLists([...general, ...layers]).map(
             (list) => sql`
             INSERT INTO settings (name, value, attentive)
-            SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(${list})`,
+            SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(${list}) WHERE ${guard}`,
           ),
           // The room of an alias that is no longer used would not be looked up again, and become stale.
           sql`
           DELETE FROM aliases
-          WHERE alias NOT IN (SELECT value FROM json_each(${storable(JSON.stringify(aliasesIn(configuration)))}))`,
-          ...allAgents(agents, defaults, sql`true`),
+          WHERE ${guard}
+            AND alias NOT IN (SELECT value FROM json_each(${storable(JSON.stringify(aliasesIn(configuration)))}))`,
+          ...allAgents(agents, defaults, guard),
+          nextRevisionIf(guard),
         ],
         "durable",
       );
+      return countOfLast(results) === 1;
     },
   };
 }
 
-/** How often a write is tried when the defaults change between reading them and writing. */
+async function read({ all, noted }: NotingDatabase): Promise<{ configuration: Configuration; revision: Revision }> {
+  const rows = await all<ConfigurationRow>(sql`
+    SELECT 'revision' AS kind, NULL AS name, ${REVISION} AS value
+    UNION ALL SELECT 'setting', name, value FROM settings
+    UNION ALL SELECT 'agent', id, agent FROM agents WHERE retired = 0
+    ORDER BY kind, name`);
+  const configuration: Configuration = { defaults: {}, groups: {}, agents: [], rooms: {} };
+  for (const row of rows) addRow(configuration, row, noted);
+  return { configuration, revision: revisionOf(rows.find(({ kind }) => kind === "revision")?.value) };
+}
+
+/** How often a write is tried when what it depends on changes between reading that and writing. */
 const TRIES_MAX = 10;
+
+const triedInVain = (what: string) => new Error(`${what} changed ${TRIES_MAX} times while it was written`);
 
 function agentSpecs(
   database: NotingDatabase,
-): Pick<ConfigurationRows, "agents" | "setAgents" | "putAgent" | "removeAgent"> {
+): Pick<ConfigurationRows, "agents" | "setAgents" | "putAgent" | "removeAgent" | "setHome"> {
   const { all, atomic } = database;
   /** The column `attentive` depends on the defaults, so the write counts only while they are as they were read. */
-  async function writeOnDefaults(statements: (defaults: Layer, guard: Sql) => Sql[]): Promise<void> {
+  async function writeOnDefaults(
+    statements: (defaults: Layer, guard: Sql) => Sql[],
+    revision: Revision | undefined,
+  ): Promise<boolean> {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const [row] = await all<{ value: string }>(sql`SELECT value FROM settings WHERE name = 'defaults'`);
-      const guard = sql`(SELECT value FROM settings WHERE name = 'defaults') IS ${row?.value ?? null}`;
+      const areSame = sql`(SELECT value FROM settings WHERE name = 'defaults') IS ${row?.value ?? null}`;
+      const guard = sql`${areSame} AND ${isAt(revision)}`;
       const defaults = (row && readStored(Layer, row.value)) ?? {};
-      const results = await atomic([...statements(defaults, guard), sql`SELECT 1 WHERE ${guard}`], "durable");
-      if (countOfLast(results) === 1) return;
+      const results = await atomic(
+        [...statements(defaults, guard), nextRevisionIf(guard), sql`SELECT 1 WHERE ${areSame}`],
+        "durable",
+      );
+      if (results.at(-2)?.length === 1) return true;
+      if (countOfLast(results) === 1) return false;
     }
-    throw new Error(`the defaults changed ${TRIES_MAX} times while agents were written`);
+    throw triedInVain("the defaults");
   }
   return {
     async agents() {
@@ -84,15 +103,22 @@ function agentSpecs(
       return rows.flatMap(({ id, agent }) => specIn(database.noted, id, agent) ?? []);
     },
 
-    setAgents: (agents) => writeOnDefaults((defaults, guard) => allAgents(agents, defaults, guard)),
-    putAgent: (agent) => writeOnDefaults((defaults, guard) => insertAgents([agent], defaults, guard)),
+    setAgents: (agents, revision) => writeOnDefaults((defaults, guard) => allAgents(agents, defaults, guard), revision),
+    putAgent: (agent, revision) =>
+      writeOnDefaults((defaults, guard) => insertAgents([agent], defaults, guard), revision),
 
     async removeAgent(id) {
-      const rows = await all(
-        sql`UPDATE agents SET retired = 1 WHERE id = ${id} AND retired = 0 RETURNING id`,
-        "durable",
-      );
-      return rows.length === 1;
+      const retire = sql`UPDATE agents SET retired = 1 WHERE id = ${id} AND retired = 0 RETURNING id`;
+      const [retired] = await atomic([retire, nextRevision], "durable");
+      return retired?.length === 1;
+    },
+
+    async setHome(id, roomId) {
+      const move = sql`
+        UPDATE agents SET agent = json_set(agent, '$.home', ${roomId})
+        WHERE id = ${id} AND retired = 0 AND json_valid(agent) RETURNING id`;
+      const [moved] = await atomic([move, nextRevision], "durable");
+      return moved?.length === 1;
     },
   };
 }
@@ -128,22 +154,32 @@ function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql)
 
 function roomLayers({
   all,
+  atomic,
   noted,
-}: NotingDatabase): Pick<ConfigurationRows, "roomLayer" | "setRoomLayer" | "aliases" | "setAlias"> {
+}: NotingDatabase): Pick<ConfigurationRows, "roomLayer" | "changeRoomLayer" | "aliases" | "setAlias"> {
+  const stored = async (name: string): Promise<string | null> => {
+    const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name, "value")} AS value`);
+    return row?.value ?? null;
+  };
+  const layerOf = (text: string | null): RoomLayer => (text === null ? {} : readRoomLayer(text));
   return {
-    async roomLayer(name) {
-      const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name, "value")} AS value`);
-      return row?.value ? readRoomLayer(row.value) : {};
-    },
+    roomLayer: async (name) => layerOf(await stored(name)),
 
-    async setRoomLayer(name, layer) {
-      const [key, value, attentive] = layerRow(`${ROOM}${name}`, layer);
-      await all(
-        sql`
-        INSERT INTO settings (name, value, attentive) VALUES (${key}, ${storable(value)}, ${attentive})
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value, attentive = excluded.attentive`,
-        "durable",
-      );
+    async changeRoomLayer(name, change) {
+      for (let tries = 0; tries < TRIES_MAX; tries++) {
+        const before = await stored(name);
+        const after = change(layerOf(before));
+        if (after === undefined) return false;
+        const [key, value, attentive] = layerRow(`${ROOM}${name}`, after);
+        const write = sql`
+          INSERT INTO settings (name, value, attentive)
+          SELECT ${key}, ${storable(value)}, ${attentive} WHERE ${ownLayer(name, "value")} IS ${before}
+          ON CONFLICT (name) DO UPDATE SET value = excluded.value, attentive = excluded.attentive
+          RETURNING name`;
+        const [written] = await atomic([write, nextRevision], "durable");
+        if (written?.length === 1) return true;
+      }
+      throw triedInVain("the layer of a room");
     },
 
     async aliases() {
@@ -172,13 +208,12 @@ const layerRow = (name: string, layer: RoomLayer): [name: string, value: string,
   isAttentive(layer) ? 1 : 0,
 ];
 
-interface ConfigurationRow {
-  kind: "agent" | "setting";
-  name: string;
-  value: string;
-}
+type ConfigurationRow =
+  | { kind: "agent" | "setting"; name: string; value: string }
+  | { kind: "revision"; name: null; value: string | null };
 
 function addRow(found: Configuration, { kind, name, value }: ConfigurationRow, noted: Noted): void {
+  if (kind === "revision") return;
   if (kind === "agent") {
     const spec = specIn(noted, name, value);
     if (spec) found.agents.push(spec);

@@ -4,8 +4,9 @@ import { complaintsOf, type Issue } from "#core/configuration/complaints.ts";
 import { tooLarge } from "#core/configuration/configuration.ts";
 import { type Layer, RoomLayer, THREAD_MODES } from "#core/configuration/settings.ts";
 import { WHILE_BUSY_MODES } from "#core/configuration/turn-settings.ts";
+import type { Concerned } from "#core/gate/facts.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
-import { RoomId } from "#core/protocol/ids.ts";
+import { AgentKey, RoomId } from "#core/protocol/ids.ts";
 import {
   couldNotJoin,
   homeSet,
@@ -81,19 +82,20 @@ export async function queue(order: Order): Promise<Obeyed> {
 /** Changes the settings of these agents in this room. */
 async function change({ needs, occasion, concerned }: Order, layer: Layer, say: string): Promise<Obeyed> {
   const { room_id } = occasion.waiting.event;
-  const written = await needs.ledger.roomLayer(room_id);
-  const own = Object.fromEntries(
-    concerned.map(({ agent: { id } }) => {
-      const before = written.agents?.[id];
-      return [id, { ...before, ...layer, ...(layer.turns ? { turns: { ...before?.turns, ...layer.turns } } : {}) }];
-    }),
-  );
-  const changed = RoomLayer.safeParse({ ...written, agents: { ...written.agents, ...own } });
-  if (!changed.success) return { say: notChanged(changed.error.issues.flatMap(complaintOf)) };
-  const large = tooLarge("The room's settings", changed.data);
-  if (large !== undefined) return { say: notChanged([large]) };
-  await needs.ledger.setRoomLayer(room_id, changed.data);
-  return { say };
+  let complaints: string[] = [];
+  const isChanged = await needs.ledger.changeRoomLayer(room_id, (written) => {
+    const own = Object.fromEntries(
+      concerned.map(({ agent: { id } }) => {
+        const before = written.agents?.[id];
+        return [id, { ...before, ...layer, ...(layer.turns ? { turns: { ...before?.turns, ...layer.turns } } : {}) }];
+      }),
+    );
+    const changed = RoomLayer.safeParse({ ...written, agents: { ...written.agents, ...own } });
+    const large = changed.data && tooLarge("The room's settings", changed.data);
+    complaints = changed.error?.issues.flatMap(complaintOf) ?? (large === undefined ? [] : [large]);
+    return complaints.length > 0 ? undefined : changed.data;
+  });
+  return { say: isChanged ? say : notChanged(complaints) };
 }
 
 /** Settings are called by their own names: the rest of the path is the same for all of them. */
@@ -101,8 +103,7 @@ const complaintOf = (issue: Issue): string[] =>
   complaintsOf(issue, (path) => String(path.at(-1))).map(({ sentence }) => sentence);
 
 const setMuted = async ({ needs, occasion }: Order, muted: boolean): Promise<void> => {
-  const { room_id } = occasion.waiting.event;
-  await needs.ledger.setRoomLayer(room_id, { ...(await needs.ledger.roomLayer(room_id)), muted });
+  await needs.ledger.changeRoomLayer(occasion.waiting.event.room_id, (layer) => ({ ...layer, muted }));
 };
 
 /** Ends all running turns of the room, in its threads too. */
@@ -119,10 +120,11 @@ export async function unmute(order: Order): Promise<Obeyed> {
 
 export async function setHome({ needs, occasion, concerned }: Order): Promise<Obeyed> {
   const { room_id } = occasion.waiting.event;
-  const written = await needs.ledger.agents();
-  const own = concerned.flatMap(({ agent }) => written.filter((spec) => spec.id === (agent.id as string)));
-  for (const spec of own) await needs.ledger.putAgent({ ...spec, home: room_id });
-  return { say: own.length > 0 ? homeSet(namesOf(concerned)) : NO_HOME_OF_A_FAMILY };
+  const moved: Concerned[] = [];
+  for (const one of concerned) {
+    if (await needs.ledger.setHome(AgentKey.parse(one.agent.id), room_id)) moved.push(one);
+  }
+  return { say: moved.length > 0 ? homeSet(namesOf(moved)) : NO_HOME_OF_A_FAMILY };
 }
 
 export async function joinRoom({ needs, occasion, args, concerned }: Order): Promise<Obeyed> {
