@@ -2,10 +2,16 @@
 import type { Client } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Configuration } from "#core/configuration/configuration.ts";
+import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentKey } from "#core/protocol/ids.ts";
+import { RoomState } from "#core/protocol/room-state.ts";
+import { err, ok } from "#core/result.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { inEveryOrder, steppingDatabase, type TakeStep } from "#testing/interleavings.ts";
-import { NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
+import type { Settled } from "#ports/rooms.ts";
+import { aMembership, anEvent } from "#testing/events.ts";
+import { anIntent } from "#testing/intent.ts";
+import { type Concurrent, inEveryOrder, steppingDatabase, type TakeStep } from "#testing/interleavings.ts";
+import { aSettled, leaseOf, member, NAMESPACE, NOW, ROOM, ROOM_LANE } from "#testing/ledger-rows.ts";
 import { type TemporaryLedger, temporaryLedger } from "#testing/temp-ledger.ts";
 import { apply, applyAgent, applyAgents, type Configuring } from "./admin/configure.ts";
 import { backends } from "./backends/registry.ts";
@@ -13,6 +19,7 @@ import { createSecretCipher } from "./backends/secrets/cipher.ts";
 import { systemClock } from "./clock.ts";
 import { createLedger } from "./ledger/ledger.ts";
 import { libsqlDatabase } from "./ledger/sql/libsql.ts";
+import { readRoom } from "./router/rooms/read-room.ts";
 
 let temporary: TemporaryLedger;
 beforeAll(async () => {
@@ -112,4 +119,76 @@ describe("two writers of the configuration at the same time leave what one after
       );
     },
   );
+});
+
+describe("a room that is read while its lane decides", () => {
+  const [ALICE, BOB, CAROL] = ["@alice:hs.test", "@bob:hs.test", "@carol:hs.test"];
+  const GHOST = "@agent_echo:hs.test";
+  /** The homeserver's room, as it is at each step. */
+  const there = { members: new Set<string>(), name: "" };
+
+  const prepare = async () => {
+    await empty(temporary.client, "events", "members", "rooms", "directs", "lanes");
+    there.members = new Set([GHOST, CAROL]);
+    there.name = "old";
+    await temporary.ledger.setMembers(ROOM, [member(GHOST), member(CAROL)]);
+    await temporary.ledger.setState(ROOM, RoomState.parse({ name: "old" }));
+  };
+
+  const read = (step: TakeStep) => {
+    const intent = anIntent(async ({ path }) => {
+      if (path.endsWith("/joined_members")) {
+        await step();
+        return ok({ joined: Object.fromEntries([...there.members].map((one) => [one, {}])) });
+      }
+      if (!path.includes("m.room.name")) return err({ status: 404, errcode: "M_NOT_FOUND", message: "" });
+      await step();
+      return ok({ type: "m.room.name", sender: ALICE, content: { name: there.name } });
+    });
+    return readRoom({ ledger: ledgerIn(step) }, intent, ROOM);
+  };
+
+  /** What happens in the room is pushed and decided. */
+  const happen = (change: () => RoomEvent, settled: Partial<Settled>) => async (step: TakeStep) => {
+    await step();
+    const event = change();
+    const ledger = ledgerIn(step);
+    await ledger.accept({ events: [event], deadLetters: [], nowMs: NOW });
+    const lease = await leaseOf(temporary.ledger, ROOM_LANE, "lane", NOW);
+    const [waiting] = await temporary.ledger.nextEvents(lease, 1);
+    if (waiting) await ledger.settle(lease, waiting, aSettled(settled));
+  };
+  const joins = happen(
+    () => {
+      there.members.add(BOB);
+      return aMembership(BOB, "join");
+    },
+    { members: [member(BOB)] },
+  );
+  const leaves = happen(
+    () => {
+      there.members.delete(CAROL);
+      return aMembership(CAROL, "leave");
+    },
+    { members: [member(CAROL, "leave")] },
+  );
+  const renamed = happen(
+    () => {
+      there.name = "new";
+      return anEvent({ type: "m.room.name", state_key: "", content: { name: "new" } });
+    },
+    { state: { name: "new" } },
+  );
+
+  test.for<[what: string, happens: Concurrent]>([
+    ["who joins", joins],
+    ["who leaves", leaves],
+    ["a new name", renamed],
+  ])("in every order of the steps, %s is known afterwards as it is there", async ([, happens]) => {
+    const runs = await inEveryOrder(prepare, [(step) => read(step), happens], async (order) => {
+      const { joinedCount, state } = await temporary.ledger.room(ROOM);
+      expect([joinedCount, state.name], order.join(" ")).toEqual([there.members.size, there.name]);
+    });
+    expect(runs).toBeGreaterThan(50);
+  });
 });

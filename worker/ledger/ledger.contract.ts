@@ -13,6 +13,7 @@ import { forgettingContract } from "./ledger-forgetting.contract.ts";
 import { agentsContract, intakeContract, laneContract } from "./ledger-intake.contract.ts";
 import { limitContract } from "./ledger-limits.contract.ts";
 import { mergingContract } from "./ledger-merging.contract.ts";
+import { orderContract } from "./ledger-order.contract.ts";
 import { outboxContract } from "./ledger-outbox.contract.ts";
 import { placesContract } from "./ledger-places.contract.ts";
 import { reasonsContract } from "./ledger-reasons.contract.ts";
@@ -47,6 +48,7 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     admissionsContract(make);
     upkeepContract(make);
     roomsContract(make);
+    orderContract(make);
     configurationContract(make);
     accessContract(make);
     contextContract(make);

@@ -154,10 +154,15 @@ export interface RoomLedger {
   settleAndNext(lease: Lease, event: WaitingEvent, settled: Settled): Promise<RoomProgress>;
   /** `ignore`, likewise. */
   ignoreAndNext(lease: Lease, ignored: readonly IgnoredEvent[]): Promise<RoomProgress>;
-  /** Stores the state of a room as read from the homeserver. */
-  setState(roomId: RoomId, state: RoomState): Promise<void>;
+  /** The place behind all events that are stored: what is read from the homeserver from now on is not older. */
+  latestPlace(): Promise<number>;
+  /**
+   * Stores the state of a room as read from the homeserver. `readAt` is the latest place when the reading began, by default
+   * now: what was settled of later events stays.
+   */
+  setState(roomId: RoomId, state: RoomState, readAt?: number): Promise<void>;
   /** Carries a room's settings, and how its agents were invited, over to the room that replaced it. Idempotent. */
   succeed(from: RoomId, to: RoomId): Promise<void>;
-  /** Stores the whole membership of a room as read from the homeserver; marks of direct chats are kept. */
-  setMembers(roomId: RoomId, members: readonly Membership[]): Promise<void>;
+  /** Stores the whole membership of a room, likewise; marks of direct chats are kept. */
+  setMembers(roomId: RoomId, members: readonly Membership[], readAt?: number): Promise<void>;
 }

@@ -62,6 +62,16 @@ export const STATE_TYPES = [
 
 export type StateType = (typeof STATE_TYPES)[number];
 
+/** The keys of the state that an event of each type sets. */
+export const STATE_KEYS: Record<(typeof STATE_TYPES)[number], readonly (keyof RoomState)[]> = {
+  "m.room.create": ["creators", "creatorsRule", "predecessor"],
+  "m.room.name": ["name"],
+  "m.room.topic": ["topic"],
+  "m.room.encryption": ["encrypted"],
+  "m.room.power_levels": ["levels"],
+  "m.room.tombstone": ["replacement"],
+};
+
 /** Room versions in which the creator has only the power that the levels say. */
 const CREATORS_DO_NOT_RULE = new Set(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
 

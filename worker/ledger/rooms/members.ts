@@ -1,17 +1,25 @@
 /** Members of rooms, the state of rooms, and which room replaced which. */
 import { BOUNDS } from "#core/bounds.ts";
 import { botUserId, isOurs, RoomId, UserId } from "#core/protocol/ids.ts";
-import { RoomState } from "#core/protocol/room-state.ts";
+import { RoomState, STATE_KEYS } from "#core/protocol/room-state.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Membership } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 import { storedJson } from "../sql/stored.ts";
+import { LATEST_PLACE, placeOfType, placesOfRoom, READ } from "./places.ts";
 
 type Members = Pick<
   Ledger,
-  "setMembers" | "hasPeople" | "joinedInDirectChat" | "ghostsIn" | "replacedBy" | "setState" | "succeed"
+  | "latestPlace"
+  | "setMembers"
+  | "hasPeople"
+  | "joinedInDirectChat"
+  | "ghostsIn"
+  | "replacedBy"
+  | "setState"
+  | "succeed"
 >;
 
 export function members(database: Database): Members {
@@ -20,17 +28,26 @@ export function members(database: Database): Members {
   return {
     ...successions(database),
 
-    async setMembers(roomId, list) {
+    async latestPlace() {
+      const [row] = await all<{ place: number }>(sql`SELECT ${LATEST_PLACE} AS place`);
+      return row?.place ?? 0;
+    },
+
+    async setMembers(roomId, list, readAt) {
+      const place = readAt === undefined ? LATEST_PLACE : sql`${readAt}`;
+      // A reading that began later has more to say, also of those who are gone.
+      const isLast = sql`${place} >= coalesce(
+        (SELECT ${placeOfType(sql`${READ}`)} FROM rooms WHERE rooms.room_id = ${roomId}), 0)`;
       const inserts = jsonLists(list.map(({ userId, membership }) => [userId, membership])).map(
         (rows) => sql`
-          INSERT INTO members (room_id, user_id, membership)
-          SELECT ${roomId}, value ->> 0, value ->> 1 FROM json_each(${rows}) WHERE true
+          INSERT INTO members (room_id, user_id, membership, place)
+          SELECT ${roomId}, value ->> 0, value ->> 1, ${place} FROM json_each(${rows}) WHERE ${isLast}
           ON CONFLICT DO NOTHING`,
       );
       const ours = list.filter(({ userId }) => isOurs(namespace, userId));
       await atomic([
-        forgetGone(roomId, ours.filter(isHere)),
-        sql`DELETE FROM members WHERE room_id = ${roomId}`,
+        forgetGone(roomId, ours.filter(isHere), sql`members.place <= ${place} AND ${isLast}`),
+        sql`DELETE FROM members WHERE room_id = ${roomId} AND place <= ${place} AND ${isLast}`,
         ...inserts,
         ...jsonLists(ours.filter((one) => one.direct && isHere(one)).map(({ userId }) => [userId])).map(
           (rows) => sql`
@@ -77,20 +94,29 @@ export function members(database: Database): Members {
   };
 }
 
+const TOMBSTONE = "m.room.tombstone" satisfies keyof typeof STATE_KEYS;
+
+/** Each key of the state with the type of the events that set it, as JSON. */
+const TYPE_OF_KEY = JSON.stringify(
+  Object.entries(STATE_KEYS).flatMap(([type, keys]) => keys.map((key) => [key, type])),
+);
+
 const isHere = ({ membership }: Membership): boolean => membership === "join" || membership === "invite";
 
 /**
  * Deletes the marks of direct chats of users who were here and are not any more. A user without a known membership keeps
  * the mark: they have yet to follow into a room that replaced another.
  */
-function forgetGone(roomId: RoomId, here: readonly Membership[]): Sql {
+function forgetGone(roomId: RoomId, here: readonly Membership[], isReplaced: Sql): Sql {
   const among = jsonLists(here.map(({ userId }) => [userId])).map(
     (rows) => sql` AND user_id NOT IN (SELECT value ->> 0 FROM json_each(${rows}))`,
   );
   return sql`
     DELETE FROM directs
     WHERE room_id = ${roomId}
-      AND EXISTS (SELECT 1 FROM members WHERE members.room_id = ${roomId} AND members.user_id = directs.user_id)
+      AND EXISTS (
+        SELECT 1 FROM members
+        WHERE members.room_id = ${roomId} AND members.user_id = directs.user_id AND ${isReplaced})
       ${among.reduce((all, one) => sql`${all}${one}`, sql``)}`;
 }
 
@@ -105,12 +131,25 @@ function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "s
       return row && RoomId.safeParse(row.roomId).data;
     },
 
-    async setState(roomId, state) {
+    async setState(roomId, state, readAt) {
+      const place = readAt === undefined ? LATEST_PLACE : sql`${readAt}`;
+      const isLater = sql`json_valid(rooms.state) AND ${placeOfType(sql`known.value ->> 1`)} > ${place}`;
       await all(sql`
-        INSERT INTO rooms (room_id, origin, state, replacement)
-        VALUES (
-          ${roomId}, ${roomId}, ${storedJson("the state of a room", RoomState, state)}, ${state.replacement ?? null})
-        ON CONFLICT (room_id) DO UPDATE SET state = excluded.state, replacement = excluded.replacement`);
+        INSERT INTO rooms (room_id, origin, state, replacement, places)
+        VALUES (${roomId}, ${roomId}, ${storedJson("the state of a room", RoomState, state)}, ${state.replacement ?? null},
+          json_object(${READ}, ${place}))
+        ON CONFLICT (room_id) DO UPDATE
+          SET state = (
+              SELECT json_group_object(key, json(value)) FROM (
+                SELECT known.value ->> 0 AS key,
+                  CASE WHEN ${isLater} THEN rooms.state ELSE excluded.state END -> ('$.' || (known.value ->> 0)) AS value
+                FROM json_each(${TYPE_OF_KEY}) AS known)
+              WHERE value IS NOT NULL),
+            replacement = CASE
+              WHEN ${placeOfType(sql`${TOMBSTONE}`)} > ${place} THEN rooms.replacement ELSE excluded.replacement
+            END,
+            places = json_patch(${placesOfRoom}, excluded.places)
+          WHERE ${placeOfType(sql`${READ}`)} <= excluded.places ->> ${`$.${READ}`}`);
     },
 
     async succeed(from, to) {

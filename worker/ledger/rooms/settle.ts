@@ -1,17 +1,19 @@
 /** Writes verdicts on the events' rows: one with all its effects, or many that have no other effect. */
 import { BOUNDS } from "#core/bounds.ts";
 import { evidenceText } from "#core/gate/evidence.ts";
+import type { MembershipKind } from "#core/gate/needs.ts";
 import { isOurs, type Namespace } from "#core/protocol/ids.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import { textOf, type WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
-import { countOfLast, isHeld, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, isHeld, literals, releaseUnless, roomOf, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
 import { storedPrompt } from "../sql/stored.ts";
 import { endOpen, insertPlain } from "../turns/outbox.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
+import { placeOf, placeOfType, placesOfRoom, READ } from "./places.ts";
 import { redaction } from "./redaction.ts";
 import { readWaiting, selectWaiting } from "./waiting.ts";
 
@@ -160,8 +162,11 @@ function newTurns({ turns }: Settled, guard: Sql): Sql[] {
 }
 
 /** Marks of direct chats are kept beside the membership of our users, until they leave. */
-function newMembers(namespace: Namespace, { event }: WaitingEvent, { members }: Settled, guard: Sql): Sql[] {
+function newMembers(namespace: Namespace, { seq, event }: WaitingEvent, { members }: Settled, guard: Sql): Sql[] {
   const roomId = event.room_id;
+  const isNow = (...kinds: MembershipKind[]) => sql`EXISTS (
+    SELECT 1 FROM members
+    WHERE members.room_id = ${roomId} AND members.user_id = value ->> 0 AND membership IN ${literals(kinds)})`;
   const ours = members.filter(({ userId }) => isOurs(namespace, userId));
   const invited = ours.filter(({ membership, direct }) => direct && (membership === "invite" || membership === "join"));
   const gone = ours.filter(({ membership }) => membership === "leave" || membership === "ban");
@@ -169,27 +174,29 @@ function newMembers(namespace: Namespace, { event }: WaitingEvent, { members }: 
   return [
     ...lists(members).map(
       (list) => sql`
-        INSERT INTO members (room_id, user_id, membership)
-        SELECT ${roomId}, value ->> 0, value ->> 1
+        INSERT INTO members (room_id, user_id, membership, place)
+        SELECT ${roomId}, value ->> 0, value ->> 1, ${placeOf(seq)}
         FROM json_each(${list}) WHERE ${guard} ORDER BY key
-        ON CONFLICT (room_id, user_id) DO UPDATE SET membership = excluded.membership`,
+        ON CONFLICT (room_id, user_id) DO UPDATE SET membership = excluded.membership, place = excluded.place
+          WHERE members.place <= excluded.place`,
     ),
     ...lists(gone).map(
       (list) => sql`
         DELETE FROM directs
-        WHERE room_id = ${roomId} AND user_id IN (SELECT value ->> 0 FROM json_each(${list})) AND ${guard}`,
+        WHERE room_id = ${roomId} AND user_id IN (
+            SELECT value ->> 0 FROM json_each(${list}) WHERE ${isNow("leave", "ban")}) AND ${guard}`,
     ),
     ...lists(invited).map(
       (list) => sql`
         INSERT INTO directs (room_id, user_id)
-        SELECT ${roomId}, value ->> 0 FROM json_each(${list}) WHERE ${guard}
+        SELECT ${roomId}, value ->> 0 FROM json_each(${list}) WHERE ${isNow("invite", "join")} AND ${guard}
         ON CONFLICT DO NOTHING`,
     ),
   ];
 }
 
-/** Replaces each given key of the stored state as a whole. */
-function newState({ event }: WaitingEvent, { state = {} }: Settled, guard: Sql): Sql[] {
+/** Replaces each given key of the stored state as a whole, unless it is from a later place. */
+function newState({ seq, event }: WaitingEvent, { state = {} }: Settled, guard: Sql): Sql[] {
   const changed = Object.entries(state).filter(([, value]) => value !== undefined);
   if (changed.length === 0) return [];
   const merged = changed.reduce(
@@ -199,11 +206,15 @@ function newState({ event }: WaitingEvent, { state = {} }: Settled, guard: Sql):
   // A state that cannot be read stays so: a change of it would look like all of it.
   return [
     sql`
-      INSERT INTO rooms (room_id, origin, state, replacement)
-      SELECT ${event.room_id}, ${event.room_id}, ${JSON.stringify(state)}, ${state.replacement ?? null} WHERE ${guard}
+      INSERT INTO rooms (room_id, origin, state, replacement, places)
+      SELECT ${event.room_id}, ${event.room_id}, ${JSON.stringify(state)}, ${state.replacement ?? null},
+        json_object(${event.type}, ${placeOf(seq)})
+      WHERE ${guard}
       ON CONFLICT (room_id) DO UPDATE
         SET state = CASE WHEN json_valid(rooms.state) THEN json_set(${merged}) ELSE rooms.state END,
-          replacement = coalesce(excluded.replacement, rooms.replacement)`,
+          replacement = coalesce(excluded.replacement, rooms.replacement),
+          places = json_patch(${placesOfRoom}, excluded.places)
+        WHERE max(${placeOfType(sql`${event.type}`)}, ${placeOfType(sql`${READ}`)}) <= ${placeOf(seq)}`,
   ];
 }
 

@@ -37,6 +37,8 @@ export const events = sqliteTable(
     failures: integer("failures").notNull().default(0),
     /** The handling is not tried again before. */
     notBeforeMs: integer("not_before_ms").notNull().default(0),
+    /** The number of the transaction that pushed it, where its id is one. */
+    transactionNumber: integer("transaction_number"),
   },
   (table) => [
     uniqueIndex("events_event_id").on(table.eventId),

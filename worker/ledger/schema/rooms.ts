@@ -1,6 +1,6 @@
 /** What is known about rooms: members, state, threads. */
 import { sql } from "drizzle-orm";
-import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 export const members = sqliteTable(
   "members",
@@ -8,6 +8,8 @@ export const members = sqliteTable(
     roomId: text("room_id").notNull(),
     userId: text("user_id").notNull(),
     membership: text("membership").notNull(),
+    /** The place of the event, or of the reading of the whole room, that this is from. An earlier one changes nothing. */
+    place: real("place").notNull().default(0),
   },
   (table) => [
     primaryKey({ columns: [table.roomId, table.userId] }),
@@ -34,6 +36,8 @@ export const rooms = sqliteTable(
     replacement: text("replacement"),
     /** The room this one replaced, where both of them say so. */
     predecessor: text("predecessor"),
+    /** The place that each type of state event in `state` is from, and under `read` that of the last reading, as JSON. */
+    places: text("places").notNull().default("{}"),
   },
   (table) => [index("rooms_replaced").on(table.replacement).where(sql`replacement IS NOT NULL`)],
 );

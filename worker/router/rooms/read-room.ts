@@ -20,13 +20,15 @@ export async function readRoom(
   intent: Intent,
   roomId: RoomId,
 ): Promise<{ state: RoomState; people: number }> {
+  const readAt = await ledger.latestPlace();
   const members = await intent.send(joinedMembers(roomId));
   if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
   const state = await readState(intent, roomId);
-  await ledger.setState(roomId, state);
+  await ledger.setState(roomId, state, readAt);
   await ledger.setMembers(
     roomId,
     members.value.map((userId) => ({ userId, membership: "join" })),
+    readAt,
   );
   await inherit(ledger, roomId, state);
   return { state, people: members.value.length };
@@ -40,6 +42,7 @@ export async function restoreState(
   { ledger, ghosts }: { ledger: Ledger; ghosts: Ghosts },
   { id, present, botUserId }: RoomFacts,
 ): Promise<void> {
+  const readAt = await ledger.latestPlace();
   const [first] = present;
   const agent = first && (await ledger.agent(first.agent.id));
   const reader = agent ? await ghosts.intent(agent) : botUserId && (await ghosts.bot());
@@ -50,7 +53,7 @@ export async function restoreState(
         throw error;
       })
     : NO_STATE;
-  await ledger.setState(id, state);
+  await ledger.setState(id, state, readAt);
 }
 
 async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
