@@ -206,6 +206,7 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
       clock,
       namespace,
       onDoubt,
+      doubtMark: REPAIR_MARK,
       isHomeserver: matchesSecret(HS_TOKEN),
       onUserQuery: async (id) => {
         const agent = await ledger.agent(id);

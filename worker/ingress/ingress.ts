@@ -22,8 +22,10 @@ export interface Needs {
   namespace: Namespace;
   /** True for the `hs_token`. */
   isHomeserver: (given: string | undefined) => Promise<boolean>;
-  /** Called when the homeserver may have lost events: it pings us, or its transaction ids start again. */
+  /** Called when the homeserver may have lost events, since it pings us. */
   onDoubt: () => Promise<void>;
+  /** The mark that is set when its transaction ids start again, for the same reason. */
+  doubtMark: string;
   /** Creates the ghost of an agent that is no family's member; false when there is no such agent. */
   onUserQuery: (agent: AgentId) => Promise<boolean>;
 }

@@ -13,21 +13,21 @@ import { roomLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { DeadLetter } from "#ports/operator.ts";
-import type { RoomLedger } from "#ports/rooms.ts";
+import type { Intake, RoomLedger } from "#ports/rooms.ts";
 
 interface Needs {
   ledger: Pick<RoomLedger, "accept">;
   doorbell: Doorbell;
   clock: Clock;
   log: Log;
-  onDoubt: () => Promise<void>;
+  /** The mark that is set when the homeserver may have lost events. */
+  doubtMark: string;
 }
 
 /** The answer waits for the ring at most this long. A lost ring only delays work; a slow answer can lose events. */
 const RING_MS_MAX = 250;
 
-export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
-  let latest = 0;
+export function transactions({ ledger, doorbell, clock, log, doubtMark }: Needs) {
   return async (c: Context): Promise<Response> => {
     const body = parseJson(await c.req.text());
     if (body === undefined) return refuse(c, "M_NOT_JSON", "The body is not JSON");
@@ -35,10 +35,10 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
     if (!raws.ok) return refuse(c, "M_BAD_JSON", "The body has no list of events");
 
     const transactionId = c.req.param("txnId") ?? "";
-    const { rooms, unreadable } = await store(raws.value);
     // Synapse on SQLite counts from 1 again after a restart, and a restart may have lost its queue.
-    if (Number(transactionId) < latest) await onDoubt();
-    latest = Number(transactionId) || latest;
+    const transaction = Number(transactionId);
+    const counted = Number.isSafeInteger(transaction) ? { transaction, mark: doubtMark } : undefined;
+    const { rooms, unreadable } = await store(raws.value, counted);
     log("transaction", { id: transactionId, events: raws.value.length, unreadable });
     // After the write: the sweep replaces a lost ring. A ring before the write could find nothing to do.
     await ring(rooms);
@@ -46,7 +46,10 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
   };
 
   /** Stores the events in their order. A part that is stored when the next one fails is recognised at the repetition. */
-  async function store(raws: readonly unknown[]): Promise<{ rooms: RoomId[]; unreadable: number }> {
+  async function store(
+    raws: readonly unknown[],
+    counted: Intake["counted"],
+  ): Promise<{ rooms: RoomId[]; unreadable: number }> {
     const rooms = new Set<RoomId>();
     let [start, unreadable] = [0, 0];
     do {
@@ -54,7 +57,8 @@ export function transactions({ ledger, doorbell, clock, log, onDoubt }: Needs) {
       const slice = readSlice(raws, start);
       const { events } = slice;
       const deadLetters = slice.unreadable.map(deadLetterOf);
-      for (const room of await ledger.accept({ events, deadLetters, nowMs: clock.now() })) rooms.add(room);
+      const intake = { events, deadLetters, nowMs: clock.now(), ...(counted ? { counted } : {}) };
+      for (const room of await ledger.accept(intake)) rooms.add(room);
       unreadable += deadLetters.length;
       start = slice.end;
     } while (start < raws.length);

@@ -264,7 +264,11 @@ describe("the cost of a query", () => {
   });
 
   test.for<[string, (ledger: Ledger) => Promise<unknown>]>([
-    ["accept", (ledger) => ledger.accept({ events: [anEvent()], deadLetters: [], nowMs: NOW })],
+    [
+      "accept",
+      (ledger) =>
+        ledger.accept({ events: [anEvent()], deadLetters: [], nowMs: NOW, counted: { transaction: 1, mark: "lower" } }),
+    ],
     ["room", (ledger) => ledger.room(ROOM)],
     ["presentIn", (ledger) => ledger.presentIn(ROOM, [ALICE], "guide")],
     ["sender", (ledger) => ledger.sender(ROOM, QUERY)],

@@ -20,6 +20,8 @@ export interface Intake {
   deadLetters: readonly DeadLetter[];
   /** Our clock, milliseconds since the epoch. */
   nowMs: number;
+  /** The transaction, where its id is a number. Where it is lower than the one before, `mark` is set to "due". */
+  counted?: { transaction: number; mark: string };
   /**
    * Events read back rather than pushed: the ids of all that was read, known ones too, oldest first. Each event is placed
    * right after the nearest known one before it, as it is known at that moment. Events older than all known ones are

@@ -31,22 +31,41 @@ function inserts({ bulk }: Database, pushed: Intake): Sql[] {
     : bulk === "rows"
       ? eventRows(pushed)
       : eventLists(pushed);
-  return [...statements, ...insertDeadLetters(deadLetters, nowMs)];
+  return [...lowerThanBefore(pushed), ...statements, ...insertDeadLetters(deadLetters, nowMs)];
 }
 
-const eventRows = ({ events, nowMs }: Intake): Sql[] =>
+/** Events that were read back have no transaction; behind more of them than this the last one is not looked for. */
+const LOOKED_BACK = 1_000;
+
+/** Before the events are stored: the latest transaction is that of the latest event. */
+const lowerThanBefore = ({ counted }: Intake): Sql[] =>
+  counted === undefined
+    ? []
+    : [
+        sql`
+          INSERT INTO marks (name, value)
+          SELECT ${counted.mark}, 'due' FROM (
+            SELECT transaction_number AS latest FROM events
+            WHERE seq > (SELECT max(seq) FROM events) - ${LOOKED_BACK} AND transaction_number IS NOT NULL
+            ORDER BY seq DESC LIMIT 1)
+          WHERE latest > ${counted.transaction}
+          ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      ];
+
+const eventRows = ({ events, nowMs, counted }: Intake): Sql[] =>
   events.map(
     (event) => sql`
-      INSERT INTO events (event_id, room_id, event, received_at_ms)
-      VALUES (${event.event_id}, ${event.room_id}, ${storable(JSON.stringify(event))}, ${nowMs})
+      INSERT INTO events (event_id, room_id, event, received_at_ms, transaction_number)
+      VALUES (${event.event_id}, ${event.room_id}, ${storable(JSON.stringify(event))}, ${nowMs},
+        ${counted?.transaction ?? null})
       ON CONFLICT DO NOTHING`,
   );
 
-const eventLists = ({ events, nowMs }: Intake): Sql[] =>
+const eventLists = ({ events, nowMs, counted }: Intake): Sql[] =>
   jsonLists(events.map((event) => [event.event_id, event.room_id, JSON.stringify(event)])).map(
     (list) => sql`
-      INSERT INTO events (event_id, room_id, event, received_at_ms)
-      SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs}
+      INSERT INTO events (event_id, room_id, event, received_at_ms, transaction_number)
+      SELECT value ->> 0, value ->> 1, value ->> 2, ${nowMs}, ${counted?.transaction ?? null}
       FROM json_each(${list}) WHERE true ORDER BY key
       ON CONFLICT DO NOTHING`,
   );
