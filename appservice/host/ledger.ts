@@ -2,10 +2,12 @@
 import { join } from "node:path";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
 import type { Namespace } from "#core/protocol/ids.ts";
+import { messageOf } from "#core/result.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { createLedger } from "../../worker/ledger/ledger.ts";
 import type { Database, Durability } from "../../worker/ledger/sql/database.ts";
 import { libsqlDatabase } from "../../worker/ledger/sql/libsql.ts";
+import { fetchWithin, MIGRATION_MS_MAX, SQL_MS_MAX } from "../../worker/ledger/sql/within.ts";
 import { migrateFile, openFile } from "./file-database.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../../migrations");
@@ -26,8 +28,17 @@ export async function openLedger(environment: Environment): Promise<OpenLedger> 
     import("drizzle-orm/libsql/migrator"),
     import("drizzle-orm/libsql/web"),
   ]);
-  const client = createClient({ url, ...(authToken ? { authToken } : {}) });
-  await migrate(drizzle({ client }), { migrationsFolder: MIGRATIONS });
+  const connect = (limitMs: number) =>
+    createClient({ url, fetch: fetchWithin(limitMs), ...(authToken ? { authToken } : {}) });
+  const migrating = connect(MIGRATION_MS_MAX);
+  await migrate(drizzle({ client: migrating }), { migrationsFolder: MIGRATIONS })
+    .catch((error: unknown) => {
+      // The migrator's own message is the statement.
+      const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
+      throw new Error(`The database could not be brought up to date: ${messageOf(reason)}`, { cause: error });
+    })
+    .finally(() => migrating.close());
+  const client = connect(SQL_MS_MAX);
   return { ledger: createLedger(libsqlDatabase(client, namespaceOf(environment))), close: () => client.close() };
 }
 
