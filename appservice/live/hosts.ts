@@ -16,7 +16,7 @@ export interface HostSettings {
   folder: string;
   /** Further environment variables, such as those that agents name as `$NAME`. */
   env: Record<string, string>;
-  /** The Worker's entry. Default is the one in `wrangler.toml`. */
+  /** The Worker's entry. Default is the real one, on a D1 that keeps to Cloudflare's limits. */
   entry?: string;
   /** `"caller"` when only the caller rings the Worker's cron. Default is that it is rung every 1.5 s. */
   cron?: "caller";
@@ -82,7 +82,7 @@ async function startWorker(settings: HostSettings): Promise<RunningHost> {
     "node",
     "scripts/wrangler.mjs",
     "dev",
-    ...(settings.entry === undefined ? [] : [settings.entry]),
+    settings.entry ?? "worker/testing/d1/worker.ts",
     "--persist-to",
     state,
     "--show-interactive-dev-session=false",

@@ -1,9 +1,9 @@
 /**
  * The real Worker as the entry of `bench:edge`: the same handlers and the same object, with the D1 binding and the
- * storage of the objects watched. `GET /bench` answers what was counted since the start.
+ * storage of the objects watched, and on a D1 that keeps to its limits. `GET /bench` answers what was counted since the start.
  */
 import type { Ring } from "../../worker/host/doorbell.ts";
-import worker, { Lane as WorkerLane } from "../../worker/index.ts";
+import worker, { Lane as WorkerLane } from "../../worker/testing/d1/worker.ts";
 
 /** A statement and what D1 says in `meta` that it cost. */
 export interface Statement {
