@@ -1,4 +1,4 @@
-/** The operator API where the configuration is changed by others between looking and writing. */
+/** The operator API where others write between looking and writing, and where the host ends what a request began. */
 import { afterEach, expect, test } from "vitest";
 import { ROOM } from "#testing/ledger-rows.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
@@ -20,9 +20,10 @@ async function bridge() {
     backends: backends(),
     cipher: createSecretCipher(undefined),
     agentEnv: { patterns: [], ofFile: [] },
-    clock: systemClock,
+    clock: { ...systemClock, sleep: async () => undefined },
     log: () => undefined,
-    refreshAliases: async () => undefined,
+    // The host has ended it.
+    refreshAliases: () => new Promise(() => undefined),
   });
   const put = async (path: string, body: object) => {
     const answer = await app.request(`/admin/${path}`, { method: "PUT", body: JSON.stringify(body) });
@@ -54,4 +55,11 @@ test("an agent that is added replaces none that somebody else has added", async 
   const second = await put(`agents/${id}?new=true`, { ...echo, name: "Other" });
   expect(second).toEqual({ status: 400, body: { errors: ["The agent echo exists already."] } });
   expect((await ledger.agents())[0]?.name).toBe("Echo");
+});
+
+test("an alias whose look-up is ended with the request is left to the upkeep", async () => {
+  const { ledger, put } = await bridge();
+  const applied = await put("configuration", { ...FILE, rooms: { "#a:hs.test": { muted: true } } });
+  expect(applied).toMatchObject({ status: 200, body: { unresolved: ["#a:hs.test"] } });
+  expect(await ledger.aliases()).toEqual([{ alias: "#a:hs.test", atMs: 0 }]);
 });

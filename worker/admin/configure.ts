@@ -31,6 +31,7 @@ export interface Configuring {
     | "putAgent"
     | "removeAgent"
     | "aliases"
+    | "noteAliases"
   >;
   backends: Backends;
   cipher: SecretCipher;
@@ -223,6 +224,8 @@ async function report(needs: Configuring, planned: Plan): Promise<Applied> {
 async function unresolvedAliases(needs: Configuring, configuration: Configuration): Promise<string[]> {
   const aliases = aliasesIn(configuration);
   if (aliases.length === 0) return [];
+  // The host may end the look-up with the request: the upkeep finds what is left of it here.
+  await needs.ledger.noteAliases(aliases);
   const refresh = needs.refreshAliases().catch((error: unknown) => {
     needs.log("request_failed", { path: "aliases", error: messageOf(error) });
   });

@@ -120,6 +120,24 @@ function laterContract(make: Make): void {
     expect((await ledger.room(ROOM)).state).toEqual(RoomState.parse({ name: "last" }));
   });
 
+  test("a replacement that is stored ahead of its verdict leaves the rest as it is, and later events count", async () => {
+    const ledger = await make();
+    const readAt = await ledger.latestPlace();
+    const tombstone = anEvent({ type: "m.room.tombstone", state_key: "", content: {} });
+    const named = anEvent({ type: "m.room.name", state_key: "", content: {} });
+    await ledger.setState(ROOM, RoomState.parse({ topic: "kept" }));
+    await push(ledger, tombstone, named);
+    const lease = await leaseOf(ledger, ROOM_LANE);
+    const [{ seq } = { seq: -1 }] = await ledger.nextEvents(lease, 1);
+    await ledger.setReplacement(ROOM, ROOM, seq);
+    expect((await ledger.room(ROOM)).state).toEqual(RoomState.parse({ topic: "kept", replacement: ROOM }));
+    await ledger.setState(ROOM, RoomState.parse({ topic: "read" }), readAt);
+    await decide(ledger, {});
+    await decide(ledger, { state: { name: "behind it" } });
+    const { state } = await ledger.room(ROOM);
+    expect(state).toEqual(RoomState.parse({ topic: "read", name: "behind it", replacement: ROOM }));
+  });
+
   test("the latest place stays when all events are deleted", async () => {
     const ledger = await make();
     await joins(ledger, BOB);

@@ -44,6 +44,8 @@ export interface ConfigurationLedger {
   defaults(): Promise<Settings>;
   /** Aliases with the rooms they meant when they were last resolved. */
   aliases(): Promise<{ alias: string; roomId?: RoomId; atMs: number }[]>;
+  /** Stores aliases that are not known yet, so that they are looked up whatever becomes of the request that names them. */
+  noteAliases(aliases: readonly string[]): Promise<void>;
   /** Without a room id the last known room is kept, so that the alias's layer still applies there. */
   setAlias(alias: string, roomId: RoomId | undefined, nowMs: number): Promise<void>;
   /** An agent or a member of a family, with its settings in a room or, without a room id, in no room in particular. */

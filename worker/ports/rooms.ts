@@ -163,6 +163,8 @@ export interface RoomLedger {
    * now: what was settled of later events stays.
    */
   setState(roomId: RoomId, state: RoomState, readAt?: number): Promise<void>;
+  /** Stores that the event with this seq names the room that replaces this one, ahead of its verdict. */
+  setReplacement(roomId: RoomId, replacement: RoomId, seq: number): Promise<void>;
   /** Carries a room's settings, and how its agents were invited, over to the room that replaced it. Idempotent. */
   succeed(from: RoomId, to: RoomId): Promise<void>;
   /** Stores the whole membership of a room, likewise; marks of direct chats are kept. */

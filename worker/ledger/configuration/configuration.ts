@@ -156,7 +156,7 @@ function roomLayers({
   all,
   atomic,
   noted,
-}: NotingDatabase): Pick<ConfigurationRows, "roomLayer" | "changeRoomLayer" | "aliases" | "setAlias"> {
+}: NotingDatabase): Pick<ConfigurationRows, "roomLayer" | "changeRoomLayer" | "aliases" | "noteAliases" | "setAlias"> {
   const stored = async (name: string): Promise<string | null> => {
     const [row] = await all<{ value: string | null }>(sql`SELECT ${ownLayer(name, "value")} AS value`);
     return row?.value ?? null;
@@ -189,6 +189,13 @@ function roomLayers({
         const known = roomId === null ? undefined : noted.id(RoomId, roomId, { table: "aliases", key: alias });
         return known ? { alias, atMs, roomId: known } : { alias, atMs };
       });
+    },
+
+    async noteAliases(aliases) {
+      await all(sql`
+        INSERT INTO aliases (alias, room_id, at_ms)
+        SELECT value, NULL, 0 FROM json_each(${storable(JSON.stringify(aliases))}) WHERE true
+        ON CONFLICT DO NOTHING`);
     },
 
     // The last known room is kept when the alias is gone: its layer may restrict something there, and must still apply.

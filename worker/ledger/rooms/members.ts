@@ -8,7 +8,7 @@ import { jsonLists } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 import { storedJson } from "../sql/stored.ts";
-import { LATEST_PLACE, placeOfType, placesOfRoom, READ } from "./places.ts";
+import { LATEST_PLACE, placeOf, placeOfType, placesOfRoom, READ } from "./places.ts";
 
 type Members = Pick<
   Ledger,
@@ -19,6 +19,7 @@ type Members = Pick<
   | "ghostsIn"
   | "replacedBy"
   | "setState"
+  | "setReplacement"
   | "succeed"
 >;
 
@@ -120,7 +121,10 @@ function forgetGone(roomId: RoomId, here: readonly Membership[], isReplaced: Sql
       ${among.reduce((all, one) => sql`${all}${one}`, sql``)}`;
 }
 
-function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "setState" | "succeed"> {
+function successions({
+  all,
+  atomic,
+}: Database): Pick<Members, "replacedBy" | "setState" | "setReplacement" | "succeed"> {
   return {
     async replacedBy(roomId, userId) {
       const [row] = await all<{ roomId: string }>(sql`
@@ -136,7 +140,8 @@ function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "s
       const isLater = sql`json_valid(rooms.state) AND ${placeOfType(sql`known.value ->> 1`)} > ${place}`;
       await all(sql`
         INSERT INTO rooms (room_id, origin, state, replacement, places)
-        VALUES (${roomId}, ${roomId}, ${storedJson("the state of a room", RoomState, state)}, ${state.replacement ?? null},
+        VALUES (
+          ${roomId}, ${roomId}, ${storedJson("the state of a room", RoomState, state)}, ${state.replacement ?? null},
           json_object(${READ}, ${place}))
         ON CONFLICT (room_id) DO UPDATE
           SET state = (
@@ -150,6 +155,18 @@ function successions({ all, atomic }: Database): Pick<Members, "replacedBy" | "s
             END,
             places = json_patch(${placesOfRoom}, excluded.places)
           WHERE ${placeOfType(sql`${READ}`)} <= excluded.places ->> ${`$.${READ}`}`);
+    },
+
+    async setReplacement(roomId, replacement, seq) {
+      await all(sql`
+        INSERT INTO rooms (room_id, origin, state, replacement, places)
+        VALUES (${roomId}, ${roomId}, json_object('replacement', ${replacement}), ${replacement},
+          json_object(${TOMBSTONE}, ${placeOf(seq)}))
+        ON CONFLICT (room_id) DO UPDATE
+          SET state = CASE
+              WHEN json_valid(rooms.state) THEN json_set(rooms.state, '$.replacement', ${replacement}) ELSE rooms.state
+            END,
+            replacement = excluded.replacement, places = json_patch(${placesOfRoom}, excluded.places)`);
     },
 
     async succeed(from, to) {

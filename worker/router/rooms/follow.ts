@@ -5,6 +5,7 @@ import type { Message } from "#core/message/message.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
 import { isPassing } from "#core/protocol/errcode.ts";
 import { type AgentId, BOT, type RoomId } from "#core/protocol/ids.ts";
+import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import { lookUp } from "./aliases.ts";
 import { intentOf, type JoinNeeds, type Judge, joinAtOnce } from "./join.ts";
@@ -12,6 +13,7 @@ import { ourUsersIn, successionNotice } from "./moves.ts";
 import { Trouble } from "./trouble.ts";
 
 interface Upgrade {
+  waiting: WaitingEvent;
   message: Message;
   facts: Facts;
   to: RoomId;
@@ -25,8 +27,8 @@ interface Upgrade {
 export async function follow(needs: JoinNeeds, upgrade: Upgrade): Promise<OutboxRow[]> {
   const { message, facts, to } = upgrade;
   const { room_id: from, sender } = message.event;
-  const { state, aliases } = await needs.ledger.room(from);
-  await needs.ledger.setState(from, { ...state, replacement: to });
+  const { aliases } = await needs.ledger.room(from);
+  await needs.ledger.setReplacement(from, to, upgrade.waiting.seq);
   const notices: OutboxRow[] = [];
   let hasMoved = false;
   let claim: Claim | undefined;

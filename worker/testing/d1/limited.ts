@@ -7,7 +7,7 @@
 
 export const D1_LIMITS = {
   parameters: 100,
-  /** Of one SQL function. */
+  /** The arguments of one SQL function. */
   functionArguments: 32,
   statementBytes: 100_000,
   /** A string that is sent with a statement. */
