@@ -77,7 +77,7 @@ export async function plan(needs: PlanNeeds, wanted: Configuration): Promise<Res
 }
 
 /** The same for one agent. Errors elsewhere in the stored configuration do not count. */
-export async function planAgent(
+async function planAgent(
   needs: PlanNeeds,
   wanted: AgentSpec,
   isNew: boolean,

@@ -16,6 +16,7 @@ import {
   NOW,
   queued,
   ROOM,
+  setRoomLayer,
 } from "#testing/ledger-rows.ts";
 import { type TemporaryLedger, temporaryLedger } from "#testing/temp-ledger.ts";
 
@@ -81,7 +82,7 @@ describe("what an operator writes", () => {
     const { ledger } = await opened();
     await ledger.setAgents([aSpec("echo")]);
     await expect(ledger.putAgent(aSpec("echo", LARGE))).rejects.toThrow("the agent echo has");
-    await expect(ledger.setRoomLayer(ROOM, LARGE)).rejects.toThrow("can be stored");
+    await expect(setRoomLayer(ledger, ROOM, LARGE)).rejects.toThrow("can be stored");
     await expect(ledger.setConfiguration({ ...SOME, defaults: LARGE })).rejects.toThrow("defaults has");
     expect(await ledger.agents()).toEqual([aSpec("echo")]);
     expect(await ledger.removeAgent(AgentKey.parse("echo"))).toBe(true);
