@@ -75,6 +75,7 @@ const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
   "pairs.room_id": "id unique",
   "pairs.sender": "id unique",
   "rooms.origin": "id",
+  "rooms.places": "json",
   "rooms.predecessor": "id",
   "rooms.replacement": "id",
   "rooms.room_id": "id unique",

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Environment } from "#core/configuration/environment.ts";
 import { workerHost } from "../../worker/host/bindings.ts";
-import { MIGRATION_MS_MAX, SQL_MS_MAX } from "../../worker/ledger/sql/within.ts";
+import { MIGRATION_MS, SQL_MS } from "../../worker/ledger/sql/within.ts";
 import { openLedger } from "./ledger.ts";
 
 const closing: (() => void)[] = [];
@@ -46,7 +46,7 @@ test.for(HANGS)("that %s fails the start of the Node host with a sentence", asyn
   const opened = openLedger(Environment.parse(settings));
   const failed = expect(opened).rejects.toThrow(/did not answer within 600 s/);
   await arrived;
-  vi.advanceTimersByTime(MIGRATION_MS_MAX);
+  vi.advanceTimersByTime(MIGRATION_MS);
   await failed;
 });
 
@@ -57,7 +57,7 @@ test.for(HANGS)("that %s fails a call of the Worker, which can be made again", a
     const failed = expect(call()).rejects.toThrow(/did not answer within 10 s/);
     await arrived;
     await new Promise((resolve) => setImmediate(resolve));
-    vi.advanceTimersByTime(SQL_MS_MAX);
+    vi.advanceTimersByTime(SQL_MS);
     await failed;
   }
 });

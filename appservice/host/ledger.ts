@@ -7,7 +7,7 @@ import type { Ledger } from "#ports/ledger.ts";
 import { createLedger } from "../../worker/ledger/ledger.ts";
 import type { Database, Durability } from "../../worker/ledger/sql/database.ts";
 import { libsqlDatabase } from "../../worker/ledger/sql/libsql.ts";
-import { fetchWithin, MIGRATION_MS_MAX, SQL_MS_MAX } from "../../worker/ledger/sql/within.ts";
+import { fetchWithin, MIGRATION_MS, SQL_MS } from "../../worker/ledger/sql/within.ts";
 import { migrateFile, openFile } from "./file-database.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../../migrations");
@@ -30,7 +30,7 @@ export async function openLedger(environment: Environment): Promise<OpenLedger> 
   ]);
   const connect = (limitMs: number) =>
     createClient({ url, fetch: fetchWithin(limitMs), ...(authToken ? { authToken } : {}) });
-  const migrating = connect(MIGRATION_MS_MAX);
+  const migrating = connect(MIGRATION_MS);
   await migrate(drizzle({ client: migrating }), { migrationsFolder: MIGRATIONS })
     .catch((error: unknown) => {
       // The migrator's own message is the statement.
@@ -38,7 +38,7 @@ export async function openLedger(environment: Environment): Promise<OpenLedger> 
       throw new Error(`The database could not be brought up to date: ${messageOf(reason)}`, { cause: error });
     })
     .finally(() => migrating.close());
-  const client = connect(SQL_MS_MAX);
+  const client = connect(SQL_MS);
   return { ledger: createLedger(libsqlDatabase(client, namespaceOf(environment))), close: () => client.close() };
 }
 

@@ -7,7 +7,7 @@ import { systemClock } from "../clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { d1Database } from "../ledger/sql/d1.ts";
 import { libsqlDatabase } from "../ledger/sql/libsql.ts";
-import { fetchWithin, SQL_MS_MAX } from "../ledger/sql/within.ts";
+import { fetchWithin, SQL_MS } from "../ledger/sql/within.ts";
 import { createLog, type Line } from "../observe/log.ts";
 import { laneDoorbell, type WaitUntil } from "./doorbell.ts";
 
@@ -23,7 +23,7 @@ export function workerHost(env: Env, runner: string, waitUntil: WaitUntil): Host
         libsqlDatabase(
           createClient({
             url: value.LIBSQL_URL,
-            fetch: fetchWithin(SQL_MS_MAX),
+            fetch: fetchWithin(SQL_MS),
             ...(value.LIBSQL_AUTH_TOKEN ? { authToken: value.LIBSQL_AUTH_TOKEN } : {}),
           }),
           namespaceOf(value),

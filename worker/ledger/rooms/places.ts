@@ -18,4 +18,4 @@ export const placesOfRoom = sql`CASE WHEN json_valid(rooms.places) THEN rooms.pl
 
 /** The place in `rooms.places` under this key; 0 where there is none. */
 export const placeOfType = (key: Sql): Sql =>
-  sql`coalesce((SELECT one.value FROM json_each(${placesOfRoom}) AS one WHERE one.key = ${key}), 0)`;
+  sql`coalesce((SELECT CAST(one.value AS REAL) FROM json_each(${placesOfRoom}) AS one WHERE one.key = ${key}), 0)`;

@@ -1,9 +1,9 @@
 /** A limit of our own on requests to a database over HTTP: a connection may hang for as long as it likes. */
 
 /** Longer than any statement of ours takes; a lease lasts for three tries of its renewal. */
-export const SQL_MS_MAX = 10_000;
+export const SQL_MS = 10_000;
 /** A migration may build an index over years of events. */
-export const MIGRATION_MS_MAX = 600_000;
+export const MIGRATION_MS = 600_000;
 
 /**
  * `fetch` with a limit on the whole answer. What was sent may have been carried out all the same: every write of the ledger
