@@ -22,6 +22,7 @@ import { laneWork } from "./lane-work.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { sweep } from "./lanes/sweep.ts";
 import { homeserverState, REPAIR_MARK, type TendOptions, tend } from "./lanes/tend.ts";
+import { isTimeDoubted } from "./lanes/time.ts";
 import { askByFetch } from "./matrix/ask.ts";
 import { clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
@@ -194,7 +195,16 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const http = new Hono();
   http.notFound(unknownPath);
-  http.route("/", health({ ledger, clock, log, homeserver, isOperator, format: needs.metrics }));
+  http.route(
+    "/",
+    health({
+      ...needs,
+      homeserver,
+      isTimeDoubted: () => isTimeDoubted(ledger, clock),
+      isOperator,
+      format: needs.metrics,
+    }),
+  );
   const reread = async (roomId: RoomId) => restoreState({ ledger, ghosts: needs.ghosts }, await ledger.room(roomId));
   http.route("/", admin({ ...needs, ring, isOperator, reread }));
   http.route(

@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { LaneId } from "#core/turn/lane.ts";
+import { systemClock } from "../../worker/clock.ts";
 import type { Pump } from "../../worker/lanes/pump.ts";
 import { nodeDoorbell } from "./doorbell.ts";
 
@@ -26,7 +27,7 @@ function world({ running = [], dueInMs = [] }: { running?: LaneId[]; dueInMs?: n
     },
     stop: async () => undefined,
   };
-  return { runs, nudges, doorbell: nodeDoorbell({ pump, over: over.signal, sweepMs: SWEEP_MS }) };
+  return { runs, nudges, doorbell: nodeDoorbell({ pump, clock: systemClock, over: over.signal, sweepMs: SWEEP_MS }) };
 }
 const later = (ms = 30) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -1,12 +1,14 @@
 /** The doorbell of one process: a ring is a function call, and a lane runs in the thread that rang. */
 import { stat } from "node:fs";
 import { type LaneId, type LaneKind, parseLane } from "#core/turn/lane.ts";
+import type { Clock } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
-import { systemClock } from "../../worker/clock.ts";
 import type { Pump } from "../../worker/lanes/pump.ts";
 
 interface Needs {
   pump: Pump;
+  /** The clock that lanes are due by. */
+  clock: Clock;
   /** Aborts when the process begins nothing more. */
   over: AbortSignal;
   /** A lane that is due later than this, in milliseconds, is left to the sweep. */
@@ -58,7 +60,9 @@ function afterAnswer(run: () => void): void {
 
 async function runFor(needs: Needs, lane: LaneId): Promise<void> {
   const { dueAtMs } = await needs.pump.run(lane);
-  if (dueAtMs === undefined || dueAtMs > Date.now() + needs.sweepMs) return;
-  await systemClock.sleep(dueAtMs - Date.now(), needs.over);
+  if (dueAtMs === undefined) return;
+  const waitMs = dueAtMs - needs.clock.now();
+  if (waitMs > needs.sweepMs) return;
+  await needs.clock.sleep(waitMs, needs.over);
   begin(needs, [lane]);
 }

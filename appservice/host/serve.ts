@@ -6,16 +6,19 @@ import { mkdirSync } from "node:fs";
 import { serve as listen } from "@hono/node-server";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import type { Environment } from "#core/configuration/environment.ts";
+import type { Ask } from "#ports/homeserver.ts";
 import type { Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type App, compose } from "../../worker/app.ts";
 import { systemClock } from "../../worker/clock.ts";
+import { knownTime } from "../../worker/lanes/time.ts";
 import { homeserverUrl } from "../../worker/matrix/well-known.ts";
 import { keepAliveAsk } from "./ask.ts";
 import { consoleLog } from "./console-log.ts";
 import { nodeDoorbell } from "./doorbell.ts";
 import { openLedger } from "./ledger.ts";
 import { enterFolder } from "./locks/folder-lock.ts";
+import { type SteadyClock, steadyClock } from "./steady-clock.ts";
 
 export interface Served {
   url: string;
@@ -54,14 +57,17 @@ export async function serve({ environment: given, env, configuration, write }: O
         })
       : undefined;
 
+  const clock = steadyClock();
+  const last = await knownTime(ledger);
+  if (last) clock.goOnFrom(last.atMs);
   const log = consoleLog(environment, write);
   const over = new AbortController();
   const app = compose({
     environment,
     ledger,
-    clock: systemClock,
+    clock,
     fetch: (input, init) => fetch(input, init),
-    ask: keepAliveAsk(),
+    ask: heardBy(clock, keepAliveAsk()),
     log,
     env: (name) => env[name] || undefined,
     ...(typeof configuration === "object"
@@ -70,7 +76,7 @@ export async function serve({ environment: given, env, configuration, write }: O
     metrics: "prometheus",
     turnMsMax: Number.POSITIVE_INFINITY,
     runner: crypto.randomUUID(),
-    doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: SWEEP_MS }),
+    doorbell: (pump) => nodeDoorbell({ pump, clock, over: over.signal, sweepMs: SWEEP_MS }),
   });
   if (configuration) {
     const wanted = typeof configuration === "function" ? configuration(await ledger.configuration()) : configuration;
@@ -83,6 +89,8 @@ export async function serve({ environment: given, env, configuration, write }: O
 
   for (const warning of await app.warnings()) log("variables_not_listed", { warning });
 
+  // The homeserver's answer says whether the clock jumped or no process ran: what was asked long ago is too late then.
+  if (clock.jumpMs() !== 0) await app.enter();
   const { url, close } = await bind(app, environment);
   log("started", { url, homeserver: environment.HOMESERVER_URL, alone: lock?.isAlone ?? false });
   const timers = Promise.all([
@@ -101,6 +109,16 @@ export async function serve({ environment: given, env, configuration, write }: O
     },
   };
 }
+
+/** Tells the clock what the homeserver's clock says, in each of its answers. */
+const heardBy =
+  (clock: SteadyClock, ask: Ask): Ask =>
+  async (...request) => {
+    const answer = await ask(...request);
+    const theirMs = Date.parse(answer.header("date") ?? "");
+    if (!Number.isNaN(theirMs)) clock.hear(theirMs);
+    return answer;
+  };
 
 const APPLIED_MARK = "applied_file";
 

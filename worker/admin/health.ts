@@ -13,21 +13,35 @@ interface Needs {
   log: Log;
   /** Whether the homeserver answered the last ping; undefined before the first one. */
   homeserver: () => Promise<{ reachable: boolean; atMs: number } | undefined>;
+  /** The clock jumped forward, or nothing ran for long: nothing is deleted for now. */
+  isTimeDoubted: () => Promise<boolean>;
   isOperator: IsOperator;
   /** Prometheus text, or JSON on hosts that no scraper reaches. */
   format: "prometheus" | "json";
 }
 
+const TIME_DOUBTED =
+  "the time is much later than when the bridge last looked at the clock; unless it was stopped, the clock is wrong. Nothing is deleted for an hour";
+
 /** A reply that waits longer than this to be sent is reported as a problem. */
 const OUTBOX_AGE_MS_MAX = 60_000;
 
-export function health({ ledger, clock, log, homeserver, isOperator, format }: Needs): Hono {
+export function health({ ledger, clock, log, homeserver, isTimeDoubted, isOperator, format }: Needs): Hono {
   const app = new Hono();
   app.get("/health", async (c) => {
     try {
-      const [figures, state] = await Promise.all([ledger.figures(clock.now()), homeserver()]);
+      const [figures, state, isDoubted] = await Promise.all([
+        ledger.figures(clock.now()),
+        homeserver(),
+        isTimeDoubted(),
+      ]);
       // 200 means that transactions are taken. Other trouble is listed in `problems`.
-      return c.json({ ok: true, problems: problemsOf(figures, state), homeserver: state ?? null, ...figures });
+      return c.json({
+        ok: true,
+        problems: problemsOf(figures, state, isDoubted),
+        homeserver: state ?? null,
+        ...figures,
+      });
     } catch (error) {
       log("request_failed", { path: "/health", error: messageOf(error) });
       return c.json({ ok: false, problems: ["the database does not answer"] }, 503);
@@ -49,12 +63,13 @@ export function health({ ledger, clock, log, homeserver, isOperator, format }: N
 
 const PROMETHEUS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
-function problemsOf(figures: Figures, state: { reachable: boolean } | undefined): string[] {
+function problemsOf(figures: Figures, state: { reachable: boolean } | undefined, isDoubted: boolean): string[] {
   const problems: string[] = [];
   if (state?.reachable === false) problems.push("the homeserver cannot be reached, or cannot reach the bridge");
   if (figures.outboxAgeMs > OUTBOX_AGE_MS_MAX) problems.push("replies are waiting to be sent");
   if (figures.deadLetters > 0) problems.push("there are dead letters");
   if (figures.unreadableRows > 0) problems.push(UNREADABLE_ROWS);
+  if (isDoubted) problems.push(TIME_DOUBTED);
   return problems;
 }
 

@@ -180,6 +180,27 @@ export const BOUNDS = {
     because: "A homeserver that tells nobody who we are within this time does not answer.",
   },
   turnRetryPause: { max: MINUTE, unit: "milliseconds", because: "People wait for the answer." },
+  pauseAhead: {
+    max: 65 * SECOND,
+    unit: "milliseconds",
+    because: "No pause is longer than a minute. What waits longer was put off while the clock was ahead, and is due.",
+  },
+  waitAhead: {
+    max: 12 * 60 * MINUTE,
+    unit: "milliseconds",
+    because: "The same for what may wait longer than a minute: for its turn at a token, for a homeserver's rate limit.",
+  },
+  leaseAhead: {
+    max: MINUTE,
+    unit: "milliseconds",
+    because: "A lease lasts half a minute. One that ends later was taken while the clock was ahead, and is void.",
+  },
+  clocksApart: {
+    max: 5 * SECOND,
+    unit: "milliseconds",
+    because:
+      "So far the clocks of two machines differ. What happened later than that was dated by a clock that was ahead.",
+  },
   pairEvents: { max: 20, unit: "messages", because: "Two bots that answer each other would never end." },
 
   // What one step of the work takes on.

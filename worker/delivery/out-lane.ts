@@ -23,6 +23,7 @@ import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, messageOf, ok, type Result } from "#core/result.ts";
 import { spread } from "#core/turn/back-off.ts";
+import { isDue } from "#core/turn/clocks.ts";
 import { type LaneId, type Lease, laneOfKind, sessionLane } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
 import type { FrozenRequest, OpenOutboxRow, OutboxEnd, OutboxLedger } from "#ports/delivery.ts";
@@ -66,7 +67,7 @@ type Refusal = { again: HomeserverError } | { never: string };
 export function outLane(needs: Needs): Work<OpenOutboxRow | undefined> {
   return async (running, first) => {
     let row = first;
-    while (row && row.notBeforeMs <= needs.clock.now() && !running.lost.aborted) {
+    while (row && isDue(row.notBeforeMs, needs.clock.now(), BOUNDS.pauseAhead.max) && !running.lost.aborted) {
       const end = await attempt(needs, running.lease, row);
       if (!end) return undefined;
       const after = await finish(needs, running, row, end);
@@ -184,7 +185,7 @@ function dead({ log }: Needs, row: OpenOutboxRow, reason: string): OutboxEnd {
 
 /** A rate limit says when to come back; other errors back off. */
 function pauseMs({ attempt }: OpenOutboxRow, { status, retryAfterMs = 0 }: HomeserverError, random: number): number {
-  const asked = spread(retryAfterMs, random);
+  const asked = spread(retryAfterMs, random, BOUNDS.sendRetryPause.max);
   if (status === 429 && asked > 0) return asked;
   return Math.max(asked, spread(RETRY_MS_MIN * 2 ** attempt, random, BOUNDS.sendRetryPause.max));
 }

@@ -18,7 +18,7 @@ export class Lane extends DurableObject<Env> {
     // The object's id as the runner's: there is only one such object, so after a crash it may take its own lease again.
     this.#app ??= compose({
       ...workerHost(this.env, this.ctx.id.toString(), (work) => this.ctx.waitUntil(work)),
-      mayBegin: () => Date.now() - this.#alarmedAtMs < YOUNG_MS,
+      mayBegin: () => Math.abs(Date.now() - this.#alarmedAtMs) < YOUNG_MS,
     });
     return this.#app;
   }

@@ -107,7 +107,8 @@ async function world(open: (path: string) => { ledger: Ledger; close(): void }):
     turnMsMax: 60_000,
     metrics: "json",
     runner: "fuzz",
-    doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
+    doorbell: (pump) =>
+      nodeDoorbell({ pump, clock: systemClock, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
   });
   await app.applyAgents(["echo", "second"].map((id) => AgentSpec.parse({ id, name: id, backend: { use: "echo" } })));
   const rowsOf = <Row>(sql: string) => file.prepare(sql).all() as Row[];

@@ -12,6 +12,7 @@
  */
 
 import { spread } from "#core/turn/back-off.ts";
+import { isDue } from "#core/turn/clocks.ts";
 import { type LaneId, type LaneKind, type Lease, parseLane } from "#core/turn/lane.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Claimed, LaneDue, Renewed, RunLane, Running, Work } from "#ports/lanes.ts";
@@ -153,8 +154,8 @@ async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry):
   if (!claimed) return { dueAtMs: clock.now() + spread(LEASE_MS, random()) };
   const dueAtMs = await hold(needs, run, claimed, entry);
   const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false;
-  const isDue = entry.again || (dueAtMs !== undefined && dueAtMs <= clock.now());
-  if (isDue && !isOver) return undefined;
+  const again = entry.again || (dueAtMs !== undefined && isDue(dueAtMs, clock.now()));
+  if (again && !isOver) return undefined;
   return dueAtMs === undefined ? {} : { dueAtMs };
 }
 

@@ -5,12 +5,14 @@
 import type { RoomId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import { messageOf } from "#core/result.ts";
+import { isAhead } from "#core/turn/clocks.ts";
 import { roomLane } from "#core/turn/lane.ts";
 import type { Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
 import { grantMissed, type PlaceNeeds } from "./places.ts";
 import { searchOn } from "./search.ts";
+import { isTimeDoubted } from "./time.ts";
 
 interface Needs extends PlaceNeeds {
   log: Log;
@@ -61,13 +63,14 @@ export async function tend(needs: Needs, options: TendOptions = { afterStart: fa
     await repairRooms(needs);
   }
   await searchOn(needs);
-  await ledger.prune(clock.now(), keep);
+  if (!(await isTimeDoubted(ledger, clock))) await ledger.prune(clock.now(), keep);
 }
 
 /** Pings every five minutes, and at each upkeep of an outage. The end of an outage asks for a repair. */
 async function isReachable({ ledger, clock, ping }: Needs, { afterStart }: TendOptions): Promise<boolean> {
   const before = afterStart ? undefined : await homeserverState(ledger);
-  if (before?.reachable && clock.now() - before.atMs < PING_MS) return true;
+  const nowMs = clock.now();
+  if (before?.reachable && !isAhead(before.atMs, nowMs) && nowMs - before.atMs < PING_MS) return true;
   const reachable = await ping();
   const state: HomeserverState = { reachable, atMs: clock.now() };
   if (reachable && !before?.reachable) await ledger.setMark(REPAIR_MARK, "due");

@@ -4,7 +4,7 @@ import { unreachable } from "#core/result.ts";
 import { isLane, type LaneId, type Lease, laneOf, lanePrefix } from "#core/turn/lane.ts";
 import type { FirstWork, LaneLedger } from "#ports/lanes.ts";
 import { readWaiting, roomDueAt, selectWaiting } from "./rooms/waiting.ts";
-import { type Sql, sql } from "./sql/database.ts";
+import { isLeased, type Sql, sql } from "./sql/database.ts";
 import type { NotingDatabase } from "./sql/noted.ts";
 import { IS_UNSENT } from "./sql/unsent.ts";
 import type { CurrentTurns } from "./turns/current-turn.ts";
@@ -30,7 +30,7 @@ export function leases(database: NotingDatabase, current: CurrentTurns): LaneLed
         INSERT INTO lanes (id, owner, lease_until_ms, fence) VALUES (${lane}, ${runner}, ${untilMs}, 1)
         ON CONFLICT (id) DO UPDATE
           SET owner = excluded.owner, lease_until_ms = excluded.lease_until_ms, fence = lanes.fence + 1
-          WHERE lanes.lease_until_ms < ${nowMs} OR lanes.owner = excluded.owner
+          WHERE NOT ${isLeased(nowMs)} OR lanes.owner = excluded.owner
         RETURNING fence`;
       const isMine = sql`
         EXISTS (SELECT 1 FROM lanes WHERE id = ${lane} AND owner = ${runner} AND lease_until_ms = ${untilMs})`;
@@ -61,20 +61,27 @@ export function leases(database: NotingDatabase, current: CurrentTurns): LaneLed
     },
 
     async dueLanes(nowMs, limit) {
+      // What was put off for longer than it can be is due (core/turn/clocks.ts).
+      const soonest = (due: Sql, longestMs: number) =>
+        sql`CASE WHEN ${due} > ${nowMs + longestMs} THEN 0 ELSE ${due} END`;
       // A lane is due when its oldest open row is. SQLite takes the other columns from the row that min() found.
       const rows = await all<{ lane: string }>(sql`
         SELECT open.lane AS lane FROM (
-          SELECT ${lanePrefix("room")} || room_id AS lane, ${roomDueAt(sql`waiting.room_id`)} AS due
+          SELECT ${lanePrefix("room")} || room_id AS lane, ${soonest(roomDueAt(sql`waiting.room_id`), BOUNDS.waitAhead.max)} AS due
           FROM events AS waiting WHERE verdict IS NULL GROUP BY room_id
           UNION ALL
-          SELECT ${lanePrefix("session")} || session, not_before_ms FROM (
-            SELECT session, not_before_ms, min(seq) FROM turns WHERE state <> 'delivered' GROUP BY session)
+          SELECT ${lanePrefix("session")} || session, CASE
+              WHEN ${IS_PARKED} THEN not_before_ms
+              WHEN coalesce(waits_for, 'time') = 'time' THEN ${soonest(sql`not_before_ms`, BOUNDS.pauseAhead.max)}
+              ELSE ${soonest(sql`not_before_ms`, BOUNDS.waitAhead.max)}
+            END FROM (
+            SELECT session, not_before_ms, waits_for, min(seq) FROM turns WHERE state <> 'delivered' GROUP BY session)
           UNION ALL
-          SELECT lane, not_before_ms FROM (
+          SELECT lane, ${soonest(sql`not_before_ms`, BOUNDS.pauseAhead.max)} FROM (
             SELECT lane, not_before_ms, min(seq) FROM outbox WHERE ${IS_UNSENT} GROUP BY lane)
         ) AS open
         LEFT JOIN lanes ON lanes.id = open.lane
-        WHERE open.due <= ${nowMs} AND coalesce(lanes.lease_until_ms, 0) < ${nowMs}
+        WHERE open.due <= ${nowMs} AND (lanes.id IS NULL OR NOT ${isLeased(nowMs)})
         ORDER BY open.due LIMIT ${limit}`);
       // Nobody can run a lane whose name cannot be read; `troupe repair` ends its rows.
       return rows.flatMap(({ lane }) => (isLane(lane) ? lane : []));

@@ -4,6 +4,7 @@ import type { Ledger } from "#ports/ledger.ts";
 import { accessContract } from "./ledger-access.contract.ts";
 import { admissionsContract } from "./ledger-admissions.contract.ts";
 import { askersContract } from "./ledger-askers.contract.ts";
+import { clocksContract } from "./ledger-clocks.contract.ts";
 import { configurationContract } from "./ledger-configuration.contract.ts";
 import { contextContract } from "./ledger-context.contract.ts";
 import { controlsContract } from "./ledger-controls.contract.ts";
@@ -37,6 +38,7 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     redactionContract(make);
     limitContract(make);
     placesContract(make);
+    clocksContract(make);
     outboxContract(make);
     agentsContract(make);
     fenceContract(make);

@@ -6,6 +6,8 @@ export interface Clock {
   now(): number;
   /** Resolves after `ms`, or at once when `signal` aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** How far the system's clock has jumped, in milliseconds, while that is not believed; 0 otherwise. */
+  jumpMs?(): number;
 }
 
 /** Writes one line. Events are a closed list; `observe/log.ts` removes secrets from the fields. */

@@ -55,7 +55,7 @@ export async function afterFailure(
   const isOutage = trouble !== undefined && isPassing(trouble) && !(await standing.isWell());
   const failures = isOutage ? waiting.failures : waiting.failures + 1;
   const nowMs = clock.now();
-  const again = isOutage || isWorthRetrying(failures, nowMs - waiting.receivedAtMs, error);
+  const again = isOutage || isWorthRetrying(failures, Math.abs(nowMs - waiting.receivedAtMs), error);
   log("event_failed", {
     eventId: waiting.event.event_id,
     room: waiting.event.room_id,

@@ -8,6 +8,7 @@ import { gate } from "#core/gate/gate.ts";
 import { threadChange } from "#core/gate/threads.ts";
 import { keyOfOwn } from "#core/message/mark.ts";
 import { caught, type Result } from "#core/result.ts";
+import { isDue } from "#core/turn/clocks.ts";
 import { type LaneId, sessionLane } from "#core/turn/lane.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Running, Work } from "#ports/lanes.ts";
@@ -51,8 +52,8 @@ async function runBatch(needs: Needs, running: Running, events: readonly Waiting
   const cache: RoomCache = { room: undefined };
   for (const [at, waiting] of events.entries()) {
     if (running.lost.aborted) return "lost";
-    const isDue = waiting.notBeforeMs <= needs.clock.now();
-    const decided = isDue ? await caught(decide(needs, waiting, cache)) : undefined;
+    const mayTry = isDue(waiting.notBeforeMs, needs.clock.now());
+    const decided = mayTry ? await caught(decide(needs, waiting, cache)) : undefined;
     if (decided?.ok && isIgnored(decided.value)) {
       ignored.push(decided.value);
       continue;

@@ -69,7 +69,7 @@ export async function composed(
         secretsOf(environment),
       ),
       // Without a sweep, a lane is run again whenever it is due.
-      doorbell: (pump) => nodeDoorbell({ pump, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
+      doorbell: (pump) => nodeDoorbell({ pump, clock: its, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
     });
   const app = start("first");
   if (!given)

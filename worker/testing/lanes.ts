@@ -85,6 +85,6 @@ export function lanesOn(given: Given): Lanes {
     random: () => 0.5,
   });
   const pump = createPump({ ledger, clock, log, runner, work, random: () => 0.5 });
-  const doorbell = nodeDoorbell({ pump, over: over.signal, sweepMs: 0 });
+  const doorbell = nodeDoorbell({ pump, clock, over: over.signal, sweepMs: 0 });
   return { pump, sent, logged, ring: (lanes) => doorbell.ring(lanes) };
 }

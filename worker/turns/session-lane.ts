@@ -3,8 +3,10 @@
  * from there to a delivered one. `step` decides the next step from the turn's row alone, so the next runner can go on
  * after a crash.
  */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Agent } from "#core/configuration/agent.ts";
 import { spread } from "#core/turn/back-off.ts";
+import { isDue } from "#core/turn/clocks.ts";
 import { retryAt, type Step, step, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
@@ -157,7 +159,7 @@ async function mergeOrWait(needs: Needs, { lease }: Running, turn: Turn, { turns
     const untilMs = await ledger.heldBackUntil(lease, turn);
     // A sender who never pauses gets an answer all the same.
     const patienceMs = turn.askedAtMs + 10 * turns.debounce * 1_000;
-    if (untilMs > clock.now() && clock.now() < patienceMs) {
+    if (!isDue(untilMs, clock.now(), BOUNDS.pauseAhead.max) && clock.now() < patienceMs) {
       await ringFor(needs, await ledger.postpone(lease, turn.id, untilMs, clock.now()));
       return true;
     }
@@ -169,7 +171,10 @@ async function mergeOrWait(needs: Needs, { lease }: Running, turn: Turn, { turns
 async function putOff(needs: Needs, { lease }: Running, turn: Turn, waitMs: number): Promise<"rest"> {
   const { ledger, clock, random } = needs;
   const nowMs = clock.now();
-  await ringFor(needs, await ledger.postpone(lease, turn.id, nowMs + spread(waitMs, random()), nowMs));
+  await ringFor(
+    needs,
+    await ledger.postpone(lease, turn.id, nowMs + spread(waitMs, random(), BOUNDS.turnRetryPause.max), nowMs),
+  );
   return "rest";
 }
 

@@ -17,12 +17,12 @@ export interface PairCount {
 }
 
 export const isResting = (pair: PairCount | undefined, nowMs: number): boolean =>
-  pair !== undefined && nowMs < pair.restUntilMs;
+  pair !== undefined && nowMs < pair.restUntilMs && pair.restUntilMs <= nowMs + 2 * PAIR_REST_MS;
 
 /** The count after one more event. */
 export function countOneMore(pair: PairCount | undefined, nowMs: number): PairCount {
   const isFresh =
-    !pair || nowMs - pair.sinceMs >= PAIR_WINDOW_MS || (pair.restUntilMs > 0 && nowMs >= pair.restUntilMs);
+    !pair || Math.abs(nowMs - pair.sinceMs) >= PAIR_WINDOW_MS || (pair.restUntilMs > 0 && nowMs >= pair.restUntilMs);
   const { sinceMs, count } = isFresh ? { sinceMs: nowMs, count: 1 } : { ...pair, count: pair.count + 1 };
   return { sinceMs, count, restUntilMs: count >= BOUNDS.pairEvents.max ? nowMs + PAIR_REST_MS : 0 };
 }

@@ -27,6 +27,7 @@ import type { RoomEvent } from "../protocol/event.ts";
 import { AgentId, EventId, RoomId, UserId } from "../protocol/ids.ts";
 import { spread } from "./back-off.ts";
 import type { ErrorCode } from "./backend.ts";
+import { isDue } from "./clocks.ts";
 
 const TURN_STATES = ["queued", "running", "answered", "delivered"] as const;
 export type TurnState = (typeof TURN_STATES)[number];
@@ -184,7 +185,7 @@ export interface StepFacts {
 
 /** Decides the next step of a turn. */
 export function step(turn: Turn, { nowMs, turns, idempotent }: StepFacts): Step {
-  if (turn.notBeforeMs > nowMs) return { do: "wait", dueAtMs: turn.notBeforeMs };
+  if (!isDue(turn.notBeforeMs, nowMs, longestWaitMs(turn))) return { do: "wait", dueAtMs: turn.notBeforeMs };
   if (turn.state === "answered") return { do: "deliver" };
   if (!turns) return { do: "giveUp", ending: "retired" };
   // Rows from before migration 0001 have `askedAtMs` 0.
@@ -194,6 +195,10 @@ export function step(turn: Turn, { nowMs, turns, idempotent }: StepFacts): Step 
   if (turn.shown !== undefined && !idempotent) return { do: "complete", shown: turn.shown };
   return turn.attempt >= BOUNDS.turnAttempts.max ? { do: "giveUp", ending: "poison" } : { do: "attempt" };
 }
+
+/** A turn that waits for its time has a pause; one that waits for something else may wait longer. */
+const longestWaitMs = ({ waitsFor }: Turn): number =>
+  waitsFor === undefined || waitsFor === "time" ? BOUNDS.pauseAhead.max : BOUNDS.waitAhead.max;
 
 /** The turn had begun when its prompt was taken back: what people have read of its answer is completed. */
 const withoutPrompt = ({ shown }: Turn): Step =>

@@ -117,8 +117,10 @@ function pairings({ all, atomic, namespace, noted }: NotingDatabase): Pairings {
   return {
     async offerPairing({ agent, userId, code, atMs }) {
       const isUsed = sql`agent = ${agent} AND user_id = ${userId} AND approved_at_ms IS NOT NULL`;
+      // Made while the clock was ahead, it would keep its place among those that may wait for longer than it should.
+      const isAhead = sql`at_ms > ${atMs + BOUNDS.clocksApart.max}`;
       const results = await atomic([
-        sql`DELETE FROM pairings WHERE ${isVoid(atMs, PAIRING_MS, sql`approved_at_ms`)} OR ${isUsed}`,
+        sql`DELETE FROM pairings WHERE ${isVoid(atMs, PAIRING_MS, sql`approved_at_ms`)} OR ${isAhead} OR ${isUsed}`,
         // The conflict is the user's own pairing, which stays, or another user's code, which is not given out twice.
         sql`
           INSERT INTO pairings (agent, user_id, code, at_ms)

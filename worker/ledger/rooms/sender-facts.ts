@@ -16,6 +16,9 @@ import type { RoomReader } from "./room-facts.ts";
 /** In a chat of two no bridge can repeat a message. */
 const ECHO_MEMBERS_MIN = 3;
 
+/** A reply that is dated later than this after the time it is searched from was given while the clock was ahead. */
+const ECHO_SPAN_MS = 60 * 60_000;
+
 interface Row {
   paired: string;
   replied: string | null;
@@ -86,7 +89,8 @@ function isEcho(roomId: RoomId, { texts, sinceMs }: NonNullable<SenderQuery["ech
       SELECT 1 FROM (
         SELECT reply, answered_at_ms FROM turns
         WHERE room_id = ${roomId} AND reply IS NOT NULL ORDER BY seq DESC LIMIT ${BOUNDS.repliesCompared.max})
-      WHERE answered_at_ms >= ${sinceMs} AND trim(reply, ${space}) IN (SELECT value FROM json_each(${wanted}))))`;
+      WHERE answered_at_ms BETWEEN ${sinceMs} AND ${sinceMs + ECHO_SPAN_MS}
+        AND trim(reply, ${space}) IN (SELECT value FROM json_each(${wanted}))))`;
 }
 
 function readSender(namespace: Namespace, rows: readonly unknown[] | undefined): SenderFacts {

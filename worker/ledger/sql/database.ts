@@ -1,4 +1,5 @@
 /** The database under the ledger's SQL. D1, a libSQL server and a libSQL file each implement it. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Namespace, RoomId } from "#core/protocol/ids.ts";
 import { type Lease, laneOfKind } from "#core/turn/lane.ts";
 import type { SessionKey } from "#core/turn/turn.ts";
@@ -56,6 +57,13 @@ export const isHeld = ({ lane, fence }: Lease): Sql =>
 /** About now, in SQL: when the lease ends. */
 export const leasedUntil = ({ lane, fence }: Lease): Sql =>
   sql`(SELECT lease_until_ms FROM lanes WHERE id = ${lane} AND fence = ${fence})`;
+
+/**
+ * In queries of `lanes`: a runner has the lane. A lease that ends later than any can was taken while the clock was ahead;
+ * its runner renews it by the clock as it is now, if it is alive.
+ */
+export const isLeased = (nowMs: number): Sql =>
+  sql`(lanes.lease_until_ms BETWEEN ${nowMs} AND ${nowMs + BOUNDS.leaseAhead.max})`;
 
 /** Releases the lease if nothing is left to do. Returns a row when it did. */
 export const releaseUnless = ({ lane, fence }: Lease, isLeft: Sql): Sql => sql`

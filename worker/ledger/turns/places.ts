@@ -15,7 +15,7 @@ import { BOUNDS } from "#core/bounds.ts";
 import { lanePrefix } from "#core/turn/lane.ts";
 import { SessionKey } from "#core/turn/turn.ts";
 import type { Line, PlaceLedger, TurnBucket, TurnCaps } from "#ports/turns.ts";
-import { type Database, type Sql, sql } from "../sql/database.ts";
+import { type Database, isLeased, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { msUntil } from "../upkeep/limits.ts";
@@ -36,7 +36,7 @@ const placed = (nowMs: number): Sql => sql`
   SELECT turns.id AS id, turns.agent AS agent
   FROM turns JOIN lanes ON lanes.id = ${lanePrefix("session")} || turns.session
   WHERE turns.state = 'running' AND turns.waits_for IS NULL AND turns.not_before_ms <= ${nowMs}
-    AND lanes.lease_until_ms > ${nowMs}
+    AND ${isLeased(nowMs)}
   UNION ALL
   SELECT id, agent FROM turns
   WHERE ${isWaitingFor(sql`'granted'`)} AND granted_at_ms BETWEEN ${nowMs - KEPT_MS} AND ${nowMs + KEPT_MS}`;

@@ -1,4 +1,5 @@
 /** Token buckets, which limit what a sender or a room may ask for in a minute: turns, commands. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Bucket, TurnLedger } from "#ports/turns.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 
@@ -17,10 +18,14 @@ export function limits({ atomic }: Database): Pick<TurnLedger, "takeTokens"> {
   };
 }
 
-/** The tokens in a bucket. A missing bucket is full; tokens that have flowed in since the last write are added here. */
+/**
+ * The tokens in a bucket. A missing bucket is full, and so is one that was written while the clock was ahead; tokens that
+ * have flowed in since the last write are added here.
+ */
 const levelOf = ({ key, perMinute }: Bucket, nowMs: number): Sql => sql`
   min(${perMinute}, coalesce(
-    (SELECT tokens + (${nowMs} - at_ms) * ${perMinute} * 1.0 / ${MINUTE_MS} FROM buckets WHERE key = ${key}),
+    (SELECT tokens + max(${nowMs} - at_ms, 0) * ${perMinute} * 1.0 / ${MINUTE_MS} FROM buckets
+      WHERE key = ${key} AND at_ms <= ${nowMs + BOUNDS.clocksApart.max}),
     ${perMinute}))`;
 
 /** True when each of the buckets has a token. */

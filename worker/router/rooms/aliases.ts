@@ -7,6 +7,7 @@
 import { BOUNDS } from "#core/bounds.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import { isMissing } from "#core/protocol/errcode.ts";
+import { isAhead } from "#core/turn/clocks.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -43,7 +44,7 @@ const isKnown = async (ledger: Ledger, alias: string): Promise<boolean> =>
 export async function lookUpAgain(needs: Needs): Promise<void> {
   const nowMs = needs.clock.now();
   const due = (await needs.ledger.aliases()).filter(
-    ({ roomId, atMs }) => nowMs - atMs > (roomId === undefined ? UNKNOWN_MS : KNOWN_MS),
+    ({ roomId, atMs }) => isAhead(atMs, nowMs) || nowMs - atMs > (roomId === undefined ? UNKNOWN_MS : KNOWN_MS),
   );
   if (due.length > 0)
     await lookUp(
