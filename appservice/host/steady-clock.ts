@@ -4,7 +4,7 @@
  * believed after an hour, or when the homeserver's clock agrees with it.
  */
 import type { Clock } from "#ports/host.ts";
-import { systemClock } from "../../worker/clock.ts";
+import { processClock } from "../../worker/clock.ts";
 
 /** Smaller differences are corrections, and are followed. */
 const JUMP_MS = 5 * 60_000;
@@ -38,7 +38,7 @@ export function steadyClock(
   };
   return {
     now,
-    sleep: systemClock.sleep,
+    sleep: processClock.sleep,
     jumpMs() {
       now();
       return jumpedAt === undefined ? 0 : Math.round(systemMs() - countedMs());

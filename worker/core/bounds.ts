@@ -130,12 +130,31 @@ export const BOUNDS = {
   contextMessages: { max: 100, unit: "messages", because: "The preface holds fewer." },
   errorText: { max: 500, unit: "characters", because: "It is for the log, and may be a whole page of HTML." },
 
-  // What we send.
-  emphasisRead: {
-    max: 1_000_000,
-    unit: "characters",
-    because: "The search for closing marks of emphasis is quadratic. Long replies need a tenth of it.",
+  reply: { max: 1_000_000, unit: "bytes", because: "It is one stored text; D1 takes 2 MB a row. It is 80 messages." },
+  streamEventsAtOnce: {
+    max: 100,
+    unit: "events",
+    because: "Other work goes on between them; each costs microseconds.",
   },
+  shown: { max: 100_000, unit: "characters", because: "It is stored at each edit; people see the beginning of it." },
+
+  // What we send.
+  parsedAtOnce: {
+    max: 2_000,
+    unit: "characters",
+    because: "A parser of Markdown may need time in the cube of its text: some 20 ms at worst for one of this length.",
+  },
+  parserReads: {
+    max: 150_000,
+    unit: "characters",
+    because: "How much the parser reads again in a piece of a text: three times what the densest ordinary text needs.",
+  },
+  nesting: {
+    max: 12,
+    unit: "levels",
+    because: "Quotations and lists that are nested deeper cannot be read by people.",
+  },
+  definitions: { max: 50, unit: "entries", because: "Definitions of links are searched for in each piece of a text." },
   eventContent: {
     max: 60_000,
     unit: "bytes",

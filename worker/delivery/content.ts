@@ -5,21 +5,29 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#event-replacements
  */
 import { BOUNDS } from "#core/bounds.ts";
-import { type Mark, withMark } from "#core/message/mark.ts";
+import { withMark } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
-import { EventId } from "#core/protocol/ids.ts";
-import { toHtml } from "./markdown.ts";
-import { namedIn } from "./mentions.ts";
+import type { EventId } from "#core/protocol/ids.ts";
+import { type GiveWay, toHtml } from "./html/render.ts";
 
 /** @see https://github.com/matrix-org/matrix-spec-proposals/pull/4357 */
 const LIVE = "org.matrix.msc4357.live";
 
-/** The content of the event that says this. */
-export function contentOf(utterance: Utterance): JsonObject {
+const encoder = new TextEncoder();
+
+/** The content of the event that says this. Its HTML is left out where it would be too long. */
+export async function contentOf(utterance: Utterance, giveWay: GiveWay): Promise<JsonObject> {
   // Half a surrogate pair, as where a stream was cut within an emoji: Synapse answers 500 to it, again and again.
   const markdown = utterance.part.markdown.toWellFormed();
-  const content = messageContent(utterance, markdown);
+  const content = around(utterance, markdown, await toHtml(markdown, giveWay));
+  const isTooLong = encoder.encode(JSON.stringify(content)).length > BOUNDS.eventContent.max;
+  return isTooLong ? around(utterance, markdown, undefined) : content;
+}
+
+/** The content around a text: that of a message, or that of an edit. */
+function around(utterance: Utterance, markdown: string, html: string | undefined): JsonObject {
+  const content = messageContent(utterance, markdown, html);
   if (utterance.say === "message") return inThread(content, utterance.thread);
   // The homeserver keeps the relation of the original, so an edit names no thread. No earlier edit mentions any user,
   // so all mentions of this one are new, and stand outside as well as inside.
@@ -31,8 +39,7 @@ export function contentOf(utterance: Utterance): JsonObject {
   };
 }
 
-function messageContent({ mark, mentions }: Utterance, markdown: string): JsonObject {
-  const html = toHtml(markdown);
+function messageContent({ mark, mentions }: Utterance, markdown: string, html: string | undefined): JsonObject {
   const content = {
     msgtype: mark.kind === "notice" ? "m.notice" : "m.text",
     body: markdown,
@@ -49,20 +56,3 @@ function inThread(content: JsonObject, thread: EventId | undefined): JsonObject 
   const relation = { rel_type: "m.thread", event_id: thread, is_falling_back: true };
   return { ...content, "m.relates_to": { ...relation, "m.in_reply_to": { event_id: thread } } };
 }
-
-const encoder = new TextEncoder();
-/** A text this short always fits: three bytes a character at most, about thirty in HTML (a nested quote), all of it twice. */
-const FITS_LENGTH = 500;
-
-/** True when a text can be sent as an edit, which holds it twice, with as many mentions as it names. */
-export function fitsAsEdit(markdown: string, mark: Mark): boolean {
-  if (markdown.length <= FITS_LENGTH) return true;
-  // Cheap: an edit has the text twice, a byte or more for each character, so a longer one need not be rendered.
-  if (2 * markdown.length > BOUNDS.eventContent.max) return false;
-  const mentions = mark.kind === "reply" ? namedIn(markdown) : [];
-  const edit = contentOf({ say: "edit", original: SOME_EVENT, part: { type: "text", markdown }, mark, mentions });
-  return encoder.encode(JSON.stringify(edit)).length <= BOUNDS.eventContent.max;
-}
-
-/** As long as an event id can get. */
-const SOME_EVENT = EventId.parse(`$${"x".repeat(254)}`);

@@ -14,8 +14,8 @@ import { aStoredTurn, ECHO, NAMESPACE, ROOM } from "#testing/ledger-rows.ts";
 import { contentOf } from "./content.ts";
 import { delivery } from "./delivery.ts";
 import type { DraftLedger } from "./draft.ts";
-import { toHtml } from "./markdown.ts";
-import { mentionsOf } from "./mentions.ts";
+import { toHtml } from "./html/render.ts";
+import { mentionsOnce } from "./mentions.ts";
 
 const turn = aStoredTurn({ hop: 2, state: "answered", attempt: 1 });
 const DRAFT = EventId.parse("$draft");
@@ -48,17 +48,21 @@ function world() {
   });
   return { delivers, ledger, queued, put, intent };
 }
-const contents = (rows: readonly OutboxRow[]): JsonObject[] => rows.map(({ utterance }) => contentOf(utterance));
-const rowsOf = (markdown: string, draft?: EventId, kind: "reply" | "notice" = "reply") =>
-  contents(world().delivers.rows(turn, textReply(kind, markdown), draft));
-const mentioned = (markdown: string) => rowsOf(markdown).map((content) => content["m.mentions"]);
+const giveWay = async () => undefined;
+const contents = (rows: readonly OutboxRow[]): Promise<JsonObject[]> =>
+  Promise.all(rows.map(({ utterance }) => contentOf(utterance, giveWay)));
+const rowsOf = async (markdown: string, draft?: EventId, kind: "reply" | "notice" = "reply") =>
+  contents(await world().delivers.rows(turn, textReply(kind, markdown), draft));
+const mentioned = async (markdown: string) => (await rowsOf(markdown)).map((content) => content["m.mentions"]);
 
 describe("an answer", () => {
   test.for<[markdown: string, ids: string[]]>([
     ["ask @alice:hs.test, or @bob:hs.test:8448.", ["@alice:hs.test", "@bob:hs.test:8448"]],
     ["**@alice:hs.test** and again @alice:hs.test", ["@alice:hs.test"]],
     ["I am @agent_echo:hs.test, and you are @alice:hs.test", ["@alice:hs.test"]],
-  ])("mentions the users it names: %s", ([markdown, ids]) => expect(mentioned(markdown)).toEqual([{ user_ids: ids }]));
+  ])("mentions the users it names: %s", async ([markdown, ids]) =>
+    expect(await mentioned(markdown)).toEqual([{ user_ids: ids }]),
+  );
 
   test.for([
     "alice, @alice, Alice:",
@@ -67,35 +71,35 @@ describe("an answer", () => {
     "```\n@alice:hs.test\n```",
     "mail me@example.org",
     "I am @agent_echo:hs.test",
-  ])("mentions no user: %s", (markdown) => expect(mentioned(markdown)).toEqual([{}]));
+  ])("mentions no user: %s", async (markdown) => expect(await mentioned(markdown)).toEqual([{}]));
 
-  test("mentions ten users at most", () => {
+  test("mentions ten users at most", async () => {
     const all = Array.from({ length: 30 }, (_, n) => `@user${n}:hs.test`);
-    expect(mentioned(all.join(" "))).toEqual([{ user_ids: all.slice(0, 10) }]);
+    expect(await mentioned(all.join(" "))).toEqual([{ user_ids: all.slice(0, 10) }]);
   });
 
   test("mentions a user once, however many parts it has", () => {
     const parts = ["@alice:hs.test", "@alice:hs.test @bob:hs.test @agent_echo:hs.test"];
     const self = UserId.parse("@agent_echo:hs.test");
-    expect(mentionsOf(parts, self)).toEqual([["@alice:hs.test"], ["@bob:hs.test"]]);
+    expect(parts.map(mentionsOnce(self))).toEqual([["@alice:hs.test"], ["@bob:hs.test"]]);
   });
 
   test.for(["cut in an emoji \ud83d", "\ude00 begun in one"])(
     "that has half a surrogate pair is sent without it: %j",
-    (text) => {
-      for (const [content] of [rowsOf(text), rowsOf(text, DRAFT)]) {
+    async (text) => {
+      for (const [content] of [await rowsOf(text), await rowsOf(text, DRAFT)]) {
         expect(JSON.stringify(content)).not.toMatch(/\\ud[89a-f]/i);
         expect(content?.["body"]).toContain("\ufffd");
       }
     },
   );
 
-  test("that is a notice of ours mentions no user", () => {
-    expect(rowsOf("ask @alice:hs.test", undefined, "notice")[0]?.["m.mentions"]).toEqual({});
+  test("that is a notice of ours mentions no user", async () => {
+    expect((await rowsOf("ask @alice:hs.test", undefined, "notice"))[0]?.["m.mentions"]).toEqual({});
   });
 
-  test("that ends a draft mentions users outside and inside of the edit, where we read them too", () => {
-    const [edit] = rowsOf("ask @alice:hs.test", DRAFT);
+  test("that ends a draft mentions users outside and inside of the edit, where we read them too", async () => {
+    const [edit] = await rowsOf("ask @alice:hs.test", DRAFT);
     const expected = { user_ids: ["@alice:hs.test"] };
     expect(edit).toMatchObject({ "m.mentions": expected, "m.new_content": { "m.mentions": expected } });
     const content = edit as RoomEvent["content"];
@@ -106,10 +110,10 @@ describe("an answer", () => {
 test("a draft whose turn another runner has taken is edited no more", async () => {
   const { delivers, ledger, put, intent } = world();
   const draft = delivers.draft(turn, running.lease, intent);
-  draft.show("half");
+  draft.show(() => "half");
   await new Promise((resolve) => setTimeout(resolve, 20));
   ledger.storeShown = async () => false;
-  draft.show("half of it");
+  draft.show(() => "half of it");
   await new Promise((resolve) => setTimeout(resolve, 20));
   await draft.close();
   expect(put).toEqual([]);
@@ -118,23 +122,23 @@ test("a draft whose turn another runner has taken is edited no more", async () =
 test("a draft mentions no user, at its beginning and while it grows", async () => {
   const { delivers, queued, put, intent } = world();
   const draft = delivers.draft(turn, running.lease, intent);
-  draft.show("  ");
+  draft.show(() => "  ");
   await new Promise((resolve) => setTimeout(resolve, 10));
   expect(queued).toEqual([]);
-  draft.show("ask @alice:hs.test");
+  draft.show(() => "ask @alice:hs.test");
   await new Promise((resolve) => setTimeout(resolve, 20));
-  draft.show("ask @alice:hs.test about it");
+  draft.show(() => "ask @alice:hs.test about it");
   await new Promise((resolve) => setTimeout(resolve, 20));
-  draft.show("");
+  draft.show(() => "");
   await draft.close();
-  expect(contents(queued).map((content) => content["m.mentions"])).toEqual([{}]);
+  expect((await contents(queued)).map((content) => content["m.mentions"])).toEqual([{}]);
   expect(put).toHaveLength(1);
   expect(put[0]).toMatchObject({ "m.mentions": {}, "m.new_content": { "m.mentions": {} } });
 });
 
 describe("our mark", () => {
-  test("counts the steps from agent to agent", () =>
-    expect(rowsOf("hello")[0]?.[CONTENT_KEY]).toMatchObject({ agent: "echo", hop: 2, kind: "reply" }));
+  test("counts the steps from agent to agent", async () =>
+    expect((await rowsOf("hello"))[0]?.[CONTENT_KEY]).toMatchObject({ agent: "echo", hop: 2, kind: "reply" }));
 });
 
 describe("a sentence of ours", () => {
@@ -143,10 +147,10 @@ describe("a sentence of ours", () => {
     const row = delivers.notice({ agent: ECHO, roomId: ROOM, cause: "c" }, "hello");
     expect(row).toMatchObject({ agent: "echo", userId: "@agent_echo:hs.test", lane: "out:@agent_echo:hs.test|!room" });
   });
-  test("is said by the bot", () => {
+  test("is said by the bot", async () => {
     const row = delivers.notice({ agent: BOT, roomId: ROOM, cause: "c" }, "hello");
     expect(row).toMatchObject({ agent: BOT, userId: "@troupe:hs.test", lane: "out:@troupe:hs.test|!room" });
-    expect(contentOf(row.utterance)).toMatchObject({
+    expect(await contentOf(row.utterance, giveWay)).toMatchObject({
       msgtype: "m.notice",
       [CONTENT_KEY]: { agent: "", kind: "notice" },
     });
@@ -162,9 +166,9 @@ describe("a user id in the text", () => {
     ["[@alice:hs.test](https://x.test)", '<p><a href="https://x.test">@alice:hs.test</a></p>'],
     ["foo@alice:hs.test", undefined],
     ["@room and @alice", undefined],
-  ])("%s", ([markdown, html]) => expect(toHtml(markdown)).toBe(html));
-  test("means the same user when the link is read", () => {
-    const formatted_body = toHtml("@a/b:hs.test") ?? "";
+  ])("%s", async ([markdown, html]) => expect(await toHtml(markdown, giveWay)).toBe(html));
+  test("means the same user when the link is read", async () => {
+    const formatted_body = (await toHtml("@a/b:hs.test", giveWay)) ?? "";
     const content = { msgtype: "m.text", body: "x", format: "org.matrix.custom.html", formatted_body };
     expect(addressedIn(content).users).toEqual([UserId.parse("@a/b:hs.test")]);
   });

@@ -8,7 +8,7 @@ import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { RunLane } from "#ports/lanes.ts";
 import { type DraftLedger, startDraft } from "./draft.ts";
-import { mentionsOf } from "./mentions.ts";
+import { mentionsOnce } from "./mentions.ts";
 import { draftKeyOf, markOf, partsOf } from "./parts.ts";
 
 interface Needs {
@@ -48,28 +48,35 @@ export function delivery(needs: Needs): Delivery {
         utterance: { say: "message", part: { type: "text", markdown }, mark, mentions: [], thread: threadRoot },
       };
     },
-    rows: (turn, reply, draft) =>
-      utterancesOf(turn, reply, userOf(turn.agent), draft).map((utterance, part) => ({
+    async rows(turn, reply, draft) {
+      const utterances = await utterancesOf(needs.clock, turn, reply, { self: userOf(turn.agent), draft });
+      return utterances.map((utterance, part) => ({
         ...outOf(turn),
         turnId: turn.id,
         // Never the draft's own key: whether there was a draft is read from its row.
         key: deliveryKey(turn.id, part, utterance.say === "edit" ? "final" : "original"),
         utterance,
-      })),
+      }));
+    },
   };
 }
 
 /** An utterance for each part of a reply. The first one is the draft's final edit, if there is a draft. */
-function utterancesOf(turn: Turn, { kind, parts }: Reply, self: UserId, draft: EventId | undefined): Utterance[] {
-  const texts = partsOf(turn, markdownOf(parts), kind);
+async function utterancesOf(
+  clock: Clock,
+  turn: Turn,
+  { kind, parts }: Reply,
+  { self, draft }: { self: UserId; draft: EventId | undefined },
+): Promise<Utterance[]> {
   // Notices are ours, and mention no user.
-  const mentions = kind === "reply" ? mentionsOf(texts, self) : [];
-  return texts.map((markdown, at): Utterance => {
-    const said = {
-      part: { type: "text" as const, markdown },
-      mark: markOf(turn, at, kind, texts.length),
-      mentions: mentions[at] ?? [],
-    };
+  const mentionsIn = kind === "reply" ? mentionsOnce(self) : () => [];
+  const texts: { markdown: string; mentions: UserId[] }[] = [];
+  for (const markdown of partsOf(markdownOf(parts))) {
+    if (texts.length > 0) await clock.sleep(0);
+    texts.push({ markdown, mentions: mentionsIn(markdown) });
+  }
+  return texts.map(({ markdown, mentions }, at): Utterance => {
+    const said = { part: { type: "text" as const, markdown }, mark: markOf(turn, at, kind, texts.length), mentions };
     return at === 0 && draft
       ? { say: "edit", ...said, original: draft }
       : { say: "message", ...said, thread: turn.threadRoot };

@@ -19,7 +19,7 @@ import type { Clock, Log } from "#ports/host.ts";
 import type { RunLane } from "#ports/lanes.ts";
 import type { TurnLedger } from "#ports/turns.ts";
 import { contentOf } from "./content.ts";
-import { draftKeyOf, markOf, partsOf } from "./parts.ts";
+import { draftKeyOf, firstPart, markOf } from "./parts.ts";
 
 /** An answer that is whole within this time is sent once and never edited. */
 const FIRST_TEXT_MS = 400;
@@ -47,7 +47,7 @@ interface ShowNeeds extends DraftNeeds {
 
 /** A draft that shows nothing yet. It never rejects: errors are logged. */
 export function startDraft(needs: DraftNeeds): Draft {
-  let text = "";
+  let text = () => "";
   const closing = new AbortController();
   let loop: Promise<void> | undefined;
   let state: "stored" | "unused" = "unused";
@@ -56,10 +56,8 @@ export function startDraft(needs: DraftNeeds): Draft {
   };
   return {
     show(latest) {
-      // A draft begins with the first visible character, and never becomes blank again.
-      if (latest.trim() === "") return;
       text = latest;
-      if (!loop && !closing.signal.aborted) loop = keepShowing({ ...needs, onStore }, () => text, closing.signal);
+      if (!loop && !closing.signal.aborted) loop = keepShowing({ ...needs, onStore }, () => text(), closing.signal);
     },
     async close() {
       closing.abort();
@@ -69,21 +67,30 @@ export function startDraft(needs: DraftNeeds): Draft {
   };
 }
 
+/** A draft begins with the first visible character, and never becomes blank again. Undefined where the draft is closed first. */
+async function firstText(clock: Clock, text: () => string, closing: AbortSignal): Promise<string | undefined> {
+  for (;;) {
+    await clock.sleep(FIRST_TEXT_MS, closing);
+    if (closing.aborted) return undefined;
+    const first = text();
+    if (first.trim() !== "") return first;
+  }
+}
+
 async function keepShowing(needs: ShowNeeds, text: () => string, closing: AbortSignal): Promise<void> {
   const { clock, log, turn } = needs;
   try {
-    await clock.sleep(FIRST_TEXT_MS, closing);
-    if (closing.aborted) return;
-    let shown = text();
+    let shown = await firstText(clock, text, closing);
+    if (shown === undefined) return;
     let original = await sendFirst(needs, shown);
     for (let edits = 0; edits < BOUNDS.draftEdits.max; edits++) {
       await clock.sleep(EDIT_FLOOR_MS * EDIT_SPREAD ** edits, closing);
       if (closing.aborted) return;
       original ??= (await needs.ledger.outboxRow(draftKeyOf(turn)))?.eventId;
       const latest = text();
-      if (!original || latest === shown) continue;
+      if (!original || latest === shown || latest.trim() === "") continue;
       // Another runner has the turn: this edit could land after that runner's final one.
-      if (!(await needs.ledger.storeShown(needs.lease, turn.id, latest))) return;
+      if (!(await needs.ledger.storeShown(needs.lease, turn.id, stored(latest)))) return;
       if (await sendEdit(needs, original, latest, edits)) shown = latest;
     }
   } catch (error) {
@@ -100,20 +107,20 @@ async function sendFirst(needs: ShowNeeds, text: string): Promise<EventId | unde
   const row: OutboxRow = { ...out, turnId: turn.id, key, utterance };
   needs.onStore();
   // In one batch: the next runner of the turn must know that people may have read this text.
-  if (!(await ledger.queueOut(lease, [row], { turnId: turn.id, text }))) return undefined;
+  if (!(await ledger.queueOut(lease, [row], { turnId: turn.id, text: stored(text) }))) return undefined;
   await run(out.lane);
   return (await ledger.outboxRow(key))?.eventId;
 }
 
 async function sendEdit(
-  { turn, intent, log }: DraftNeeds,
+  { turn, intent, log, clock }: DraftNeeds,
   original: EventId,
   text: string,
   count: number,
 ): Promise<boolean> {
   // The attempt is in the key, because another attempt edits to another text.
   const key = deliveryKey(turn.id, 0, `edit${turn.attempt}-${count}`);
-  const content = contentOf({ say: "edit", ...draftOf(turn, text), original });
+  const content = await contentOf({ say: "edit", ...draftOf(turn, text), original }, () => clock.sleep(0));
   const answer = await intent.send(sendMessage(turn.roomId, key, content));
   if (!answer.ok) log("edit_skipped", { turn: turn.id, status: answer.error.status, errcode: answer.error.errcode });
   return answer.ok;
@@ -121,7 +128,10 @@ async function sendEdit(
 
 /** As much of a growing text as the draft shows; the rest follows in further messages when the reply is finished. */
 const draftOf = (turn: Turn, text: string): Pick<Utterance, "part" | "mark" | "mentions"> => ({
-  part: { type: "text", markdown: partsOf(turn, text, "draft")[0] ?? text },
+  part: { type: "text", markdown: firstPart(text) },
   mark: markOf(turn, 0, "draft"),
   mentions: [],
 });
+
+/** What is kept of a text that people see the beginning of, for a runner that goes on after a crash. */
+const stored = (text: string): string => text.slice(0, BOUNDS.shown.max);

@@ -5,13 +5,20 @@ import { sendPath } from "#core/protocol/client/messages.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import type { FrozenRequest } from "#ports/delivery.ts";
 import { contentOf } from "./content.ts";
+import type { GiveWay } from "./html/render.ts";
 
 /**
  * The request of a plain row: the only step between an utterance and the bytes on the wire. The out lane takes it once,
  * before the first attempt, and stores the result; every attempt sends that. Encryption of the content belongs here.
  *
- * Throws when the row cannot be read or rendered.
+ * Rejects when the row cannot be read or rendered.
  */
-export function freeze(plain: string, key: DeliveryKey, roomId: RoomId, deviceId: string): FrozenRequest {
-  return { deviceId, path: sendPath(roomId, key), body: JSON.stringify(contentOf(parseUtterance(plain))) };
+export async function freeze(
+  plain: string,
+  key: DeliveryKey,
+  { roomId, deviceId }: { roomId: RoomId; deviceId: string },
+  giveWay: GiveWay,
+): Promise<FrozenRequest> {
+  const content = await contentOf(parseUtterance(plain), giveWay);
+  return { deviceId, path: sendPath(roomId, key), body: JSON.stringify(content) };
 }

@@ -9,16 +9,16 @@ import { addressedIn } from "#core/message/mention.ts";
 import type { UserId } from "#core/protocol/ids.ts";
 
 /** The users a text names, as far as `addressedIn` reads it. */
-export const namedIn = (markdown: string): UserId[] =>
+const namedIn = (markdown: string): UserId[] =>
   markdown.includes("@") ? addressedIn({ msgtype: "m.text", body: markdown }).users : [];
 
-/** The users each part mentions; never `self`. */
-export function mentionsOf(parts: readonly string[], self: UserId): UserId[][] {
+/** Gives the users that each part of a reply mentions, asked part by part; never `self`. */
+export function mentionsOnce(self: UserId): (part: string) => UserId[] {
   const mentioned = new Set<UserId>();
-  return parts.map((part) => {
+  return (part) => {
     const fresh = namedIn(part).filter((userId) => userId !== self && !mentioned.has(userId));
     const users = fresh.slice(0, BOUNDS.mentionsSent.max - mentioned.size);
     for (const userId of users) mentioned.add(userId);
     return users;
-  });
+  };
 }

@@ -132,7 +132,8 @@ async function requestOf(
   if (!device.ok) return device;
   let frozen: FrozenRequest;
   try {
-    frozen = freeze(row.plain, row.key, roomOf(row.lane), device.value);
+    const place = { roomId: roomOf(row.lane), deviceId: device.value };
+    frozen = await freeze(row.plain, row.key, place, () => needs.clock.sleep(0));
   } catch (error) {
     const why = messageOf(error);
     return err({ never: `A message of ${row.userId} could not be rendered: ${why}` });

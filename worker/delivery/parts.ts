@@ -2,7 +2,7 @@
 import { type DeliveryKey, deliveryKey, type Mark } from "#core/message/mark.ts";
 import { splitReply } from "#core/turn/parts.ts";
 import type { Turn } from "#core/turn/turn.ts";
-import { fitsAsEdit } from "./content.ts";
+import { reachOf } from "./weight.ts";
 
 export const markOf = (turn: Turn, part: number, kind: Mark["kind"], parts?: number): Mark => ({
   agent: turn.agent,
@@ -14,11 +14,10 @@ export const markOf = (turn: Turn, part: number, kind: Mark["kind"], parts?: num
   parts,
 });
 
-/** The parts in which a text of this turn is sent. `kind` counts, because the mark is in the bytes. */
-export const partsOf = (turn: Turn, markdown: string, kind: Mark["kind"]): string[] => {
-  // No reply has more parts than 9,999, so a text that fits with this mark fits with its own.
-  const mark = markOf(turn, 9_999, kind, 9_999);
-  return splitReply(markdown, (part) => fitsAsEdit(part, mark));
-};
+/** The parts in which a text is sent, each cut when it is asked for. */
+export const partsOf = (markdown: string): Generator<string, void, undefined> => splitReply(markdown, reachOf);
+
+/** The first of them. */
+export const firstPart = (markdown: string): string => partsOf(markdown).next().value ?? markdown;
 
 export const draftKeyOf = (turn: Pick<Turn, "id">): DeliveryKey => deliveryKey(turn.id, 0, "draft");

@@ -9,13 +9,13 @@ import type { DeadLetter } from "./operator.ts";
 
 /** A reply while it grows: one message, edited. Everything but the first text is best effort. */
 export interface Draft {
-  /** Shows the whole text so far. Returns at once. */
-  show(text: string): void;
+  /** Shows a text that grows; `text` gives the whole of it, and is asked before each edit. Returns at once. */
+  show(text: () => string): void;
   /** Ends the edits and waits for the one in flight. `stored`: the first text may be stored. */
   close(): Promise<"stored" | "unused">;
 }
 
-/** Makes outbox rows. Nothing here waits or sends, except a draft. */
+/** Makes outbox rows. Nothing here sends, except a draft; long replies give way to other work. */
 export interface Delivery {
   /** The out lane of a turn's reply. */
   lane(turn: Pick<Turn, "agent" | "roomId">): LaneId;
@@ -25,7 +25,7 @@ export interface Delivery {
   /** The delivery key that the turn's draft has, whether or not there is a draft. */
   draftKey(turn: Pick<Turn, "id">): DeliveryKey;
   /** The rows of a reply: new messages, or with a draft its final edit and messages for the text that did not fit. */
-  rows(turn: Turn, reply: Reply, draft?: EventId): OutboxRow[];
+  rows(turn: Turn, reply: Reply, draft?: EventId): Promise<OutboxRow[]>;
 }
 
 /** Where a notice is sent, and by which speaker. */

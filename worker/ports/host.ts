@@ -4,7 +4,10 @@ import type { Json } from "#core/protocol/event.ts";
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts; never rejects. */
+  /**
+   * Resolves after `ms`, or at once when `signal` aborts; never rejects. Long work waits for `sleep(0)` now and then, so that
+   * other work goes on.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** How far the system's clock has jumped, in milliseconds, while that is not believed; 0 otherwise. */
   jumpMs?(): number;

@@ -57,7 +57,7 @@ async function attempted(
       sender: async () => UNKNOWN_SENDER,
       controls: async () => [],
     },
-    delivery: { draft: () => ({ show: (text) => void shown.push(text), close: async () => "unused" as const }) },
+    delivery: { draft: () => ({ show: (text) => void shown.push(text()), close: async () => "unused" as const }) },
     backends: { create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
     cipher: { decrypt: async (spec) => (decrypts ? ok({ ...spec, ...settings, decrypted: true }) : err("no key")) },
     clock: systemClock,

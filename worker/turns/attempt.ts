@@ -2,6 +2,7 @@
  * One attempt at a turn: reads the backend's stream, and looks for controls at each ring of the lane, until there is an
  * answer, a failure or a stop.
  */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Agent, BackendSpec } from "#core/configuration/agent.ts";
 import { type AgentEnv, namesIn, refusedNames } from "#core/configuration/agent-env.ts";
 import { err, messageOf, type Result } from "#core/result.ts";
@@ -13,6 +14,7 @@ import type { Delivery } from "#ports/delivery.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { Running } from "#ports/lanes.ts";
 import type { ControlKind, TurnLedger } from "#ports/turns.ts";
+import { Arrivals } from "./arrivals.ts";
 import { type ContextNeeds, contextFor } from "./context.ts";
 import { requestOf } from "./request.ts";
 import { keepTyping } from "./typing.ts";
@@ -60,7 +62,7 @@ export async function attempt(
   const words = new Words();
   const draft = needs.delivery.draft(turn, running.lease, intent);
   const typing = keepTyping(needs.clock, intent, turn.roomId);
-  const onText = backend.value.capabilities.streaming ? (text: string) => draft.show(text) : () => undefined;
+  const onText = backend.value.capabilities.streaming ? () => draft.show(() => words.visible) : () => undefined;
   let outcome: Outcome;
   let hasDraft = hadDraft;
   try {
@@ -119,7 +121,7 @@ interface Listening {
   turn: Turn;
   deadlines: Deadlines;
   words: Words;
-  onText: (text: string) => void;
+  onText: () => void;
   stop: AbortController;
 }
 
@@ -133,27 +135,33 @@ async function listen(
 ): Promise<Outcome> {
   const { clock } = needs;
   const startedAtMs = clock.now();
-  const pull = () => stream.next().then((result): Arrival => ({ from: "stream", result }), broken);
-  const untilDeadline = () =>
-    clock
-      .sleep(deadlineMs(on) - (clock.now() - startedAtMs), on.stop.signal)
-      .then((): Arrival => ({ from: "deadline" }));
-  const listenForRing = () => running.rung().then((): Arrival => ({ from: "ring" }));
-  let [next, deadline, ring] = [pull(), untilDeadline(), listenForRing()];
-  for (;;) {
-    const arrival = await Promise.race([next, ring, deadline]);
+  const arrivals = new Arrivals<Arrival>();
+  const pull = () => arrivals.add(stream.next().then((result): Arrival => ({ from: "stream", result }), broken));
+  const waitForDeadline = () =>
+    arrivals.add(
+      clock
+        .sleep(deadlineMs(on) - (clock.now() - startedAtMs), on.stop.signal)
+        .then((): Arrival => ({ from: "deadline" })),
+    );
+  const listenForRing = () => arrivals.add(running.rung().then((): Arrival => ({ from: "ring" })));
+  let next = pull();
+  void waitForDeadline();
+  void listenForRing();
+  for (let events = 1; ; events++) {
+    const arrival = await arrivals.take();
     if (arrival.from === "stream") {
-      const outcome = on.words.take(arrival.result);
+      const outcome = hear(on, arrival.result);
       if (outcome) return outcome;
-      on.onText(on.words.visible);
+      // A backend in this process can give events without end and never wait.
+      if (events % BOUNDS.streamEventsAtOnce.max === 0) await clock.sleep(0);
       next = pull();
       continue;
     }
-    if (arrival.from === "ring") ring = listenForRing();
-    else deadline = untilDeadline();
+    if (arrival.from === "ring") void listenForRing();
+    else void waitForDeadline();
     if (running.lost.aborted) return { kind: "interrupted", shown: on.words.visible };
-    const asked = arrival.from === "ring" ? endingBy(await needs.ledger.controls(running.lease, on.turn)) : undefined;
-    const ending = asked ?? (clock.now() - startedAtMs < deadlineMs(on) ? undefined : LATE);
+    const asked = arrival.from === "ring" ? await controlsOf(needs, running, on.turn) : [];
+    const ending = endingBy(asked, clock.now() - startedAtMs, on);
     if (!ending) continue;
     on.stop.abort();
     // The backend gets a moment to hang up. Its further events are dropped.
@@ -179,14 +187,23 @@ const broken = (error: unknown): Arrival => ({
 const LATE = { kind: "failed", code: "timeout", detail: "the turn's time is up", retryable: false } as const;
 type Ending = typeof LATE | { kind: "stopped" } | { kind: "takenOver" };
 
-function endingBy(controls: readonly ControlKind[]): Ending | undefined {
+function endingBy(controls: readonly ControlKind[], passedMs: number, on: Listening): Ending | undefined {
   if (controls.includes("stop")) return { kind: "stopped" };
-  return controls.includes("interrupt") ? { kind: "takenOver" } : undefined;
+  if (controls.includes("interrupt")) return { kind: "takenOver" };
+  return passedMs < deadlineMs(on) ? undefined : LATE;
+}
+
+const controlsOf = ({ ledger }: AttemptNeeds, { lease }: Running, turn: Turn) => ledger.controls(lease, turn);
+
+function hear({ words, onText }: Listening, result: IteratorResult<TurnEvent>): Outcome | undefined {
+  const outcome = words.take(result);
+  if (!outcome && words.isVisible) onText();
+  return outcome;
 }
 
 /** How long the attempt may take; until its first text that is another time than afterwards. */
 const deadlineMs = ({ deadlines: { firstTextMs, turnMs }, words }: Listening): number =>
-  words.text.trim() === "" ? Math.min(firstTextMs, turnMs) : turnMs;
+  !words.hasText ? Math.min(firstTextMs, turnMs) : turnMs;
 
 function contextOf({ clock, fetch, env }: AttemptNeeds, spec: BackendSpec, signal: AbortSignal): TurnContext {
   const named = new Set(namesIn(spec));

@@ -16,7 +16,7 @@ async function concluded(outcome: Outcome, draft: boolean) {
     endTurn: async (_lease, _id, lack) => (done.push(["ended", lack]) > 0 ? [] : undefined),
     storeAnswer: async (_lease, _id, { reply }) => (done.push(["answered", reply]) > 0 ? [] : undefined),
   };
-  const delivery = { draftKey: () => keyOf("key"), rows: () => [] };
+  const delivery = { draftKey: () => keyOf("key"), rows: async () => [] };
   const clock = { now: () => NOW };
   const how = await conclude(
     { ledger, delivery, clock, log: () => undefined, ring: async () => undefined },

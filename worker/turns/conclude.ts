@@ -1,6 +1,6 @@
 /** Ends the work on a turn: stores its outcome as a reply, or ends it without one. */
 import type { Agent } from "#core/configuration/agent.ts";
-import { APOLOGY, INTERRUPTED, NOTHING_TO_SAY, STOPPED, TAKEN_OVER } from "#core/strings/replies.ts";
+import { APOLOGY, INTERRUPTED, NOTHING_TO_SAY, STOPPED, TAKEN_OVER, TOO_LONG } from "#core/strings/replies.ts";
 import { closeFence } from "#core/turn/parts.ts";
 import { type Reply, type Turn, type TurnEnding, textReply } from "#core/turn/turn.ts";
 import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
@@ -40,7 +40,7 @@ export async function conclude(
     return "silent";
   }
   const reply = replyOf(outcome);
-  const rows = draft ? [] : delivery.rows(turn, reply);
+  const rows = draft ? [] : await delivery.rows(turn, reply);
   const answer = { reply, rows, lack: lackOf(outcome, turn), nowMs };
   await ringFor(needs, await ledger.storeAnswer(lease, turn.id, answer));
   return draft ? "stored" : "queued";
@@ -97,6 +97,8 @@ function replyOf(outcome: Outcome): Reply {
       return brokenOff(outcome.shown, TAKEN_OVER);
     case "interrupted":
       return brokenOff(outcome.shown, INTERRUPTED);
+    case "tooLong":
+      return brokenOff(outcome.shown, TOO_LONG);
     case "failed":
       return outcome.shown.trim() === ""
         ? textReply("notice", APOLOGY[outcome.code])

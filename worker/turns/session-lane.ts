@@ -200,7 +200,7 @@ async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Next
     draft = await ledger.outboxRow(draftKey);
     if (draft?.state === "open") return putOff(needs, running, turn, UNREACHABLE_MS);
   }
-  const rows = turn.reply && draft ? delivery.rows(turn, turn.reply, draft.eventId) : [];
+  const rows = turn.reply && draft ? await delivery.rows(turn, turn.reply, draft.eventId) : [];
   if (rows.length > 0 && !(await ledger.queueOut(running.lease, rows))) return "rest";
   return send(needs, running, turn);
 }

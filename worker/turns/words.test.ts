@@ -1,5 +1,6 @@
 /** Text and outcome of a backend's stream. A decline is never shown, not even its first letters. */
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import type { TurnEvent } from "#core/turn/backend.ts";
 import { type Outcome, Words } from "./words.ts";
 
@@ -33,5 +34,52 @@ describe("an answer of the agent", () => {
   test("that broke off while it could become a decline was never shown", () => {
     const error: TurnEvent = { type: "error", errorText: "gone", code: "disconnected", retryable: true };
     expect(ended(delta("NO_RE"), error).outcome).toMatchObject({ kind: "failed", shown: "" });
+  });
+});
+
+describe("a long answer", () => {
+  test("that goes on without end is cut in whole characters, and ends the attempt", () => {
+    const words = new Words();
+    let outcome: Outcome | undefined;
+    let events = 0;
+    for (; !outcome; events++) outcome = words.take({ done: false, value: delta("é🎉x") });
+    expect(events).toBeLessThan(BOUNDS.reply.max);
+    expect(outcome).toMatchObject({ kind: "tooLong" });
+    expect(new TextEncoder().encode(words.text).length).toBeLessThanOrEqual(BOUNDS.reply.max);
+    expect(words.text.isWellFormed()).toBe(true);
+  });
+  test("in one piece is cut too", () => {
+    const { words, outcome } = ended(delta("x".repeat(3 * BOUNDS.reply.max)));
+    expect(outcome).toEqual({ kind: "tooLong", shown: words.text });
+    expect(words.text).toHaveLength(BOUNDS.reply.max);
+  });
+  test("is put together when it is asked for, and not at each event", () => {
+    const words = new Words();
+    let joined = 0;
+    const { join } = Array.prototype;
+    try {
+      Array.prototype.join = function count(this: unknown[], separator?: string) {
+        joined += this.length;
+        return join.call(this, separator);
+      };
+      for (let n = 0; n < 5_000; n++) words.take({ done: false, value: delta("abcd") });
+    } finally {
+      Array.prototype.join = join;
+    }
+    expect([joined, words.isVisible, words.text.length]).toEqual([0, true, 20_000]);
+  });
+  test("whose step is taken back has the text of the steps before", () => {
+    const { words } = ended(
+      delta("one"),
+      { type: "start-step" },
+      delta(" two"),
+      { type: "reset-step" },
+      delta(" three"),
+    );
+    expect(words.text).toBe("one three");
+  });
+  test("of nothing but space is not visible, and is no decline", () => {
+    const { words, outcome } = ended(...Array.from({ length: 100 }, () => delta(" \n")), FINISH);
+    expect([words.isVisible, words.hasText, outcome?.kind]).toEqual([false, false, "answered"]);
   });
 });

@@ -1,12 +1,13 @@
 /** Reads a backend's stream: the text so far, and the outcome at its end. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { ErrorCode, TurnEvent } from "#core/turn/backend.ts";
 
 export type Outcome =
   | { kind: "answered"; text: string }
   /** The agent declined to answer. */
   | { kind: "silent" }
-  /** A user said stop; a newer message took over; an earlier attempt did not end. */
-  | { kind: "stopped" | "takenOver" | "interrupted"; shown: string }
+  /** A user said stop; a newer message took over; an earlier attempt did not end; it is too long. */
+  | { kind: "stopped" | "takenOver" | "interrupted" | "tooLong"; shown: string }
   | {
       kind: "failed";
       code: ErrorCode | "poison";
@@ -23,15 +24,42 @@ const isDecline = (text: string): boolean => DECLINES.includes(text.trim());
 const mayBeDecline = (text: string): boolean =>
   isDecline(text) || DECLINES.some((word) => word.startsWith(text.trimStart()));
 
+/** So much of the beginning decides whether a text is a decline. */
+const HEAD_LENGTH = 64;
+const encoder = new TextEncoder();
+
+/** Every event costs the same, however long the text is by then: its pieces are put together when it is asked for. */
 export class Words {
-  /** The whole text so far. */
-  text = "";
-  #stepStart = 0;
+  /** The texts of finished steps, and the pieces of the one that is being written. */
+  #finished = "";
+  #pieces: string[] = [];
+  #bytes = 0;
+  #bytesFinished = 0;
+  /** The last two characters. */
+  #tail = "";
+  /** The beginning without leading space, until it is clear that it is no decline. */
+  #head: string | undefined = "";
   #error: Extract<TurnEvent, { type: "error" }> | undefined;
+
+  /** The whole text so far. */
+  get text(): string {
+    if (this.#pieces.length > 1) this.#pieces = [this.#pieces.join("")];
+    return this.#finished + (this.#pieces[0] ?? "");
+  }
+
+  /** Something may be shown. */
+  get isVisible(): boolean {
+    return this.#head === undefined;
+  }
+
+  /** There is some text, which may be a decline. */
+  get hasText(): boolean {
+    return this.#head !== "";
+  }
 
   /** The text that may be shown. */
   get visible(): string {
-    return mayBeDecline(this.text) ? "" : this.text;
+    return this.isVisible ? this.text : "";
   }
 
   /** Reads one event. Gives the outcome once the stream has ended. */
@@ -40,16 +68,14 @@ export class Words {
     switch (value.type) {
       case "text-start":
         // Each block of text is a paragraph of its own.
-        if (this.text !== "" && !this.text.endsWith("\n\n")) this.text += "\n\n";
-        return undefined;
+        return this.#tail === "" || this.#tail === "\n\n" ? undefined : this.#add("\n\n");
       case "text-delta":
-        this.text += value.delta;
-        return undefined;
+        return this.#add(value.delta);
       case "start-step":
-        this.#stepStart = this.text.length;
+        this.#finish();
         return undefined;
       case "reset-step":
-        this.text = this.text.slice(0, this.#stepStart);
+        this.#reset();
         return undefined;
       case "error":
         this.#error = value;
@@ -59,10 +85,41 @@ export class Words {
         return this.#ended(value.reason ?? "the backend stopped");
       case "finish":
         if (value.finishReason === "error" || this.#error) return this.#ended("the backend failed");
-        return isDecline(this.text) ? { kind: "silent" } : { kind: "answered", text: this.text };
+        return !this.isVisible && isDecline(this.text) ? { kind: "silent" } : { kind: "answered", text: this.text };
       default:
         return undefined;
     }
+  }
+
+  /** Gives an outcome where the text becomes too long by it. */
+  #add(piece: string): Outcome | undefined {
+    const left = BOUNDS.reply.max - this.#bytes;
+    const { read, written } = encoder.encodeInto(piece, new Uint8Array(Math.min(left, 3 * piece.length)));
+    const taken = read < piece.length ? piece.slice(0, read) : piece;
+    this.#bytes += written;
+    this.#pieces.push(taken);
+    this.#look(taken);
+    return read < piece.length ? { kind: "tooLong", shown: this.visible } : undefined;
+  }
+
+  #look(piece: string): void {
+    this.#tail = (this.#tail + piece.slice(-2)).slice(-2);
+    if (this.#head === undefined) return;
+    const head = (this.#head + piece).trimStart();
+    this.#head = head === "" || mayBeDecline(head) ? head.slice(0, HEAD_LENGTH) : undefined;
+  }
+
+  #finish(): void {
+    this.#finished = this.text;
+    this.#pieces = [];
+    this.#bytesFinished = this.#bytes;
+  }
+
+  #reset(): void {
+    this.#pieces = [];
+    this.#bytes = this.#bytesFinished;
+    [this.#tail, this.#head] = ["", ""];
+    this.#look(this.#finished);
   }
 
   #ended(detail: string): Outcome {

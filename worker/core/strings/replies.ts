@@ -21,6 +21,8 @@ export const APOLOGY: Record<ErrorCode | "poison" | "unreadable", string> = {
 
 /** Below the visible part of an answer that broke off. */
 export const INTERRUPTED = "*(The answer was interrupted here.)*";
+/** Below an answer that goes on without end. */
+export const TOO_LONG = "*(The answer is longer than I can send. I stopped it here.)*";
 /** Below the visible part of an answer, or alone, after `!stop`. */
 export const STOPPED = "*(Stopped.)*";
 export const NOTHING_TO_SAY = "I have nothing to say to that.";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { closeFence, splitReply } from "./parts.ts";
+import { closeFence, type Reach, splitReply } from "./parts.ts";
 
 const bytes = (part: string) => new TextEncoder().encode(part).length;
 const words = (text: string) => text.split(/\s+/).filter((word) => word !== "" && !word.startsWith("```"));
@@ -17,14 +17,21 @@ const TEXTS: Record<string, string> = {
   "a fence of one long line": `\`\`\`\n${"0123456789".repeat(300)}\n\`\`\``,
 };
 
-const within = (max: number) => (part: string) => bytes(part) <= max;
+/** As many bytes, with room for the line that closes a fence. */
+const within =
+  (max: number): Reach =>
+  (text) =>
+    text.length <= max && bytes(text) <= max
+      ? text.length
+      : new TextEncoder().encodeInto(text, new Uint8Array(max - 4)).read;
+const split = (markdown: string, reach: Reach): string[] => [...splitReply(markdown, reach)];
 
 describe("splitting a reply", () => {
-  test("leaves a text that fits unchanged", () => expect(splitReply("a\n\nb", within(10))).toEqual(["a\n\nb"]));
-  test("makes an empty text one part", () => expect(splitReply("", within(10))).toEqual([""]));
+  test("leaves a text that fits unchanged", () => expect(split("a\n\nb", within(10))).toEqual(["a\n\nb"]));
+  test("makes an empty text one part", () => expect(split("", within(10))).toEqual([""]));
 
   describe.for(Object.entries(TEXTS))("%s", ([, text]) => {
-    const parts = splitReply(text, within(600));
+    const parts = split(text, within(600));
     test("is more than one part", () => expect(parts.length).toBeGreaterThan(1));
     test("has no part that is too long", () => {
       expect(parts.filter((part) => bytes(part) > 600)).toEqual([]);
@@ -35,28 +42,37 @@ describe("splitting a reply", () => {
     test("breaks no character", () => expect(parts.filter((part) => !part.isWellFormed())).toEqual([]));
     test("loses nothing", () => expect(words(parts.join("\n")).join("")).toBe(words(text).join("")));
     test("keeps its first parts while it grows", () => {
-      const shorter = splitReply(text.slice(0, Math.floor(text.length * 0.7)), within(600));
+      const shorter = split(text.slice(0, Math.floor(text.length * 0.7)), within(600));
       expect(parts.slice(0, shorter.length - 1)).toEqual(shorter.slice(0, -1));
     });
   });
 
   test("prefers the paragraph to the line and the line to the word", () => {
     const lines = "one two three\nfour five six\n\nseven eight nine ten";
-    expect(splitReply(lines, within(40))).toEqual(["one two three\nfour five six", "seven eight nine ten"]);
-    expect(splitReply("one two three\nfour five six seven eight", within(25))).toEqual([
+    expect(split(lines, within(40))).toEqual(["one two three\nfour five six", "seven eight nine ten"]);
+    expect(split("one two three\nfour five six seven eight", within(25))).toEqual([
       "one two three",
       "four five six seven eight",
     ]);
   });
 
   test("moves a fence that has room in the next part as a whole", () => {
-    const parts = splitReply(`${"word ".repeat(60)}\n\n${code(10)}`, within(400));
+    const parts = split(`${"word ".repeat(60)}\n\n${code(10)}`, within(400));
     expect(parts.at(-1)).toBe(code(10));
   });
 
-  test("measures each part a few times only", () => {
-    let asked = 0;
-    const parts = splitReply(TEXTS["prose"]?.repeat(20) ?? "", (part) => bytes(part) + 0 * asked++ <= 4_000);
-    expect(asked / parts.length).toBeLessThan(20);
+  test("measures each part once, and only those that are asked for", () => {
+    let measured = 0;
+    const reach: Reach = (text) => within(4_000)(text) + 0 * measured++;
+    const text = TEXTS["prose"]?.repeat(20) ?? "";
+    const [first] = splitReply(text, reach);
+    expect([first, measured]).toEqual([split(text, within(4_000))[0], 1]);
+    measured = 0;
+    expect(split(text, reach)).toHaveLength(measured);
   });
+
+  test.for(["~".repeat(5_000), `${"`".repeat(900)}\n${"a".repeat(5_000)}`])(
+    "ends where a fence opens without end",
+    (text) => expect(split(text, within(600)).join("").replaceAll("\n", "")).toBe(text.replaceAll("\n", "")),
+  );
 });

@@ -13,42 +13,23 @@ interface Fence {
   marker: string;
 }
 
-/** The parts of a text. `fits` says whether a part can be sent; it may be expensive, and is called about ten times a part. */
-export function splitReply(markdown: string, fits: (part: string) => boolean): string[] {
-  const parts: string[] = [];
+/**
+ * How far a text can go into one part: the length of its longest beginning that can be sent. It leaves room for the line that
+ * closes a fence, and must be cheap: it is asked once a part.
+ */
+export type Reach = (text: string) => number;
+
+/** The parts of a text, each cut when it is asked for. */
+export function* splitReply(markdown: string, reach: Reach): Generator<string, void, undefined> {
   let rest = markdown;
   for (;;) {
-    if (fits(rest)) return [...parts, rest];
-    const { part, next } = cut(rest, longest(rest, fits));
-    parts.push(part);
-    if (next === "") return parts;
+    const limit = reach(rest);
+    if (limit >= rest.length) return yield rest;
+    const { part, next } = cut(rest, Math.max(limit, 1));
+    yield part;
+    if (next === "") return;
     rest = next;
   }
-}
-
-/** The cuts that are tried first are this far apart, in characters: each try may render the whole part. */
-const STEP = 512;
-
-/** The longest prefix that fits, of whole steps; where not even one fits, to the character, and at least one. */
-function longest(text: string, fits: (part: string) => boolean): number {
-  const fitsTo = (end: number): boolean => {
-    const part = text.slice(0, end);
-    // First without closing it: a part that is far too long is refused cheaply.
-    return fits(part) && fits(closeFence(part));
-  };
-  const steps = lastOf(0, Math.floor(text.length / STEP), (count) => fitsTo(count * STEP));
-  return steps > 0 ? steps * STEP : lastOf(1, Math.min(text.length, STEP), fitsTo);
-}
-
-/** The last number up to `to` for which `holds`, by binary search; `from` where it holds for none. */
-function lastOf(from: number, to: number, holds: (value: number) => boolean): number {
-  let [last, beyond] = [from, to + 1];
-  while (beyond - last > 1) {
-    const middle = (last + beyond) >> 1;
-    if (holds(middle)) last = middle;
-    else beyond = middle;
-  }
-  return last;
 }
 
 function cut(text: string, limit: number): { part: string; next: string } {
@@ -91,13 +72,15 @@ function wholeCharacters(window: string): number {
 }
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})(.*)$/;
+/** A longer first line is no fence's: each part would begin with it again. */
+const OPENING_LENGTH = 100;
 
 /** The fence that is open at the end of a text. */
 function openFence(text: string): Fence | undefined {
   let fence: Fence | undefined;
   let start = 0;
   for (const line of text.split("\n")) {
-    const [, marker = "", info = ""] = line.match(FENCE) ?? [];
+    const [, marker = "", info = ""] = (line.length <= OPENING_LENGTH && line.match(FENCE)) || [];
     if (marker && !fence && !(marker.startsWith("`") && info.includes("`"))) fence = { start, opening: line, marker };
     else if (fence && marker.startsWith(fence.marker) && info.trim() === "") fence = undefined;
     start += line.length + 1;

@@ -10,7 +10,7 @@ import { ID_IN_TEXT, WITHIN_A_WORD } from "#core/message/mention.ts";
 
 const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
+export const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
 
 const ID = new RegExp(`^${ID_IN_TEXT}`, "i");
 /** Matches a character after which an id is part of a longer word. */
@@ -53,43 +53,58 @@ const marked = new Marked({
   },
 });
 
-/** For each opening mark `marked` reads the text to its closing mark, or to the end: quadratic where there are many. */
+/**
+ * Counts the characters that the parser reads, and ends the parsing of a text that costs too much. Each token is looked for
+ * in the rest of its text, and a mark of emphasis by regular expressions that are slower.
+ */
 class BoundedTokenizer extends Tokenizer {
   #read = 0;
 
+  override space(...given: Parameters<Tokenizer["space"]>) {
+    this.#count(given[0].length);
+    return super.space(...given);
+  }
+
+  override escape(...given: Parameters<Tokenizer["escape"]>) {
+    this.#count(given[0].length);
+    return super.escape(...given);
+  }
+
   override emStrong(...given: Parameters<Tokenizer["emStrong"]>) {
-    return this.#count(given[0], super.emStrong(...given));
+    return this.#emphasis(given[0], super.emStrong(...given));
   }
 
   override del(...given: Parameters<Tokenizer["del"]>) {
-    return this.#count(given[0], super.del(...given));
+    return this.#emphasis(given[0], super.del(...given));
   }
 
-  #count<T extends { raw: string }>(source: string, token: T | undefined): T | undefined {
-    if (/^[*_~]/.test(source)) this.#read += (token?.raw ?? source).length;
-    if (this.#read > BOUNDS.emphasisRead.max) throw new Error("the text has too many marks of emphasis");
+  override url(...given: Parameters<Tokenizer["url"]>) {
+    const [candidate = ""] = given[0].match(/^[^\s<]*/) ?? [];
+    // The end of a URL is searched for from each of these signs.
+    return candidate.length > URL_LENGTH || SIGNS.test(candidate) ? undefined : super.url(...given);
+  }
+
+  #emphasis<T extends { raw: string }>(source: string, token: T | undefined): T | undefined {
+    if (/^[*_~]/.test(source)) this.#count(EMPHASIS_WEIGHT * (token?.raw ?? source).length);
     return token;
   }
+
+  #count(characters: number): void {
+    this.#read += characters;
+    if (this.#read > BOUNDS.parserReads.max) throw new Error("the text costs the parser too much");
+  }
 }
 
-/** Matches one line without any character that has a meaning in Markdown. */
-const PLAIN = /^\p{L}[\p{L}\p{N} ,;!?()-]*$/u;
+const EMPHASIS_WEIGHT = 4;
+const URL_LENGTH = BOUNDS.parsedAtOnce.max / 2;
+const SIGNS = /[?!.,:;*_'"~)]{20}/;
 
-/** The HTML of a Markdown text; undefined when it would be the text itself in one paragraph. */
-export function toHtml(markdown: string): string | undefined {
-  if (PLAIN.test(markdown)) return undefined;
-  const html = parse(markdown);
-  if (html === undefined) return undefined;
-  const plain = html.match(/^<p>([^<]*)<\/p>$/);
-  return plain && plain[1] === escapeHtml(markdown.trim()).replaceAll("'", "&#39;") ? undefined : html;
-}
-
-/** Undefined when the text cannot be parsed: then it is shown as plain text. */
-function parse(markdown: string): string | undefined {
+/** The HTML of a piece of Markdown; undefined when it cannot be parsed within the bounds. */
+export function parse(markdown: string): string | undefined {
   try {
     return marked.parse(markdown, { async: false, tokenizer: new BoundedTokenizer() }).trim();
   } catch {
-    // Too many marks of emphasis, or hundreds of nested quotes or lists, which overflow the stack of `marked`.
+    // It costs too much, or is nested so deeply that the stack of `marked` overflows.
     return undefined;
   }
 }
