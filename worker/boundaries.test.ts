@@ -74,6 +74,7 @@ const STANDS_ON: Record<string, readonly string[]> = {
   core: ["result.ts", "bounds.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
   ledger: ["schema", "sql", "configuration", "upkeep", "turns", "rooms", "repair"],
   router: ["digest.ts", "rooms", "occasion.ts", "new-turn.ts", "wake.ts", "commands"],
+  delivery: ["html"],
   backends: ["echo", "scripted", "openai", "secrets"],
   "appservice/host": ["environment.ts", "locks", "configuration"],
   "appservice/cli": ["terminal", "api", "operator"],
