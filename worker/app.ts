@@ -166,7 +166,7 @@ function tendingOf(environment: Environment, { ledger, clock, log, doorbell, gho
     doorbell,
     keep: retentionOf(environment),
     turnsAtOnce: environment.TURNS_AT_ONCE,
-    repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users }, roomId),
+    repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users, namespace: namespaceOf(environment) }, roomId),
     reportRefusals: () => reportRefusals({ ledger, log }),
     lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users }),
     async ping() {

@@ -88,6 +88,12 @@ export const BOUNDS = {
   patterns: { max: 20, unit: "entries", because: "Each is searched for in every message of a room." },
 
   // What is kept of a room.
+  membersRead: {
+    max: 10_000,
+    unit: "users",
+    because: "Beside our own users. Of a larger room only so many are kept: the gate tells two members from many.",
+  },
+  membersAtOnce: { max: 1_000, unit: "users", because: "Other work goes on between them; each costs microseconds." },
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
   // Whom invitations make.

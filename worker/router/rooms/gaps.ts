@@ -8,7 +8,7 @@
 import { BOUNDS } from "#core/bounds.ts";
 import { messagesBefore } from "#core/protocol/client/messages.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import type { RoomId } from "#core/protocol/ids.ts";
+import type { Namespace, RoomId } from "#core/protocol/ids.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -38,7 +38,7 @@ export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId:
 }
 
 /** The same as one of the agents in the room. 0 when there is none. */
-export async function repair(needs: Needs & { ghosts: Ghosts }, roomId: RoomId): Promise<number> {
+export async function repair(needs: Needs & { ghosts: Ghosts; namespace: Namespace }, roomId: RoomId): Promise<number> {
   const { present, state } = await needs.ledger.room(roomId);
   const [first] = present;
   const agent = first && (await needs.ledger.agent(first.agent.id));

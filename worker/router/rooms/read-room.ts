@@ -4,30 +4,56 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
  */
 
+import { BOUNDS } from "#core/bounds.ts";
 import type { RoomFacts } from "#core/gate/facts.ts";
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
 import { isMissing, isPassing } from "#core/protocol/errcode.ts";
-import type { RoomId } from "#core/protocol/ids.ts";
+import { type Namespace, type RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, type RoomState, STATE_TYPES } from "#core/protocol/room-state.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { Trouble } from "./trouble.ts";
 
+interface ReadNeeds {
+  ledger: Ledger;
+  clock: Clock;
+  namespace: Namespace;
+}
+
+/** The users with these ids: ours, and others up to a bound. The gate needs no more of a crowd than that it is one. */
+async function usersAmong(
+  { clock, namespace }: Pick<ReadNeeds, "clock" | "namespace">,
+  ids: readonly string[],
+): Promise<UserId[]> {
+  const users: UserId[] = [];
+  let others = 0;
+  for (const [at, id] of ids.entries()) {
+    if (at > 0 && at % BOUNDS.membersAtOnce.max === 0) await clock.sleep(0);
+    const isOther = !id.startsWith(`@${namespace.ghostPrefix}`) && !id.startsWith(`@${namespace.botLocalpart}:`);
+    if (isOther && others++ >= BOUNDS.membersRead.max) continue;
+    const userId = UserId.safeParse(id).data;
+    if (userId !== undefined) users.push(userId);
+  }
+  return users;
+}
+
 /** Copies a room's members and state into the ledger. Throws `Trouble` when it cannot be read: then no turn starts there. */
 export async function readRoom(
-  { ledger }: { ledger: Ledger },
+  { ledger, clock, namespace }: ReadNeeds,
   intent: Intent,
   roomId: RoomId,
 ): Promise<{ state: RoomState; people: number }> {
   const readAt = await ledger.latestPlace();
   const members = await intent.send(joinedMembers(roomId));
   if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
+  const users = await usersAmong({ clock, namespace }, members.value);
   const state = await readState(intent, roomId);
   await ledger.setState(roomId, state, readAt);
   await ledger.setMembers(
     roomId,
-    members.value.map((userId) => ({ userId, membership: "join" })),
+    users.map((userId) => ({ userId, membership: "join" })),
     readAt,
   );
   await inherit(ledger, roomId, state);

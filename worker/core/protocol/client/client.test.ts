@@ -213,10 +213,10 @@ describe("an answer", () => {
     { name: "of whoami is the device", request: actingDevice(), json: { user_id: USER, device_id: "D" }, value: "D" },
     { name: "of whoami may have no device", request: actingDevice(), json: { user_id: USER }, value: undefined },
     {
-      name: "of the members is those that are user ids",
+      name: "of the members is their ids, as they came",
       request: joinedMembers(ROOM),
       json: { joined: { [USER]: {}, nonsense: {} } },
-      value: [USER],
+      value: [USER, "nonsense"],
     },
     {
       name: "of a page is its events, without those of another room and those that are none",
