@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // re2js: regular expressions of operators must not be able to block the process.
   core: ["zod", "re2js"],
   ports: ["core"],
-  ingress: [...EVERY_ROOM, "body-bound", "hono"],
+  ingress: [...EVERY_ROOM, "body-bound", "bounded-text", "hono"],
   ledger: [...EVERY_ROOM, "drizzle-orm", "@libsql/client"],
   router: [...EVERY_ROOM, "@noble/hashes"],
   lanes: EVERY_ROOM,
@@ -33,16 +33,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   backends: [...EVERY_ROOM, "zod", "ai", "@ai-sdk/openai-compatible"],
   delivery: [...EVERY_ROOM, "marked"],
   // zod: answers of the homeserver are parsed where they arrive.
-  matrix: [...EVERY_ROOM, "zod"],
+  matrix: [...EVERY_ROOM, "bounded-text", "zod"],
   admin: [...EVERY_ROOM, "body-bound", "hono"],
   observe: EVERY_ROOM,
   clock: ["ports"],
   "body-bound": ["hono"],
+  "bounded-text": [],
   "lane-work": [...EVERY_ROOM, "delivery", "router", "turns"],
   app: [...APP, "lane-work", "core", "ports", "hono"],
   host: ["core", "ports", "app", "clock", "ledger", "observe", "@libsql/client", "cloudflare:workers"],
   index: ["app", "host"],
-  "appservice/host": [...NODE, ...APP, "core", "ports", "clock", "zod"],
+  "appservice/host": [...NODE, ...APP, "core", "ports", "bounded-text", "clock", "zod"],
   "appservice/cli": [
     ...NODE,
     "core",

@@ -9,6 +9,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { BOUNDS } from "#core/bounds.ts";
 import type { RequestBody, StreamedBody } from "#core/protocol/client/request.ts";
 import type { Ask } from "#ports/homeserver.ts";
+import { boundedText } from "../../worker/bounded-text.ts";
 import { enforceLength } from "../../worker/matrix/enforce-length.ts";
 
 interface Exchange {
@@ -47,7 +48,7 @@ export function keepAliveAsk(): Ask {
     return {
       status: incoming.statusCode ?? 0,
       header: (name) => incoming.headers[name]?.toString() ?? null,
-      text: () => textOf(incoming),
+      text: () => boundedText(incoming, BOUNDS.answerBody.max),
       stream: () => streamOf(incoming),
     };
   };
@@ -84,12 +85,6 @@ async function pour(body: StreamedBody, request: ClientRequest): Promise<void> {
     // This has no effect on a request that has ended.
     request.destroy(error instanceof Error ? error : new Error(String(error)));
   }
-}
-
-async function textOf(incoming: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 /** Reads as fast as its consumer. Cancelling it closes the connection, because the rest of the body is still arriving. */

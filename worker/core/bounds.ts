@@ -47,17 +47,14 @@ export const BOUNDS = {
     unit: "bytes",
     because: "Ten times what Synapse sends at most; a refused transaction holds up everything behind it.",
   },
-  apiBody: {
-    max: 8 * MIB,
-    unit: "bytes",
-    because: "A configuration of thousands of agents; pictures come one by one.",
-  },
+  apiBody: { max: 8 * MIB, unit: "bytes", because: "A configuration of thousands of agents." },
+  answerBody: { max: 32 * MIB, unit: "bytes", because: "The members of a room of 200,000." },
   eventsInASlice: {
     max: 500,
     unit: "events",
     because: "Synapse sends 100. More are read and stored in slices, between which other work goes on.",
   },
-  sliceSize: { max: 2 * MIB, unit: "characters", because: "Some milliseconds of reading; Synapse sends less at once." },
+  sliceSize: { max: MIB, unit: "characters", because: "Some milliseconds of reading; Synapse sends less at once." },
   eventSize: {
     max: 256 * KIB,
     unit: "characters",
@@ -80,19 +77,13 @@ export const BOUNDS = {
   mentionText: { max: 8_000, unit: "characters", because: "Ids and pills stand early; the search is linear in it." },
   name: { max: 200, unit: "characters", because: "Longer names are no names; they go into prompts and comparisons." },
   patternText: { max: 8_000, unit: "characters", because: "Twenty patterns an agent are searched for in it." },
-  pattern: {
-    max: 200,
-    unit: "characters",
-    because: "A pattern is compiled, and its size drives the time of its search.",
-  },
+  commandLine: { max: 1_000, unit: "characters", because: "An argument is an id, a name or a code." },
+  patternSteps: { max: 200_000, unit: "characters", because: "All patterns together read so much of a message." },
+  pattern: { max: 200, unit: "characters", because: "The size of a pattern drives the time of its search." },
   patterns: { max: 20, unit: "entries", because: "Each is searched for in every message of a room." },
 
   // What is kept of a room.
-  membersRead: {
-    max: 10_000,
-    unit: "users",
-    because: "Beside our own users. Of a larger room only so many are kept: the gate tells two members from many.",
-  },
+  membersRead: { max: 10_000, unit: "users", because: "Of a crowd, beside our own: two are told from many." },
   membersAtOnce: { max: 1_000, unit: "users", because: "Other work goes on between them; each costs microseconds." },
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
@@ -169,11 +160,7 @@ export const BOUNDS = {
   mentionsSent: { max: 10, unit: "users", because: "A reply that names more is a list, and would notify all of them." },
   draftEdits: { max: 39, unit: "edits", because: "Every edit is an event that stays in the room." },
   sendRetryPause: { max: MINUTE, unit: "milliseconds", because: "A homeserver that is back is noticed in time." },
-  outDepth: {
-    max: 50,
-    unit: "messages",
-    because: "More waiting messages are not one long reply, but replies that cannot be sent.",
-  },
+  outDepth: { max: 50, unit: "messages", because: "More of them are replies that cannot be sent." },
 
   // What is tried again.
   backendFailures: { max: 3, unit: "attempts", because: "A backend that failed three times fails again." },
@@ -231,6 +218,7 @@ export const BOUNDS = {
   // What one step of the work takes on.
   eventsAtOnce: { max: 50, unit: "events", because: "A room's batch is decided under one lease." },
   searchedPages: { max: 25, unit: "pages", because: "A part of the search for damaged rows; a page is one query." },
+  eventsAStretch: { max: 5, unit: "events", because: "Other work goes on between them." },
   newerTurnTime: {
     max: 10 * MINUTE,
     unit: "milliseconds",

@@ -9,6 +9,7 @@ import { withMark } from "#core/message/mark.ts";
 import type { Utterance } from "#core/message/utterance.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { EventId } from "#core/protocol/ids.ts";
+import { pillOf } from "./html/markdown.ts";
 import { type GiveWay, toHtml } from "./html/render.ts";
 
 /** @see https://github.com/matrix-org/matrix-spec-proposals/pull/4357 */
@@ -39,7 +40,10 @@ function around(utterance: Utterance, markdown: string, html: string | undefined
   };
 }
 
-function messageContent({ mark, mentions }: Utterance, markdown: string, html: string | undefined): JsonObject {
+function messageContent(utterance: Utterance, markdown: string, html: string | undefined): JsonObject {
+  const { mark } = utterance;
+  // A mention that nobody sees, as in the definition of a link, or that is shown as another user's, notifies nobody.
+  const mentions = utterance.mentions.filter((userId) => html === undefined || html.includes(pillOf(userId)));
   const content = {
     msgtype: mark.kind === "notice" ? "m.notice" : "m.text",
     body: markdown,

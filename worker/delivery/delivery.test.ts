@@ -73,6 +73,23 @@ describe("an answer", () => {
     "I am @agent_echo:hs.test",
   ])("mentions no user: %s", async (markdown) => expect(await mentioned(markdown)).toEqual([{}]));
 
+  test.for<[what: string, markdown: string]>([
+    ["in the definition of a link, which is not shown", "[//]: # (@alice:hs.test)"],
+    ["in the title of a link", 'see [this](https://x.test "@alice:hs.test")'],
+    ["in the address of a link", "see [this](https://x.test/@alice:hs.test)"],
+    ["as the text of another user's link", "[@alice:hs.test](https://matrix.to/#/@evil:hs.test)"],
+    ["as the text of another link", "[@alice:hs.test](https://x.test)"],
+    ["under another name", "[Bob](https://matrix.to/#/@alice:hs.test)"],
+  ])("mentions nobody %s", async ([, markdown]) => expect(await mentioned(markdown)).toEqual([{}]));
+
+  test.for<[what: string, markdown: string]>([
+    ["whose link has their id as its text", "[@alice:hs.test](https://matrix.to/#/@alice:hs.test)"],
+    ["in a text that is shown as it is", `${"_a_b ".repeat(600)}@alice:hs.test`],
+    ["in strong letters", "**@alice:hs.test**"],
+  ])("mentions a user %s", async ([, markdown]) =>
+    expect(await mentioned(markdown)).toEqual([{ user_ids: ["@alice:hs.test"] }]),
+  );
+
   test("mentions ten users at most", async () => {
     const all = Array.from({ length: 30 }, (_, n) => `@user${n}:hs.test`);
     expect(await mentioned(all.join(" "))).toEqual([{ user_ids: all.slice(0, 10) }]);

@@ -33,8 +33,9 @@ const ASCII = Uint8Array.from({ length: 128 }, (_, code) => {
   return 2 * (JSON.stringify(character).length - 2) + (HTML_BEYOND[character] ?? 0);
 });
 
-/** A URL stands twice in its link. */
-const ADDRESS = /^[a-z]+:\/\/\S*|^@[^\s:]+:\S*/i;
+/** A URL, from its colon on, and a user id stand twice in their links. */
+const URL_REST = /^:\/\/\S*/;
+const USER_ID = /^@[^\s:@]+:[^\s@]*/;
 
 /** How far the text goes into one event. */
 export const reachOf: Reach = (text) => {
@@ -55,11 +56,13 @@ function weightOf(code: number): number {
   return code < 0x800 ? 4 : 6;
 }
 
-const LOOKED_AHEAD = 1_000;
+const URL_LENGTH = 1_000;
 
 /** Where a URL or a user id ends whose first sign is here. */
 function addressEnd(text: string, at: number): number {
-  const start = text[at] === ":" && text.startsWith("://", at) ? at - 1 : at;
-  const [address = ""] = text.slice(Math.max(start, 0), at + LOOKED_AHEAD).match(ADDRESS) ?? [];
+  const isUrl = text.startsWith("://", at);
+  if (!isUrl && text[at] !== "@") return at;
+  const [address = ""] =
+    text.slice(at, at + (isUrl ? URL_LENGTH : BOUNDS.id.max)).match(isUrl ? URL_REST : USER_ID) ?? [];
   return at + address.length;
 }

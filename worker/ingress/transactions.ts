@@ -4,6 +4,7 @@
  * @see https://spec.matrix.org/v1.19/application-service-api/#put_matrixappv1transactionstxnid
  */
 import type { Context } from "hono";
+import { BOUNDS } from "#core/bounds.ts";
 import { matrixError } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
@@ -14,6 +15,7 @@ import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { DeadLetter } from "#ports/operator.ts";
 import type { Intake, RoomLedger } from "#ports/rooms.ts";
+import { boundedText } from "../bounded-text.ts";
 
 interface Needs {
   ledger: Pick<RoomLedger, "accept">;
@@ -29,7 +31,7 @@ const RING_MS_MAX = 250;
 
 export function transactions({ ledger, doorbell, clock, log, doubtMark }: Needs) {
   return async (c: Context): Promise<Response> => {
-    const body = parseJson(await c.req.text());
+    const body = parseJson(await textOf(c));
     if (body === undefined) return refuse(c, "M_NOT_JSON", "The body is not JSON");
     const raws = eventsIn(body);
     if (!raws.ok) return refuse(c, "M_BAD_JSON", "The body has no list of events");
@@ -81,6 +83,14 @@ export function transactions({ ledger, doorbell, clock, log, doubtMark }: Needs)
     await Promise.race([rung, clock.sleep(RING_MS_MAX, timeout.signal)]);
     timeout.abort();
   }
+}
+
+/** A body that is longer than this is decoded piece by piece, as it comes. */
+const SHORT_BYTES = 256 * 1_024;
+
+async function textOf({ req }: Context): Promise<string> {
+  const isShort = Number(req.header("content-length") ?? Number.POSITIVE_INFINITY) <= SHORT_BYTES;
+  return isShort || !req.raw.body ? req.text() : boundedText(req.raw.body, BOUNDS.transactionBody.max);
 }
 
 const refuse = (c: Context, errcode: "M_NOT_JSON" | "M_BAD_JSON", sentence: string): Response => {

@@ -1,7 +1,9 @@
 /** Sends requests to the homeserver by `fetch`, on hosts without a client of their own. Bodies are streamed both ways. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { RequestBody, StreamedBody } from "#core/protocol/client/request.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { Ask } from "#ports/homeserver.ts";
+import { boundedText } from "../bounded-text.ts";
 import { enforceLength } from "./enforce-length.ts";
 
 export const askByFetch =
@@ -11,7 +13,7 @@ export const askByFetch =
     return {
       status: response.status,
       header: (name) => response.headers.get(name),
-      text: () => response.text(),
+      text: async () => (response.body ? boundedText(response.body, BOUNDS.answerBody.max) : ""),
       stream: () => response.body ?? new Blob([]).stream(),
     };
   };

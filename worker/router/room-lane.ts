@@ -33,6 +33,8 @@ export function roomLane(needs: Needs): Work<readonly WaitingEvent[]> {
       if (progress === "lost") return undefined;
       if (progress.isReleased) return "released";
       events = progress.next;
+      // The database of a file answers at once, so without this a long queue would be one stretch of work.
+      if (events.length > 0) await needs.clock.sleep(0);
     }
     return undefined;
   };
@@ -51,6 +53,7 @@ async function runBatch(needs: Needs, running: Running, events: readonly Waiting
   const ignored: IgnoredOnly[] = [];
   const cache: RoomCache = { room: undefined };
   for (const [at, waiting] of events.entries()) {
+    await giveWay(needs, at);
     if (running.lost.aborted) return "lost";
     const mayTry = isDue(waiting.notBeforeMs, needs.clock.now());
     const decided = mayTry ? await caught(decide(needs, waiting, cache)) : undefined;
@@ -65,6 +68,11 @@ async function runBatch(needs: Needs, running: Running, events: readonly Waiting
     else if (after !== "on") return after;
   }
   return ignoreLast(needs, running, ignored);
+}
+
+/** Lets other work go on before some of the events. */
+async function giveWay({ clock }: Needs, at: number): Promise<void> {
+  if (at > 0 && at % BOUNDS.eventsAStretch.max === 0) await clock.sleep(0);
 }
 
 /** `on`: the next event of the batch follows. `stale`: it does too, and the room's facts may have changed. */

@@ -46,13 +46,25 @@ const because = (reason: Because, concerned: readonly Concerned[]): Addressee[] 
   concerned.map((one) => ({ concerned: one, because: reason }));
 
 function mentionedBy({ addressed, text }: Message, present: readonly Concerned[]): Addressee[] {
-  const hasPatterns = present.some(({ agent }) => agent.settings.patterns.length > 0);
-  const plain = hasPatterns ? withoutCode(text.slice(0, BOUNDS.patternText.max)) : "";
+  const patterns = new Set(present.flatMap(({ agent }) => agent.settings.patterns));
+  const length = Math.min(BOUNDS.patternText.max, Math.floor(BOUNDS.patternSteps.max / patterns.size));
+  const plain = patterns.size > 0 ? withoutCode(text.slice(0, length)) : "";
+  const found = once((pattern: string) => patternOf(pattern).matcher(plain).find());
   return present.flatMap((concerned): Addressee[] => {
     if (isMentioned(concerned, addressed)) return [{ concerned, because: "mention" }];
-    const pattern = concerned.agent.settings.patterns.find((one) => patternOf(one).matcher(plain).find());
+    const pattern = concerned.agent.settings.patterns.find(found);
     return pattern === undefined ? [] : [{ concerned, because: "mention", pattern }];
   });
+}
+
+/** Agents often have the same patterns. */
+function once(find: (pattern: string) => boolean): (pattern: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (pattern) => {
+    const is = known.get(pattern) ?? find(pattern);
+    known.set(pattern, is);
+    return is;
+  };
 }
 
 const isMentioned = ({ agent, userId }: Concerned, { users, room }: Addressed): boolean =>

@@ -5,6 +5,7 @@
  * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4391
  */
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 
 interface CommandDescription {
@@ -146,17 +147,22 @@ const byWord = new Map<string, CommandName>(
   COMMAND_NAMES.flatMap((name) => [name, ...(describeCommand(name).aliases ?? [])].map((word) => [word, name])),
 );
 
+/** Longer than any command. */
+const WORD_LENGTH = 32;
+
 /** Parses a command; `/` is always a prefix too. Undefined for chat. */
 export function parseCommand(text: string, prefix: string): Command | undefined {
   const sign = [prefix, "/"].find((one) => text.startsWith(one));
   if (sign === undefined) return undefined;
   const [line = "", ...below] = text.slice(sign.length).split(/\r?\n/);
-  const [, word = "", args = ""] = line.match(/^([a-z]+)(?:\s+(.*))?$/i) ?? [];
+  const [word = ""] = line.slice(0, WORD_LENGTH).match(/^[a-z]+/i) ?? [];
   const name = byWord.get(word.toLowerCase());
-  return name && { name, args: args.trim(), rest: below.join("\n").trim() };
+  const behind = line.slice(word.length, BOUNDS.commandLine.max);
+  if (name === undefined || !/^(?:\s|$)/.test(behind)) return undefined;
+  return { name, args: behind.trim(), rest: below.join("\n").trim() };
 }
 
-const Structured = z.object({ command: z.string(), arguments: z.record(z.string(), z.json()).catch({}) });
+const Structured = z.object({ command: z.string(), arguments: z.record(z.string(), z.unknown()).catch({}) });
 const STRUCTURED_KEYS = ["org.matrix.msc4391.command", "m.bot.command"];
 
 /** A command from a client that reads our descriptions; its only argument may have any name. */

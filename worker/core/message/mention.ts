@@ -46,13 +46,13 @@ const ROOM = /(?:^|[\s([{"'])@room\b/;
 
 const unique = (ids: UserId[]): UserId[] => [...new Set(ids)].slice(0, BOUNDS.mentionsRead.max);
 
-const QUOTED = /<(\/?)(?:mx-reply|code|pre|blockquote)\b[^>]*>/gi;
+const QUOTED = /<(\/?)(?:mx-reply|code|pre|blockquote)\b[^<>]*>/gi;
 
 /** The users that links in the HTML stand for, outside of quotations and code. */
 function pillsIn({ formatted_body: html, format }: RoomEvent["content"]): UserId[] {
   if (typeof html !== "string" || format !== "org.matrix.custom.html") return [];
   const own = withoutElements(html.slice(0, BOUNDS.mentionText.max));
-  const links = [...own.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)];
+  const links = [...own.matchAll(/<a\s[^<>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)];
   return unique(links.flatMap(([, double, single]) => userOfLink(double ?? single ?? "") ?? []));
 }
 

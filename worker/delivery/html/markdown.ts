@@ -12,6 +12,10 @@ const LINK = /^(?:https?|ftp|mailto|magnet|matrix):/i;
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 export const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
 
+/** The link that stands for a user. */
+export const pillOf = (userId: string): string =>
+  `<a href="https://matrix.to/#/${escapeHtml(userId.replaceAll("/", "%2F"))}">${escapeHtml(userId)}</a>`;
+
 const ID = new RegExp(`^${ID_IN_TEXT}`, "i");
 /** Matches a character after which an id is part of a longer word. */
 const WITHIN = new RegExp(WITHIN_A_WORD);
@@ -31,8 +35,7 @@ const pill: TokenizerAndRendererExtension = {
     const [id] = source.match(ID) ?? [];
     return id === undefined ? undefined : { type: "pill", raw: id };
   },
-  renderer: ({ raw }) =>
-    `<a href="https://matrix.to/#/${escapeHtml(raw.replaceAll("/", "%2F"))}">${escapeHtml(raw)}</a>`,
+  renderer: ({ raw }) => pillOf(raw),
 };
 
 const marked = new Marked({

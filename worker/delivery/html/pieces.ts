@@ -2,7 +2,7 @@
  * Cuts a Markdown text into pieces that are parsed one after the other, so that no parser ever gets a long text at once:
  * what a parser costs beyond the length of its text is bounded by the length of a piece.
  *
- * A cut is at a blank line, before an item of a list, between rows of a table, or around code. A block without such a place
+ * A cut is at a blank line, before an item of a list, between rows of a table, around code, or else between two lines. A line
  * that is too long for the parser is shown as it is.
  */
 import { BOUNDS } from "#core/bounds.ts";
@@ -46,6 +46,8 @@ class Cutter {
   #from = 0;
   #head = "";
   #last: Cut | undefined;
+  /** The beginning of a line, for a paragraph that is too long. */
+  #line: Cut | undefined;
   #fence: string | undefined;
   #isCode = false;
   /** The line before, and what is known of it. */
@@ -63,9 +65,10 @@ class Cutter {
       if (this.#isCode) this.#last = { at: at + line.length, head: "" };
     }
     this.#before = line;
-    if (at + line.length - this.#from <= BOUNDS.parsedAtOnce.max || this.#last === undefined) return;
+    if (at + line.length - this.#from <= BOUNDS.parsedAtOnce.max) return;
+    const cut = this.#last ?? this.#line;
     // A fence stays whole: it is cut off where it ends.
-    if (this.#last.at > this.#from) this.#cut(this.#last);
+    if (cut !== undefined && cut.at > this.#from) this.#cut(cut);
   }
 
   end(): Piece[] {
@@ -81,7 +84,10 @@ class Cutter {
       this.#fence = marker;
       this.#isCode = indent === "";
       if (this.#isCode) this.#last = { at, head: "" };
-    } else if (!isIndented && (wasBlank || ITEM.test(line))) this.#last = { at, head: "" };
+    } else if (!isIndented) {
+      this.#line = { at, head: "" };
+      if (wasBlank || ITEM.test(line)) this.#last = this.#line;
+    }
     this.#tableAt(at, line);
     const [definition, label] = line.match(DEFINITION) ?? [];
     if (definition !== undefined && label !== undefined && this.#definitions.length < BOUNDS.definitions.max) {
@@ -105,6 +111,7 @@ class Cutter {
     this.#from = at;
     this.#head = head;
     this.#last = undefined;
+    this.#line = undefined;
   }
 
   /** A link may be defined in another piece. */

@@ -3,7 +3,8 @@
  * shown as it is, whichever parser that is.
  */
 import { BOUNDS } from "#core/bounds.ts";
-import { escapeHtml, parse } from "./markdown.ts";
+import { ID_IN_TEXT, WITHIN_A_WORD } from "#core/message/mention.ts";
+import { escapeHtml, parse, pillOf } from "./markdown.ts";
 import { codeOf, type Piece, piecesOf } from "./pieces.ts";
 
 /** Matches one line without any character that has a meaning in Markdown. */
@@ -24,7 +25,7 @@ export async function toHtml(markdown: string, giveWay: GiveWay): Promise<string
   if (pieces.every(({ kind }) => kind === "plain")) return undefined;
   let html = "";
   for (const [at, piece] of pieces.entries()) {
-    if (at > 0) await giveWay();
+    if (at > 0 || piece.text.length > BOUNDS.parsedAtOnce.max / 4) await giveWay();
     html += `${html === "" ? "" : "\n"}${htmlOf(piece)}`;
     if (html.length > BOUNDS.eventContent.max) return undefined;
   }
@@ -48,4 +49,9 @@ function htmlOf(piece: Piece): string {
   }
 }
 
-const asItIs = (text: string): string => `<p>${escapeHtml(text.trim()).replaceAll("\n", "<br>")}</p>`;
+const IDS = new RegExp(`(?<!${WITHIN_A_WORD})${ID_IN_TEXT}`, "gi");
+
+const asItIs = (text: string): string =>
+  `<p>${escapeHtml(text.trim())
+    .replaceAll(IDS, (id) => pillOf(id))
+    .replaceAll("\n", "<br>")}</p>`;

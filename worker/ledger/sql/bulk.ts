@@ -41,7 +41,7 @@ export const cutRaw = (raw: string): string => cutTo(raw, BOUNDS.deadLetter.max)
 
 /** The beginning of a text, at most so many bytes of it in whole characters. */
 export function cutTo(given: string, bytesMax: number): string {
-  const text = storable(given);
+  const text = storable(given.slice(0, bytesMax));
   // A character has three bytes at most in UTF-8 for each of its units here.
   if (text.length * 3 <= bytesMax) return text;
   const { read } = encoder.encodeInto(text, new Uint8Array(bytesMax));
