@@ -26,7 +26,8 @@ export async function measureDoor(): Promise<{ p99: number; pushes: number }> {
   for (const room of rooms) server.members.set(room, [ALICE, ECHO]);
   const http = createServer(async (request, response) => {
     const body = request.method === "GET" ? null : await text(request);
-    const headers = { authorization: request.headers.authorization ?? "", "content-type": "application/json" };
+    const { authorization = "", "content-type": type } = request.headers;
+    const headers = { authorization, ...(type === undefined ? {} : { "content-type": type }) };
     const { method = "GET" } = request;
     const answer = await server.fetch(`http://hs.test${request.url}`, { method, headers, body });
     response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
