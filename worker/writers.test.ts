@@ -145,7 +145,7 @@ describe("a room that is read while its lane decides", () => {
       await step();
       return ok({ type: "m.room.name", sender: ALICE, content: { name: there.name } });
     });
-    return readRoom({ ledger: ledgerIn(step) }, intent, ROOM);
+    return readRoom({ ledger: ledgerIn(step), clock: systemClock, namespace: NAMESPACE }, intent, ROOM);
   };
 
   /** What happens in the room is pushed and decided. */
