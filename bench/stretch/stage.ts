@@ -58,7 +58,8 @@ export async function openStage(agents: readonly object[]): Promise<Stage> {
     turnMsMax: 600_000,
     metrics: "json",
     runner: "bench",
-    doorbell: (pump) => nodeDoorbell({ pump, clock: processClock, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
+    doorbell: (pump) =>
+      nodeDoorbell({ pump, clock: processClock, over: over.signal, sweepMs: Number.POSITIVE_INFINITY }),
   });
   await app.applyAgents(agents.map((agent) => AgentSpec.parse(agent)));
   let transactions = 0;

@@ -4,10 +4,10 @@
  * left out, and so is one SQL statement a stretch. Then the same texts are echoed by a running bridge, while its door is pushed other transactions.
  */
 import { parseArgs } from "node:util";
-import { median, ms, table } from "./figures.ts";
-import { measureDoor } from "./stretch/door.ts";
-import { longestStretch } from "./stretch/stage.ts";
-import { openWorks } from "./stretch/works.ts";
+import { median, ms, table } from "../figures.ts";
+import { measureDoor } from "./door.ts";
+import { longestStretch } from "./stage.ts";
+import { openWorks } from "./works.ts";
 
 const STRETCH_MS_MAX = 50;
 const DOOR_MS_MAX = 100;
