@@ -54,10 +54,10 @@ export function conversationSuite(kind: HostKind): void {
           {
             id: "model",
             name: "Model",
-            backend: { use: "openai", baseUrl: `${model.url}/v1`, apiKey: "$MODEL_KEY", model: "m" },
+            backend: { use: "openai", baseUrl: `${model.url}/v1`, apiKey: "$MODEL_API_KEY", model: "m" },
           },
         ],
-        { MODEL_KEY },
+        { MODEL_API_KEY: MODEL_KEY },
       );
     });
     afterAll(async () => {
