@@ -6,7 +6,7 @@ import { type Environment, namespaceOf } from "#core/configuration/environment.t
 import type { Namespace, RoomId } from "#core/protocol/ids.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
-import type { Ask, Ghosts } from "#ports/homeserver.ts";
+import type { Ask, Ghosts, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -20,8 +20,9 @@ import { createSecretCipher } from "./backends/secrets/cipher.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
 import { laneWork } from "./lane-work.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
+import { REPAIR_MARK } from "./lanes/repair.ts";
 import { sweep } from "./lanes/sweep.ts";
-import { homeserverState, REPAIR_MARK, type TendOptions, tend } from "./lanes/tend.ts";
+import { homeserverState, type TendOptions, tend } from "./lanes/tend.ts";
 import { isTimeDoubted } from "./lanes/time.ts";
 import { askByFetch } from "./matrix/ask.ts";
 import { clientServer } from "./matrix/client-server.ts";
@@ -50,6 +51,8 @@ export interface Host {
   backendsOfFile?: readonly BackendSpec[];
   /** False when the host may soon end this runner; see the pump. */
   mayBegin?: () => boolean;
+  /** False when this run has done as much as the host allows: what is left is done in the next one. */
+  mayGoOn?: () => boolean;
   /** The format of `/metrics`. */
   metrics: "prometheus" | "json";
   /** How long a turn may run on this host, in milliseconds. */
@@ -109,6 +112,7 @@ export function compose(host: Host): App {
     invitations: invitationsOf(environment),
     turnMsMax: host.turnMsMax,
     mayBegin: host.mayBegin,
+    mayGoOn: host.mayGoOn,
     sendFloorMs: environment.SEND_FLOOR_MS,
     random: Math.random,
   });
@@ -120,6 +124,7 @@ export function compose(host: Host): App {
     work,
     random: Math.random,
     mayBegin: host.mayBegin,
+    mayGoOn: host.mayGoOn,
   });
   const doorbell = host.doorbell(pump);
 
@@ -127,7 +132,15 @@ export function compose(host: Host): App {
     await lookUp({ ledger, ghosts: users, clock }, aliasesIn(await ledger.configuration()));
   };
   const configuring = { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known };
-  const tending = tendingOf(environment, { ledger, clock, log, doorbell, ghosts: users });
+  const tending = tendingOf(environment, {
+    ledger,
+    clock,
+    log,
+    doorbell,
+    standing,
+    ghosts: users,
+    mayGoOn: host.mayGoOn,
+  });
   return {
     http: routes(environment, { ...configuring, doorbell, namespace, onDoubt, ghosts: users, metrics: host.metrics }),
     pump,
@@ -155,20 +168,20 @@ interface TendNeeds {
   clock: Clock;
   log: Log;
   doorbell: Doorbell;
+  standing: Standing;
   ghosts: Ghosts;
+  mayGoOn: Host["mayGoOn"];
 }
 
-function tendingOf(environment: Environment, { ledger, clock, log, doorbell, ghosts: users }: TendNeeds) {
+function tendingOf(environment: Environment, needs: TendNeeds) {
+  const { ledger, clock, log, ghosts: users, mayGoOn } = needs;
   return {
-    ledger,
-    clock,
-    log,
-    doorbell,
+    ...needs,
     keep: retentionOf(environment),
     turnsAtOnce: environment.TURNS_AT_ONCE,
     repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users, namespace: namespaceOf(environment) }, roomId),
     reportRefusals: () => reportRefusals({ ledger, log }),
-    lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users }),
+    lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users, mayGoOn }),
     async ping() {
       const pinged = await users.ping(environment.APPSERVICE_ID);
       if (!pinged.ok) log("ping_failed", { ...pinged.error });

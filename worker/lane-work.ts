@@ -37,6 +37,8 @@ interface Needs {
   turnMsMax: number;
   /** False when the host may soon end this runner, so that no turn begins. */
   mayBegin: (() => boolean) | undefined;
+  /** False when this run has done as much as the host allows: what is left is due in the next one. */
+  mayGoOn?: (() => boolean) | undefined;
   /** The pause after each send of an out lane, in milliseconds. */
   sendFloorMs: number;
   /** Between 0 and 1. */
@@ -46,7 +48,7 @@ interface Needs {
 /** The work of every lane. `run` is the pump's: a lane that needs another one to run waits for it with this. */
 export function laneWork(needs: Needs): (run: RunLane) => Work {
   const { ledger, clock, log, namespace, ghosts, standing, ring, backends, cipher, fetch, env } = needs;
-  const { agentEnv, limits, turnMsMax, mayBegin, sendFloorMs, random, invitations } = needs;
+  const { agentEnv, limits, turnMsMax, mayBegin, mayGoOn, sendFloorMs, random, invitations } = needs;
   const deliveryBy = (run: RunLane) => delivery({ ledger, clock, log, namespace, run });
   return (run) => (running, first) => {
     switch (first.kind) {
@@ -61,6 +63,7 @@ export function laneWork(needs: Needs): (run: RunLane) => Work {
           ring,
           random,
           invitations,
+          mayGoOn,
           delivery: deliveryBy(run),
         })(running, first.events);
       case "session":
@@ -78,13 +81,14 @@ export function laneWork(needs: Needs): (run: RunLane) => Work {
           limits,
           turnMsMax,
           mayBegin,
+          mayGoOn,
           run,
           delivery: deliveryBy(run),
           random,
           ring,
         })(running, first.current);
       case "out":
-        return outLane({ ledger, clock, log, ghosts, ring, sendFloorMs, random })(running, first.row);
+        return outLane({ ledger, clock, log, ghosts, ring, sendFloorMs, random, mayGoOn })(running, first.row);
     }
   };
 }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage } from "#testing/events.ts";
 import { aPrompt, aTurn, ROOM, SESSION_LANE, settled as storeVerdict } from "#testing/ledger-rows.ts";
+import { REPAIR_MARK } from "./lanes/repair.ts";
 
 const ALICE = "@alice:hs.test";
 const GUIDE = "@agent_guide:hs.test";
@@ -32,6 +33,36 @@ describe("a gap in a room", () => {
     await vi.waitFor(() => expect(bodies()).toEqual(["echo before", "echo after", "echo lost"]), soon);
     expect((await ledger.known([lost.event_id, ancient.event_id])).size).toBe(1);
     expect(world.lines).toContainEqual(expect.stringContaining("gap_repaired"));
+  });
+});
+
+describe("a ping", () => {
+  const ping = (transaction_id?: string) =>
+    world.app.http.request("/_matrix/app/v1/ping", {
+      method: "POST",
+      headers: { authorization: "Bearer hs-token-of-tests" },
+      body: JSON.stringify({ transaction_id }),
+    });
+
+  test("that the bridge asked for is no sign of lost events, and costs no room a request", async () => {
+    const { app, server, ledger, push, settled } = await begin(echo());
+    await push(aMessage("hello"));
+    await vi.waitFor(settled, soon);
+    await app.tend({ afterStart: true });
+    await app.tend();
+    const asked = server.pings.at(-1);
+    expect(asked).toBeDefined();
+    const before = server.requests.length;
+    expect((await ping(asked)).status).toBe(200);
+    expect(await ledger.mark(REPAIR_MARK)).toBe("done");
+    await app.tend();
+    expect(server.requests.slice(before).filter((request) => request.includes("/messages"))).toHaveLength(1);
+  });
+
+  test.for(["7", undefined])("with the id %s is one", async (id) => {
+    await begin(echo());
+    expect((await ping(id)).status).toBe(200);
+    expect(await world.ledger.mark(REPAIR_MARK)).toBe("due");
   });
 });
 

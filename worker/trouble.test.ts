@@ -8,7 +8,7 @@ import { aSpec } from "#testing/ledger-rows.ts";
 import { type MovingClock, movingClock } from "#testing/moving-clock.ts";
 import { ALICE, ECHO, soon } from "#testing/room.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
-import { REPAIR_MARK } from "./lanes/tend.ts";
+import { REPAIR_MARK } from "./lanes/repair.ts";
 
 let world: Composed;
 let clock: MovingClock;

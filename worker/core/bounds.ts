@@ -18,6 +18,7 @@ export type Unit =
   | "an hour"
   | "agents"
   | "attempts"
+  | "calls"
   | "edits"
   | "entries"
   | "events"
@@ -216,6 +217,17 @@ export const BOUNDS = {
   pairEvents: { max: 20, unit: "messages", because: "Two bots that answer each other would never end." },
 
   // What one step of the work takes on.
+  callsARun: {
+    max: 500,
+    unit: "calls",
+    because:
+      "Statements and requests of one invocation of the Worker. D1 allows 1,000, and Cloudflare as many requests.",
+  },
+  callsAStep: {
+    max: 150,
+    unit: "calls",
+    because: "A step that was begun ends: a join takes some 60, a message for twenty agents 100.",
+  },
   eventsAtOnce: { max: 50, unit: "events", because: "A room's batch is decided under one lease." },
   searchedPages: { max: 25, unit: "pages", because: "A part of the search for damaged rows; a page is one query." },
   eventsAStretch: { max: 5, unit: "events", because: "Other work goes on between them." },
@@ -246,6 +258,26 @@ export const BOUNDS = {
     because: "The settings of each agent whose turns wait are looked up once a minute.",
   },
   lanesASweep: { max: 1_000, unit: "lanes", because: "The next sweep rings the others." },
+  roomsRepaired: {
+    max: 500,
+    unit: "rooms",
+    because: "The rooms of the latest events are compared with the homeserver first after an outage.",
+  },
+  repairTime: {
+    max: 40 * SECOND,
+    unit: "milliseconds",
+    because: "An upkeep ends before the next one; that one goes on.",
+  },
+  repairRoomTime: {
+    max: 10 * SECOND,
+    unit: "milliseconds",
+    because: "A room that hangs keeps the repair of the others waiting no longer.",
+  },
+  aliasTime: {
+    max: 10 * SECOND,
+    unit: "milliseconds",
+    because: "An alias of a server that hangs is asked for again later.",
+  },
   gapPages: { max: 5, unit: "pages", because: "500 events of one room are read back in one upkeep." },
   aliasesAtOnce: { max: 100, unit: "rooms", because: "Each is a request; the others follow in the next minute." },
   introducedTo: { max: 20, unit: "users", because: "In a larger room an introduction disturbs more than it helps." },

@@ -46,6 +46,8 @@ interface Needs {
   log: Log;
   /** The pause after each send of a lane, in milliseconds. */
   sendFloorMs: number;
+  /** False when this run has done as much as the host allows. */
+  mayGoOn?: (() => boolean) | undefined;
   /** Between 0 and 1. */
   random: () => number;
   /** Rings lanes. Resolves when the rings are on their way. */
@@ -67,7 +69,9 @@ type Refusal = { again: HomeserverError } | { never: string };
 export function outLane(needs: Needs): Work<OpenOutboxRow | undefined> {
   return async (running, first) => {
     let row = first;
-    while (row && isDue(row.notBeforeMs, needs.clock.now(), BOUNDS.pauseAhead.max) && !running.lost.aborted) {
+    const isNext = ({ notBeforeMs }: OpenOutboxRow) =>
+      isDue(notBeforeMs, needs.clock.now(), BOUNDS.pauseAhead.max) && needs.mayGoOn?.() !== false;
+    while (row && isNext(row) && !running.lost.aborted) {
       const end = await attempt(needs, running.lease, row);
       if (!end) return undefined;
       const after = await finish(needs, running, row, end);

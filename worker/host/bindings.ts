@@ -1,7 +1,6 @@
 /** Makes the Worker's `Host` from its bindings: D1 or libSQL, the lanes' objects, the queue. */
 import { createClient } from "@libsql/client/web";
 import { namespaceOf, readEnvironment, secretsOf } from "#core/configuration/environment.ts";
-import type { Ledger } from "#ports/ledger.ts";
 import type { Host } from "../app.ts";
 import { systemClock } from "../clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
@@ -10,31 +9,31 @@ import { libsqlDatabase } from "../ledger/sql/libsql.ts";
 import { fetchWithin, SQL_MS } from "../ledger/sql/within.ts";
 import { createLog, type Line } from "../observe/log.ts";
 import { laneDoorbell, type WaitUntil } from "./doorbell.ts";
+import { createMeter, type Meter } from "./meter.ts";
 
-/** Throws when the settings are invalid, with a line for each. */
-export function workerHost(env: Env, runner: string, waitUntil: WaitUntil): Host {
+/** Throws when the settings are invalid, with a line for each. `meter`: of the runner, where it outlives an invocation. */
+export function workerHost(env: Env, runner: string, waitUntil: WaitUntil, meter: Meter = createMeter()): Host {
   const settings: Record<string, unknown> = { ...env };
   const environment = readEnvironment(settings);
   if (!environment.ok) throw new Error(`The Worker is not set up:\n${environment.error}`);
   const { value } = environment;
   const log = createLog(writeLine, secretsOf(value));
-  const ledger: Ledger = value.LIBSQL_URL
-    ? createLedger(
-        libsqlDatabase(
-          createClient({
-            url: value.LIBSQL_URL,
-            fetch: fetchWithin(SQL_MS),
-            ...(value.LIBSQL_AUTH_TOKEN ? { authToken: value.LIBSQL_AUTH_TOKEN } : {}),
-          }),
-          namespaceOf(value),
-        ),
+  const database = value.LIBSQL_URL
+    ? libsqlDatabase(
+        createClient({
+          url: value.LIBSQL_URL,
+          fetch: fetchWithin(SQL_MS),
+          ...(value.LIBSQL_AUTH_TOKEN ? { authToken: value.LIBSQL_AUTH_TOKEN } : {}),
+        }),
+        namespaceOf(value),
       )
-    : createLedger(d1Database(env.DB, namespaceOf(value)));
+    : d1Database(env.DB, namespaceOf(value));
   return {
     environment: value,
-    ledger,
+    ledger: createLedger(meter.database(database)),
     clock: systemClock,
-    fetch: (input, init) => fetch(input, init),
+    fetch: meter.fetch((input, init) => fetch(input, init)),
+    mayGoOn: () => meter.mayGoOn(),
     log,
     env: (name) => {
       const given = settings[name];

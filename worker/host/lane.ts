@@ -6,18 +6,21 @@ import { DurableObject } from "cloudflare:workers";
 import type { LaneId } from "#core/turn/lane.ts";
 import { type App, compose } from "../app.ts";
 import { workerHost } from "./bindings.ts";
+import { createMeter } from "./meter.ts";
 
 /** An alarm may run for fifteen minutes and a turn for fourteen, so turns begin only in a young alarm. */
 const YOUNG_MS = 30_000;
 
 export class Lane extends DurableObject<Env> {
   #app: App | undefined;
+  /** Each alarm is an invocation with limits of its own. */
+  readonly #meter = createMeter();
   #alarmedAtMs = 0;
 
   #compose(): App {
     // The object's id as the runner's: there is only one such object, so after a crash it may take its own lease again.
     this.#app ??= compose({
-      ...workerHost(this.env, this.ctx.id.toString(), (work) => this.ctx.waitUntil(work)),
+      ...workerHost(this.env, this.ctx.id.toString(), (work) => this.ctx.waitUntil(work), this.#meter),
       mayBegin: () => Math.abs(Date.now() - this.#alarmedAtMs) < YOUNG_MS,
     });
     return this.#app;
@@ -34,6 +37,7 @@ export class Lane extends DurableObject<Env> {
     const lane = this.ctx.storage.kv.get<LaneId>("lane");
     if (!lane) return;
     this.#alarmedAtMs = Date.now();
+    this.#meter.reset();
     const { dueAtMs } = await this.#compose().pump.run(lane);
     if (dueAtMs !== undefined) await this.#wakeAt(dueAtMs);
   }

@@ -6,8 +6,10 @@
  */
 import { type Context, Hono } from "hono";
 import { BOUNDS } from "#core/bounds.ts";
+import { isOwnPing } from "#core/protocol/client/server.ts";
 import { type Errcode, matrixError, unrecognized } from "#core/protocol/errcode.ts";
 import { type AgentId, agentOfGhost, type Namespace, UserId } from "#core/protocol/ids.ts";
+import { parseJson } from "#core/protocol/json.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { RoomLedger } from "#ports/rooms.ts";
@@ -22,7 +24,7 @@ export interface Needs {
   namespace: Namespace;
   /** True for the `hs_token`. */
   isHomeserver: (given: string | undefined) => Promise<boolean>;
-  /** Called when the homeserver may have lost events, since it pings us. */
+  /** Called when the homeserver may have lost events, since it pings us without our having asked for it. */
   onDoubt: () => Promise<void>;
   /** The mark that is set when its transaction ids start again, for the same reason. */
   doubtMark: string;
@@ -49,7 +51,7 @@ export function ingress(needs: Needs): Hono {
   app.get(`${ROOT}/users/*`, (c) => userQuery(needs, c));
   app.get(`${ROOT}/rooms/*`, (c) => answer(c, "M_NOT_FOUND", "No rooms are created on demand"));
   app.post(`${ROOT}/ping`, async (c) => {
-    await needs.onDoubt();
+    if (!isOwnPing(parseJson(await c.req.text()))) await needs.onDoubt();
     return c.json({});
   });
   app.get(`${ROOT}/thirdparty/*`, (c) => answer(c, "M_NOT_FOUND", "There are no third-party networks here"));

@@ -41,6 +41,8 @@ interface Needs {
   random: () => number;
   /** False when the host may soon end this runner: no further round begins, and the lane is run again later. */
   mayBegin?: (() => boolean) | undefined;
+  /** False when this run has done as much as the host allows: no further round begins either. */
+  mayGoOn?: (() => boolean) | undefined;
 }
 
 export interface Pump {
@@ -153,7 +155,7 @@ async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry):
   // The other runner sees due work when it releases. If it dies, its lease has expired by then.
   if (!claimed) return { dueAtMs: clock.now() + spread(LEASE_MS, random()) };
   const dueAtMs = await hold(needs, run, claimed, entry);
-  const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false;
+  const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false || needs.mayGoOn?.() === false;
   const again = entry.again || (dueAtMs !== undefined && isDue(dueAtMs, clock.now()));
   if (again && !isOver) return undefined;
   return dueAtMs === undefined ? {} : { dueAtMs };

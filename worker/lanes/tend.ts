@@ -2,43 +2,28 @@
  * The regular upkeep on both hosts, once a minute: ping the homeserver, look up aliases, repair gaps in rooms, delete old
  * rows.
  */
-import type { RoomId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
-import { messageOf } from "#core/result.ts";
 import { isAhead } from "#core/turn/clocks.ts";
-import { roomLane } from "#core/turn/lane.ts";
-import type { Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
 import { grantMissed, type PlaceNeeds } from "./places.ts";
+import { REPAIR_MARK, type RepairNeeds, repairRooms } from "./repair.ts";
 import { searchOn } from "./search.ts";
 import { isTimeDoubted } from "./time.ts";
 
-interface Needs extends PlaceNeeds {
-  log: Log;
+interface Needs extends PlaceNeeds, RepairNeeds {
+  ledger: Ledger;
   keep: Retention;
   /** True when the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
   ping: () => Promise<boolean>;
-  /** Reads missing events of a room back. Resolves to their number. */
-  repair: (roomId: RoomId) => Promise<number>;
   /** Logs how many invitations were refused meanwhile. */
   reportRefusals: () => Promise<void>;
   /** Looks the configuration's aliases up again. */
   lookUpAliases: () => Promise<void>;
 }
 
-/**
- * The mark that asks for a repair of all active rooms. It is set here at the end of an outage, and by `onDoubt` (app.ts)
- * when the homeserver may have lost events.
- */
-export const REPAIR_MARK = "repair";
 const HOMESERVER_MARK = "homeserver";
-const CURSOR_MARK = "repaired";
-
 const PING_MS = 5 * 60_000;
-const ACTIVE_ROOMS = 500;
-/** Further rooms that are repaired at each upkeep, in the order of their ids. */
-const QUIET_ROOMS = 10;
 
 /** The result of the last ping. */
 export interface HomeserverState {
@@ -88,30 +73,3 @@ const isHomeserverState = (mark: unknown): mark is HomeserverState => {
   const { reachable, atMs } = Object(mark) as { reachable?: unknown; atMs?: unknown };
   return typeof reachable === "boolean" && Number.isFinite(atMs);
 };
-
-async function repairRooms(needs: Needs): Promise<void> {
-  const { ledger } = needs;
-  if ((await ledger.mark(REPAIR_MARK)) === "due") {
-    // Before the work, so that a ping that arrives meanwhile asks for another repair.
-    await ledger.setMark(REPAIR_MARK, "done");
-    await repairAll(needs, await ledger.activeRooms(ACTIVE_ROOMS));
-  }
-  const cursor = (await ledger.mark(CURSOR_MARK)) ?? "";
-  const quiet = await ledger.roomsAfter(cursor, QUIET_ROOMS);
-  await repairAll(needs, quiet);
-  await ledger.setMark(CURSOR_MARK, quiet.length < QUIET_ROOMS ? "" : (quiet.at(-1) ?? ""));
-}
-
-async function repairAll({ repair, doorbell, log }: Needs, rooms: readonly RoomId[]): Promise<void> {
-  for (const room of rooms) {
-    try {
-      const missing = await repair(room);
-      if (missing === 0) continue;
-      log("gap_repaired", { room, events: missing });
-      await doorbell.ring([roomLane(room)]);
-    } catch (error) {
-      // Best effort: the other rooms go on, and this one comes up again.
-      log("gap_unrepaired", { room, error: messageOf(error) });
-    }
-  }
-}

@@ -119,6 +119,7 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
       (await ledger.ignoreAndNext(room, [{ seq: event.seq, reason: "notice" }])).isWritten,
   ],
   ["putOffEvent", (ledger, { room }, { event }) => ledger.putOffEvent(room, event, NOW + 1, "failure")],
+  ["storeProgress", (ledger, { room }, { event }) => ledger.storeProgress(room, event, "{}", [late])],
   ["ignore", (ledger, { room }, { event }) => ledger.ignore(room, [{ seq: event.seq, reason: "notice" }])],
   [
     "startAttempt",

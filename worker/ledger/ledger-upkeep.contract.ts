@@ -72,6 +72,8 @@ function pruneContract(make: Make): void {
     await settled(ledger, { members: [{ userId: BOB, membership: "join" }] }, { room_id: "!b" });
     await settled(ledger, {}, { room_id: "!a" });
     expect(await ledger.activeRooms(5)).toEqual(["!a", "!b"]);
+    expect(await ledger.activeRooms(5, NOW)).toEqual(["!a", "!b"]);
+    expect(await ledger.activeRooms(5, NOW + 1)).toEqual([]);
     expect(await ledger.roomsAfter("", 5)).toEqual(["!a", "!b"]);
     expect(await ledger.roomsAfter("!a", 5)).toEqual(["!b"]);
   });
@@ -81,7 +83,10 @@ function pruneContract(make: Make): void {
     expect(await ledger.mark("here")).toBeUndefined();
     await ledger.setMark("here", "1");
     await ledger.setMark("here", "2");
+    await ledger.swapMark("here", "1", "3");
     expect(await ledger.mark("here")).toBe("2");
+    await ledger.swapMark("here", "2", "3");
+    expect(await ledger.mark("here")).toBe("3");
     const turn = aTurn();
     const lease = await queued(ledger, turn);
     await ledger.storeAnswer(lease, turn.id, anAnswer("x", { rows: [aRow({ turnId: turn.id })] }));

@@ -276,6 +276,7 @@ describe("the cost of a query", () => {
     ["settleAndNext", (ledger) => ledger.settleAndNext(ROOM_LEASE, aWaiting(anEvent()), EVERYTHING)],
     ["putOffEvent", (ledger) => ledger.putOffEvent(ROOM_LEASE, { seq: 1 }, NOW, "failure")],
     ["ignoreAndNext", (ledger) => ledger.ignoreAndNext(ROOM_LEASE, [{ seq: 1, reason: "notice", about: GUIDE }])],
+    ["storeProgress", (ledger) => ledger.storeProgress(ROOM_LEASE, { seq: 1 }, "{}", [aRow()])],
     ["hasPeople", (ledger) => ledger.hasPeople(ROOM, ALICE)],
     ["ghostsIn", (ledger) => ledger.ghostsIn(ROOM, "", 10)],
     ["replacedBy", (ledger) => ledger.replacedBy(ROOM, ALICE)],

@@ -110,12 +110,14 @@ export interface OperatorLedger {
   /** A named value of recurring work; undefined before it was set. */
   mark(name: string): Promise<string | undefined>;
   setMark(name: string, value: string): Promise<void>;
+  /** Sets a mark to another value where it still has this one. */
+  swapMark(name: string, from: string, to: string): Promise<void>;
   /** Deletes expired rows, a bounded number in each call. Returns how many rows it touched. */
   prune(nowMs: number, keep: Retention): Promise<number>;
   /** The known ones among these events, with their places in the order of storage. */
   known(eventIds: readonly EventId[]): Promise<Map<string, number>>;
-  /** The rooms with the latest events, most recent first. */
-  activeRooms(limit: number): Promise<RoomId[]>;
+  /** The rooms with the latest events, most recent first; with `sinceMs` (epoch) only events received since count. */
+  activeRooms(limit: number, sinceMs?: number): Promise<RoomId[]>;
   /** Rooms that an agent has joined, ordered by id, after this one. */
   roomsAfter(roomId: string, limit: number): Promise<RoomId[]>;
 }

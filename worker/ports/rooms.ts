@@ -127,6 +127,13 @@ export interface RoomLedger {
     notBeforeMs: number,
     because: "failure" | "outage",
   ): Promise<boolean>;
+  /** Stores how far the work on an event has come, with the messages it has brought. Its failures until now count no more. */
+  storeProgress(
+    lease: Lease,
+    event: Pick<WaitingEvent, "seq">,
+    progress: string,
+    notices: readonly OutboxRow[],
+  ): Promise<boolean>;
   /** The facts of a room; those of an unknown one where nothing is stored. */
   room(roomId: RoomId): Promise<RoomFacts>;
   /**

@@ -16,10 +16,19 @@ import { acceptInvitation, leaveOpenedChat } from "./invitations.ts";
 import type { Occasion } from "./occasion.ts";
 import { follow } from "./rooms/follow.ts";
 import { decline, depart } from "./rooms/moves.ts";
+import type { Stint } from "./rooms/stint.ts";
 import { type ActNeeds, NO_EFFECTS, type Outcome, rememberAsContext, wake } from "./wake.ts";
 
-/** Carries a verdict out and gives the effects to store with it. Throws when it could not; see `failures.ts`. */
-export async function act(needs: ActNeeds, occasion: Occasion, verdict: Verdict): Promise<Outcome> {
+/**
+ * Carries a verdict out and gives the effects to store with it. `unfinished`: the rest is done in the next run. Throws when
+ * it could not; see `failures.ts`.
+ */
+export async function act(
+  needs: ActNeeds,
+  occasion: Occasion,
+  verdict: Verdict,
+  stint: Stint,
+): Promise<Outcome | "unfinished"> {
   const { event } = occasion.waiting;
   switch (verdict.kind) {
     case "ignore":
@@ -53,14 +62,14 @@ export async function act(needs: ActNeeds, occasion: Occasion, verdict: Verdict)
         about: verdict.agent,
         notices: [encryptedNotice(needs, occasion, verdict.agent)],
       };
-    case "follow":
-      return {
-        ...NO_EFFECTS,
-        reason: "follow",
-        notices: await follow(needs, { ...occasion, to: verdict.to }),
-      };
-    case "depart":
-      return { ...NO_EFFECTS, reason: await depart(needs, event.room_id) };
+    case "follow": {
+      const notices = await follow(needs, { ...occasion, to: verdict.to }, stint);
+      return notices === "unfinished" ? notices : { ...NO_EFFECTS, reason: "follow", notices };
+    }
+    case "depart": {
+      const reason = await depart(needs, event.room_id, stint);
+      return reason === "unfinished" ? reason : { ...NO_EFFECTS, reason };
+    }
     case "no_direct_chat":
       return leaveOpenedChat(needs, occasion, verdict.agents);
     default:

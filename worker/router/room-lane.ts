@@ -9,7 +9,7 @@ import { threadChange } from "#core/gate/threads.ts";
 import { keyOfOwn } from "#core/message/mark.ts";
 import { caught, type Result } from "#core/result.ts";
 import { isDue } from "#core/turn/clocks.ts";
-import { type LaneId, sessionLane } from "#core/turn/lane.ts";
+import { sessionLane } from "#core/turn/lane.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Running, Work } from "#ports/lanes.ts";
 import type { Confirmation, IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
@@ -17,12 +17,11 @@ import { act } from "./act.ts";
 import { afterFailure, type FailureNeeds } from "./failures.ts";
 import { type Gathered, gather, type RoomCache } from "./gather.ts";
 import type { Occasion } from "./occasion.ts";
+import { beginStint, type Stint, type StintNeeds } from "./rooms/stint.ts";
 import type { ActNeeds } from "./wake.ts";
 
-export interface Needs extends ActNeeds, FailureNeeds {
+export interface Needs extends ActNeeds, FailureNeeds, StintNeeds {
   ledger: ActNeeds["ledger"];
-  /** Rings lanes. Resolves when the rings are on their way. */
-  ring: (lanes: readonly LaneId[]) => Promise<void>;
 }
 
 export function roomLane(needs: Needs): Work<readonly WaitingEvent[]> {
@@ -55,7 +54,7 @@ async function runBatch(needs: Needs, running: Running, events: readonly Waiting
   for (const [at, waiting] of events.entries()) {
     await giveWay(needs, at);
     if (running.lost.aborted) return "lost";
-    const mayTry = isDue(waiting.notBeforeMs, needs.clock.now());
+    const mayTry = isDue(waiting.notBeforeMs, needs.clock.now()) && needs.mayGoOn?.() !== false;
     const decided = mayTry ? await caught(decide(needs, waiting, cache)) : undefined;
     if (decided?.ok && isIgnored(decided.value)) {
       ignored.push(decided.value);
@@ -85,8 +84,13 @@ async function settleOne(
 ): Promise<Progress | "on" | "stale" | "lost"> {
   if (!decided) return REST;
   if (!decided.ok) return fail(needs, running, waiting, decided.error);
-  const settled = await caught(settle(needs, running, decided.value, isLast));
-  if (!settled.ok) return fail(needs, running, waiting, settled.error, decided.value.changes);
+  const stint = beginStint(needs, running.lease, waiting);
+  const settled = await caught(settle(needs, running, decided.value, isLast, stint));
+  if (!settled.ok) {
+    const failed = stint.hasProgressed ? { ...waiting, failures: 0 } : waiting;
+    return fail(needs, running, failed, settled.error, decided.value.changes);
+  }
+  if (settled.value === "unfinished") return REST;
   if (settled.value === "lost" || isLast) return settled.value;
   if (!mayReadBack(decided.value)) return isStale(decided.value) ? "stale" : "on";
   return { next: await needs.ledger.nextEvents(running.lease, BOUNDS.eventsAtOnce.max), isReleased: false };
@@ -203,10 +207,12 @@ async function settle(
   { lease, release }: Running,
   { occasion, verdict, changes }: Decided,
   isLast: boolean,
-): Promise<Progress | "lost"> {
+  stint: Stint,
+): Promise<Progress | "unfinished" | "lost"> {
   const { ledger, ring } = needs;
   const { waiting } = occasion;
-  const outcome = await act(needs, occasion, verdict);
+  const outcome = await act(needs, occasion, verdict, stint);
+  if (outcome === "unfinished") return outcome;
   const settled = { ...outcome, ...changes, members: outcome.members ?? changes?.members ?? [] };
   const written = isLast
     ? await release(() => ledger.settleAndNext(lease, waiting, settled))

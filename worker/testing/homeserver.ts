@@ -27,6 +27,8 @@ export interface FakeHomeserver {
   loseAnswers: number;
   /** Asked before every other answer. */
   answerFirst?: (request: { method: string; path: string; userId: string }) => Response | "unreachable" | undefined;
+  /** The ids of the pings it was asked for. */
+  pings: string[];
   users: Set<string>;
   devices: Set<string>;
   /** The answer to `/joined_members`, by room. In any other room whoever asks is alone. */
@@ -51,6 +53,7 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
   const server: FakeHomeserver = {
     sent: [],
     requests: [],
+    pings: [],
     refusals: [],
     loseAnswers: 0,
     users: new Set(),
@@ -85,7 +88,10 @@ async function answer(server: FakeHomeserver, method: string, url: URL, body: un
   const userId = query.get("user_id") ?? "";
   const deviceId = query.get("device_id") ?? "";
   if (path.endsWith("/register")) return register(server, body);
-  if (/\/appservice\/[^/]+\/ping$/.test(path)) return json(200, { duration_ms: 1 });
+  if (/\/appservice\/[^/]+\/ping$/.test(path)) {
+    server.pings.push((body as { transaction_id: string }).transaction_id);
+    return json(200, { duration_ms: 1 });
+  }
   if (path.endsWith("/whoami") && userId === "") return json(200, { user_id: "@troupe:hs.test" });
   if (!server.users.has(userId)) {
     return json(403, { errcode: "M_FORBIDDEN", error: "Application service has not registered this user" });

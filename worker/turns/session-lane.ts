@@ -34,6 +34,8 @@ export interface Needs extends Omit<AttemptNeeds & ConcludeNeeds & LimitNeeds, "
   run: RunLane;
   /** False where the host could cut off a turn that begins now. */
   mayBegin?: (() => boolean) | undefined;
+  /** False when this run has done as much as the host allows. */
+  mayGoOn?: (() => boolean) | undefined;
 }
 
 /**
@@ -47,7 +49,7 @@ type AgentTurn = CurrentTurn & { agent: Agent };
 export function sessionLane(needs: Needs): Work<CurrentTurn | undefined> {
   return async (running, first) => {
     let current = first;
-    while (current && !running.lost.aborted) {
+    while (current && !running.lost.aborted && needs.mayGoOn?.() !== false) {
       const next = await advance(needs, running, current);
       if (next === "released" || next === "rest") return next === "released" ? next : undefined;
       current = next === "on" ? await needs.ledger.currentTurn(running.lease) : next.current;

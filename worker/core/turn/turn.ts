@@ -161,6 +161,8 @@ export interface WaitingEvent {
   failures: number;
   /** Its handling is not tried again before; milliseconds since the epoch. */
   notBeforeMs: number;
+  /** How far an earlier run has come with it, as the router wrote it. */
+  progress?: string;
 }
 
 const RETRY_MS_MIN = 1_500;

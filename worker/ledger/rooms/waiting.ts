@@ -5,17 +5,29 @@ import { complaintOf, parseJson } from "#core/protocol/json.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { RoomLedger } from "#ports/rooms.ts";
-import { isHeld, roomOf, type Sql, sql } from "../sql/database.ts";
+import { countOfLast, isHeld, roomOf, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
+import { insertPlain } from "../turns/outbox.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
-export function waitingEvents(database: NotingDatabase): Pick<RoomLedger, "nextEvents" | "putOffEvent"> {
+export function waitingEvents(
+  database: NotingDatabase,
+): Pick<RoomLedger, "nextEvents" | "putOffEvent" | "storeProgress"> {
   return {
     async putOffEvent(lease, { seq }, notBeforeMs, because) {
       const rows = await database.all(sql`
         UPDATE events SET not_before_ms = ${notBeforeMs}, failures = failures + ${because === "failure" ? 1 : 0}
         WHERE seq = ${seq} AND verdict IS NULL AND ${isHeld(lease)} RETURNING seq`);
       return rows.length === 1;
+    },
+
+    async storeProgress(lease, { seq }, progress, notices) {
+      const guard = sql`EXISTS (${undecided(seq)}) AND ${isHeld(lease)}`;
+      const results = await database.atomic([
+        ...insertPlain(notices, guard),
+        sql`UPDATE events SET progress = ${progress}, failures = 0 WHERE seq = ${seq} AND ${guard} RETURNING seq`,
+      ]);
+      return countOfLast(results) === 1;
     },
 
     async nextEvents(lease, limit) {
@@ -26,7 +38,8 @@ export function waitingEvents(database: NotingDatabase): Pick<RoomLedger, "nextE
 
 /** The oldest undecided events of a room. `isMine`: the room's lane is leased by the reader. */
 export const selectWaiting = (roomId: string, isMine: Sql, limit: number): Sql => sql`
-  SELECT seq, event_id AS eventId, event, received_at_ms AS receivedAtMs, failures, not_before_ms AS notBeforeMs
+  SELECT seq, event_id AS eventId, event, received_at_ms AS receivedAtMs, failures, not_before_ms AS notBeforeMs,
+    progress
   FROM events
   WHERE room_id = ${roomId} AND verdict IS NULL AND ${isMine}
   ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`;
@@ -38,6 +51,7 @@ interface Row {
   receivedAtMs: number;
   failures: number;
   notBeforeMs: number;
+  progress: string | null;
 }
 
 /** The events of these rows. One that cannot be read is decided here, as a dead letter, and the room goes on without it. */
@@ -49,10 +63,11 @@ export async function readWaiting(
   const readable: WaitingEvent[] = [];
   const burials: Sql[] = [];
   for (const row of (rows ?? []) as Row[]) {
-    const { seq, receivedAtMs, failures, notBeforeMs } = row;
+    const { seq, receivedAtMs, failures, notBeforeMs, progress } = row;
     const json = parseJson(row.event);
     const event = RoomEvent.safeParse(json).data;
-    if (event) readable.push({ seq, event, receivedAtMs, failures, notBeforeMs });
+    const begun = progress === null ? {} : { progress };
+    if (event) readable.push({ seq, event, receivedAtMs, failures, notBeforeMs, ...begun });
     else {
       const wrong = json === undefined ? "it is no JSON" : complaintOf(RoomEvent, json);
       noted.note({ table: "events", key: row.eventId, wrong });

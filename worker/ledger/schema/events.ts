@@ -39,6 +39,8 @@ export const events = sqliteTable(
     notBeforeMs: integer("not_before_ms").notNull().default(0),
     /** The number of the transaction that pushed it, where its id is one. */
     transactionNumber: integer("transaction_number"),
+    /** How far long work on it has come, as JSON (router/stint.ts). */
+    progress: text("progress"),
   },
   (table) => [
     uniqueIndex("events_event_id").on(table.eventId),

@@ -17,10 +17,11 @@ export function gaps({ all }: Database): Pick<OperatorLedger, "known" | "activeR
       return new Map(rows.map(({ eventId, seq }) => [eventId, seq]));
     },
 
-    async activeRooms(limit) {
+    async activeRooms(limit, sinceMs = 0) {
       const rows = await all<{ roomId: string }>(sql`
         SELECT room_id AS roomId, max(seq) AS latest FROM events
         WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) - ${LATEST_EVENTS}
+          AND received_at_ms >= ${sinceMs}
         GROUP BY room_id ORDER BY latest DESC LIMIT ${limit}`);
       return idsOf(rows);
     },

@@ -7,6 +7,7 @@
 import { BOUNDS } from "#core/bounds.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import { isMissing } from "#core/protocol/errcode.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
 import { isAhead } from "#core/turn/clocks.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
@@ -16,39 +17,48 @@ interface Needs {
   ledger: Ledger;
   ghosts: Ghosts;
   clock: Clock;
+  /** False when this run has done as much as the host allows. */
+  mayGoOn?: (() => boolean) | undefined;
 }
 
 /** An alias is looked up again after this time. */
 const KNOWN_MS = 60 * 60_000;
 /** An alias that does not exist yet may be created soon. */
 const UNKNOWN_MS = 5 * 60_000;
+/** All look-ups of one upkeep take no longer. */
+const UPKEEP_MS = 15_000;
+
 /** Resolves these aliases; returns those that mean no room now. */
-export async function lookUp({ ledger, ghosts, clock }: Needs, aliases: readonly string[]): Promise<string[]> {
+export async function lookUp(needs: Needs, aliases: readonly string[]): Promise<string[]> {
+  const known = new Map((await needs.ledger.aliases()).map(({ alias, roomId }) => [alias, roomId]));
   const unresolved: string[] = [];
-  for (const alias of aliases) {
-    const bot = await ghosts.bot();
-    const answer = bot.ok ? await bot.value.send(roomByAlias(alias)) : bot;
-    const roomId = answer.ok ? answer.value : undefined;
-    if (!roomId) unresolved.push(alias);
-    // A failed request leaves the stored room in place; only the answer that there is none removes it.
-    const isGone = !answer.ok && isMissing(answer.error);
-    if (roomId || isGone || !(await isKnown(ledger, alias))) await ledger.setAlias(alias, roomId, clock.now());
-  }
+  for (const alias of aliases) if (!(await resolve(needs, alias, known.get(alias)))) unresolved.push(alias);
   return unresolved;
 }
 
-const isKnown = async (ledger: Ledger, alias: string): Promise<boolean> =>
-  (await ledger.aliases()).some((one) => one.alias === alias);
+/**
+ * A failed request leaves the stored room in place; only the answer that there is none removes it. The failure counts as a
+ * look-up all the same, so that an alias whose server hangs does not come first each time.
+ */
+async function resolve({ ledger, ghosts, clock }: Needs, alias: string, before: RoomId | undefined): Promise<boolean> {
+  const bot = await ghosts.bot();
+  const answer = bot.ok ? await bot.value.send(roomByAlias(alias)) : bot;
+  const nowMs = clock.now();
+  if (answer.ok) await ledger.setAlias(alias, answer.value, nowMs);
+  else if (isMissing(answer.error) || before === undefined) await ledger.setAlias(alias, undefined, nowMs);
+  else await ledger.setAlias(alias, before, nowMs - KNOWN_MS + UNKNOWN_MS);
+  return answer.ok;
+}
 
-/** Resolves aliases again that were resolved long enough ago. */
+/** Resolves aliases again that were resolved long enough ago, as many as fit into one upkeep. */
 export async function lookUpAgain(needs: Needs): Promise<void> {
-  const nowMs = needs.clock.now();
-  const due = (await needs.ledger.aliases()).filter(
-    ({ roomId, atMs }) => isAhead(atMs, nowMs) || nowMs - atMs > (roomId === undefined ? UNKNOWN_MS : KNOWN_MS),
+  const { ledger, clock, mayGoOn } = needs;
+  const beganAtMs = clock.now();
+  const due = (await ledger.aliases()).filter(
+    ({ roomId, atMs }) => isAhead(atMs, beganAtMs) || beganAtMs - atMs > (roomId === undefined ? UNKNOWN_MS : KNOWN_MS),
   );
-  if (due.length > 0)
-    await lookUp(
-      needs,
-      due.slice(0, BOUNDS.aliasesAtOnce.max).map(({ alias }) => alias),
-    );
+  for (const { alias, roomId } of due.slice(0, BOUNDS.aliasesAtOnce.max)) {
+    if (mayGoOn?.() === false || clock.now() - beganAtMs >= UPKEEP_MS) return;
+    await resolve(needs, alias, roomId);
+  }
 }

@@ -4,12 +4,13 @@ import { refusal } from "#core/gate/permits.ts";
 import type { Message } from "#core/message/message.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
 import { isPassing } from "#core/protocol/errcode.ts";
-import { type AgentId, BOT, type RoomId } from "#core/protocol/ids.ts";
+import { type AgentId, BOT, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { OutboxRow } from "#ports/delivery.ts";
 import { lookUp } from "./aliases.ts";
 import { intentOf, type JoinNeeds, type Judge, joinAtOnce } from "./join.ts";
-import { ourUsersIn, successionNotice } from "./moves.ts";
+import { pagesOfOurs, successionNotice } from "./moves.ts";
+import type { Progress, Stint } from "./stint.ts";
 import { Trouble } from "./trouble.ts";
 
 interface Upgrade {
@@ -24,41 +25,71 @@ interface Upgrade {
  * room does not say that it replaces this one. Where the join takes an invitation, the agent waits for it: it follows its
  * users into the replacement of a room it is in.
  */
-export async function follow(needs: JoinNeeds, upgrade: Upgrade): Promise<OutboxRow[]> {
+export async function follow(needs: JoinNeeds, upgrade: Upgrade, stint: Stint): Promise<OutboxRow[] | "unfinished"> {
   const { message, facts, to } = upgrade;
   const { room_id: from, sender } = message.event;
   const { aliases } = await needs.ledger.room(from);
   await needs.ledger.setReplacement(from, to, upgrade.waiting.seq);
-  const notices: OutboxRow[] = [];
-  let hasMoved = false;
-  let claim: Claim | undefined;
-  for (const agent of await listeningIn(needs, upgrade)) {
-    claim ??= await claimOf(needs, agent, from, to);
-    const joined = claim === "another_room" ? "not_this_room" : await move(needs, upgrade, agent, claim);
-    if (joined === "not_this_room") return [];
-    if (joined === "not_moved") continue;
-    // Another agent is there, and it has read that.
-    claim = "this_room";
-    hasMoved = true;
-    notices.push(...joined);
-  }
-  if (!hasMoved) return [];
-  if (facts.room.botUserId !== undefined) notices.push(...(await joinAtOnce(needs, to, BOT, sender)).notices);
-  // The homeserver moves aliases to the new room; settings for an alias hold there at once.
-  await lookUp(needs, aliases);
-  return notices;
+  return stint.work(async (progress, mayGoOn) => {
+    const { notices } = progress;
+    const moved = await moveAll(needs, upgrade, progress, mayGoOn);
+    if (moved !== "all") return moved === "unfinished" ? moved : [];
+    if (!progress.hasMoved) return [];
+    if (facts.room.botUserId !== undefined) notices.push(...(await joinAtOnce(needs, to, BOT, sender)).notices);
+    // The homeserver moves aliases to the new room; settings for an alias hold there at once.
+    await lookUp(needs, aliases);
+    return notices;
+  });
 }
 
-/** The agents in the room that listen to the sender there. Each is judged for itself. */
-async function listeningIn(needs: JoinNeeds, { message, facts }: Upgrade): Promise<AgentId[]> {
+async function moveAll(
+  needs: JoinNeeds,
+  upgrade: Upgrade,
+  progress: Progress,
+  mayGoOn: () => boolean,
+): Promise<"all" | "unfinished" | "not_this_room"> {
+  let claim: Claim | undefined = progress.hasMoved ? "this_room" : undefined;
+  for await (const { userId, agent } of usersWithAgents(needs, upgrade, progress.after)) {
+    if (!mayGoOn()) return "unfinished";
+    if (agent !== undefined) {
+      claim ??= await claimOf(needs, agent, upgrade);
+      const joined = await move(needs, upgrade, agent, claim);
+      if (joined === "not_this_room") return joined;
+      // Where one of them is, it has read that.
+      if (joined !== "not_moved") claim = arrive(progress, joined);
+    }
+    progress.after = userId;
+  }
+  return "all";
+}
+
+/** Our users in the room, in the order of their ids; with the agent where it listens to the sender. */
+async function* usersWithAgents(needs: JoinNeeds, upgrade: Upgrade, after: string) {
+  for await (const users of pagesOfOurs(needs, upgrade.message.event.room_id, after)) {
+    const agents = await listeningAmong(needs, upgrade, users);
+    for (const userId of users) yield { userId, agent: agents.get(userId) };
+  }
+}
+
+function arrive(progress: Progress, notices: readonly OutboxRow[]): Claim {
+  progress.hasMoved = true;
+  progress.notices.push(...notices);
+  return "this_room";
+}
+
+/** The agents among these users that listen to the sender there. Each is judged for itself. */
+async function listeningAmong(
+  needs: JoinNeeds,
+  { message, facts }: Upgrade,
+  users: readonly UserId[],
+): Promise<Map<UserId, AgentId>> {
   const { room_id: from, sender } = message.event;
-  const users = await ourUsersIn(needs, from);
   const { paired } = await needs.ledger.sender(from, { sender });
   const present = await needs.ledger.presentIn(from, users, undefined);
-  return present
+  const listening = present
     .map((one): Concerned => ({ ...one, paired: paired.includes(one.agent.id) }))
-    .filter((one) => users.includes(one.userId) && refusal(message, facts, one) === undefined)
-    .map(({ agent }) => agent.id);
+    .filter((one) => users.includes(one.userId) && refusal(message, facts, one) === undefined);
+  return new Map(listening.map(({ userId, agent }) => [userId, agent.id]));
 }
 
 async function move(
@@ -67,6 +98,7 @@ async function move(
   agent: AgentId,
   claim: Claim,
 ): Promise<OutboxRow[] | "not_moved" | "not_this_room"> {
+  if (claim === "another_room") return "not_this_room";
   const { room_id: from, sender } = message.event;
   const judge = claim === "unread" ? mustReplace(from, to) : undefined;
   const joined = await joinAtOnce(needs, to, agent, sender, judge);
@@ -78,12 +110,12 @@ async function move(
 type Claim = "this_room" | "another_room" | "unread";
 
 /** What the new room says of itself, where that can be read without joining it. */
-async function claimOf(needs: JoinNeeds, agent: AgentId, from: RoomId, to: RoomId): Promise<Claim> {
+async function claimOf(needs: JoinNeeds, agent: AgentId, { message, to }: Upgrade): Promise<Claim> {
   const intent = await intentOf(needs, agent);
   const created = intent?.ok ? await intent.value.send(stateEvent(to, "m.room.create")) : undefined;
   // Every room has a creator: without one nothing was read.
   if (!created?.ok || created.value.creators === undefined) return "unread";
-  return created.value.predecessor === from ? "this_room" : "another_room";
+  return created.value.predecessor === message.event.room_id ? "this_room" : "another_room";
 }
 
 /** The reason to leave a room that was joined as the replacement of another, and is none. */

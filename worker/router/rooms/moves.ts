@@ -9,9 +9,11 @@ import {
   BOT,
   botUserId,
   ghostUserId,
+  isOurs,
+  type Namespace,
   type RoomId,
   type Speaker,
-  type UserId,
+  UserId,
   userIdOf,
 } from "#core/protocol/ids.ts";
 import { explain } from "#core/strings/reasons.ts";
@@ -20,10 +22,11 @@ import type { OutboxRow } from "#ports/delivery.ts";
 import { causeOf } from "../digest.ts";
 import { intentOf, type JoinNeeds } from "./join.ts";
 import { readRoom } from "./read-room.ts";
+import type { Stint } from "./stint.ts";
 import { Trouble } from "./trouble.ts";
 
 /** Users that are read from the ledger at a time. */
-const PAGE = 50;
+const PAGE = 20;
 
 /**
  * Rejects an invitation and tells the inviter why, without the evidence: it quotes the operator's settings. A ghost that
@@ -47,23 +50,42 @@ async function leaveAs(needs: JoinNeeds, roomId: RoomId, userId: UserId, reason?
 }
 
 /**
- * All our users leave a room that has no others. Our member list may be out of date, so the homeserver is asked first: a
- * room with people in it is never left.
+ * All our users leave a room that has no others. Our member list may be out of date, so the homeserver is asked before
+ * each of them: a room with people in it is never left.
  */
-export async function depart(needs: JoinNeeds, roomId: RoomId): Promise<"depart" | "membership"> {
-  const users = await ourUsersIn(needs, roomId);
-  for (const userId of users) {
-    const reader = await asUser(needs, userId);
-    if (!reader?.ok) continue;
-    const members = await reader.value.send(joinedMembers(roomId));
-    // In an earlier try this user has left already.
-    if (!members.ok && !isPassing(members.error)) continue;
-    if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
+export const depart = (
+  needs: JoinNeeds,
+  roomId: RoomId,
+  stint: Stint,
+): Promise<"depart" | "membership" | "unfinished"> =>
+  stint.work(async (progress, mayGoOn) => {
+    for await (const userId of ourUsersIn(needs, roomId, progress.after)) {
+      if (!mayGoOn()) return "unfinished";
+      if ((await departAs(needs, roomId, userId)) === "people") return "membership";
+      progress.after = userId;
+    }
+    return "depart";
+  });
+
+async function departAs(needs: JoinNeeds, roomId: RoomId, userId: UserId): Promise<"people" | "left"> {
+  const reader = await asUser(needs, userId);
+  if (!reader?.ok) return "left";
+  const members = await reader.value.send(joinedMembers(roomId));
+  // In an earlier try this user has left already.
+  if (!members.ok && !isPassing(members.error)) return "left";
+  if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
+  if (!members.value.every((id) => isOurUser(needs.namespace, id))) {
     await readRoom(needs, reader.value, roomId);
-    if (await needs.ledger.hasPeople(roomId, undefined)) return "membership";
-    await leaveAs(needs, roomId, userId);
+    return "people";
   }
-  return "depart";
+  await leaveAs(needs, roomId, userId);
+  return "left";
+}
+
+/** An id that cannot be read is somebody else's. */
+function isOurUser(namespace: Namespace, id: string): boolean {
+  const userId = UserId.safeParse(id).data;
+  return userId !== undefined && isOurs(namespace, userId);
 }
 
 /** Says once, by the first agent there, that the room continues another one; only where the old room said so as well. */
@@ -76,14 +98,17 @@ export async function successionNotice(
   return [delivery.notice({ agent, roomId, cause: causeOf("moved", [roomId]) }, FOLLOWED)];
 }
 
-/** The bot and the ghosts in a room, including ghosts of retired agents. */
-export async function ourUsersIn({ ledger }: JoinNeeds, roomId: RoomId): Promise<UserId[]> {
-  const users: UserId[] = [];
-  for (let after = ""; ; ) {
-    const page = await ledger.ghostsIn(roomId, after, PAGE);
-    users.push(...page);
-    if (page.length < PAGE) return users;
-    after = page.at(-1) ?? "";
+async function* ourUsersIn(needs: JoinNeeds, roomId: RoomId, after: string): AsyncGenerator<UserId> {
+  for await (const page of pagesOfOurs(needs, roomId, after)) yield* page;
+}
+
+/** The bot and the ghosts in a room, including ghosts of retired agents, by pages in the order of their ids. */
+export async function* pagesOfOurs({ ledger }: JoinNeeds, roomId: RoomId, after: string): AsyncGenerator<UserId[]> {
+  for (let last = after; ; ) {
+    const page = await ledger.ghostsIn(roomId, last, PAGE);
+    if (page.length > 0) yield page;
+    if (page.length < PAGE) return;
+    last = page.at(-1) ?? last;
   }
 }
 

@@ -154,7 +154,7 @@ describe("a request", () => {
       request: pingAppservice("a/b", "7"),
       method: "POST",
       path: "/_matrix/client/v1/appservice/a%2Fb/ping",
-      json: { transaction_id: "7" },
+      json: { transaction_id: "troupe-7" },
     },
     { name: "looks for the homeserver", request: wellKnown(), method: "GET", path: "/.well-known/matrix/client" },
   ])("$name", ({ request, method, path, query, json }) => {

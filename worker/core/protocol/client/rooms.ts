@@ -1,5 +1,6 @@
 /** Rooms: entering and leaving them, their aliases, their state. */
 import * as z from "zod/v4";
+import { BOUNDS } from "../../bounds.ts";
 import { err, ok } from "../../result.ts";
 import type { JsonObject } from "../event.ts";
 import { RoomId } from "../ids.ts";
@@ -53,6 +54,8 @@ export const leaveRoom = (roomId: RoomId, reason?: string): Request<undefined> =
 export const roomByAlias = (alias: string): Request<RoomId> => ({
   method: "GET",
   path: `${CLIENT}/directory/room/${encodeURIComponent(alias)}`,
+  // Another server may have to be asked.
+  answerMsMax: BOUNDS.aliasTime.max,
   answer: answerOf(
     z.object({ room_id: RoomId }).transform(({ room_id }) => room_id),
     "room_id",

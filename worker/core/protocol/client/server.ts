@@ -26,6 +26,18 @@ export const wellKnown = (): Request<string> => ({
 export const pingAppservice = (appserviceId: string, transactionId: string): Request<undefined> => ({
   method: "POST",
   path: `/_matrix/client/v1/appservice/${encodeURIComponent(appserviceId)}/ping`,
-  body: JSON.stringify({ transaction_id: transactionId }),
+  body: JSON.stringify({ transaction_id: `${OWN_PING}${transactionId}` }),
   answer: confirmedBy("duration_ms"),
 });
+
+/** How the transaction ids of our pings begin. The process that gets the ping need not be the one that asked for it. */
+const OWN_PING = "troupe-";
+
+const OwnPing = z.object({ transaction_id: z.string().startsWith(OWN_PING) });
+
+/**
+ * True for the body of a ping that we asked for ourselves.
+ *
+ * @see https://spec.matrix.org/v1.19/application-service-api/#post_matrixappv1ping
+ */
+export const isOwnPing = (body: unknown): boolean => OwnPing.safeParse(body).success;
