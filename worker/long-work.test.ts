@@ -31,14 +31,14 @@ const environment = Environment.parse({
   ROOM_TURNS_PER_MINUTE: "0",
   ...TOKENS,
 });
-const AGENTS = Array.from({ length: 150 }, (_, at) => `a${String(at).padStart(3, "0")}`);
+const AGENTS = Array.from({ length: 200 }, (_, at) => `a${String(at).padStart(3, "0")}`);
 const OTHER = RoomId.parse("!other");
 
 /** A Worker whose alarms the test sets off one by one. */
 interface Alarms {
   ledger: Ledger;
   server: FakeHomeserver;
-  /** The statements of each alarm and upkeep so far. */
+  /** The statements and requests of each alarm and upkeep so far. */
   runs: number[];
   /** Sets off the alarm of a lane, as a new invocation. */
   alarm(lane: LaneId): Promise<void>;
@@ -81,10 +81,11 @@ async function worker(): Promise<Alarms> {
   let app = start();
   const runs: number[] = [];
   const invoke = async (work: () => Promise<unknown>) => {
-    const from = calls.length;
+    const [from, requests] = [calls.length, server.requests.length];
     meter.reset();
     await work().catch(() => undefined);
-    runs.push(calls.slice(from).reduce((sum, { statements }) => sum + statements.length, 0));
+    const statements = calls.slice(from).reduce((sum, call) => sum + call.statements.length, 0);
+    runs.push(statements + server.requests.length - requests);
     if (untilDeath < 0) app = start();
     untilDeath = Number.POSITIVE_INFINITY;
   };
@@ -121,7 +122,7 @@ const mortal = (database: Database, spend: (statements: number) => void): Databa
   },
 });
 
-/** A room with Alice and 150 agents, and another room with Alice and the first of them. */
+/** A room with Alice and 200 agents, and another room with Alice and the first of them. */
 async function crowdedRoom({ ledger, server }: Alarms): Promise<void> {
   await ledger.setAgents(AGENTS.map((id) => aSpec(id, { introduction: `I am ${id}.` })));
   const ghosts = AGENTS.map((id) => ghost(id));
@@ -156,7 +157,7 @@ async function upgrade({ ledger, server }: Alarms) {
   return { tombstone, behind };
 }
 
-describe("a room of 150 agents", () => {
+describe("a room of 200 agents", () => {
   test("that is replaced is followed in many runs; its later events wait, those of other rooms do not", async () => {
     const at = await worker();
     await crowdedRoom(at);
@@ -171,12 +172,12 @@ describe("a room of 150 agents", () => {
     await at.settle();
     expect(await verdictOf(at.ledger, tombstone)).toBe("follow");
     expect(await verdictOf(at.ledger, behind)).toBe("wake_mention");
-    expect(usersOf(at.server.requests, /\/join\/!next/).size).toBe(150);
+    expect(usersOf(at.server.requests, /\/join\/!next/).size).toBe(AGENTS.length);
     const said = at.server.sent.map(({ content }) => String(content["body"]));
     for (const id of AGENTS.slice(0, 15)) expect(said.filter((body) => body === `I am ${id}.`)).toHaveLength(1);
     expect(Math.max(...at.runs)).toBeLessThanOrEqual(BOUNDS.callsARun.max);
     // No agent is moved a second time because a run ended.
-    expect(at.server.requests.filter((request) => /\/join\/!next/.test(request))).toHaveLength(150);
+    expect(at.server.requests.filter((request) => /\/join\/!next/.test(request))).toHaveLength(AGENTS.length);
   }, 60_000);
 
   test("that is replaced is followed by all of them, whenever a run is killed", async () => {
@@ -189,7 +190,7 @@ describe("a room of 150 agents", () => {
     }
     await at.settle();
     expect(await verdictOf(at.ledger, tombstone)).toBe("follow");
-    expect(usersOf(at.server.requests, /\/join\/!next/).size).toBe(150);
+    expect(usersOf(at.server.requests, /\/join\/!next/).size).toBe(AGENTS.length);
     const said = at.server.sent.map(({ content }) => String(content["body"]));
     expect(said.length).toBe(new Set(said).size);
     expect(Math.max(...at.runs)).toBeLessThanOrEqual(BOUNDS.callsARun.max);
@@ -210,7 +211,7 @@ describe("a room of 150 agents", () => {
     }
     await at.settle();
     expect(await verdictOf(at.ledger, left)).toBe("depart");
-    expect(usersOf(at.server.requests, /\/leave/).size).toBe(150);
+    expect(usersOf(at.server.requests, /\/leave/).size).toBe(AGENTS.length);
     expect(Math.max(...at.runs)).toBeLessThanOrEqual(BOUNDS.callsARun.max);
   }, 60_000);
 
@@ -240,6 +241,17 @@ test("a backlog of questions is decided and answered in runs that stay within th
   expect(at.server.sent.filter(({ content }) => /question/.test(String(content["body"])))).toHaveLength(120);
   expect(Math.max(...at.runs)).toBeLessThanOrEqual(BOUNDS.callsARun.max);
 }, 60_000);
+
+test("a message that wakes twenty agents fits into what is kept free for a step", async () => {
+  const at = await worker();
+  await crowdedRoom(at);
+  await at.ledger.setMembers(ROOM, [member(ALICE), ...AGENTS.slice(0, 20).map((id) => ghost(id))]);
+  const user_ids = AGENTS.slice(0, 20).map((id) => `@agent_${id}:hs.test`);
+  await push(at.ledger, aMessage("all of you", { content: { "m.mentions": { user_ids } } }));
+  await at.alarm(`room:${ROOM}`);
+  expect((await at.ledger.figures(0)).openTurns).toBe(20);
+  expect(at.runs[0]).toBeLessThanOrEqual(BOUNDS.callsAStep.max);
+});
 
 test("500 active rooms are compared after an outage in upkeeps that stay within the limits", async () => {
   const at = await worker();

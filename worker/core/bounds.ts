@@ -226,7 +226,7 @@ export const BOUNDS = {
   callsAStep: {
     max: 150,
     unit: "calls",
-    because: "A step that was begun ends: a join takes some 60, a message for twenty agents 100.",
+    because: "A step that was begun ends: a join with its requests, or four rooms that are repaired at the same time.",
   },
   eventsAtOnce: { max: 50, unit: "events", because: "A room's batch is decided under one lease." },
   searchedPages: { max: 25, unit: "pages", because: "A part of the search for damaged rows; a page is one query." },
