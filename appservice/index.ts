@@ -3,7 +3,11 @@
 import { serveConfigured } from "./cli/serve.ts";
 import { complain } from "./cli/terminal/complain.ts";
 import { isConfigured, loadDotEnv } from "./host/environment.ts";
+import { listenForClosedOutput } from "./host/output.ts";
+import { createPrivately } from "./host/private-files.ts";
 import { startPlayground } from "./playground/playground.ts";
 
 loadDotEnv();
+createPrivately();
+listenForClosedOutput();
 await (isConfigured() ? serveConfigured() : startPlayground()).catch(complain);

@@ -1,10 +1,14 @@
 /** The `troupe` command. The modules of a command are loaded when it is given, so that every command starts fast. */
 import { Command, InvalidArgumentError } from "commander";
 import { loadDotEnv } from "../host/environment.ts";
+import { listenForClosedOutput } from "../host/output.ts";
+import { createPrivately } from "../host/private-files.ts";
 import { operatorCommands } from "./operator/commands.ts";
 import { complain } from "./terminal/complain.ts";
 
 loadDotEnv();
+createPrivately();
+listenForClosedOutput();
 const program = new Command("troupe").description("AI agents on a Matrix homeserver.").exitOverride((error) => {
   process.exit(error.exitCode === 0 ? 0 : 2);
 });

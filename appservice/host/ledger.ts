@@ -9,8 +9,12 @@ import type { Database, Durability } from "../../worker/ledger/sql/database.ts";
 import { libsqlDatabase } from "../../worker/ledger/sql/libsql.ts";
 import { fetchWithin, MIGRATION_MS, SQL_MS } from "../../worker/ledger/sql/within.ts";
 import { migrateFile, openFile } from "./file-database.ts";
+import { makePrivate } from "./private-files.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../../migrations");
+
+/** In `DATA_DIR`. */
+export const DATABASE = "troupe.db";
 
 /** A ledger with the connections it holds. */
 export interface OpenLedger {
@@ -21,7 +25,7 @@ export interface OpenLedger {
 /** Opens the configured database and brings it up to date. */
 export async function openLedger(environment: Environment): Promise<OpenLedger> {
   const { LIBSQL_URL: url, LIBSQL_AUTH_TOKEN: authToken, DATA_DIR } = environment;
-  if (url === undefined) return fileLedger(join(DATA_DIR, "troupe.db"), namespaceOf(environment));
+  if (url === undefined) return fileLedger(join(DATA_DIR, DATABASE), namespaceOf(environment));
   // Imported only here: together they cost a second and 130 MB.
   const [{ createClient }, { migrate }, { drizzle }] = await Promise.all([
     import("@libsql/client/web"),
@@ -44,6 +48,7 @@ export async function openLedger(environment: Environment): Promise<OpenLedger> 
 
 /** A file as the ledger's database, brought up to date. */
 export function fileLedger(path: string, namespace: Namespace): OpenLedger {
+  makePrivate(path);
   migrateFile(path, MIGRATIONS);
   const [durable, relaxed] = [openFile(path, "FULL"), openFile(path, "NORMAL")];
   return {

@@ -1,4 +1,5 @@
 /** Runs a command's long work until a signal stops it. A second signal ends the process at once. */
+import { outliveOutput } from "./output.ts";
 
 export interface Stoppable {
   stop(): Promise<void>;
@@ -8,6 +9,7 @@ export interface Stoppable {
 
 /** Starts it, and resolves when it was stopped by a signal or ended by itself. A signal during the start aborts the start. */
 export async function untilStopped(start: (signal: AbortSignal) => Promise<Stoppable>): Promise<void> {
+  outliveOutput();
   const asked = new AbortController();
   const onSignal = () => {
     if (asked.signal.aborted) process.exit(130);

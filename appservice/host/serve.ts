@@ -3,6 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { serve as listen } from "@hono/node-server";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import type { Environment } from "#core/configuration/environment.ts";
@@ -16,8 +17,9 @@ import { homeserverUrl } from "../../worker/matrix/well-known.ts";
 import { keepAliveAsk } from "./ask.ts";
 import { consoleLog } from "./console-log.ts";
 import { nodeDoorbell } from "./doorbell.ts";
-import { openLedger } from "./ledger.ts";
+import { DATABASE, openLedger } from "./ledger.ts";
 import { enterFolder } from "./locks/folder-lock.ts";
+import { isReadByOthers } from "./private-files.ts";
 import { type SteadyClock, steadyClock } from "./steady-clock.ts";
 
 export interface Served {
@@ -87,6 +89,8 @@ export async function serve({ environment: given, env, configuration, write }: O
     });
   }
 
+  const database = join(environment.DATA_DIR, DATABASE);
+  if (isReadByOthers(database)) log("files_not_private", { file: database });
   for (const warning of await app.warnings()) log("variables_not_listed", { warning });
 
   // The homeserver's answer says whether the clock jumped or no process ran: what was asked long ago is too late then.

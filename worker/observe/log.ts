@@ -37,6 +37,7 @@ const LEVEL: Record<LogEvent, Level> = {
   ring_given_up: "warn",
   agents_applied: "info",
   variables_not_listed: "warn",
+  files_not_private: "warn",
   request_failed: "error",
 };
 

@@ -45,4 +45,5 @@ export type LogEvent =
   | "ring_given_up"
   | "agents_applied"
   | "variables_not_listed"
+  | "files_not_private"
   | "request_failed";

@@ -29,7 +29,7 @@ const fileText = (configuration: Configuration, schema: string): string =>
 /** Writes a new file; an existing one is never overwritten. */
 export function writeNew(path: string, text: string): void {
   try {
-    writeFileSync(path, text, { flag: "wx" });
+    writeFileSync(path, text, { flag: "wx", mode: 0o600 });
   } catch (error) {
     if (!(error instanceof Error && "code" in error)) throw error;
     if (error.code === "EEXIST") {

@@ -2,9 +2,9 @@
  * A lock between processes: a transaction on a small database of its own. The operating system releases it when the process
  * dies.
  */
-import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import Libsql from "libsql";
+import { makePrivate } from "../private-files.ts";
 
 export interface FileLock {
   takeExclusive(): boolean;
@@ -15,8 +15,8 @@ export interface FileLock {
 
 /** `busyMs`: how long taking it waits, without a break for anything else, while another process is in the way. */
 export function openLock(path: string, busyMs: number): FileLock {
+  makePrivate(path);
   const file = new Libsql(path);
-  chmodSync(path, 0o600);
   file.exec(`PRAGMA busy_timeout = ${busyMs}`);
   const release = () => {
     if (file.inTransaction) file.exec("ROLLBACK");
