@@ -3,8 +3,8 @@
 import { serveConfigured } from "./cli/serve.ts";
 import { complain } from "./cli/terminal/complain.ts";
 import { isConfigured, loadDotEnv } from "./host/environment.ts";
-import { listenForClosedOutput } from "./host/output.ts";
 import { createPrivately } from "./host/private-files.ts";
+import { listenForClosedOutput } from "./host/process/output.ts";
 import { startPlayground } from "./playground/playground.ts";
 
 loadDotEnv();

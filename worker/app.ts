@@ -7,7 +7,7 @@ import type { Namespace, RoomId } from "#core/protocol/ids.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Ask, Ghosts, Standing } from "#ports/homeserver.ts";
-import type { Clock, Log } from "#ports/host.ts";
+import type { Clock, Log, Writes } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
@@ -15,6 +15,7 @@ import type { InvitationLimits } from "#ports/rooms.ts";
 import { admin } from "./admin/admin.ts";
 import { applyOrThrow, type Configuring, warningsAboutStored } from "./admin/configure.ts";
 import { health } from "./admin/health.ts";
+import { noting } from "./admin/writes.ts";
 import { backends } from "./backends/registry.ts";
 import { createSecretCipher } from "./backends/secrets/cipher.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
@@ -49,6 +50,8 @@ export interface Host {
   env: (name: string) => string | undefined;
   /** The backends in the host's own configuration file. */
   backendsOfFile?: readonly BackendSpec[];
+  /** Kept by a host that composes the app anew for each request. */
+  writes?: Writes;
   /** False when the host may soon end this runner; see the pump. */
   mayBegin?: () => boolean;
   /** False when this run has done as much as the host allows: what is left is done in the next one. */
@@ -142,25 +145,33 @@ export function compose(host: Host): App {
     mayGoOn: host.mayGoOn,
   });
   return {
-    http: routes(environment, { ...configuring, doorbell, namespace, onDoubt, ghosts: users, metrics: host.metrics }),
+    http: routes(environment, {
+      ...configuring,
+      doorbell,
+      namespace,
+      onDoubt,
+      ghosts: users,
+      writes: host.writes ?? {},
+      metrics: host.metrics,
+    }),
     pump,
     doorbell,
-    async applyAgents(agents) {
-      await ledger.setAgents(agents);
-    },
+    applyAgents: async (agents) => void (await ledger.setAgents(agents)),
     applyConfiguration: (configuration) => applyOrThrow(configuring, configuration),
     warnings: () => warningsAboutStored(configuring),
     sweep: () => sweep({ ledger, doorbell, clock }),
     tend: (options) => tend(tending, options),
-    async enter() {
-      const entered = await enterBot({ call, ledger, namespace, log });
-      if (!entered.ok) {
-        const { status, errcode, message } = entered.error;
-        log("homeserver_unreachable", { status, errcode, message });
-      }
-      return entered.ok;
-    },
+    enter: () => enter({ call, ledger, namespace, log }),
   };
+}
+
+async function enter(needs: Parameters<typeof enterBot>[0]): Promise<boolean> {
+  const entered = await enterBot(needs);
+  if (!entered.ok) {
+    const { status, errcode, message } = entered.error;
+    needs.log("homeserver_unreachable", { status, errcode, message });
+  }
+  return entered.ok;
 }
 
 interface TendNeeds {
@@ -197,6 +208,7 @@ interface RouteNeeds extends Configuring {
   ghosts: Ghosts;
   /** Called when the homeserver may have lost events. */
   onDoubt: () => Promise<void>;
+  writes: Writes;
   metrics: Host["metrics"];
 }
 
@@ -223,7 +235,7 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
   http.route(
     "/",
     ingress({
-      ledger,
+      ledger: { accept: noting(needs.writes, ledger, clock) },
       doorbell,
       log,
       clock,

@@ -1,8 +1,8 @@
 /** The `troupe` command. The modules of a command are loaded when it is given, so that every command starts fast. */
 import { Command, InvalidArgumentError } from "commander";
 import { loadDotEnv } from "../host/environment.ts";
-import { listenForClosedOutput } from "../host/output.ts";
 import { createPrivately } from "../host/private-files.ts";
+import { listenForClosedOutput } from "../host/process/output.ts";
 import { operatorCommands } from "./operator/commands.ts";
 import { complain } from "./terminal/complain.ts";
 

@@ -11,7 +11,7 @@ import { AgentId, ghostUserId } from "#core/protocol/ids.ts";
 import { configurationOf } from "../host/configuration/given.ts";
 import { environmentOrThrow } from "../host/environment.ts";
 import { aloneIn } from "../host/locks/file-lock.ts";
-import { type Stoppable, untilStopped } from "../host/run.ts";
+import { type Stoppable, untilStopped } from "../host/process/run.ts";
 import { type Served, serve } from "../host/serve.ts";
 import { PLAYGROUND_FILE } from "./place.ts";
 import { withSample } from "./sample.ts";

@@ -1,14 +1,17 @@
 /** `/health`, open to everyone, and `/metrics`, for the operator. */
 
 import { Hono } from "hono";
+import { BOUNDS } from "#core/bounds.ts";
 import { messageOf } from "#core/result.ts";
 import { UNREADABLE_ROWS } from "#core/strings/repair.ts";
-import type { Clock, Log } from "#ports/host.ts";
+import type { Clock, Log, Writes } from "#ports/host.ts";
 import type { Figures, OperatorLedger } from "#ports/operator.ts";
 import { type IsOperator, refusalOf } from "./operator.ts";
+import { takesWrites } from "./writes.ts";
 
 interface Needs {
-  ledger: Pick<OperatorLedger, "figures" | "verdicts">;
+  ledger: Pick<OperatorLedger, "figures" | "verdicts" | "tryWrite">;
+  writes: Writes;
   clock: Clock;
   log: Log;
   /** Whether the homeserver answered the last ping; undefined before the first one. */
@@ -26,22 +29,20 @@ const TIME_DOUBTED =
 /** A reply that waits longer than this to be sent is reported as a problem. */
 const OUTBOX_AGE_MS_MAX = 60_000;
 
-export function health({ ledger, clock, log, homeserver, isTimeDoubted, isOperator, format }: Needs): Hono {
+export function health(needs: Needs): Hono {
+  const { ledger, clock, log, homeserver, isTimeDoubted, isOperator, format } = needs;
   const app = new Hono();
   app.get("/health", async (c) => {
     try {
+      const ok = await takesWrites(needs);
       const [figures, state, isDoubted] = await Promise.all([
         ledger.figures(clock.now()),
         homeserver(),
         isTimeDoubted(),
       ]);
+      const problems = [...(ok ? [] : [NOT_STORED]), ...problemsOf(figures, state, isDoubted)];
       // 200 means that transactions are taken. Other trouble is listed in `problems`.
-      return c.json({
-        ok: true,
-        problems: problemsOf(figures, state, isDoubted),
-        homeserver: state ?? null,
-        ...figures,
-      });
+      return c.json({ ok, problems, homeserver: state ?? null, ...figures }, ok ? 200 : 503);
     } catch (error) {
       log("request_failed", { path: "/health", error: messageOf(error) });
       return c.json({ ok: false, problems: ["the database does not answer"] }, 503);
@@ -51,7 +52,7 @@ export function health({ ledger, clock, log, homeserver, isTimeDoubted, isOperat
     const refusal = await refusalOf(isOperator, c);
     if (refusal) return c.text(`${refusal.sentence}\n`, refusal.status);
     const [figures, verdicts, state] = await Promise.all([
-      ledger.figures(clock.now()),
+      ledger.figures(clock.now(), BOUNDS.metricsRows.max),
       ledger.verdicts(),
       homeserver(),
     ]);
@@ -60,6 +61,9 @@ export function health({ ledger, clock, log, homeserver, isTimeDoubted, isOperat
   });
   return app;
 }
+
+const NOT_STORED =
+  "transactions cannot be stored: the database takes no writes, because its disk is full or for another reason that is in the log";
 
 const PROMETHEUS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 

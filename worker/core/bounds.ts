@@ -345,4 +345,14 @@ export const BOUNDS = {
   scriptedSentences: { max: 500, unit: "messages", because: "The guide of the playground is asked by everybody." },
   scriptedText: { max: 1_000_000, unit: "characters", because: "It shows what a reply in many parts looks like." },
   scriptedTime: { max: 2 * MINUTE, unit: "milliseconds", because: "It shows what a slow backend looks like." },
+  healthRows: {
+    max: 1_000,
+    unit: "rows",
+    because: "Rows of each kind that `/health` counts: it is open to everyone, and on D1 each row that is read costs.",
+  },
+  metricsRows: {
+    max: 100_000,
+    unit: "rows",
+    because: "Rows of each kind that `/metrics` counts: some milliseconds, for the operator only.",
+  },
 } as const satisfies Record<string, Bound>;

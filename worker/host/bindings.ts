@@ -1,6 +1,7 @@
 /** Makes the Worker's `Host` from its bindings: D1 or libSQL, the lanes' objects, the queue. */
 import { createClient } from "@libsql/client/web";
 import { namespaceOf, readEnvironment, secretsOf } from "#core/configuration/environment.ts";
+import type { Writes } from "#ports/host.ts";
 import type { Host } from "../app.ts";
 import { systemClock } from "../clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
@@ -10,6 +11,8 @@ import { fetchWithin, SQL_MS } from "../ledger/sql/within.ts";
 import { createLog, type Line } from "../observe/log.ts";
 import { laneDoorbell, type WaitUntil } from "./doorbell.ts";
 import { createMeter, type Meter } from "./meter.ts";
+
+const writes: Writes = {};
 
 /** Throws when the settings are invalid, with a line for each. `meter`: of the runner, where it outlives an invocation. */
 export function workerHost(env: Env, runner: string, waitUntil: WaitUntil, meter: Meter = createMeter()): Host {
@@ -40,6 +43,7 @@ export function workerHost(env: Env, runner: string, waitUntil: WaitUntil, meter
       return typeof given === "string" && given !== "" ? given : undefined;
     },
     metrics: "json",
+    writes,
     // An alarm of a Durable Object may run for fifteen minutes.
     turnMsMax: 14 * 60_000,
     runner,

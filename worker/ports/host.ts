@@ -13,6 +13,11 @@ export interface Clock {
   jumpMs?(): number;
 }
 
+/** How the last write ended that is known of. It lasts as long as the host's process or isolate. */
+export interface Writes {
+  last?: { ok: boolean; atMs: number };
+}
+
 /** Writes one line. Events are a closed list; `observe/log.ts` removes secrets from the fields. */
 export type Log = (event: LogEvent, fields?: Record<string, Json | undefined>) => void;
 

@@ -103,7 +103,10 @@ export interface OperatorLedger {
   verdicts(): Promise<Record<string, number>>;
   /** Queues a turn that was given up again, under a new id. Undefined when there is no such turn. */
   replay(turnId: TurnId, newId: TurnId, nowMs: number): Promise<SessionKey | undefined>;
-  figures(nowMs: number): Promise<Figures>;
+  /** Each kind of row is counted up to `countMax`, so that the cost does not grow with what is stored. */
+  figures(nowMs: number, countMax?: number): Promise<Figures>;
+  /** Writes as much as a large transaction does, and keeps none of it. Rejects where that cannot be stored. */
+  tryWrite(nowMs: number): Promise<void>;
   addDeadLetter(letter: DeadLetter, nowMs: number): Promise<void>;
   /** Newest first. */
   deadLetters(limit: number): Promise<StoredDeadLetter[]>;

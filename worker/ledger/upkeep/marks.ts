@@ -5,7 +5,11 @@ import { type Database, sql } from "../sql/database.ts";
 /** How many rows the last search found that cannot be read. */
 export const UNREADABLE_MARK = "unreadable";
 
-export function marks({ all }: Database): Pick<OperatorLedger, "mark" | "setMark" | "swapMark"> {
+const TRIED_MARK = "write_tried";
+/** Hexadecimal digits are twice as many. */
+const TRIED_BYTES = 32 * 1024;
+
+export function marks({ all, atomic }: Database): Pick<OperatorLedger, "mark" | "setMark" | "swapMark" | "tryWrite"> {
   return {
     async mark(name) {
       const [row] = await all<{ value: string }>(sql`SELECT value FROM marks WHERE name = ${name}`);
@@ -18,6 +22,18 @@ export function marks({ all }: Database): Pick<OperatorLedger, "mark" | "setMark
     },
     async swapMark(name, from, to) {
       await all(sql`UPDATE marks SET value = ${to} WHERE name = ${name} AND value = ${from}`);
+    },
+    // New pages are needed for it: a small write may still find room in a full database.
+    async tryWrite(nowMs) {
+      await atomic(
+        [
+          sql`
+          INSERT INTO marks (name, value) VALUES (${TRIED_MARK}, hex(zeroblob(${TRIED_BYTES})))
+          ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+          sql`UPDATE marks SET value = ${String(nowMs)} WHERE name = ${TRIED_MARK}`,
+        ],
+        "durable",
+      );
     },
   };
 }
