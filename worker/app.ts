@@ -28,6 +28,7 @@ import { isTimeDoubted } from "./lanes/time.ts";
 import { askByFetch } from "./matrix/ask.ts";
 import { clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
+import { reviving } from "./matrix/revival.ts";
 import { watched } from "./matrix/standing.ts";
 import { homeserverUrl } from "./matrix/well-known.ts";
 import { matchesSecret } from "./observe/secrets.ts";
@@ -92,7 +93,7 @@ export function compose(host: Host): App {
   const ask = host.ask ?? askByFetch(fetch);
   const asked = clientServer({ url: () => homeserverUrl(environment, fetch), asToken: environment.AS_TOKEN, ask });
   const { call, ...standing } = watched({ call: asked, clock, log, onSilence: onDoubt });
-  const users = ghosts({ call, ledger, namespace, log });
+  const users = ghosts({ call: reviving({ call, ledger, clock, log }), ledger, namespace, log });
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
   const agentEnv = { patterns: environment.AGENT_ENV, ofFile: host.backendsOfFile ?? [] };

@@ -65,6 +65,7 @@ const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
   "outbox.lane": "id",
   "outbox.path": "id",
   "outbox.plain": "json",
+  "outbox.refusal": "own",
   "outbox.state": "word",
   "outbox.turn_id": "id",
   "outbox.user_id": "id",

@@ -160,6 +160,11 @@ export const BOUNDS = {
   },
   mentionsSent: { max: 10, unit: "users", because: "A reply that names more is a list, and would notify all of them." },
   draftEdits: { max: 39, unit: "edits", because: "Every edit is an event that stays in the room." },
+  equalRefusals: {
+    max: 8,
+    unit: "attempts",
+    because: "Two minutes with the growing pauses. A message refused so often while others are stored is never taken.",
+  },
   sendRetryPause: { max: MINUTE, unit: "milliseconds", because: "A homeserver that is back is noticed in time." },
   outDepth: { max: 50, unit: "messages", because: "More of them are replies that cannot be sent." },
 

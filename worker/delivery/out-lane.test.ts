@@ -229,7 +229,7 @@ describe("a row", () => {
     const it = await world(aRow(), aRow());
     const lease = await leaseOf(it.ledger, OUT_LANE);
     const { seq = -1 } = (await it.ledger.nextOut(lease)) ?? {};
-    await it.ledger.retryOut(lease, seq + 1, NOW + 1);
+    await it.ledger.retryOut(lease, seq + 1, NOW + 1, "500 M_UNKNOWN");
     await run(it);
     expect(it.puts).toHaveLength(1);
     await run(it);

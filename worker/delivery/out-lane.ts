@@ -11,13 +11,17 @@
  *           dead: refused, too late, or not readable
  * ```
  *
+ * A refusal that promises more luck later is believed until it came many times in a row, while the homeserver stores other
+ * things: then it is about this message or this room, and what waits behind it goes on.
+ *
  * A retry repeats path, body, user and device byte for byte, so that the homeserver recognises it as a duplicate.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
  */
 
 import { BOUNDS } from "#core/bounds.ts";
-import { isFinalEdit } from "#core/message/mark.ts";
+import { CONTENT_KEY, isFinalEdit } from "#core/message/mark.ts";
+import { setAccountData } from "#core/protocol/client/account.ts";
 import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
@@ -111,7 +115,9 @@ async function grantPlaces({ ledger, clock, ring }: Needs): Promise<void> {
 async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<OutboxEnd | undefined> {
   const { ledger, clock, log, random } = needs;
   if (await isLate(needs, row)) {
-    return dead(needs, row, `A message of ${row.userId} would have come too long after the question`);
+    const isRefused = row.refusal !== undefined && row.refusal !== SILENCE;
+    const end = dead(needs, row, `A message of ${row.userId} would have come too long after the question`);
+    return { ...end, heldOthersUp: isRefused };
   }
   const request = await requestOf(needs, lease, row);
   if (request === "lost") return undefined;
@@ -121,7 +127,12 @@ async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<
   if ("never" in sent.error) return dead(needs, row, sent.error.never);
   const { again } = sent.error;
   log("send_retried", { key: row.key, status: again.status, errcode: again.errcode, attempt: row.attempt + 1 });
-  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()));
+  if (await isHopeless(needs, row, again)) {
+    const why = `${again.status} ${again.errcode} ${again.message}`;
+    const reason = `The homeserver refused a message of ${row.userId} ${BOUNDS.equalRefusals.max} times: ${why}`;
+    return { ...dead(needs, row, reason), heldOthersUp: true };
+  }
+  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()), nameOf(again));
   return undefined;
 }
 
@@ -172,6 +183,18 @@ function refusalOf(userId: string, error: HomeserverError): Refusal {
   return { never: `The homeserver refused a message of ${userId}: ${status} ${errcode} ${message}` };
 }
 
+const nameOf = ({ status, errcode }: HomeserverError): string => `${status} ${errcode}`.slice(0, BOUNDS.id.max);
+const SILENCE = nameOf({ status: 0, errcode: "M_UNREACHABLE", message: "" });
+
+/** Refused the same way again and again, while the homeserver stores what else the same user has to store. */
+async function isHopeless({ ghosts }: Needs, row: OpenOutboxRow, error: HomeserverError): Promise<boolean> {
+  const isSame = row.refusal === nameOf(error);
+  if (error.status === 429 || !isSame || row.refusals + 1 < BOUNDS.equalRefusals.max) return false;
+  const deviceId = row.frozen ? row.frozen.deviceId : row.deviceId;
+  if (deviceId === undefined) return false;
+  return (await ghosts.existing(row.userId, deviceId).send(setAccountData(row.userId, CONTENT_KEY, {}))).ok;
+}
+
 /** The final edit of a draft is never too late: people can see the draft, and it must end. */
 async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }: OpenOutboxRow): Promise<boolean> {
   const age = askedAtMs === undefined ? 0 : clock.now() - askedAtMs;
@@ -182,10 +205,10 @@ async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }:
 
 const roomOf = (lane: LaneId): RoomId => laneOfKind(lane, "out").roomId;
 
-function dead({ log }: Needs, row: OpenOutboxRow, reason: string): OutboxEnd {
+function dead({ log }: Needs, row: OpenOutboxRow, reason: string) {
   log("dead_letter", { kind: "outbox", key: row.key, reason });
   const raw = row.frozen ? JSON.stringify({ path: row.frozen.path, body: row.frozen.body }) : row.plain;
-  return { state: "dead", deadLetter: { kind: "outbox", reason, raw } };
+  return { state: "dead" as const, deadLetter: { kind: "outbox" as const, reason, raw } };
 }
 
 /** A rate limit says when to come back; other errors back off. */

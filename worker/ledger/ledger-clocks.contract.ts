@@ -99,7 +99,7 @@ function pauseContract(make: Make): void {
     await settled(ledger, { notices: [aRow()] });
     const out = await leaseOf(ledger, OUT_LANE);
     const row = await ledger.nextOut(out);
-    if (row) await ledger.retryOut(out, row.seq, NOW + MINUTE_MS);
+    if (row) await ledger.retryOut(out, row.seq, NOW + MINUTE_MS, "500 M_UNKNOWN");
     for (const held of [lease, out]) await ledger.release(held);
     expect(await ledger.dueLanes(NOW, 5)).toEqual([]);
     expect([...(await ledger.dueLanes(NOW + ms + MINUTE_MS, 5))].sort()).toEqual([OUT_LANE, SESSION_LANE]);

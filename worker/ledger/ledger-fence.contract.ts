@@ -147,7 +147,7 @@ const WRITES: [name: string, write: (ledger: Ledger, lanes: Lanes, world: World)
   ["ended as sent", (ledger, { out }, { seq }) => ledger.endOut(out, seq, SENT, NOW)],
   ["ended as dead", (ledger, { out }, { seq }) => ledger.endOut(out, seq, { state: "dead", deadLetter: LETTER }, NOW)],
   ["endOutAndNext", async (ledger, { out }, { seq }) => (await ledger.endOutAndNext(out, seq, SENT, NOW)).isReleased],
-  ["retryOut", (ledger, { out }, { seq }) => ledger.retryOut(out, seq, NOW + 1)],
+  ["retryOut", (ledger, { out }, { seq }) => ledger.retryOut(out, seq, NOW + 1, "500 M_UNKNOWN")],
 ];
 
 /** The writes that release the lease where they leave no work. */

@@ -194,7 +194,7 @@ function dueContract(make: Make): void {
       await ledger.postpone(session, first.id, NOW + 500, NOW);
       await ledger.queueOut(session, [aRow(), aRow()]);
       const out = await leaseOf(ledger, OUT_LANE);
-      await ledger.retryOut(out, (await ledger.nextOut(out))?.seq ?? -1, NOW + 900);
+      await ledger.retryOut(out, (await ledger.nextOut(out))?.seq ?? -1, NOW + 900, "500 M_UNKNOWN");
       await push(ledger, [anEvent()]);
 
       expect(await dueAt(ledger, ROOM_LANE)).toBeLessThan(NOW);

@@ -50,7 +50,9 @@ function plainContract(make: Make): void {
       await ledger.endOut(lease, row.seq, { state: "sent", eventId: EventId.parse(`$${row.key}`) }, NOW);
     }
     const stored = rows.map(({ utterance, ...row }) => ({ ...row, plain: storedUtterance(utterance) }));
-    expect(found).toEqual(stored.map((row, at) => ({ ...row, seq: found[at]?.seq, attempt: 0, notBeforeMs: 0 })));
+    expect(found).toEqual(
+      stored.map((row, at) => ({ ...row, seq: found[at]?.seq, attempt: 0, notBeforeMs: 0, refusals: 0 })),
+    );
   });
 
   test("names the device of its user as soon as there is one", async () => {
@@ -151,14 +153,14 @@ function endContract(make: Make): void {
   test.for(STATES)("that is %s and put off is counted and stays the next one", async ([, isFrozen]) => {
     const { ledger, lease, row, seq } = await oneRow(isFrozen);
     await ledger.queueOut(lease, [aRow()]);
-    expect(await ledger.retryOut(lease, seq, NOW + 5)).toBe(true);
+    expect(await ledger.retryOut(lease, seq, NOW + 5, "500 M_UNKNOWN")).toBe(true);
     expect(await ledger.nextOut(lease)).toMatchObject({ key: row.key, attempt: 1, notBeforeMs: NOW + 5 });
   });
 
   test.for(STATES)("that is %s and sent stays sent", async ([, isFrozen]) => {
     const { ledger, lease, row, seq } = await oneRow(isFrozen);
     expect(await ledger.endOut(lease, seq, { state: "sent", eventId: SENT }, NOW)).toBe(true);
-    expect(await ledger.retryOut(lease, seq, NOW)).toBe(false);
+    expect(await ledger.retryOut(lease, seq, NOW, "500 M_UNKNOWN")).toBe(false);
     expect(await ledger.freezeOut(lease, seq, aRequest())).toBe(false);
     expect(await ledger.nextOut(lease)).toBeUndefined();
     expect(await ledger.outboxRow(row.key)).toEqual({ state: "sent", eventId: SENT });

@@ -5,16 +5,17 @@
  * @see https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions
  */
 import { type Agent, BOT_NAME } from "#core/configuration/agent.ts";
-import { actingDevice, putDevice, registerUser } from "#core/protocol/client/account.ts";
+import { actingDevice } from "#core/protocol/client/account.ts";
 import { uploadMedia } from "#core/protocol/client/media.ts";
 import { setAvatarUrl, setDisplayName } from "#core/protocol/client/profile.ts";
 import { pingAppservice } from "#core/protocol/client/server.ts";
-import { botUserId, ghostUserId, type Namespace, splitUserId, type UserId } from "#core/protocol/ids.ts";
+import { botUserId, ghostUserId, type Namespace, type UserId } from "#core/protocol/ids.ts";
 import { err, ok } from "#core/result.ts";
 import type { Answer, Ghost, GhostLedger, Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Log } from "#ports/host.ts";
 import type { Call } from "./client-server.ts";
 import { bindIntent } from "./intent.ts";
+import { enter } from "./revival.ts";
 
 /** The device every ghost is made with. Device ids are a user's own, so all may be the same. */
 const DEVICE_ID = "TROUPE";
@@ -42,7 +43,7 @@ export function ghosts(needs: Needs): Ghosts {
     async intent(agent, given) {
       const userId = ghostUserId(namespace, agent.id);
       const known = given ?? (await ledger.ghost(userId));
-      const ghost = known ? ok(known) : await enter(call, userId, agent.name);
+      const ghost = known ? ok(known) : await enter(call, userId, DEVICE_ID, agent.name);
       if (!ghost.ok) {
         logFailure(userId, ghost.error);
         return ghost;
@@ -68,7 +69,7 @@ async function knownBot({ call, ledger, namespace }: Needs): Promise<Answer<Ghos
   const userId = botUserId(namespace);
   const known = await ledger.ghost(userId);
   if (known) return ok(known);
-  const bot = await enter(call, userId, BOT_NAME);
+  const bot = await enter(call, userId, DEVICE_ID, BOT_NAME);
   if (bot.ok) await ledger.setGhost(bot.value);
   return bot;
 }
@@ -85,15 +86,6 @@ export async function enterBot(needs: Needs): Promise<Answer<undefined>> {
   if (!device.ok) return device;
   if (device.value !== bot.value.deviceId) log("homeserver_without_device_id");
   return ok(undefined);
-}
-
-/** Makes an account and its device. Neither request may carry the device id: the device does not exist yet. */
-async function enter(call: Call, userId: UserId, name: string): Promise<Answer<Ghost>> {
-  const [localpart] = splitUserId(userId);
-  const account = await call(registerUser(localpart));
-  if (!account.ok && account.error.errcode !== "M_USER_IN_USE") return account;
-  const device = await call(putDevice(DEVICE_ID, name), { userId });
-  return device.ok ? ok({ userId, deviceId: DEVICE_ID }) : device;
 }
 
 async function showProfile(

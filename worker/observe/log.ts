@@ -26,6 +26,7 @@ const LEVEL: Record<LogEvent, Level> = {
   join_failed: "warn",
   invitations_refused: "info",
   ghost_failed: "error",
+  ghost_made_anew: "warn",
   turn_started: "debug",
   turn_answered: "info",
   turn_failed: "warn",

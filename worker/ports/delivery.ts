@@ -64,6 +64,9 @@ export type OpenOutboxRow = Omit<OutboxRow, "utterance"> & {
   attempt: number;
   /** Milliseconds since the epoch. */
   notBeforeMs: number;
+  /** How the last attempt failed, and how often in a row it was the same. */
+  refusal?: string;
+  refusals: number;
   /** When the prompt was sent that the row's turn answers, in milliseconds since the epoch. */
   askedAtMs?: number;
 } & (PlainContent | { frozen: FrozenRequest });
@@ -82,7 +85,14 @@ export interface OutboxState {
   eventId?: EventId;
 }
 
-export type OutboxEnd = { state: "sent"; eventId: EventId } | { state: "dead"; deadLetter: DeadLetter };
+export type OutboxEnd = { state: "sent"; eventId: EventId } | DeadEnd;
+
+/** `heldOthersUp`: the homeserver refused this row, so what waited for it in its session is not late by that. */
+interface DeadEnd {
+  state: "dead";
+  deadLetter: DeadLetter;
+  heldOthersUp?: boolean;
+}
 
 /** The outbox. Methods with a lease say whether they wrote. */
 export interface OutboxLedger {
@@ -106,6 +116,9 @@ export interface OutboxLedger {
     end: OutboxEnd,
     nowMs: number,
   ): Promise<{ next: OpenOutboxRow | undefined; isReleased: boolean; isFreed: boolean }>;
-  /** Counts a failed attempt of an open row and puts it off. */
-  retryOut(lease: Lease, seq: number, notBeforeMs: number): Promise<boolean>;
+  /**
+   * Counts a failed attempt of an open row and puts it off. `refusal` names the failure: a row counts how often it failed
+   * the same way in a row.
+   */
+  retryOut(lease: Lease, seq: number, notBeforeMs: number, refusal: string): Promise<boolean>;
 }

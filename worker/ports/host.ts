@@ -39,6 +39,7 @@ export type LogEvent =
   | "join_failed"
   | "invitations_refused"
   | "ghost_failed"
+  | "ghost_made_anew"
   | "turn_started"
   | "turn_answered"
   | "turn_failed"

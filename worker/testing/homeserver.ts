@@ -126,7 +126,7 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
     [/\/state\/[^/]+(?:\/[^/]*)?$/, () => stateOf(server, request, roomId)],
     [/\/directory\/room\//, () => orMissing(server.aliases.get(last(path)), (room_id) => ({ room_id, servers: [] }))],
     [/\/event\/[^/]+$/, () => orMissing(server.events.get(last(path)), (event) => event)],
-    [/\/leave$/, () => json(200, {})],
+    [/\/leave$|\/account_data\//, () => json(200, {})],
     [
       /\/join$|\/join\//,
       () =>

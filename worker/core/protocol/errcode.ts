@@ -40,5 +40,15 @@ export const isPassing = ({ status, errcode }: HomeserverError): boolean =>
 /** True where the homeserver says that there is no such thing. A proxy that does not find the homeserver says only 404. */
 export const isMissing = ({ status, errcode }: HomeserverError): boolean => status === 404 && errcode === "M_NOT_FOUND";
 
+/**
+ * True where the homeserver does not know the user or the device a request is made as. Before 1.163 Synapse named the
+ * second error by its proposal.
+ *
+ * @see https://github.com/matrix-org/matrix-spec-proposals/pull/4326
+ */
+export const isGone = ({ errcode, message }: HomeserverError): boolean =>
+  errcode.endsWith("M_UNKNOWN_DEVICE") ||
+  (errcode === "M_FORBIDDEN" && message.includes("has not registered this user"));
+
 /** A wrong token is the operator's mistake, which will be corrected. */
 const isBadToken = (errcode: string) => errcode === "M_UNKNOWN_TOKEN" || errcode === "M_MISSING_TOKEN";

@@ -33,6 +33,9 @@ export const outbox = sqliteTable(
     notBeforeMs: integer("not_before_ms").notNull(),
     /** The utterance of a plain row, as JSON (core/message/utterance.ts). */
     plain: text("plain"),
+    /** How the last attempt failed: status and code; and how often in a row it failed so. */
+    refusal: text("refusal"),
+    refusals: integer("refusals").notNull().default(0),
   },
   (table) => [
     uniqueIndex("outbox_key").on(table.key),

@@ -48,6 +48,8 @@ interface Row {
   body: string;
   attempt: number;
   notBeforeMs: number;
+  refusal: string | null;
+  refusals: number;
   askedAtMs: number | null;
 }
 
@@ -107,9 +109,10 @@ export function outboxRows(database: NotingDatabase): OutboxLedger {
       return { next, isReleased: countOfLast(results) === 1, isFreed: (results.at(-3)?.length ?? 0) > 0 };
     },
 
-    async retryOut(lease, seq, notBeforeMs) {
+    async retryOut(lease, seq, notBeforeMs, refusal) {
       const rows = await all(sql`
-        UPDATE outbox SET not_before_ms = ${notBeforeMs}, attempt = attempt + 1
+        UPDATE outbox SET not_before_ms = ${notBeforeMs}, attempt = attempt + 1, refusal = ${refusal},
+          refusals = CASE WHEN refusal = ${refusal} THEN refusals + 1 ELSE 1 END
         WHERE seq = ${seq} AND ${IS_UNSENT} AND ${isHeld(lease)} RETURNING seq`);
       return rows.length === 1;
     },
@@ -123,7 +126,7 @@ export const selectNextOut = (lane: LaneId, isMine: Sql): Sql => sql`
       WHEN '' THEN (SELECT ghosts.device_id FROM ghosts WHERE ghosts.user_id = outbox.user_id)
       ELSE device_id
     END AS deviceId,
-    path, body, attempt, not_before_ms AS notBeforeMs,
+    path, body, attempt, not_before_ms AS notBeforeMs, refusal, refusals,
     (SELECT asked_at_ms FROM turns WHERE turns.id = turn_id) AS askedAtMs
   FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT} AND ${isMine} ORDER BY seq LIMIT 1`;
 
@@ -132,8 +135,10 @@ const STATES = ["open", "sent", "dead"] as const;
 const freed = (lane: LaneId): Sql => freeOut(sql`${lane}`, sql`waits_for = ${lane}`);
 
 function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[] {
-  if (end.state === "sent") return [endOpen("sent", end.eventId, sql`seq = ${seq} AND ${isHeld(lease)}`)];
-  return giveUp(seq, end.deadLetter, nowMs, isHeld(lease));
+  const isMine = sql`seq = ${seq} AND ${isHeld(lease)}`;
+  if (end.state === "sent") return [endOpen("sent", end.eventId, isMine)];
+  const inTimeAgain = end.heldOthersUp ? [inTime(isMine, nowMs)] : [];
+  return [...inTimeAgain, ...giveUp(seq, end.deadLetter, nowMs, isHeld(lease))];
 }
 
 function giveUp(seq: number, letter: DeadLetter, nowMs: number | Sql, may: Sql): Sql[] {
@@ -151,6 +156,13 @@ export function burial(row: Content, seq: number, wrong: string, nowMs: number |
   return giveUp(seq, { kind: "outbox", reason, raw }, nowMs, may);
 }
 type Content = Pick<Row, "key" | "plain" | "path" | "body">;
+
+/** Turns that waited for this row could not begin before now, so only from now on do they get late. */
+const inTime = (isMine: Sql, nowMs: number): Sql => sql`
+  UPDATE turns SET asked_at_ms = ${nowMs}
+  WHERE state = 'queued' AND asked_at_ms > 0
+    AND session = (
+      SELECT session FROM turns WHERE id = (SELECT turn_id FROM outbox WHERE ${IS_UNSENT} AND ${isMine}))`;
 
 /**
  * The row of a lane that is to be sent next. One that cannot be read is ended here as a dead letter, and the lane goes on
@@ -188,6 +200,8 @@ function openRowOf(row: Row, lane: LaneId): Result<OpenOutboxRow, string> {
     userId,
     attempt: row.attempt,
     notBeforeMs: row.notBeforeMs,
+    refusals: row.refusals,
+    ...(row.refusal === null ? {} : { refusal: row.refusal }),
     ...(turnId === null ? {} : { turnId }),
     ...(askedAtMs ? { askedAtMs } : {}),
   };

@@ -1,6 +1,7 @@
 /** Accounts of our users and their devices. */
 import * as z from "zod/v4";
 import { BOUNDS } from "../../bounds.ts";
+import type { JsonObject } from "../event.ts";
 import { UserId } from "../ids.ts";
 import { answerOf, CLIENT, confirmedBy, type Request, unread } from "./request.ts";
 
@@ -39,6 +40,19 @@ export const putDevice = (deviceId: string, displayName: string): Request<undefi
 export const whoAmI = (): Request<undefined> => ({
   method: "GET",
   path: `${CLIENT}/account/whoami`,
+  answerMsMax: BOUNDS.silence.max,
+  answer: unread,
+});
+
+/**
+ * Stores something of the acting user's that only they see. It shows that the homeserver stores at all.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3useruseridaccount_datatype
+ */
+export const setAccountData = (userId: UserId, type: string, content: JsonObject): Request<undefined> => ({
+  method: "PUT",
+  path: `${CLIENT}/user/${encodeURIComponent(userId)}/account_data/${encodeURIComponent(type)}`,
+  body: JSON.stringify(content),
   answerMsMax: BOUNDS.silence.max,
   answer: unread,
 });

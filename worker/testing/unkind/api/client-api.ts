@@ -83,6 +83,7 @@ function accountAnswers(needs: Needs): Route[] {
         return answer(isNew ? 201 : 200);
       },
     ],
+    ["PUT", /^\/client\/v3\/user\/[^/]+\/account_data\/[^/]+$/, () => answer(200)],
     [
       "PUT",
       /^\/client\/v3\/profile\/([^/]+)\/(displayname|avatar_url)$/,

@@ -1,0 +1,2 @@
+ALTER TABLE `outbox` ADD `refusal` text;--> statement-breakpoint
+ALTER TABLE `outbox` ADD `refusals` integer DEFAULT 0 NOT NULL;
