@@ -40,6 +40,7 @@ const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
   "events.event": "json",
   "events.event_id": "id unique",
   "events.evidence": "json",
+  "events.progress": "json",
   "events.room_id": "id",
   "events.verdict": "word",
   "ghosts.device_id": "text",
