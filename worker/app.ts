@@ -98,6 +98,7 @@ export function compose(host: Host): App {
   const cipher = createSecretCipher(environment.SECRET_KEY);
   const agentEnv = { patterns: environment.AGENT_ENV, ofFile: host.backendsOfFile ?? [] };
 
+  const { runner, mayBegin, mayGoOn } = host;
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const work = laneWork({
     ledger,
@@ -115,36 +116,19 @@ export function compose(host: Host): App {
     limits: limitsOf(environment),
     invitations: invitationsOf(environment),
     turnMsMax: host.turnMsMax,
-    mayBegin: host.mayBegin,
-    mayGoOn: host.mayGoOn,
+    mayBegin,
+    mayGoOn,
     sendFloorMs: environment.SEND_FLOOR_MS,
     random: Math.random,
   });
-  const pump = createPump({
-    ledger,
-    clock,
-    log,
-    runner: host.runner,
-    work,
-    random: Math.random,
-    mayBegin: host.mayBegin,
-    mayGoOn: host.mayGoOn,
-  });
+  const pump = createPump({ ledger, clock, log, runner, work, random: Math.random, mayBegin, mayGoOn });
   const doorbell = host.doorbell(pump);
 
   const refreshAliases = async () => {
     await lookUp({ ledger, ghosts: users, clock }, aliasesIn(await ledger.configuration()));
   };
   const configuring = { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known };
-  const tending = tendingOf(environment, {
-    ledger,
-    clock,
-    log,
-    doorbell,
-    standing,
-    ghosts: users,
-    mayGoOn: host.mayGoOn,
-  });
+  const tending = tendingOf(environment, { ledger, clock, log, doorbell, standing, ghosts: users, mayGoOn });
   return {
     http: routes(environment, {
       ...configuring,
@@ -218,6 +202,7 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
   const { ledger, clock, log, doorbell, namespace, onDoubt } = needs;
   const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
   const homeserver = () => homeserverState(ledger);
+  const { runner, mayBegin, mayGoOn } = host;
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const http = new Hono();
   http.notFound(unknownPath);
