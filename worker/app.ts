@@ -202,7 +202,6 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
   const { ledger, clock, log, doorbell, namespace, onDoubt } = needs;
   const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
   const homeserver = () => homeserverState(ledger);
-  const { runner, mayBegin, mayGoOn } = host;
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const http = new Hono();
   http.notFound(unknownPath);
