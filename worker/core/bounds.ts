@@ -55,7 +55,11 @@ export const BOUNDS = {
     unit: "events",
     because: "Synapse sends 100. More are read and stored in slices, between which other work goes on.",
   },
-  sliceSize: { max: MIB, unit: "characters", because: "Some milliseconds of reading; Synapse sends less at once." },
+  sliceSize: {
+    max: 512 * KIB,
+    unit: "characters",
+    because: "Some milliseconds of reading; Synapse sends less at once.",
+  },
   eventSize: {
     max: 256 * KIB,
     unit: "characters",
@@ -70,6 +74,7 @@ export const BOUNDS = {
   id: { max: 255, unit: "bytes", because: "The specification's limit for ids." },
   agentId: { max: 128, unit: "characters", because: "With prefix and server name it has to fit a user id." },
   answerTime: { max: MINUTE, unit: "milliseconds", because: "Longer than Synapse takes for its slowest join." },
+  wellKnownBody: { max: 64 * KIB, unit: "bytes", because: "It names a server or two." },
   wellKnownTime: { max: 10 * SECOND, unit: "milliseconds", because: "A start should not hang on a dead server." },
   connections: { max: 64, unit: "requests", because: "Requests beyond it wait here instead of in the homeserver." },
 
@@ -128,6 +133,12 @@ export const BOUNDS = {
   contextMessages: { max: 100, unit: "messages", because: "The preface holds fewer." },
   errorText: { max: 500, unit: "characters", because: "It is for the log, and may be a whole page of HTML." },
 
+  backendStream: {
+    max: 64 * MIB,
+    unit: "bytes",
+    because: "A reply within its bound, in events of one character each.",
+  },
+  backendError: { max: 64 * KIB, unit: "bytes", because: "Of a page of an error the beginning tells enough." },
   reply: { max: 1_000_000, unit: "bytes", because: "It is one stored text; D1 takes 2 MB a row. It is 80 messages." },
   streamEventsAtOnce: {
     max: 100,

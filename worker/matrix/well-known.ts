@@ -7,7 +7,9 @@ import { BOUNDS } from "#core/bounds.ts";
 import type { Environment } from "#core/configuration/environment.ts";
 import { isPlainUrl } from "#core/configuration/url-secrets.ts";
 import { wellKnown } from "#core/protocol/client/server.ts";
+import { parseJson } from "#core/protocol/json.ts";
 import type { Fetch } from "#core/turn/backend.ts";
+import { boundedText } from "../bounded-text.ts";
 
 /** URLs by server name, for as long as this process or isolate lives. No promises: a Worker's promise belongs to its request. */
 const found = new Map<string, string>();
@@ -36,7 +38,8 @@ async function lookUp(serverName: string, fetch: Fetch): Promise<string> {
     },
   );
   // Read whatever the status is: an unread body keeps its connection.
-  const json: unknown = await response.json().catch(() => undefined);
+  const text = response.body ? await boundedText(response.body, BOUNDS.wellKnownBody.max).catch(() => "") : "";
+  const json = parseJson(text);
   if (!response.ok) throw fail(`it answers ${response.status}`);
   const read = answer(json);
   if (!read.ok) throw fail("there is no m.homeserver.base_url in it");

@@ -16,6 +16,7 @@ import type {
 } from "#core/turn/backend.ts";
 import { asName, asSpokenLine, HOW_TO_READ_SPOKEN_LINES } from "#core/turn/quoting.ts";
 import { addressOf } from "./address.ts";
+import { boundedFetch } from "./bounded-fetch.ts";
 import { trimToBudget } from "./budget.ts";
 import { failureOf } from "./failure.ts";
 
@@ -146,7 +147,7 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
     includeUsage: true,
     // Most servers ignore it. One that does not can repeat a lost answer without running the model again.
     headers: { "idempotency-key": request.turnId, ...(authorization === undefined ? {} : { authorization }) },
-    fetch,
+    fetch: boundedFetch(fetch),
   });
   const history = await Promise.race([request.history(), stopped(signal)]);
   const said = (message: InputMessage) => spoken(message, request.room.direct);
