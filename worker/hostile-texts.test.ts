@@ -17,16 +17,30 @@ const CALLS_BESIDE = 40;
 let world: Composed | undefined;
 afterEach(() => world?.close());
 
+/** The system's clock, and how often long work gave way. */
+function countingClock(): { clock: Clock; pauses: () => number } {
+  let pauses = 0;
+  const sleep: Clock["sleep"] = (ms, signal) => {
+    if (ms <= 0) pauses++;
+    return systemClock.sleep(ms, signal);
+  };
+  return { clock: { now: systemClock.now, sleep }, pauses: () => pauses };
+}
+
+test("the events of a long queue are decided with pauses between them", async () => {
+  const { clock, pauses } = countingClock();
+  world = await composed({ echo: { backend: { use: "echo" } } }, {}, clock);
+  await world.joined(ALICE, ECHO, "@bob:hs.test");
+  const { ledger } = world;
+  const count = 4 * BOUNDS.eventsAtOnce.max;
+  await world.push(...Array.from({ length: count }, () => aMessage("to nobody")));
+  await vi.waitFor(async () => expect((await ledger.verdicts())["not_addressed"]).toBe(count), soon);
+  expect(pauses()).toBeGreaterThanOrEqual(count / BOUNDS.eventsAStretch.max - 1);
+});
+
 describe("a text of 60 kB is echoed whole, with as few rows and calls as any other", () => {
   test.for(Object.entries(PATHOLOGICAL))("%s", async ([, piece]) => {
-    let pauses = 0;
-    const clock: Clock = {
-      now: systemClock.now,
-      sleep(ms, signal) {
-        if (ms <= 0) pauses++;
-        return systemClock.sleep(ms, signal);
-      },
-    };
+    const { clock, pauses } = countingClock();
     world = await composed({ echo: { backend: { use: "echo" } } }, { SENDER_TURNS_PER_MINUTE: "0" }, clock);
     await world.joined(ALICE, ECHO);
     const body = repeated(piece, LENGTH);
@@ -36,7 +50,7 @@ describe("a text of 60 kB is echoed whole, with as few rows and calls as any oth
 
     const sent = server.sent.map(({ content }) => String(content["body"]));
     expect(sent.length).toBeLessThan(PARTS_MAX);
-    expect(pauses).toBeGreaterThanOrEqual(sent.length - 1);
+    expect(pauses()).toBeGreaterThanOrEqual(sent.length - 1);
     expect(calls.length).toBeLessThan(CALLS_BESIDE + CALLS_A_PART * sent.length);
     const letters = (text: string) => text.replaceAll(/[\s`~]/g, "");
     expect(letters(sent.join("")).length).toBeGreaterThanOrEqual(letters(body).length);

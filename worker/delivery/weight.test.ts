@@ -15,6 +15,13 @@ const editOf = (markdown: string) =>
 const bytes = (content: unknown) => new TextEncoder().encode(JSON.stringify(content)).length;
 
 describe("a part of a long text", () => {
+  test("whose HTML is much longer than itself is sent without it", async () => {
+    const link = `[a]: https://x.test/${"x".repeat(400)}\n\n`;
+    expect((await editOf(`${link}${"[a] ".repeat(20)}`))["formatted_body"]).toBeDefined();
+    const edit = await editOf(`${link}${"[a] ".repeat(75)}`);
+    expect(edit["formatted_body"]).toBeUndefined();
+    expect(bytes(edit)).toBeLessThan(BOUNDS.eventContent.max);
+  });
   test.for(globSync(["*.md", "worker/*.md"]))("of ordinary Markdown is sent with its HTML: %s", async (file) => {
     const text = readFileSync(file, "utf8").slice(0, 60_000);
     for (const part of partsOf(text)) {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import type { Agent } from "#core/configuration/agent.ts";
 import { type Layer, resolve } from "#core/configuration/settings.ts";
 import { UNKNOWN_SENDER, unknownRoom } from "#core/gate/facts.ts";
@@ -37,6 +38,7 @@ async function attempted(
   }: { layer?: Layer; decrypts?: boolean; context?: boolean; settings?: object } = {},
 ) {
   const looked: (string | undefined)[] = [];
+  let pauses = 0;
   const shown: string[] = [];
   const asked: TurnRequest[] = [];
   const backend: Backend = {
@@ -60,7 +62,13 @@ async function attempted(
     delivery: { draft: () => ({ show: (text) => void shown.push(text()), close: async () => "unused" as const }) },
     backends: { create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
     cipher: { decrypt: async (spec) => (decrypts ? ok({ ...spec, ...settings, decrypted: true }) : err("no key")) },
-    clock: systemClock,
+    clock: {
+      now: systemClock.now,
+      sleep(ms, signal) {
+        pauses += ms > 0 ? 0 : 1;
+        return systemClock.sleep(ms, signal);
+      },
+    },
     log: () => undefined,
     namespace: NAMESPACE,
     fetch,
@@ -70,10 +78,20 @@ async function attempted(
   };
   const intent = anIntent(async () => ok({}));
   const { outcome } = await attempt(needs, running, turn, agentWith(layer), intent);
-  return { outcome, asked, looked, visible: shown.filter((text) => text !== "") };
+  return { outcome, asked, looked, pauses, visible: shown.filter((text) => text !== "") };
 }
 
 describe("an attempt", () => {
+  test("gives way to other work while a backend that never waits goes on", async () => {
+    const { max } = BOUNDS.streamEventsAtOnce;
+    const { pauses, outcome } = await attempted([...Array.from({ length: 10 * max }, () => delta("word ")), FINISH]);
+    expect(outcome).toMatchObject({ kind: "answered" });
+    expect(pauses).toBe(10);
+  });
+  test("is ended where the answer has no end, and people are told", async () => {
+    const { outcome } = await attempted(Array.from({ length: 30 }, () => delta("x".repeat(BOUNDS.reply.max / 20))));
+    expect(outcome).toMatchObject({ kind: "tooLong", shown: "x".repeat(BOUNDS.reply.max) });
+  });
   test("shows nothing of a decline", async () => {
     const events = [..."NO_REPLY"].map(delta);
     expect(await attempted([...events, FINISH])).toMatchObject({ outcome: { kind: "silent" }, visible: [] });

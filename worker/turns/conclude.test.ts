@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { NOTHING_TO_SAY, STOPPED } from "#core/strings/replies.ts";
+import { NOTHING_TO_SAY, STOPPED, TOO_LONG } from "#core/strings/replies.ts";
 import { textReply } from "#core/turn/turn.ts";
 import { aStoredTurn, keyOf, NOW, SESSION_LANE } from "#testing/ledger-rows.ts";
 import { type ConcludeNeeds, conclude } from "./conclude.ts";
@@ -47,6 +47,11 @@ describe("a turn without an answer", () => {
     expect((await concluded({ kind: "stopped", shown: "" }, false)).done).toEqual([
       ["answered", textReply("notice", STOPPED)],
     ]));
+});
+
+test("an answer that was stopped for its length says so at its end", async () => {
+  const { done } = await concluded({ kind: "tooLong", shown: "so far" }, false);
+  expect(done).toEqual([["answered", textReply("reply", `so far\n\n${TOO_LONG}`)]]);
 });
 
 describe("an answer that broke off inside of a code fence", () => {

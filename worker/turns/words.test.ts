@@ -42,7 +42,7 @@ describe("a long answer", () => {
     const words = new Words();
     let outcome: Outcome | undefined;
     let events = 0;
-    for (; !outcome; events++) outcome = words.take({ done: false, value: delta("é🎉x") });
+    for (; !outcome && events < BOUNDS.reply.max; events++) outcome = words.take({ done: false, value: delta("é🎉x") });
     expect(events).toBeLessThan(BOUNDS.reply.max);
     expect(outcome).toMatchObject({ kind: "tooLong" });
     expect(new TextEncoder().encode(words.text).length).toBeLessThanOrEqual(BOUNDS.reply.max);
