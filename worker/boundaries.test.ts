@@ -72,7 +72,18 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
  * it. Files that are not listed may import all folders of their room.
  */
 const STANDS_ON: Record<string, readonly string[]> = {
-  core: ["result.ts", "bounds.ts", "protocol", "message", "access", "configuration", "turn", "gate", "strings"],
+  core: [
+    "result.ts",
+    "bounds",
+    "bounds.ts",
+    "protocol",
+    "message",
+    "access",
+    "configuration",
+    "turn",
+    "gate",
+    "strings",
+  ],
   ledger: ["schema", "sql", "configuration", "upkeep", "turns", "rooms", "repair"],
   router: ["digest.ts", "rooms", "occasion.ts", "new-turn.ts", "wake.ts", "commands"],
   delivery: ["html"],

@@ -1,0 +1,190 @@
+/** Bounds on what we say, try again and take on in one step. */
+import { type Bound, KIB, MIB, MINUTE, SECOND } from "./bound.ts";
+
+export const WORK = {
+  // What a backend is told and says.
+  preface: { max: 8_000, unit: "characters", because: "The context costs tokens at every turn." },
+  quote: { max: 500, unit: "characters", because: "A quotation is there to be recognised, not to be read whole." },
+  contextTime: { max: 5 * SECOND, unit: "milliseconds", because: "A turn waits no longer for a message it quotes." },
+  contextMessages: { max: 100, unit: "messages", because: "The preface holds fewer." },
+  errorText: { max: 500, unit: "characters", because: "It is for the log, and may be a whole page of HTML." },
+
+  backendStream: {
+    max: 64 * MIB,
+    unit: "bytes",
+    because: "A reply within its bound, in events of one character each.",
+  },
+  backendError: { max: 64 * KIB, unit: "bytes", because: "Of a page of an error the beginning tells enough." },
+  reply: { max: 1_000_000, unit: "bytes", because: "It is one stored text; D1 takes 2 MB a row. It is 80 messages." },
+  streamEventsAtOnce: {
+    max: 100,
+    unit: "events",
+    because: "Other work goes on between them; each costs microseconds.",
+  },
+  shown: { max: 100_000, unit: "characters", because: "It is stored at each edit; people see the beginning of it." },
+
+  // What we send.
+  parsedAtOnce: {
+    max: 2_000,
+    unit: "characters",
+    because: "A parser of Markdown may need time in the cube of its text: some 20 ms at worst for one of this length.",
+  },
+  parserReads: {
+    max: 150_000,
+    unit: "characters",
+    because: "How much the parser reads again in a piece of a text: three times what the densest ordinary text needs.",
+  },
+  nesting: {
+    max: 12,
+    unit: "levels",
+    because: "Quotations and lists that are nested deeper cannot be read by people.",
+  },
+  definitions: { max: 50, unit: "entries", because: "Definitions of links are searched for in each piece of a text." },
+  eventContent: {
+    max: 60_000,
+    unit: "bytes",
+    because: "An event may have 65,536 with its envelope, signatures and references; this leaves them room.",
+  },
+  mentionsSent: { max: 10, unit: "users", because: "A reply that names more is a list, and would notify all of them." },
+  draftEdits: { max: 39, unit: "edits", because: "Every edit is an event that stays in the room." },
+  equalRefusals: {
+    max: 8,
+    unit: "attempts",
+    because: "Two minutes with the growing pauses. A message refused so often while others are stored is never taken.",
+  },
+  sendRetryPause: { max: MINUTE, unit: "milliseconds", because: "A homeserver that is back is noticed in time." },
+  outDepth: { max: 50, unit: "messages", because: "More of them are replies that cannot be sent." },
+
+  // What is tried again.
+  backendFailures: { max: 3, unit: "attempts", because: "A backend that failed three times fails again." },
+  turnAttempts: { max: 20, unit: "attempts", because: "The turn itself is then taken for what kills its runners." },
+  eventFailures: {
+    max: 5,
+    unit: "attempts",
+    because: "An event whose handling failed five times fails again, and everything behind it in its room waits.",
+  },
+  eventRetryPause: {
+    max: 2 * MINUTE,
+    unit: "milliseconds",
+    because: "A room whose trouble has ended is noticed in time.",
+  },
+  requestPatience: {
+    max: 10 * MINUTE,
+    unit: "milliseconds",
+    because: "The homeserver fails a request of a verdict while it answers others; the room behind it waits.",
+  },
+  rateLimitPatience: {
+    max: 60 * MINUTE,
+    unit: "milliseconds",
+    because:
+      "A rate limit is a promise that a later request succeeds; Synapse allows a hundred remote joins in three hours.",
+  },
+  silence: {
+    max: 5 * SECOND,
+    unit: "milliseconds",
+    because: "A homeserver that tells nobody who we are within this time does not answer.",
+  },
+  turnRetryPause: { max: MINUTE, unit: "milliseconds", because: "People wait for the answer." },
+  pauseAhead: {
+    max: 65 * SECOND,
+    unit: "milliseconds",
+    because: "No pause is longer than a minute. What waits longer was put off while the clock was ahead, and is due.",
+  },
+  waitAhead: {
+    max: 12 * 60 * MINUTE,
+    unit: "milliseconds",
+    because: "The same for what may wait longer than a minute: for its turn at a token, for a homeserver's rate limit.",
+  },
+  leaseAhead: {
+    max: MINUTE,
+    unit: "milliseconds",
+    because: "A lease lasts half a minute. One that ends later was taken while the clock was ahead, and is void.",
+  },
+  clocksApart: {
+    max: 5 * SECOND,
+    unit: "milliseconds",
+    because:
+      "So far the clocks of two machines differ. What happened later than that was dated by a clock that was ahead.",
+  },
+  pairEvents: { max: 20, unit: "messages", because: "Two bots that answer each other would never end." },
+
+  // What one step of the work takes on.
+  callsARun: {
+    max: 500,
+    unit: "calls",
+    because:
+      "Statements and requests of one invocation of the Worker. D1 allows 1,000, and Cloudflare as many requests.",
+  },
+  callsAStep: {
+    max: 150,
+    unit: "calls",
+    because: "A step that was begun ends: a join with its requests, or four rooms that are repaired at the same time.",
+  },
+  eventsAtOnce: { max: 50, unit: "events", because: "A room's batch is decided under one lease." },
+  searchedPages: { max: 25, unit: "pages", because: "A part of the search for damaged rows; a page is one query." },
+  eventsAStretch: { max: 5, unit: "events", because: "Other work goes on between them." },
+  newerTurnTime: {
+    max: 10 * MINUTE,
+    unit: "milliseconds",
+    because: "A newer version that runs beside this one has taken its turns by then.",
+  },
+  unreadableAtOnce: { max: 20, unit: "rows", because: "A lane buries no more under one claim; the next goes on." },
+  openTurns: {
+    max: 20_000,
+    unit: "turns",
+    because: "Each look for due lanes reads the open turns; with more, everybody's answers are late.",
+  },
+  openTurnsOfRoom: {
+    max: 2_000,
+    unit: "turns",
+    because: "One room must not use up what all rooms have; each thread and user may be a conversation of its own.",
+  },
+  openTurnsOfSender: {
+    max: 1_000,
+    unit: "turns",
+    because: "As many as the longest queue of one conversation. Nobody waits for more answers.",
+  },
+  linesAtOnce: {
+    max: 50,
+    unit: "agents",
+    because: "The settings of each agent whose turns wait are looked up once a minute.",
+  },
+  lanesASweep: { max: 1_000, unit: "lanes", because: "The next sweep rings the others." },
+  roomsRepaired: {
+    max: 500,
+    unit: "rooms",
+    because: "The rooms of the latest events are compared with the homeserver first after an outage.",
+  },
+  repairTime: {
+    max: 40 * SECOND,
+    unit: "milliseconds",
+    because: "An upkeep ends before the next one; that one goes on.",
+  },
+  repairRoomTime: {
+    max: 10 * SECOND,
+    unit: "milliseconds",
+    because: "A room that hangs keeps the repair of the others waiting no longer.",
+  },
+  aliasTime: {
+    max: 10 * SECOND,
+    unit: "milliseconds",
+    because: "An alias of a server that hangs is asked for again later.",
+  },
+  gapPages: { max: 5, unit: "pages", because: "500 events of one room are read back in one upkeep." },
+  aliasesAtOnce: { max: 100, unit: "rooms", because: "Each is a request; the others follow in the next minute." },
+  introducedTo: { max: 20, unit: "users", because: "In a larger room an introduction disturbs more than it helps." },
+  repliesCompared: { max: 20, unit: "rows", because: "An echo comes soon after what it repeats." },
+  joinedCounted: { max: 3, unit: "users", because: "Larger numbers make no difference to the gate." },
+  agentsPresent: {
+    max: 20,
+    unit: "agents",
+    because: "A room with more is crowded: only those an event names are read.",
+  },
+  roomsReplaced: {
+    max: 50,
+    unit: "rooms",
+    because: "It also ends the search when two rooms claim to have replaced each other.",
+  },
+  contextRows: { max: 2_000, unit: "rows", because: "Events before a prompt are searched over all rooms." },
+  contextRowsAround: { max: 500, unit: "rows", because: "Events that were read back stand near the prompt." },
+} as const satisfies Record<string, Bound>;
