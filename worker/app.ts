@@ -4,10 +4,11 @@ import type { AgentSpec, BackendSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
 import type { Namespace, RoomId } from "#core/protocol/ids.ts";
+import { messageOf } from "#core/result.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import type { Ask, Ghosts, Standing } from "#ports/homeserver.ts";
-import type { Clock, Log, Writes } from "#ports/host.ts";
+import type { Clock, Log, LogEvent, Writes } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
@@ -29,6 +30,7 @@ import { askByFetch } from "./matrix/ask.ts";
 import { clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
 import { reviving } from "./matrix/revival.ts";
+import { sharedByRooms } from "./matrix/room-requests.ts";
 import { watched } from "./matrix/standing.ts";
 import { homeserverUrl } from "./matrix/well-known.ts";
 import { matchesSecret } from "./observe/secrets.ts";
@@ -71,11 +73,11 @@ export interface App {
   http: Hono;
   pump: Pump;
   doorbell: Doorbell;
-  /** Rings every lane that is due. Resolves to their number. */
+  /** Rings every lane that is due. Resolves to their number. Never rejects: the log says what failed. */
   sweep(): Promise<number>;
   /** The upkeep, due once a minute. */
   tend(options?: TendOptions): Promise<void>;
-  /** Makes the bot's account and device. False when the homeserver refuses or does not answer; the log says why. */
+  /** Makes the bot's account and device. False when the homeserver or the database fails; the log says why. */
   enter(): Promise<boolean>;
   /** Replaces all agents. */
   applyAgents(agents: readonly AgentSpec[]): Promise<void>;
@@ -90,9 +92,7 @@ export function compose(host: Host): App {
   const { environment, ledger, clock, fetch, log } = host;
   const namespace = namespaceOf(environment);
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
-  const ask = host.ask ?? askByFetch(fetch);
-  const asked = clientServer({ url: () => homeserverUrl(environment, fetch), asToken: environment.AS_TOKEN, ask });
-  const { call, ...standing } = watched({ call: asked, clock, log, onSilence: onDoubt });
+  const { call, ...standing } = homeserverOf(host, onDoubt);
   const users = ghosts({ call: reviving({ call, ledger, clock, log }), ledger, namespace, log });
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
@@ -144,10 +144,20 @@ export function compose(host: Host): App {
     applyAgents: async (agents) => void (await ledger.setAgents(agents)),
     applyConfiguration: (configuration) => applyOrThrow(configuring, configuration),
     warnings: () => warningsAboutStored(configuring),
-    sweep: () => sweep({ ledger, doorbell, clock }),
+    sweep: () => sweep({ ledger, doorbell, clock }).catch(failed(log, "sweep_failed", 0)),
     tend: (options) => tend(tending, options),
-    enter: () => enter({ call, ledger, namespace, log }),
+    enter: () => enter({ call, ledger, namespace, log }).catch(failed(log, "tend_failed", false)),
   };
+}
+
+/** The homeserver's API, by which it also shows whether it is well. */
+function homeserverOf(
+  { environment, clock, fetch, log, ask = askByFetch(fetch) }: Host,
+  onSilence: () => Promise<void>,
+) {
+  const url = () => homeserverUrl(environment, fetch);
+  const call = sharedByRooms(clientServer({ url, asToken: environment.AS_TOKEN, ask }));
+  return watched({ call, clock, log, onSilence });
 }
 
 async function enter(needs: Parameters<typeof enterBot>[0]): Promise<boolean> {
@@ -158,6 +168,14 @@ async function enter(needs: Parameters<typeof enterBot>[0]): Promise<boolean> {
   }
   return entered.ok;
 }
+
+/** Logs an error, and gives this instead of what was to come. */
+const failed =
+  <T>(log: Log, event: LogEvent, instead: T) =>
+  (error: unknown): T => {
+    log(event, { error: messageOf(error) });
+    return instead;
+  };
 
 interface TendNeeds {
   ledger: Ledger;

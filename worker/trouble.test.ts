@@ -1,10 +1,10 @@
 /** Trouble with one event, from end to end: nothing else waits for it longer than it has to. */
 import type { Client } from "@libsql/client";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { EventId } from "#core/protocol/ids.ts";
+import { EventId, RoomId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMembership, aMessage } from "#testing/events.ts";
-import { aSpec } from "#testing/ledger-rows.ts";
+import { aSpec, member } from "#testing/ledger-rows.ts";
 import { type MovingClock, movingClock } from "#testing/moving-clock.ts";
 import { ALICE, ECHO, soon } from "#testing/room.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
@@ -137,4 +137,52 @@ describe("an invitation", () => {
     expect(await untilDecided(invite, 20_000)).toBeGreaterThanOrEqual(1_200_000);
     expect(await verdictOf(invite)).toMatchObject({ verdict: "join" });
   });
+});
+
+test("a database that fails is told in the log by the sweep and by the start, and ends neither", async () => {
+  await begin();
+  client.close();
+  expect(await world.app.sweep()).toBe(0);
+  expect(await world.app.enter()).toBe(false);
+  expect([logged("sweep_failed"), logged("tend_failed")]).toEqual([1, 1]);
+});
+
+test("a room in which the homeserver fails everything keeps no other room waiting, nor the upkeep", async () => {
+  await begin();
+  const [lost, before] = [aMessage("lost"), aMessage("before")];
+  world.server.answerFirst = ({ path }) =>
+    path.includes("!broken") ? Response.json({ errcode: "M_UNKNOWN" }, { status: 500 }) : undefined;
+  const direct = [ALICE, ECHO].map((user) => ({ ...member(user), direct: true }));
+  await world.ledger.setMembers(RoomId.parse("!broken"), direct);
+  const invite = aMembership("@agent_echo:hs.test", "invite", {
+    room_id: "!broken2",
+    content: { membership: "invite" },
+  });
+  await world.push(aMessage("never sent", { room_id: "!broken" }), invite);
+  await world.push(before);
+  await vi.waitFor(() => expect(world.bodies()).toEqual(["echo before"]), soon);
+  world.server.history.set("!room", [lost, before]);
+  await world.ledger.setMark(REPAIR_MARK, "due");
+  await world.app.tend();
+  await vi.waitFor(() => expect(world.bodies()).toEqual(["echo before", "echo lost"]), soon);
+  expect(await world.ledger.mark(REPAIR_MARK)).toBe("done");
+  expect(logged("homeserver_unreachable")).toBe(0);
+});
+
+test("an alias whose server does not answer keeps its room, and is not asked for at every upkeep", async () => {
+  await begin();
+  const [hanging, others] = ["#far:evil.test", Array.from({ length: 3 }, (_, at) => `#other${at}:hs.test`)];
+  for (const alias of [hanging, ...others]) await world.ledger.setAlias(alias, RoomId.parse("!room"), 0);
+  for (const alias of others) world.server.aliases.set(alias, "!room");
+  world.server.answerFirst = ({ path }) => (path.includes("evil.test") ? "unreachable" : undefined);
+  const asked = () => world.server.requests.filter((request) => request.includes("/directory/")).length;
+  await world.app.tend();
+  expect(asked()).toBe(4);
+  expect((await world.ledger.aliases()).map(({ roomId }) => roomId)).toEqual(Array(4).fill("!room"));
+  clock.move(60_000);
+  await world.app.tend();
+  expect(asked()).toBe(4);
+  clock.move(300_000);
+  await world.app.tend();
+  expect(asked()).toBe(5);
 });

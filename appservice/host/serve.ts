@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { serve as listen } from "@hono/node-server";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import type { Environment } from "#core/configuration/environment.ts";
+import { messageOf } from "#core/result.ts";
 import type { Ask } from "#ports/homeserver.ts";
 import type { Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -137,7 +138,7 @@ async function applyOnce(app: App, ledger: Ledger, wanted: Configuration): Promi
 async function keepSweeping(app: App, over: AbortSignal): Promise<void> {
   // The first sweep is at once: an earlier process may have left due lanes.
   while (!over.aborted) {
-    await app.sweep().catch(() => undefined);
+    await app.sweep();
     await systemClock.sleep(SWEEP_MS, over);
   }
 }
@@ -146,7 +147,7 @@ async function keepSweeping(app: App, over: AbortSignal): Promise<void> {
 async function keepTending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
   while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
   for (let afterStart = true; !over.aborted; afterStart = false) {
-    await app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: String(error) }));
+    await app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: messageOf(error) }));
     await systemClock.sleep(everyMs, over);
   }
 }

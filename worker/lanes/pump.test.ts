@@ -34,7 +34,7 @@ const deciding =
   };
 const pumpOf = (
   work: Work,
-  over: { runner?: string; clock?: Clock; mayBegin?: () => boolean; random?: () => number } = {},
+  over: { runner?: string; clock?: Clock; mayBegin?: () => boolean; random?: () => number; ledger?: Ledger } = {},
 ) =>
   createPump({
     ledger,
@@ -310,6 +310,23 @@ describe("the pump", () => {
     const pump = pumpOf(work, { mayBegin: () => false });
     expect(await pump.run(LANE)).toEqual({ dueAtMs: 0 });
     expect(work).toHaveBeenCalledTimes(1);
+  });
+
+  test("logs a renewal that fails, and keeps the lease", async () => {
+    await store("one");
+    const renew = vi.fn(async () => {
+      throw new Error("the database does not answer");
+    });
+    const pump = pumpOf(
+      async ({ lost }) => {
+        await vi.waitFor(() => expect(renew).toHaveBeenCalled());
+        expect(lost.aborted).toBe(false);
+        return undefined;
+      },
+      { clock: hurried, ledger: { ...ledger, renew } },
+    );
+    await pump.run(LANE);
+    expect(logged).toContain("renewal_failed");
   });
 
   test("aborts work whose lease was lost", async () => {

@@ -11,6 +11,7 @@
  * left to do releases the lease in that write.
  */
 
+import { messageOf } from "#core/result.ts";
 import { spread } from "#core/turn/back-off.ts";
 import { isDue } from "#core/turn/clocks.ts";
 import { type LaneId, type LaneKind, type Lease, parseLane } from "#core/turn/lane.ts";
@@ -220,7 +221,7 @@ interface Renewing {
   onControls(): void;
 }
 
-function keepRenewing({ ledger, clock }: Needs, lease: Lease, { onLost, onControls }: Renewing): Renewal {
+function keepRenewing({ ledger, clock, log }: Needs, lease: Lease, { onLost, onControls }: Renewing): Renewal {
   const over = new AbortController();
   let pause: PromiseWithResolvers<void> | undefined;
   let inFlight: Promise<Renewed> = Promise.resolve("held");
@@ -230,7 +231,10 @@ function keepRenewing({ ledger, clock }: Needs, lease: Lease, { onLost, onContro
       while (pause) await pause.promise;
       if (over.signal.aborted) return;
       // An error of the database does not mean that the lease is lost: it lasts for two more tries.
-      inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch((): Renewed => "held");
+      inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch((error: unknown): Renewed => {
+        log("renewal_failed", { lane: lease.lane, error: messageOf(error) });
+        return "held";
+      });
       const renewed = await inFlight;
       if (renewed === "lost") return onLost();
       if (renewed === "controls") onControls();

@@ -187,4 +187,14 @@ export const WORK = {
   },
   contextRows: { max: 2_000, unit: "rows", because: "Events before a prompt are searched over all rooms." },
   contextRowsAround: { max: 500, unit: "rows", because: "Events that were read back stand near the prompt." },
+  requestsOfRoom: {
+    max: 8,
+    unit: "requests",
+    because: "A room in which they hang leaves the other connections to other rooms.",
+  },
+  typingTime: {
+    max: 5 * SECOND,
+    unit: "milliseconds",
+    because: "A turn waits for the end of its typing notification, and keeps its place meanwhile.",
+  },
 } as const satisfies Record<string, Bound>;

@@ -1,4 +1,5 @@
 /** Typing notifications. */
+import { BOUNDS } from "../../bounds.ts";
 import type { RoomId, UserId } from "../ids.ts";
 import { type Request, unread } from "./request.ts";
 import { roomPath } from "./rooms.ts";
@@ -10,6 +11,7 @@ import { roomPath } from "./rooms.ts";
  */
 export const setTyping = (roomId: RoomId, userId: UserId, forMs: number): Request<undefined> => ({
   method: "PUT",
+  answerMsMax: BOUNDS.typingTime.max,
   path: `${roomPath(roomId)}/typing/${encodeURIComponent(userId)}`,
   body: JSON.stringify(forMs > 0 ? { typing: true, timeout: forMs } : { typing: false }),
   answer: unread,

@@ -1,0 +1,22 @@
+/** How long an answer of the homeserver may take. */
+import { expect, test } from "vitest";
+import { whoAmI } from "#core/protocol/client/account.ts";
+import { roomByAlias } from "#core/protocol/client/rooms.ts";
+import { setTyping } from "#core/protocol/client/typing.ts";
+import { RoomId, UserId } from "#core/protocol/ids.ts";
+import { clientServer } from "./client-server.ts";
+
+test("a request that says how long its answer may take is given up after that", async () => {
+  const call = clientServer({
+    url: async () => "http://hs.test",
+    asToken: "token",
+    ask: (_url, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", reject)),
+  });
+  const answer = await call({ ...whoAmI(), answerMsMax: 20 });
+  expect(answer).toMatchObject({ ok: false, error: { status: 0 } });
+});
+
+test("what others wait for is given up soon: a typing notification, an alias, the question whether anybody answers", () => {
+  const requests = [setTyping(RoomId.parse("!a"), UserId.parse("@a:b"), 1), roomByAlias("#a:b"), whoAmI()];
+  for (const { answerMsMax } of requests) expect(answerMsMax).toBeLessThanOrEqual(10_000);
+});
