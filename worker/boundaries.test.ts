@@ -80,6 +80,7 @@ const STANDS_ON: Record<string, readonly string[]> = {
     "message",
     "access",
     "configuration",
+    "retention.ts",
     "turn",
     "gate",
     "strings",

@@ -36,6 +36,7 @@ const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
   "directs.room_id": "id unique",
   "directs.user_id": "id unique",
   "epochs.base": "id unique",
+  "epochs.session": "id",
   "events.about": "id",
   "events.event": "json",
   "events.event_id": "id unique",

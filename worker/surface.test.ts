@@ -11,6 +11,7 @@ import { keyRows, Layer, RoomLayer } from "#core/configuration/settings.ts";
 import { TurnSettings } from "#core/configuration/turn-settings.ts";
 import { COMMAND_NAMES, describeCommand } from "#core/message/command.ts";
 import { complaints, Registration, registrationShape, usersRegex } from "#core/protocol/registration.ts";
+import { retentionRows } from "#core/retention.ts";
 import { fileSchema } from "../appservice/host/configuration/form.ts";
 
 const README = readFileSync("README.md", "utf8");
@@ -181,6 +182,16 @@ describe("the configuration", () => {
     expect(Object.keys($defs)).toEqual(expect.arrayContaining(named));
     const undocumented = Object.entries($defs).filter(([name, { description }]) => name !== "settings" && !description);
     expect(undocumented).toEqual([]);
+  });
+});
+
+describe("what is kept", () => {
+  const table = [...header("what", "how long"), ...retentionRows().map(({ what, kept }) => cells(what, kept)), ""].join(
+    "\n",
+  );
+  test("is listed in the README, for how long", async () => {
+    await expect(table).toMatchFileSnapshot("./surface/retention.md");
+    expect(README).toContain(table);
   });
 });
 

@@ -6,6 +6,7 @@ import {
   createScheduledController,
   type D1Migration,
   getQueueResult,
+  runDurableObjectAlarm,
   runInDurableObject,
   waitOnExecutionContext,
 } from "cloudflare:test";
@@ -82,6 +83,32 @@ describe("the Worker", () => {
     expect((await getQueueResult(batch, context)).explicitAcks).toEqual(["1"]);
     const kept = await runInDurableObject(env.LANE.getByName(lane), (_object, state) => state.storage.kv.get("lane"));
     expect(kept).toBe(lane);
+  });
+
+  test("forgets an object that was not rung since it was loaded, and for which nothing is due", async () => {
+    const object = env.LANE.getByName("room:!idle");
+    await runInDurableObject(object, async (_object, state) => {
+      state.storage.kv.put("lane", "room:!idle");
+      await state.storage.setAlarm(Date.now() + 60_000);
+    });
+    expect(await runDurableObjectAlarm(object)).toBe(true);
+    const left = await runInDurableObject(object, async (_object, state) => [
+      state.storage.kv.get("lane"),
+      await state.storage.getAlarm(),
+    ]);
+    expect(left).toEqual([undefined, null]);
+  });
+
+  test("keeps an object for a day after its last ring", async () => {
+    const object = env.LANE.getByName("room:!rung");
+    await object.ring("room:!rung");
+    const alarm = () => runInDurableObject(object, (_object, state) => state.storage.getAlarm());
+    await vi.waitFor(async () => expect(await alarm()).toBeGreaterThan(Date.now() + 23 * 3_600_000), {
+      timeout: 5_000,
+    });
+    await object.ring("room:!rung");
+    const kept = await runInDurableObject(object, (_object, state) => state.storage.kv.get("lane"));
+    expect(kept).toBe("room:!rung");
   });
 
   test("answers /health without a token and /metrics with the operator's, as JSON", async () => {

@@ -1,8 +1,9 @@
 /**
  * One Durable Object per lane. It stores only its lane's name and an alarm. The alarm runs the lane and survives crashes;
- * everything else is in the database.
+ * everything else is in the database. A day after its last ring the object forgets its name, and with that it is gone.
  */
 import { DurableObject } from "cloudflare:workers";
+import { KEPT_MS } from "#core/retention.ts";
 import type { LaneId } from "#core/turn/lane.ts";
 import { type App, compose } from "../app.ts";
 import { workerHost } from "./bindings.ts";
@@ -16,6 +17,8 @@ export class Lane extends DurableObject<Env> {
   /** Each alarm is an invocation with limits of its own. */
   readonly #meter = createMeter();
   #alarmedAtMs = 0;
+  /** A ring came since this object was loaded. */
+  #isRung = false;
 
   #compose(): App {
     // The object's id as the runner's: there is only one such object, so after a crash it may take its own lease again.
@@ -28,7 +31,9 @@ export class Lane extends DurableObject<Env> {
 
   /** Runs the lane soon, or wakes it where it runs. */
   async ring(lane: LaneId): Promise<void> {
-    this.ctx.storage.kv.put("lane", lane);
+    this.#isRung = true;
+    // Each write is billed.
+    if (this.ctx.storage.kv.get("lane") !== lane) this.ctx.storage.kv.put("lane", lane);
     this.#app?.pump.nudge(lane);
     await this.#wakeAt(Date.now());
   }
@@ -39,7 +44,10 @@ export class Lane extends DurableObject<Env> {
     this.#alarmedAtMs = Date.now();
     this.#meter.reset();
     const { dueAtMs } = await this.#compose().pump.run(lane);
-    if (dueAtMs !== undefined) await this.#wakeAt(dueAtMs);
+    if (dueAtMs !== undefined) return this.#wakeAt(dueAtMs);
+    // An object that its alarm has loaded again was left alone for long.
+    if (this.#isRung) return this.#wakeAt(Date.now() + KEPT_MS.lane);
+    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.deleteAll();
   }
 
   /** Sets the alarm, unless an earlier one is set. */

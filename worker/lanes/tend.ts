@@ -39,7 +39,7 @@ export interface TendOptions {
 
 /** Runs the upkeep once. While the homeserver cannot be reached it only deletes old rows. */
 export async function tend(needs: Needs, options: TendOptions = { afterStart: false }): Promise<void> {
-  const { ledger, clock, keep } = needs;
+  const { ledger, clock } = needs;
   await needs.reportRefusals();
   await grantMissed(needs);
   const reachable = await isReachable(needs, options);
@@ -48,7 +48,21 @@ export async function tend(needs: Needs, options: TendOptions = { afterStart: fa
     await repairRooms(needs);
   }
   await searchOn(needs);
-  if (!(await isTimeDoubted(ledger, clock))) await ledger.prune(clock.now(), keep);
+  if (!(await isTimeDoubted(ledger, clock))) await forget(needs);
+}
+
+/** The step that the last upkeep did not come to. */
+const FORGET_MARK = "forget_next";
+
+/** Forgets as many rows as there are, giving way after each step, or as many as one run of the host can. */
+async function forget({ ledger, clock, keep, mayGoOn }: Needs): Promise<void> {
+  let step: number | undefined = Number(await ledger.mark(FORGET_MARK)) || 0;
+  const first = step;
+  while (step !== undefined && mayGoOn?.() !== false) {
+    step = (await ledger.prune(clock.now(), keep, step)).next;
+    await clock.sleep(0);
+  }
+  if (first > 0 || step !== undefined) await ledger.setMark(FORGET_MARK, String(step ?? 0));
 }
 
 /** Pings every five minutes, and at each upkeep of an outage. The end of an outage asks for a repair. */

@@ -10,6 +10,7 @@ import { IS_UNSENT } from "./sql/unsent.ts";
 import type { CurrentTurns } from "./turns/current-turn.ts";
 import { readNextOut, selectNextOut } from "./turns/outbox.ts";
 import { IS_PARKED } from "./turns/places.ts";
+import { FORGOTTEN_FENCE } from "./upkeep/fence.ts";
 
 export function leases(database: NotingDatabase, current: CurrentTurns): LaneLedger {
   const { all, atomic } = database;
@@ -27,9 +28,11 @@ export function leases(database: NotingDatabase, current: CurrentTurns): LaneLed
     async claim(lane, runner, nowMs, ttlMs) {
       const untilMs = nowMs + ttlMs;
       const claim = sql`
-        INSERT INTO lanes (id, owner, lease_until_ms, fence) VALUES (${lane}, ${runner}, ${untilMs}, 1)
+        INSERT INTO lanes (id, owner, lease_until_ms, fence, claimed_at_ms)
+        VALUES (${lane}, ${runner}, ${untilMs}, 1 + ${FORGOTTEN_FENCE}, ${nowMs})
         ON CONFLICT (id) DO UPDATE
-          SET owner = excluded.owner, lease_until_ms = excluded.lease_until_ms, fence = lanes.fence + 1
+          SET owner = excluded.owner, lease_until_ms = excluded.lease_until_ms, fence = lanes.fence + 1,
+            claimed_at_ms = excluded.claimed_at_ms
           WHERE NOT ${isLeased(nowMs)} OR lanes.owner = excluded.owner
         RETURNING fence`;
       const isMine = sql`

@@ -17,6 +17,7 @@ import {
   settled,
   waiting,
 } from "#testing/ledger-rows.ts";
+import { pruned } from "#testing/pruned.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -146,7 +147,7 @@ function chatterContract(make: Make): void {
     const keep = { contentsMs: 0, eventIdsMs: DAY_MS, turnsMs: DAY_MS };
     const question = anEvent();
     await settled(ledger, {}, question);
-    while ((await ledger.prune(NOW + 1, keep)) > 0);
+    while ((await pruned(ledger, NOW + 1, keep)) > 0);
     await said(ledger, aMessage("new"));
     const turn = await asked(ledger);
     expect(await bodies(ledger, turn)).toEqual(["new"]);

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { EventId, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { ECHO, NOW, ROOM, settled } from "#testing/ledger-rows.ts";
+import { pruned } from "#testing/pruned.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -31,17 +32,18 @@ function expiryContract(make: Make): void {
     await ledger.useInviteCode(ECHO, "used", ALICE, NOW);
     await ledger.offerPairing({ ...pairing, userId: UserId.parse("@bob:hs.test"), code: "EFGH2345" });
     await ledger.approve("EFGH2345", NOW);
-    expect(await ledger.prune(NOW + 59_999, keep)).toBe(0);
-    expect(await ledger.prune(NOW + 60_000, keep)).toBe(2);
-    expect(await ledger.prune(NOW + HOUR_MS - 1, keep)).toBe(0);
-    expect(await ledger.prune(NOW + HOUR_MS + 1, keep)).toBe(2);
+    expect(await pruned(ledger, NOW + 59_999, keep)).toBe(0);
+    expect(await pruned(ledger, NOW + 60_000, keep)).toBe(2);
+    expect(await pruned(ledger, NOW + HOUR_MS - 1, keep)).toBe(0);
+    expect(await pruned(ledger, NOW + HOUR_MS + 1, keep)).toBe(2);
     expect((await ledger.sender(ROOM, { sender: ALICE })).pairs).toEqual(new Map());
     expect(await ledger.approve(pairing.code, NOW)).toBeUndefined();
-    expect(await ledger.prune(NOW + 7 * DAY_MS + 1, keep)).toBe(1);
+    // The code, and the lane of the room.
+    expect(await pruned(ledger, NOW + 7 * DAY_MS + 1, keep)).toBe(2);
     expect(await ledger.useInviteCode(ECHO, "Welcome1", ALICE, NOW)).toBe(false);
     const threadOf = async () => (await ledger.sender(ROOM, { sender: ALICE, threadRoot: ROOT })).thread;
     expect(await threadOf()).toBeDefined();
-    expect(await ledger.prune(NOW + 30 * DAY_MS + 1, keep)).toBe(1);
+    expect(await pruned(ledger, NOW + 30 * DAY_MS + 1, keep)).toBe(1);
     expect(await threadOf()).toBeUndefined();
   });
 }

@@ -20,6 +20,7 @@ import {
   settled,
   startAttempt,
 } from "#testing/ledger-rows.ts";
+import { pruned } from "#testing/pruned.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -119,10 +120,10 @@ function mergeContract(make: Make): void {
     const ledger = await make();
     const { lease, turns } = await merged(ledger);
     const keep = { contentsMs: 0, eventIdsMs: 0, turnsMs: 0 };
-    await ledger.prune(NOW * 2, keep);
+    await pruned(ledger, NOW * 2, keep);
     expect(textsOf(await first(ledger, lease))).toEqual(["one", "two", "three"]);
     await ledger.endTurn(lease, turns[0].id, { ending: "late" }, NOW);
-    await ledger.prune(NOW * 2, keep);
+    await pruned(ledger, NOW * 2, keep);
     expect(await ledger.transcript(aSession("mx.echo.1"), 5)).toEqual([]);
   });
 }

@@ -6,6 +6,7 @@ import type { Ledger } from "#ports/ledger.ts";
 import type { Settled } from "#ports/rooms.ts";
 import { aMembership, anEvent } from "#testing/events.ts";
 import { aSettled, aSpec, ghost, leaseOf, member, NOW, ROOM, ROOM_LANE } from "#testing/ledger-rows.ts";
+import { pruned } from "#testing/pruned.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -143,7 +144,7 @@ function laterContract(make: Make): void {
     await joins(ledger, BOB);
     const place = await ledger.latestPlace();
     expect(place).toBeGreaterThan(0);
-    await ledger.prune(NOW + 1_000_000, { contentsMs: 0, eventIdsMs: 0, turnsMs: 0 });
+    await pruned(ledger, NOW + 1_000_000, { contentsMs: 0, eventIdsMs: 0, turnsMs: 0 });
     expect(await ledger.latestPlace()).toBe(place);
   });
 }

@@ -21,6 +21,7 @@ import {
   SESSION_LANE,
   settled,
 } from "#testing/ledger-rows.ts";
+import { pruned } from "#testing/pruned.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -115,7 +116,7 @@ function frozenContract(make: Make): void {
     expect(await ledger.outboxRow(keyOf("row"))).toEqual({ state: "open" });
     expect(await dueAt(ledger, OUT_LANE)).toBe(0);
     expect(await ledger.figures(NOW)).toMatchObject({ outboxRows: 1 });
-    await ledger.prune(NOW * 2, { contentsMs: 0, eventIdsMs: 0, turnsMs: 0 });
+    await pruned(ledger, NOW * 2, { contentsMs: 0, eventIdsMs: 0, turnsMs: 0 });
     expect(await nextSeq(ledger, lease)).toBeGreaterThan(0);
   });
 }

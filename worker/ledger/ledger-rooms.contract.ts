@@ -307,8 +307,8 @@ function sessionsContract(make: Make): void {
   test("have the later of two epochs", async () => {
     const ledger = await make();
     expect(await ledger.epoch(aSession("mx.echo.1"))).toMatchObject({ epoch: 0, waiting: { count: 0 } });
-    await ledger.beginEpoch(aSession("mx.echo.1"), 7);
-    await ledger.beginEpoch(aSession("mx.echo.1"), 5);
+    await ledger.beginEpoch(aSession("mx.echo.1"), { epoch: 7, session: aSession("mx.echo.7"), atMs: NOW });
+    await ledger.beginEpoch(aSession("mx.echo.1"), { epoch: 5, session: aSession("mx.echo.5"), atMs: NOW });
     expect((await ledger.epoch(aSession("mx.echo.1"))).epoch).toBe(7);
     expect((await ledger.epoch(aSession("mx.echo.2"))).epoch).toBe(0);
   });

@@ -40,6 +40,14 @@ export interface Retention {
   turnsMs: number;
 }
 
+/** What one step of the forgetting did. */
+export interface Forgotten {
+  /** How many rows were deleted or emptied. */
+  touched: number;
+  /** The next step; undefined when there is nothing left to forget for now. */
+  next?: number;
+}
+
 export interface DeadLetter {
   kind: "event" | "outbox" | "turn";
   /** One sentence for the operator. */
@@ -115,8 +123,8 @@ export interface OperatorLedger {
   setMark(name: string, value: string): Promise<void>;
   /** Sets a mark to another value where it still has this one. */
   swapMark(name: string, from: string, to: string): Promise<void>;
-  /** Deletes expired rows, a bounded number in each call. Returns how many rows it touched. */
-  prune(nowMs: number, keep: Retention): Promise<number>;
+  /** Forgets what has been kept long enough, a bounded number of rows in each call. `step`: 0, then what the last one said. */
+  prune(nowMs: number, keep: Retention, step?: number): Promise<Forgotten>;
   /** The known ones among these events, with their places in the order of storage. */
   known(eventIds: readonly EventId[]): Promise<Map<string, number>>;
   /** The rooms with the latest events, most recent first; with `sinceMs` (epoch) only events received since count. */

@@ -168,6 +168,15 @@ export interface SessionEpoch {
   waiting: WaitingTurns;
 }
 
+/** A session that `!new` began. */
+export interface BegunSession {
+  /** The seq of the event that began it. */
+  epoch: number;
+  session: SessionKey;
+  /** Milliseconds since the epoch. */
+  atMs: number;
+}
+
 /** The sessions of a room, and the messages around a prompt. */
 export interface SessionLedger {
   /** Sessions of these agents with an unanswered turn in the room or thread; outside of threads also where it begins one. */
@@ -188,7 +197,7 @@ export interface SessionLedger {
     asker?: Asker,
   ): Promise<SessionEpoch & { former?: SessionEpoch; open: OpenTurns }>;
   /** Begins the session anew; an earlier epoch never replaces a later one. */
-  beginEpoch(base: SessionKey, epoch: number): Promise<void>;
+  beginEpoch(base: SessionKey, begun: BegunSession): Promise<void>;
   /** A stored event with its content; undefined when it is unknown or its content was forgotten. */
   event(eventId: EventId): Promise<RoomEvent | undefined>;
   /** True when the session had no turn before this one. */

@@ -86,7 +86,7 @@ describe.each(OLD_VERSIONS)("a direct chat of $version", ({ version }) => {
   test("begins anew with !new, for its person alone", async () => {
     const ledger = await openedOld();
     const { base } = await sessionOf(ledger, chat(ALICE));
-    await ledger.beginEpoch(base, 1_000);
+    await ledger.beginEpoch(base, { epoch: 1_000, session: base, atMs: 0 });
     const fresh = await sessionOf(ledger, chat(ALICE));
     expect([FORMER, base]).not.toContain(fresh.session);
     expect(await ledger.transcript(fresh.session, 10)).toEqual([]);
@@ -95,7 +95,7 @@ describe.each(OLD_VERSIONS)("a direct chat of $version", ({ version }) => {
 
   test("that was begun anew goes on from there, for the person who asked last since", async () => {
     const ledger = await openedOld();
-    await ledger.beginEpoch(SessionKey.parse(FORMER), 1_000);
+    await ledger.beginEpoch(SessionKey.parse(FORMER), { epoch: 1_000, session: SessionKey.parse(FORMER), atMs: 0 });
     const session = sessionKey(ECHO, digest(epochScope(formerScope(chat(ALICE)) ?? [], 1_000)));
     expect((await sessionOf(ledger, chat(ALICE))).session).not.toBe(session);
     await stored(ledger, asked(session, ALICE, true), asked(session, CAROL, true));

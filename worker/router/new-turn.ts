@@ -16,6 +16,8 @@ export interface Session {
   base: SessionKey;
   waiting: WaitingTurns;
   open: OpenTurns;
+  /** The session's key from this event's seq on, if it begins the session anew. */
+  anew(epoch: number): SessionKey;
 }
 
 type SessionReads = Pick<Ledger, "epoch" | "waitingIn">;
@@ -28,14 +30,16 @@ export async function sessionOf(ledger: SessionReads, conversation: Conversation
   const base = keyOf(scope);
   const read = await ledger.epoch(base, former && keyOf(former), asker);
   const { open } = read;
+  const anew = (epoch: number) => keyOf(epochScope(scope, epoch));
   const own = await since(ledger, keyOf, scope, read);
   if (former && read.former && read.epoch === 0) {
     const old = await since(ledger, keyOf, former, read.former);
     // The rule is read off the turns: from now on only this user asks in that session.
-    if (old.waiting.last?.direct && old.waiting.last.sender === conversation.sender) return { ...old, base, open };
+    if (old.waiting.last?.direct && old.waiting.last.sender === conversation.sender)
+      return { ...old, base, open, anew };
   }
   const wasPrivate = !conversation.direct && !conversation.opened && own.waiting.last?.direct === true;
-  return wasPrivate ? sessionOf(ledger, { ...conversation, opened: true }, asker) : { ...own, base, open };
+  return wasPrivate ? sessionOf(ledger, { ...conversation, opened: true }, asker) : { ...own, base, open, anew };
 }
 
 async function since(
@@ -43,7 +47,7 @@ async function since(
   keyOf: (parts: readonly string[]) => SessionKey,
   scope: readonly string[],
   { epoch, waiting }: SessionEpoch,
-): Promise<Omit<Session, "base" | "open">> {
+): Promise<Omit<Session, "base" | "open" | "anew">> {
   const session = keyOf(epochScope(scope, epoch));
   return { session, waiting: epoch === 0 ? waiting : await ledger.waitingIn(session) };
 }

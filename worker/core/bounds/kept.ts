@@ -16,6 +16,7 @@ export const KEPT = {
     because: "What is shown of an unfinished answer shares the turn's row.",
   },
   storedReply: { max: 768 * KIB, unit: "bytes", because: "The history of a conversation needs no more of a reply." },
+  deadLetters: { max: 1_000, unit: "rows", because: "Nobody reads more; the oldest ones go first." },
   deadLetterReason: {
     max: 2 * KIB,
     unit: "bytes",

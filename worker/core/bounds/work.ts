@@ -128,6 +128,11 @@ export const WORK = {
     unit: "milliseconds",
     because: "A newer version that runs beside this one has taken its turns by then.",
   },
+  forgottenAtOnce: {
+    max: 500,
+    unit: "rows",
+    because: "One step of the upkeep never keeps the database busy for long.",
+  },
   unreadableAtOnce: { max: 20, unit: "rows", because: "A lane buries no more under one claim; the next goes on." },
   openTurns: {
     max: 20_000,

@@ -1,13 +1,11 @@
 /** Pairings, grants and invite codes: which users were let in by name, and who asks to be. Codes ignore case. */
 import { BOUNDS } from "#core/bounds.ts";
 import { AgentId, type Namespace, splitUserId, UserId } from "#core/protocol/ids.ts";
+import { KEPT_MS } from "#core/retention.ts";
 import type { PeopleLedger } from "#ports/configuration.ts";
 import { countOfLast, type Sql, sql } from "../sql/database.ts";
 import type { Noted, NotingDatabase } from "../sql/noted.ts";
 
-const HOUR_MS = 3_600_000;
-export const PAIRING_MS = HOUR_MS;
-export const INVITE_CODE_MS = 7 * 24 * HOUR_MS;
 /** Using or approving a code is idempotent for this long: the event may be handled again after a crash. */
 const AGAIN_MS = 60_000;
 
@@ -81,7 +79,7 @@ export function people(database: NotingDatabase): PeopleLedger {
     async useInviteCode(agent, code, userId, nowMs) {
       const valid = sql`
         agent = ${agent} AND code = ${code} COLLATE NOCASE AND coalesce(user_id, ${userId}) = ${userId}
-        AND NOT ${isVoid(nowMs, INVITE_CODE_MS, sql`used_at_ms`)}`;
+        AND NOT ${isVoid(nowMs, KEPT_MS.inviteCode, sql`used_at_ms`)}`;
       const results = await atomic(
         [
           insertGrant(sql`(SELECT ${userId} AS user_id, agent FROM invite_codes WHERE ${valid}) WHERE true`, nowMs),
@@ -120,7 +118,7 @@ function pairings({ all, atomic, namespace, noted }: NotingDatabase): Pairings {
       // Made while the clock was ahead, it would keep its place among those that may wait for longer than it should.
       const isAhead = sql`at_ms > ${atMs + BOUNDS.clocksApart.max}`;
       const results = await atomic([
-        sql`DELETE FROM pairings WHERE ${isVoid(atMs, PAIRING_MS, sql`approved_at_ms`)} OR ${isAhead} OR ${isUsed}`,
+        sql`DELETE FROM pairings WHERE ${isVoid(atMs, KEPT_MS.pairing, sql`approved_at_ms`)} OR ${isAhead} OR ${isUsed}`,
         // The conflict is the user's own pairing, which stays, or another user's code, which is not given out twice.
         sql`
           INSERT INTO pairings (agent, user_id, code, at_ms)
@@ -136,14 +134,14 @@ function pairings({ all, atomic, namespace, noted }: NotingDatabase): Pairings {
     async pairings(nowMs) {
       const rows = await all<Row>(sql`
         SELECT ${COLUMNS} FROM pairings
-        WHERE at_ms > ${nowMs - PAIRING_MS} AND approved_at_ms IS NULL ORDER BY at_ms, agent, user_id`);
+        WHERE at_ms > ${nowMs - KEPT_MS.pairing} AND approved_at_ms IS NULL ORDER BY at_ms, agent, user_id`);
       return rows.flatMap((row) => idsOf(noted, "pairings", row) ?? []);
     },
 
     async approve(code, nowMs, agent) {
       const ofAgent = agent === undefined ? sql`` : sql`AND agent = ${agent}`;
       const valid = sql`
-        code = ${code} COLLATE NOCASE AND NOT ${isVoid(nowMs, PAIRING_MS, sql`approved_at_ms`)} ${ofAgent}`;
+        code = ${code} COLLATE NOCASE AND NOT ${isVoid(nowMs, KEPT_MS.pairing, sql`approved_at_ms`)} ${ofAgent}`;
       const results = await atomic(
         [
           insertGrant(sql`pairings WHERE ${valid}`, nowMs),

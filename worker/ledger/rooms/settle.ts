@@ -13,6 +13,7 @@ import type { NotingDatabase } from "../sql/noted.ts";
 import { storedPrompt } from "../sql/stored.ts";
 import { endOpen, insertPlain } from "../turns/outbox.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
+import { EMPTIED_MARK } from "../upkeep/forgetting.ts";
 import { placeOf, placeOfType, placesOfRoom, READ } from "./places.ts";
 import { redaction } from "./redaction.ts";
 import { readWaiting, selectWaiting } from "./waiting.ts";
@@ -58,8 +59,16 @@ const progressOf = async (
   isReleased: countOfLast(results) === 1,
 });
 
+/** Contents up to the mark were emptied; an event that was not decided then is emptied with its verdict. */
+const EMPTIED_LATE = sql`
+  event = CASE
+    WHEN seq <= (SELECT CAST(value AS INTEGER) FROM marks WHERE name = ${EMPTIED_MARK}) THEN ''
+    ELSE event
+  END`;
+
 const verdictOf = (lease: Lease, { seq }: WaitingEvent, { reason, about, evidence }: Settled): Sql => sql`
-  UPDATE events SET verdict = ${reason}, about = ${about ?? null}, evidence = ${evidenceText(evidence)}
+  UPDATE events
+  SET verdict = ${reason}, about = ${about ?? null}, evidence = ${evidenceText(evidence)}, ${EMPTIED_LATE}
   WHERE seq = ${seq} AND verdict IS NULL AND ${isHeld(lease)} RETURNING seq`;
 
 function verdictsOf(lease: Lease, ignored: readonly IgnoredEvent[]): Sql[] {
@@ -75,7 +84,7 @@ function verdictsOf(lease: Lease, ignored: readonly IgnoredEvent[]): Sql[] {
       ON CONFLICT (verdict) DO UPDATE SET count = verdicts.count + excluded.count`,
     sql`
       UPDATE events
-      SET verdict = one.value ->> 1, about = one.value ->> 2, evidence = one.value ->> 3
+      SET verdict = one.value ->> 1, about = one.value ->> 2, evidence = one.value ->> 3, ${EMPTIED_LATE}
       FROM json_each(${rows}) AS one
       WHERE events.seq = one.value ->> 0 AND events.verdict IS NULL AND ${isHeld(lease)}
       RETURNING events.seq`,
@@ -97,7 +106,7 @@ function effectsOf(namespace: Namespace, lease: Lease, waiting: WaitingEvent, se
     ...newState(waiting, settled, guard),
     ...newPairs(waiting, settled, guard),
     ...newThread(waiting, settled, guard),
-    ...insertPlain(settled.notices, guard),
+    ...insertPlain(settled.notices, guard, waiting.receivedAtMs),
     ...(deadLetter ? [insertDeadLetter(deadLetter, deadLetter.atMs, guard)] : []),
     ...(redacted ? redaction(redacted, waiting.event.room_id, guard) : []),
     ...(confirmed

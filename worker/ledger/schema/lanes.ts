@@ -7,6 +7,8 @@ export const lanes = sqliteTable("lanes", {
   owner: text("owner"),
   leaseUntilMs: integer("lease_until_ms").notNull(),
   fence: integer("fence").notNull(),
+  /** When a runner last took it. A lane that nobody takes for a day is forgotten. */
+  claimedAtMs: integer("claimed_at_ms").notNull().default(0),
 });
 
 export const outbox = sqliteTable(
@@ -36,6 +38,8 @@ export const outbox = sqliteTable(
     /** How the last attempt failed: status and code; and how often in a row it failed so. */
     refusal: text("refusal"),
     refusals: integer("refusals").notNull().default(0),
+    /** When a row without a turn was stored. The others are kept as long as their turn. */
+    atMs: integer("at_ms").notNull().default(0),
   },
   (table) => [
     uniqueIndex("outbox_key").on(table.key),

@@ -38,6 +38,8 @@ export const rooms = sqliteTable(
     predecessor: text("predecessor"),
     /** The place that each type of state event in `state` is from, and under `read` that of the last reading, as JSON. */
     places: text("places").notNull().default("{}"),
+    /** Since when none of our users is there, as the upkeep found it. */
+    leftAtMs: integer("left_at_ms"),
   },
   (table) => [index("rooms_replaced").on(table.replacement).where(sql`replacement IS NOT NULL`)],
 );

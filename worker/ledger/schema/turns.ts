@@ -85,4 +85,7 @@ export const controls = sqliteTable(
 export const epochs = sqliteTable("epochs", {
   base: text("base").primaryKey(),
   epoch: integer("epoch").notNull(),
+  /** The key of the session that began then, and when. Empty in rows from before these columns. */
+  session: text("session").notNull().default(""),
+  atMs: integer("at_ms").notNull().default(0),
 });

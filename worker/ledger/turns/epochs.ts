@@ -20,10 +20,11 @@ export function epochs({ all }: Database): Pick<Ledger, "epoch" | "beginEpoch" |
       return old && (old.epoch > 0 || old.last !== null) ? { ...own, former: epochOf(old) } : own;
     },
 
-    async beginEpoch(base, epoch) {
+    async beginEpoch(base, { epoch, session, atMs }) {
       await all(sql`
-        INSERT INTO epochs (base, epoch) VALUES (${base}, ${epoch})
-        ON CONFLICT (base) DO UPDATE SET epoch = max(epochs.epoch, excluded.epoch)`);
+        INSERT INTO epochs (base, epoch, session, at_ms) VALUES (${base}, ${epoch}, ${session}, ${atMs})
+        ON CONFLICT (base) DO UPDATE SET epoch = excluded.epoch, session = excluded.session, at_ms = excluded.at_ms
+          WHERE excluded.epoch > epochs.epoch`);
     },
 
     async waitingIn(session) {

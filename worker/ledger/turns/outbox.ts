@@ -19,14 +19,17 @@ import { freeOut } from "./places.ts";
 /** The bot is the empty string in the column `agent`. */
 const columnOf = (speaker: Speaker): string => (speaker === BOT ? "" : speaker);
 
-/** One statement a row: an utterance may have 30 kB, and all of them together more than a parameter may. */
-export const insertPlain = (rows: readonly OutboxRow[], guard: Sql): Sql[] =>
+/**
+ * One statement a row: an utterance may have 30 kB, and all of them together more than a parameter may. `atMs`: when it is,
+ * for rows that have no turn.
+ */
+export const insertPlain = (rows: readonly OutboxRow[], guard: Sql, atMs = 0): Sql[] =>
   rows.map(
     ({ key, lane, turnId, agent, userId, utterance }) => sql`
       INSERT INTO outbox (
-        key, lane, turn_id, agent, user_id, device_id, path, body, plain, state, attempt, not_before_ms)
+        key, lane, turn_id, agent, user_id, device_id, path, body, plain, state, attempt, not_before_ms, at_ms)
       SELECT ${key}, ${lane}, ${turnId ?? null}, ${columnOf(agent)}, ${userId}, '', '', '',
-        ${storedUtterance(utterance)}, 'queued', 0, 0
+        ${storedUtterance(utterance)}, 'queued', 0, 0, ${atMs}
       WHERE ${guard}
       ON CONFLICT DO NOTHING`,
   );

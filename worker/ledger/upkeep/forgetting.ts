@@ -1,83 +1,92 @@
-/** Deletes rows that have outlived their retention, a bounded number at a time. */
-import type { OperatorLedger, Retention } from "#ports/operator.ts";
-import { INVITE_CODE_MS, isVoid, PAIRING_MS } from "../configuration/people.ts";
+/** Forgets what has been kept long enough, a bounded number of rows at a time. */
+import { BOUNDS } from "#core/bounds.ts";
+import type { Forgotten, OperatorLedger } from "#ports/operator.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
-import { IS_UNSENT } from "../sql/unsent.ts";
+import { type Due, hourly, type Rule, rules } from "./rules.ts";
 
-/** Rows of each table that one step looks at. */
-const PRUNED_MAX = 500;
-const MINUTE_MS = 60_000;
-/** How long a thread can stay with an agent without further messages (`sticky`): the setting's maximum. */
-const THREAD_MS = 30 * 24 * 60 * MINUTE_MS;
-/** The counts of a sender and an agent start again after this long without a message. */
-const PAIR_MS = 60 * MINUTE_MS;
+/** The seq up to which the contents of decided events are empty. */
+export const EMPTIED_MARK = "emptied";
+const HOURLY_MARK = "forgot_hourly";
+const HOUR_MS = 60 * 60_000;
 
-export const forgetting = (database: Database): Pick<OperatorLedger, "prune"> => ({
-  prune: (nowMs, keep) => prune(database, nowMs, keep),
-});
-
-/**
- * One step looks at a fixed number of the oldest rows, so that it never keeps the database busy for long. It is called
- * again and again (`lanes/tend.ts`).
- */
-async function prune(database: Database, nowMs: number, keep: Retention): Promise<number> {
-  const emptiedCount = await emptyContents(database, nowMs - keep.contentsMs);
-  const oldest = (table: Sql) => sql`seq < (SELECT min(seq) FROM ${table}) + ${PRUNED_MAX}`;
-  const beforeMs = nowMs - keep.eventIdsMs;
-  const results = await database.atomic([
-    sql`
-      DELETE FROM events
-      WHERE ${oldest(sql`events`)} AND received_at_ms < ${beforeMs} AND verdict IS NOT NULL RETURNING seq`,
-    sql`
-      DELETE FROM outbox
-      WHERE ${oldest(sql`outbox`)} AND NOT ${IS_UNSENT}
-        AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = outbox.turn_id AND turns.asked_at_ms >= ${beforeMs})
-      RETURNING seq`,
-    sql`
-      DELETE FROM turns
-      WHERE ${oldest(sql`turns`)} AND state = 'delivered' AND asked_at_ms < ${nowMs - keep.turnsMs}
-        AND NOT EXISTS (
-          SELECT 1 FROM turns AS into_turn WHERE into_turn.seq = turns.merged_into AND into_turn.state <> 'delivered')
-      RETURNING seq`,
-    sql`
-      DELETE FROM transactions
-      WHERE rowid < (SELECT min(rowid) FROM transactions) + ${PRUNED_MAX} AND accepted_at_ms < ${beforeMs}
-      RETURNING id`,
-    sql`DELETE FROM buckets WHERE at_ms < ${nowMs - MINUTE_MS} RETURNING key`,
-    ...expiredRows(nowMs),
-  ]);
-  return emptiedCount + results.flat().length;
+/** Contents, what is due once an hour, then the rules in their order. */
+export function forgetting(database: Database): Pick<OperatorLedger, "prune"> {
+  const each = rules(database);
+  return {
+    async prune(nowMs, keep, step = 0) {
+      const due: Due = { ...keep, nowMs };
+      const rule = each[step - 2];
+      const { touched, isDone } =
+        step === 0
+          ? await emptyContents(database, nowMs - keep.contentsMs)
+          : step === 1
+            ? await onceAnHour(database, nowMs)
+            : rule
+              ? await forget(database, rule, due)
+              : { touched: 0, isDone: true };
+      if (!isDone) return { touched, next: step };
+      return step - 1 < each.length ? { touched, next: step + 1 } : { touched };
+    },
+  };
 }
 
-/** Threads, pairs and codes that have expired. */
-const expiredRows = (nowMs: number): Sql[] => [
-  sql`
-    DELETE FROM threads
-    WHERE rowid IN (SELECT rowid FROM threads WHERE at_ms < ${nowMs - THREAD_MS} ORDER BY at_ms LIMIT ${PRUNED_MAX})
-    RETURNING root`,
-  sql`
-    DELETE FROM pairs
-    WHERE rowid IN (SELECT rowid FROM pairs WHERE since_ms < ${nowMs - PAIR_MS} ORDER BY since_ms LIMIT ${PRUNED_MAX})
-    RETURNING agent`,
-  sql`DELETE FROM pairings WHERE ${isVoid(nowMs, PAIRING_MS, sql`approved_at_ms`)} RETURNING code`,
-  sql`DELETE FROM invite_codes WHERE ${isVoid(nowMs, INVITE_CODE_MS, sql`used_at_ms`)} RETURNING code`,
-];
+type Step = Omit<Forgotten, "next"> & { isDone: boolean };
 
-/** Empties the content of decided events. Their ids are kept longer, so that a repeated event is recognised. */
-async function emptyContents({ all, atomic }: Database, beforeMs: number): Promise<number> {
-  const [mark] = await all<{ value: string }>(sql`SELECT value FROM marks WHERE name = 'emptied'`);
+const raw = (text: string): Sql => ({ text, values: [] });
+
+/** The rows of a table that one step looks at: after the mark, in the order of their keys. */
+async function forget({ all, atomic }: Database, rule: Rule, due: Due): Promise<Step> {
+  const [table, key, name] = [raw(rule.table), raw(rule.key), `forgot_${rule.table}`];
+  const [chunk] = await all<{ from: number; upto: number | null; count: number; old: number }>(sql`
+    WITH mark AS (SELECT coalesce((SELECT CAST(value AS INTEGER) FROM marks WHERE name = ${name}), 0) AS at)
+    SELECT (SELECT at FROM mark) AS "from", max(k) AS upto, count(*) AS count, coalesce(sum(old), 0) AS old FROM (
+      SELECT ${key} AS k, ${rule.isOld?.(due) ?? sql`true`} AS old FROM ${table}
+      WHERE ${key} > (SELECT at FROM mark) ORDER BY ${key} LIMIT ${BOUNDS.forgottenAtOnce.max})`);
+  const { from = 0, upto = null, count = 0, old = 0 } = chunk ?? {};
+  if (upto === null && from === 0) return { touched: 0, isDone: true };
+  const isHere = sql`${key} > ${from} AND ${key} <= ${upto ?? from}`;
+  const isEnd = count < BOUNDS.forgottenAtOnce.max || (rule.isOld !== undefined && old === 0);
+  const results = await atomic([
+    ...(rule.before?.(due, isHere) ?? []),
+    sql`DELETE FROM ${table} WHERE ${isHere} AND (${rule.isGone(due)}) RETURNING 1`,
+    setMark(name, isEnd ? 0 : (upto ?? 0)),
+  ]);
+  const touched = results.flat().length;
+  // What goes round a table goes on at the next upkeep, where nothing was found.
+  return { touched, isDone: isEnd || (rule.isOld === undefined && touched === 0) };
+}
+
+const setMark = (name: string, value: number): Sql => sql`
+  INSERT INTO marks (name, value) VALUES (${name}, ${String(value)})
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE marks.value <> excluded.value`;
+
+async function onceAnHour(database: Database, nowMs: number): Promise<Step> {
+  const { all, atomic } = database;
+  const [mark] = await all<{ atMs: number }>(sql`
+    SELECT CAST(value AS INTEGER) AS atMs FROM marks WHERE name = ${HOURLY_MARK}`);
+  if (mark && Math.abs(nowMs - mark.atMs) < HOUR_MS) return { touched: 0, isDone: true };
+  const results = await atomic([...hourly(database), setMark(HOURLY_MARK, nowMs)]);
+  return { touched: results.flat().length, isDone: true };
+}
+
+/**
+ * Empties the content of decided events. Their ids are kept longer, so that a repeated event is recognised. An event that is
+ * not decided yet is passed by, and emptied with its verdict (rooms/settle.ts).
+ */
+async function emptyContents({ all, atomic }: Database, beforeMs: number): Promise<Step> {
+  const [mark] = await all<{ value: string }>(sql`SELECT value FROM marks WHERE name = ${EMPTIED_MARK}`);
   const from = Number(mark?.value) || 0;
   const next = await all<{ seq: number; receivedAtMs: number }>(sql`
-    SELECT seq, received_at_ms AS receivedAtMs FROM events WHERE seq > ${from} ORDER BY seq LIMIT ${PRUNED_MAX}`);
+    SELECT seq, received_at_ms AS receivedAtMs FROM events
+    WHERE seq > ${from} ORDER BY seq LIMIT ${BOUNDS.forgottenAtOnce.max}`);
   const young = next.findIndex(({ receivedAtMs }) => receivedAtMs >= beforeMs);
-  const old = young < 0 ? next : next.slice(0, young);
-  const upto = old.at(-1)?.seq;
-  if (upto === undefined) return 0;
-  await atomic([
-    sql`UPDATE events SET event = '' WHERE seq > ${from} AND seq <= ${upto} AND verdict IS NOT NULL`,
+  const upto = (young < 0 ? next : next.slice(0, young)).at(-1)?.seq;
+  if (upto === undefined) return { touched: 0, isDone: true };
+  const [emptied] = await atomic([
     sql`
-      INSERT INTO marks (name, value) VALUES ('emptied', ${String(upto)})
-      ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      UPDATE events SET event = ''
+      WHERE seq > ${from} AND seq <= ${upto} AND verdict IS NOT NULL AND event <> '' RETURNING seq`,
+    setMark(EMPTIED_MARK, upto),
   ]);
-  return old.length;
+  return { touched: emptied?.length ?? 0, isDone: young >= 0 || next.length < BOUNDS.forgottenAtOnce.max };
 }

@@ -32,9 +32,11 @@ import { conversationOf, namesOf, type Obeyed, type Order } from "./order.ts";
 
 /** The new conversation is named after the command's event, so that a repetition begins no second one. */
 export async function begin(order: Order): Promise<Obeyed> {
+  const { waiting, facts } = order.occasion;
+  const { ledger } = order.needs;
   for (const one of order.concerned) {
-    const { base } = await conversationOf(order, one);
-    await order.needs.ledger.beginEpoch(base, order.occasion.waiting.seq);
+    const { base, anew } = await conversationOf(order, one);
+    await ledger.beginEpoch(base, { epoch: waiting.seq, session: anew(waiting.seq), atMs: facts.nowMs });
   }
   return { say: NEW_CONVERSATION };
 }
