@@ -93,7 +93,8 @@ export function compose(host: Host): App {
   const namespace = namespaceOf(environment);
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
   const { call, ...standing } = homeserverOf(host, onDoubt);
-  const users = ghosts({ call: reviving({ call, ledger, clock, log }), ledger, namespace, log });
+  const asUser = reviving({ call, ledger, clock, log });
+  const users = ghosts({ call: asUser, ledger, namespace, log });
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
   const agentEnv = { patterns: environment.AGENT_ENV, ofFile: host.backendsOfFile ?? [] };
@@ -146,7 +147,7 @@ export function compose(host: Host): App {
     warnings: () => warningsAboutStored(configuring),
     sweep: () => sweep({ ledger, doorbell, clock }).catch(failed(log, "sweep_failed", 0)),
     tend: (options) => tend(tending, options),
-    enter: () => enter({ call, ledger, namespace, log }).catch(failed(log, "tend_failed", false)),
+    enter: () => enter({ call: asUser, ledger, namespace, log }).catch(failed(log, "tend_failed", false)),
   };
 }
 

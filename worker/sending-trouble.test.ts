@@ -1,9 +1,10 @@
 /** Messages that the homeserver does not take, from end to end: one of them never holds up another one for long. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
+import { RoomId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage } from "#testing/events.ts";
-import { aSpec } from "#testing/ledger-rows.ts";
+import { aSpec, member } from "#testing/ledger-rows.ts";
 import { type MovingClock, movingClock } from "#testing/moving-clock.ts";
 import { ALICE, ECHO, soon } from "#testing/room.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
@@ -114,6 +115,31 @@ describe("a user of ours that the homeserver has lost", () => {
     await world.push(aMessage("three"));
     await untilSettled(5);
     expect(world.server.requests.filter((request) => request.includes("/displayname")).length).toBeGreaterThan(0);
+  });
+
+  test("is made anew once for all its rooms, and no message of any of them is lost", async () => {
+    await begin();
+    await world.push(aMessage("one"));
+    await untilSettled(5);
+    const rooms = ["!a", "!b", "!c", "!d"];
+    for (const room of rooms) {
+      const members = [ALICE, ECHO].map((user) => ({ ...member(user), direct: true }));
+      await world.ledger.setMembers(RoomId.parse(room), members);
+    }
+    lose("device");
+    world.server.requests.length = 0;
+    await world.push(...rooms.map((room_id) => aMessage(`in ${room_id}`, { room_id })));
+    await untilSettled(5);
+    expect(world.bodies().slice(1).sort()).toEqual(rooms.map((room) => `echo in ${room}`));
+    expect(await letters()).toEqual([]);
+    expect(world.server.requests.filter((request) => request.includes("/register"))).toHaveLength(1);
+  });
+
+  test("is the bot: the start makes it anew", async () => {
+    await begin();
+    expect(await world.app.enter()).toBe(true);
+    world.server.devices.delete("@troupe:hs.test|TROUPE");
+    expect(await world.app.enter()).toBe(true);
   });
 
   test("again and again is made anew once in some minutes", async () => {

@@ -10,7 +10,7 @@ import { isGone } from "#core/protocol/errcode.ts";
 import { splitUserId, type UserId } from "#core/protocol/ids.ts";
 import type { Answer, Ghost, GhostLedger } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
-import type { Call } from "./client-server.ts";
+import type { Call, Identity } from "./client-server.ts";
 
 interface Needs {
   call: Call;
@@ -22,29 +22,50 @@ interface Needs {
 /** A user that is lost again within this time stays so: something deletes it. */
 const PAUSE_MS = 5 * 60_000;
 
+interface Revival {
+  atMs: number;
+  /** True when the user was made. */
+  made: Promise<boolean>;
+  isOver: boolean;
+}
+
 /** A `call` that makes lost users anew. */
 export function reviving({ call, ledger, clock, log }: Needs): Call {
-  const triedAtMs = new Map<UserId, number>();
+  const revivals = new Map<UserId, Revival>();
 
-  const mayTry = (userId: UserId): boolean => {
+  function begin({ userId, deviceId }: Required<Identity>, because: string): Revival {
+    const revival: Revival = { atMs: clock.now(), made: make(), isOver: false };
+    async function make(): Promise<boolean> {
+      const made = await enter(call, userId, deviceId, splitUserId(userId)[0]);
+      log("ghost_made_anew", { user: userId, because, ...(made.ok ? {} : made.error) });
+      // Without a profile: name and picture are shown anew at the next turn.
+      if (made.ok) await ledger.setGhost(made.value);
+      return made.ok;
+    }
+    const over = () => {
+      revival.isOver = true;
+    };
+    revival.made.then(over, over);
+    revivals.set(userId, revival);
+    return revival;
+  }
+
+  /** The revival that a failed request waits for. None where the user was made anew before it, and is lost again. */
+  function revivalFor(identity: Required<Identity>, before: Revival | undefined, because: string): Revival | undefined {
     const nowMs = clock.now();
-    for (const [user, atMs] of triedAtMs) if (Math.abs(nowMs - atMs) >= PAUSE_MS) triedAtMs.delete(user);
-    if (triedAtMs.has(userId)) return false;
-    triedAtMs.set(userId, nowMs);
-    return true;
-  };
+    for (const [user, { atMs }] of revivals) if (Math.abs(nowMs - atMs) >= PAUSE_MS) revivals.delete(user);
+    const latest = revivals.get(identity.userId);
+    if (!latest) return begin(identity, because);
+    return latest !== before || !latest.isOver ? latest : undefined;
+  }
 
   return async (request, identity) => {
+    const before = identity && revivals.get(identity.userId);
     const answer = await call(request, identity);
     if (answer.ok || identity?.deviceId === undefined || !isGone(answer.error)) return answer;
     const { userId, deviceId } = identity;
-    if (!mayTry(userId)) return answer;
-    const made = await enter(call, userId, deviceId, splitUserId(userId)[0]);
-    log("ghost_made_anew", { user: userId, because: answer.error.errcode, ...(made.ok ? {} : made.error) });
-    if (!made.ok) return answer;
-    // Without a profile: name and picture are shown anew at the next turn.
-    await ledger.setGhost(made.value);
-    return call(request, identity);
+    const revival = revivalFor({ userId, deviceId }, before, answer.error.errcode);
+    return (await revival?.made) ? call(request, identity) : answer;
   };
 }
 
