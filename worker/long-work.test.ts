@@ -265,7 +265,12 @@ test("500 active rooms are compared after an outage in upkeeps that stay within 
   await push(ledger, ...rooms.map((room_id) => anEvent({ type: "m.room.topic", state_key: "", room_id })));
   at.runs.length = 0;
   let upkeeps = 0;
-  for (; upkeeps === 0 || (await ledger.mark(REPAIR_MARK)) !== "done"; upkeeps++) await at.tend();
+  await ledger.setMark("forget_next", "0");
+  for (; upkeeps === 0 || (await ledger.mark(REPAIR_MARK)) !== "done"; upkeeps++) {
+    await at.tend();
+    // What has outlived its retention is forgotten meanwhile, a step at a time at least.
+    if (upkeeps === 0) expect(await ledger.mark("forget_next")).not.toBe("0");
+  }
   const read = new Set(server.requests.flatMap((request) => request.match(/rooms\/([^/]+)\/messages/)?.[1] ?? []));
   expect(read.size).toBe(500);
   expect(Math.max(...at.runs)).toBeLessThanOrEqual(BOUNDS.callsARun.max);

@@ -54,14 +54,17 @@ export async function tend(needs: Needs, options: TendOptions = { afterStart: fa
 /** The step that the last upkeep did not come to. */
 const FORGET_MARK = "forget_next";
 
-/** Forgets as many rows as there are, giving way after each step, or as many as one run of the host can. */
+/**
+ * Forgets as many rows as there are, giving way after each step, or as many as one run of the host can. One step is always
+ * taken: a long repair, which comes first, must not keep what has to go.
+ */
 async function forget({ ledger, clock, keep, mayGoOn }: Needs): Promise<void> {
   let step: number | undefined = Number(await ledger.mark(FORGET_MARK)) || 0;
   const first = step;
-  while (step !== undefined && mayGoOn?.() !== false) {
+  do {
     step = (await ledger.prune(clock.now(), keep, step)).next;
     await clock.sleep(0);
-  }
+  } while (step !== undefined && mayGoOn?.() !== false);
   if (first > 0 || step !== undefined) await ledger.setMark(FORGET_MARK, String(step ?? 0));
 }
 
