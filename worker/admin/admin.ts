@@ -24,7 +24,6 @@ interface Needs extends Configuring {
   reread: (roomId: RoomId) => Promise<void>;
 }
 
-const DEAD_LETTERS_SHOWN = 100;
 const TURN_ID_LENGTH = 24;
 
 export function admin({ ring, isOperator, ...needs }: Needs): Hono {
@@ -55,7 +54,13 @@ function deadLetterRoutes(
   ring: Needs["ring"],
 ): Hono {
   const app = new Hono();
-  app.get("/admin/dead-letters", async (c) => c.json({ deadLetters: await ledger.deadLetters(DEAD_LETTERS_SHOWN) }));
+  app.get("/admin/dead-letters", async (c) => {
+    const before = Number(c.req.query("after") ?? Number.MAX_SAFE_INTEGER);
+    if (!Number.isSafeInteger(before)) return refuse(c, 400, ['after: expected the "next" of the page before']);
+    const deadLetters = await ledger.deadLetters(BOUNDS.deadLettersListed.max, before);
+    const last = deadLetters.length === BOUNDS.deadLettersListed.max ? deadLetters.at(-1) : undefined;
+    return c.json({ deadLetters, ...(last ? { next: String(last.id) } : {}) });
+  });
   // A new id: under the old one the homeserver would take the answer for a repeated send of the apology.
   app.post("/admin/turns/:id/replay", async (c) => {
     const given = TurnId.parse(c.req.param("id"));

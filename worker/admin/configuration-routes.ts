@@ -1,5 +1,6 @@
 /** `/admin/configuration` and `/admin/agents`: reading and changing the configuration. */
 import { type Context, Hono } from "hono";
+import { BOUNDS } from "#core/bounds.ts";
 import { readAgent, readAgents, readConfiguration } from "#core/configuration/read.ts";
 import { AgentKey } from "#core/protocol/ids.ts";
 import { apply, applyAgent, applyAgents, applyPlan, type Configuring, plan, removeAgent } from "./configure.ts";
@@ -13,9 +14,16 @@ export function configurationRoutes(needs: Configuring): Hono {
   app.get("/admin/configuration", async (c) => c.json(shownConfiguration(cipher, await ledger.configuration())));
   app.put("/admin/configuration", (c) => putConfiguration(needs, c));
 
-  app.get("/admin/agents", async (c) =>
-    c.json({ agents: (await ledger.agents()).map((agent) => listedAgent(cipher, agent)) }),
-  );
+  app.get("/admin/agents", async (c) => {
+    const { items, next } = await ledger.agentsPage(c.req.query("after") ?? "", BOUNDS.agentsListed.max);
+    const agents = items.map((agent) => listedAgent(cipher, agent));
+    return c.json({ agents, ...(next === undefined ? {} : { next }) });
+  });
+  app.get("/admin/agents/:id/avatar", async (c) => {
+    const id = AgentKey.safeParse(c.req.param("id"));
+    const avatar = id.success ? await ledger.picture(id.data) : undefined;
+    return avatar ? c.json({ avatar }) : refuse(c, 404, ["There is no agent with this id that has an avatar."]);
+  });
   app.put("/admin/agents", async (c) => {
     const read = readAgents(await bodyOf(c));
     if (!read.ok) return refuse(c, 400, read.error);

@@ -2,7 +2,7 @@
  * Applies a configuration: validates it as a whole, encrypts its secrets, compares it with the stored one, writes it in
  * one batch. An invalid configuration is rejected with all its errors, and nothing changes.
  */
-import type { AgentSpec } from "#core/configuration/agent.ts";
+import { type AgentSpec, isStoredPicture } from "#core/configuration/agent.ts";
 import { type AgentEnv, refusedNames } from "#core/configuration/agent-env.ts";
 import {
   aliasesIn,
@@ -12,6 +12,7 @@ import {
   complaintsAbout,
   keepMuted,
 } from "#core/configuration/configuration.ts";
+import { MASK } from "#core/configuration/url-secrets.ts";
 import type { AgentKey } from "#core/protocol/ids.ts";
 import { err, messageOf, ok, type Result } from "#core/result.ts";
 import { ownSettings, unlistedNames } from "#core/strings/agent-env.ts";
@@ -27,6 +28,9 @@ export interface Configuring {
     | "configuration"
     | "setConfiguration"
     | "agents"
+    | "agentsPage"
+    | "picture"
+    | "unchangedPictures"
     | "setAgents"
     | "putAgent"
     | "removeAgent"
@@ -67,7 +71,7 @@ type PlanNeeds = Pick<Configuring, "ledger" | "backends" | "cipher" | "agentEnv"
 export async function plan(needs: PlanNeeds, wanted: Configuration): Promise<Result<Plan, string[]>> {
   const { configuration: before, revision } = await needs.ledger.revisedConfiguration();
   const complaints = complaintsAbout(wanted);
-  const agents = await encryptAgents(needs, wanted.agents, before.agents);
+  const agents = await prepared(needs, wanted.agents, before.agents);
   if (!agents.ok) return err([...complaints, ...agents.error]);
   if (complaints.length > 0) return err(complaints);
   const { specs, warnings } = agents.value;
@@ -87,7 +91,7 @@ async function planAgent(
   const known = complaintsAbout(before);
   const others = before.agents.filter(({ id }) => id !== wanted.id);
   const complaints = complaintsAbout({ ...before, agents: [...others, wanted] }).filter((one) => !known.includes(one));
-  const agents = await encryptAgents(needs, [wanted], before.agents);
+  const agents = await prepared(needs, [wanted], before.agents);
   if (!agents.ok) return err([...complaints, ...agents.error]);
   const { warnings } = agents.value;
   const [agent] = agents.value.specs;
@@ -96,6 +100,28 @@ async function planAgent(
   if (!after.agents.includes(agent)) after.agents.push(agent);
   const shown = changes(before, after).map((change) => shownChange(needs.cipher, change));
   return ok({ agent, after, warnings, revision, changes: shown });
+}
+
+/** The agents for the ledger: with their secrets encrypted, and a mask for each picture that is stored already. */
+async function prepared(
+  needs: PlanNeeds,
+  wanted: readonly AgentSpec[],
+  stored: readonly AgentSpec[],
+): Promise<Result<Encrypted, string[]>> {
+  const encrypted = await encryptAgents(needs, wanted, stored);
+  const before = new Map(stored.map(({ id, avatar }) => [id, avatar]));
+  const missing = wanted.filter(({ id, avatar }) => isStoredPicture(avatar) && before.get(id) === undefined);
+  const complaints = missing.map(
+    ({ id }) => `agents.${id}.avatar: nothing is stored there that ${MASK} could stand for`,
+  );
+  if (!encrypted.ok) return err([...complaints, ...encrypted.error]);
+  if (complaints.length > 0) return err(complaints);
+  const unchanged = await needs.ledger.unchangedPictures(wanted.filter(({ avatar }) => !isStoredPicture(avatar)));
+  const specs = encrypted.value.specs.map((spec): AgentSpec => {
+    const avatar = before.get(spec.id);
+    return avatar && (unchanged.has(spec.id) || isStoredPicture(spec.avatar)) ? { ...spec, avatar } : spec;
+  });
+  return ok({ ...encrypted.value, specs });
 }
 
 interface Encrypted {

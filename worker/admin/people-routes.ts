@@ -1,6 +1,7 @@
 /** Routes that let single users in: pairings, grants and invite codes. */
 import { type Context, Hono } from "hono";
 import { CODE_LENGTH, codeOf } from "#core/access/code.ts";
+import { BOUNDS } from "#core/bounds.ts";
 import { AgentId, UserId } from "#core/protocol/ids.ts";
 import type { ConfigurationLedger, PeopleLedger } from "#ports/configuration.ts";
 import type { Clock } from "#ports/host.ts";
@@ -22,8 +23,12 @@ export function peopleRoutes({ ledger, clock }: Needs): Hono {
   };
 
   app.get("/admin/pairings", async (c) => {
-    const [pending, grants] = await Promise.all([ledger.pairings(clock.now()), ledger.grants()]);
-    return c.json({ pending, grants });
+    const after = c.req.query("after") ?? "";
+    const [pending, { items: grants, next }] = await Promise.all([
+      after === "" ? ledger.pairings(clock.now()) : [],
+      ledger.grantsPage(after, BOUNDS.grantsListed.max),
+    ]);
+    return c.json({ pending, grants, ...(next === undefined ? {} : { next }) });
   });
   app.post("/admin/pairings/:code/approve", async (c) => {
     const pairing = await ledger.approve(c.req.param("code").trim().toUpperCase(), clock.now());

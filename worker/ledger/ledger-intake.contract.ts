@@ -1,7 +1,9 @@
 /** The part of the ledger's contract about intake, leases, due lanes, agents and ghosts. */
 import { describe, expect, test } from "vitest";
+import { NO_CONFIGURATION } from "#core/configuration/configuration.ts";
+import { MASK } from "#core/configuration/url-secrets.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import { AgentId, UserId } from "#core/protocol/ids.ts";
+import { AgentId, AgentKey, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import {
@@ -248,13 +250,30 @@ export function agentsContract(make: Make): void {
       expect(await ledger.agents()).toHaveLength(10_000);
     });
 
-    test("agents with the largest avatars are kept whole", async () => {
+    test("agents with the largest avatars are kept whole, and are listed without them", async () => {
       const ledger = await make();
       const avatar = { mediaType: "image/png" as const, base64: "A".repeat(1_000_000) };
       const list = ["one", "two"].map((id) => ({ ...aSpec(id), avatar }));
       await ledger.setAgents(list);
-      expect(await ledger.agents()).toEqual(list);
+      const masked = list.map((agent) => ({ ...agent, avatar: { ...avatar, base64: MASK } }));
+      expect([await ledger.agents(), (await ledger.configuration()).agents]).toEqual([masked, masked]);
       expect((await ledger.agent(AgentId.parse("one")))?.avatar).toEqual(avatar);
+      expect(await ledger.picture(AgentKey.parse("one"))).toEqual(avatar);
+      expect(await ledger.unchangedPictures([...list, { ...aSpec("three"), avatar }])).toEqual(new Set(["one", "two"]));
+      const other = { id: AgentKey.parse("one"), avatar: { ...avatar, base64: "B".repeat(1_000_000) } };
+      expect(await ledger.unchangedPictures([other])).toEqual(new Set());
+      // What is written back with the mask keeps its picture, in every way to write; without the picture it is gone.
+      for (const write of [
+        () => ledger.setAgents(masked),
+        () => ledger.setConfiguration({ ...NO_CONFIGURATION, agents: masked }),
+        async () => Promise.all(masked.map((agent) => ledger.putAgent(agent))),
+      ]) {
+        await write();
+        expect(await ledger.picture(AgentKey.parse("one"))).toEqual(avatar);
+      }
+      await ledger.setAgents([aSpec("one"), { ...aSpec("new"), avatar: { ...avatar, base64: MASK } }]);
+      for (const id of ["one", "new", "nobody"]) expect(await ledger.picture(AgentKey.parse(id))).toBeUndefined();
+      expect((await ledger.agents()).some((agent) => "avatar" in agent)).toBe(false);
     });
 
     test("a ghost is stored with its device, its name and its picture", async () => {

@@ -13,6 +13,18 @@ export interface Pairing {
   atMs: number;
 }
 
+export interface Grant {
+  agent: AgentId;
+  userId: UserId;
+  atMs: number;
+}
+
+/** A part of a long list. `next` names where the next part begins; undefined at the end. */
+export interface Page<Item> {
+  items: Item[];
+  next?: string;
+}
+
 /** Names a state of the configuration. Every write of the configuration gives it another one. */
 export type Revision = string;
 
@@ -21,6 +33,7 @@ export type Revision = string;
  * configuration has that revision, and is false otherwise.
  */
 export interface ConfigurationLedger {
+  /** Its agents are without their pictures, for which a mask stands (`isStoredPicture`). Written back, it keeps them. */
   configuration(): Promise<Configuration>;
   revisedConfiguration(): Promise<{ configuration: Configuration; revision: Revision }>;
   /** Replaces the whole configuration. Agents that are not in it are retired. */
@@ -50,8 +63,14 @@ export interface ConfigurationLedger {
   setAlias(alias: string, roomId: RoomId | undefined, nowMs: number): Promise<void>;
   /** An agent or a member of a family, with its settings in a room or, without a room id, in no room in particular. */
   agent(id: AgentId, roomId?: RoomId): Promise<Agent | undefined>;
-  /** All agents as written, including families. */
+  /** All agents as written, including families, without their pictures. */
   agents(): Promise<AgentSpec[]>;
+  /** The same, one page: those whose ids come after this one. */
+  agentsPage(after: string, limit: number): Promise<Page<AgentSpec>>;
+  /** The picture of an agent; undefined where there is none. */
+  picture(id: AgentKey): Promise<AgentSpec["avatar"]>;
+  /** The ids of those agents that have the same picture stored. */
+  unchangedPictures(agents: readonly Pick<AgentSpec, "id" | "avatar">[]): Promise<Set<string>>;
 }
 
 /** Users who were let in by name, and those who ask to be. */
@@ -66,7 +85,9 @@ export interface PeopleLedger {
   allow(agent: AgentId, userId: UserId, nowMs: number): Promise<void>;
   /** Undoes `allow`, `approve` or an invite code, or voids a code; false when there was none. */
   deny(agent: AgentId, userOrCode: string): Promise<boolean>;
-  grants(): Promise<{ agent: AgentId; userId: UserId; atMs: number }[]>;
+  grants(): Promise<Grant[]>;
+  /** One page of them, ordered by user and agent: `after` is the `next` of the page before, or empty. */
+  grantsPage(after: string, limit: number): Promise<Page<Grant>>;
   /** A code that lets in the first user who sends it within a week. */
   addInviteCode(agent: AgentId, code: string, nowMs: number): Promise<void>;
   /** Lets the user in if the code is valid, and says whether it was. Idempotent for the same user for a minute. */

@@ -116,8 +116,8 @@ export interface OperatorLedger {
   /** Writes as much as a large transaction does, and keeps none of it. Rejects where that cannot be stored. */
   tryWrite(nowMs: number): Promise<void>;
   addDeadLetter(letter: DeadLetter, nowMs: number): Promise<void>;
-  /** Newest first. */
-  deadLetters(limit: number): Promise<StoredDeadLetter[]>;
+  /** Newest first; with an id, only those before it. */
+  deadLetters(limit: number, beforeId?: number): Promise<StoredDeadLetter[]>;
   /** A named value of recurring work; undefined before it was set. */
   mark(name: string): Promise<string | undefined>;
   setMark(name: string, value: string): Promise<void>;

@@ -17,6 +17,18 @@ export class Refused extends EnvironmentError {
 /** What the request relies on has been changed since it was looked at. */
 export class ChangedMeanwhile extends Refused {}
 
+const Next = z.object({ next: z.string().optional() });
+
+/** The pages of a list, one after the other. */
+export async function* pagesOf(where: Where, path: string): AsyncGenerator<unknown> {
+  let next: string | undefined = "";
+  while (next !== undefined) {
+    const page = await askBridge(where, "GET", next === "" ? path : `${path}?after=${encodeURIComponent(next)}`);
+    yield page;
+    next = Next.parse(page).next;
+  }
+}
+
 /** Resolves to the JSON of the answer. Rejects with sentences that say what to correct. */
 export async function askBridge(
   { url, token }: Where,

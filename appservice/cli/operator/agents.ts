@@ -1,7 +1,7 @@
 /** `troupe agent`: lists, adds and removes single agents. */
 import * as z from "zod/v4";
 import { EnvironmentError } from "../../host/environment.ts";
-import { askBridge, Refused } from "../api/ask.ts";
+import { askBridge, pagesOf, Refused } from "../api/ask.ts";
 import { type Where, whereIsBridge } from "../api/where.ts";
 import { settingsOf } from "../terminal/assignments.ts";
 import { Changed, changeLines, unresolvedLines, warningLines } from "../terminal/diff.ts";
@@ -20,7 +20,13 @@ interface Addition {
   replace?: boolean;
 }
 
-export const readAgents = async (where: Where) => Listed.parse(await askBridge(where, "GET", "agents")).agents;
+type Listed = z.infer<typeof Listed>;
+
+export async function readAgents(where: Where): Promise<Listed["agents"]> {
+  const agents: Listed["agents"] = [];
+  for await (const page of pagesOf(where, "agents")) agents.push(...Listed.parse(page).agents);
+  return agents;
+}
 
 export async function listAgents({ url }: { url?: string }): Promise<void> {
   const agents = await readAgents(whereIsBridge(url));

@@ -1,4 +1,5 @@
 /** `troupe apply`: shows what a file changes on a running bridge, asks, and applies it. */
+import type { AgentSpec } from "#core/configuration/agent.ts";
 import { type ReadFile, readConfigurationFile } from "../../host/configuration/read.ts";
 import { EnvironmentError } from "../../host/environment.ts";
 import { askBridge, ChangedMeanwhile, Refused } from "../api/ask.ts";
@@ -6,6 +7,7 @@ import { type Where, whereIsBridge } from "../api/where.ts";
 import { UsageError } from "../terminal/complain.ts";
 import { Changed, changeLines, count, unresolvedLines, warningLines } from "../terminal/diff.ts";
 import { confirm, isColoured, say } from "../terminal/terminal.ts";
+import { inParts, sendPictures } from "./pictures.ts";
 
 interface Options {
   url?: string;
@@ -18,22 +20,29 @@ export async function apply(path: string, { url, yes, dryRun }: Options): Promis
   if (!file.ok) throw new EnvironmentError(file.error);
   const where = whereIsBridge(url);
   for (;;) {
-    const { changes, revision } = await look(where, file.value);
-    if (changes.length === 0 || dryRun) return;
-    if (!yes) await confirmOrThrow(changes.length);
+    const { first, later } = await inParts(where, file.value.configuration);
+    const sent = { ...file.value, configuration: first };
+    const { changes, revision } = await look(where, sent, later);
+    const all = changes.length + later.length;
+    if (all === 0 || dryRun) return;
+    if (!yes) await confirmOrThrow(all);
     // With --yes nobody looks at the changes, and the bridge applies the file to whatever it has now.
-    const applied = await write(where, file.value, yes ? undefined : revision);
-    if (applied) return report(applied);
+    const applied = await write(where, sent, yes ? undefined : revision);
+    if (applied) {
+      await sendPictures(where, later);
+      return report(applied, all);
+    }
     say("The configuration was changed by others meanwhile. Nothing was applied; these are the changes now:");
   }
 }
 
 /** Shows what the file would change. */
-async function look(where: Where, file: ReadFile) {
+async function look(where: Where, file: ReadFile, later: readonly AgentSpec[]) {
   const planned = await put(where, file, "?dry=true");
   for (const line of warningLines(planned.warnings)) say(line);
   for (const line of changeLines(planned.changes, isColoured())) say(line);
-  if (planned.changes.length === 0) say("Nothing to change: the bridge already has this configuration.");
+  for (const { id } of later) say(`~ agents.${id}.avatar: a new picture`);
+  if (planned.changes.length + later.length === 0) say("Nothing to change: the bridge already has this configuration.");
   return planned;
 }
 
@@ -47,13 +56,13 @@ async function write(where: Where, file: ReadFile, revision: string | undefined)
   }
 }
 
-function report({ changes, unresolved }: Awaited<ReturnType<typeof put>>): void {
+function report({ unresolved }: Awaited<ReturnType<typeof put>>, changes: number): void {
   say(`Applied ${count(changes)}.`);
   for (const line of unresolvedLines(unresolved)) say(line);
 }
 
 async function confirmOrThrow(changes: number): Promise<void> {
-  const isConfirmed = await confirm(`Apply ${changes === 1 ? "this change" : `these ${changes} changes`}?`);
+  const isConfirmed = await confirm(`Apply ${changes === 1 ? "this change" : `these ${count(changes)}`}?`);
   if (isConfirmed === undefined) {
     throw new UsageError(
       "Nothing was changed. Without a terminal, confirm with --yes, or use --dry-run to see the changes only.",

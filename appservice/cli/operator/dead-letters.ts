@@ -1,6 +1,6 @@
 /** `troupe dead-letters` lists what was given up; `troupe replay` queues a turn again. */
 import * as z from "zod/v4";
-import { askBridge } from "../api/ask.ts";
+import { askBridge, pagesOf } from "../api/ask.ts";
 import { whereIsBridge } from "../api/where.ts";
 import { plain, say } from "../terminal/terminal.ts";
 
@@ -10,12 +10,15 @@ const Letters = z.object({
 const Replayed = z.object({ turn: z.string() });
 
 export async function deadLetters({ url }: { url?: string }): Promise<void> {
-  const { deadLetters: letters } = Letters.parse(await askBridge(whereIsBridge(url), "GET", "dead-letters"));
-  if (letters.length === 0) say("There are no dead letters.");
-  for (const { kind, reason, raw, createdAtMs } of letters) {
-    say(`${new Date(createdAtMs).toISOString()}  ${kind.padEnd(6)}  ${plain(reason)}`);
-    if (kind === "turn") say(`  npx troupe replay ${plain(raw)}`);
+  let isEmpty = true;
+  for await (const page of pagesOf(whereIsBridge(url), "dead-letters")) {
+    for (const { kind, reason, raw, createdAtMs } of Letters.parse(page).deadLetters) {
+      isEmpty = false;
+      say(`${new Date(createdAtMs).toISOString()}  ${kind.padEnd(6)}  ${plain(reason)}`);
+      if (kind === "turn") say(`  npx troupe replay ${plain(raw)}`);
+    }
   }
+  if (isEmpty) say("There are no dead letters.");
 }
 
 export async function replay(turn: string, { url }: { url?: string }): Promise<void> {

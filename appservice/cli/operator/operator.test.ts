@@ -108,6 +108,30 @@ rooms: { "#a:hs.test": { muted: true } }
     expect((await troupe("export")).out).toContain("group:staff");
   }, 30_000);
 
+  test("more pictures than a request may carry are applied one by one, exported, and then nothing is left to change", async () => {
+    const picture = (n: number) =>
+      Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), Buffer.alloc(700_000, n)]);
+    const names = Array.from({ length: 12 }, (_, n) => `p${n}`);
+    for (const [n, name] of names.entries()) writeFileSync(join(folder, `${name}.png`), picture(n));
+    const agents = names.map((name) => `  ${name}: { backend: { use: echo }, avatar: ./${name}.png }\n`);
+    write(`agents:\n${agents.join("")}`);
+    const applied = await troupe("apply", "troupe.yaml", "--yes");
+    expect(applied).toMatchObject({
+      code: 0,
+      err: "",
+      out: expect.stringContaining("~ agents.p3.avatar: a new picture"),
+    });
+    expect((await troupe("apply", "troupe.yaml")).out).toContain("Nothing to change");
+    writeFileSync(join(folder, "p3.png"), picture(99));
+    expect((await troupe("apply", "troupe.yaml", "--yes")).out).toContain(
+      "~ agents.p3.avatar: a new picture\nApplied 1 change.\n",
+    );
+    expect((await troupe("export", "--out", "pictures.yaml")).code).toBe(0);
+    const { agents: exported } = parse(readFileSync(join(folder, "pictures.yaml"), "utf8"));
+    expect(exported.p3.avatar).toBe(`data:image/png;base64,${picture(99).toString("base64")}`);
+    expect((await troupe("apply", "pictures.yaml")).out).toContain("Nothing to change");
+  }, 60_000);
+
   test("agent adds, lists and removes an agent", async () => {
     write("agents: {}\n");
     await troupe("apply", "troupe.yaml", "--yes");

@@ -1,6 +1,6 @@
 /** `troupe pair`: lets users in and out. */
 import * as z from "zod/v4";
-import { askBridge } from "../api/ask.ts";
+import { askBridge, pagesOf } from "../api/ask.ts";
 import { whereIsBridge } from "../api/where.ts";
 import { columns, plain, say } from "../terminal/terminal.ts";
 
@@ -14,7 +14,9 @@ interface Options {
 }
 
 export async function listPairings({ url }: Options): Promise<void> {
-  const { pending, grants } = Pairings.parse(await askBridge(whereIsBridge(url), "GET", "pairings"));
+  const pages: z.infer<typeof Pairings>[] = [];
+  for await (const page of pagesOf(whereIsBridge(url), "pairings")) pages.push(Pairings.parse(page));
+  const [pending, grants] = [pages.flatMap((page) => page.pending), pages.flatMap((page) => page.grants)];
   const when = (ms: number) => new Date(ms).toISOString();
   if (pending.length + grants.length === 0) say("No user is waiting, and none was let in.");
   const rows = [

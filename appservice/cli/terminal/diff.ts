@@ -32,8 +32,7 @@ function shortJson(value: unknown): string {
   return text.length > VALUE_SHOWN ? `${text.slice(0, VALUE_SHOWN)}…` : text;
 }
 
-export const count = (changes: readonly Change[]): string =>
-  changes.length === 1 ? "1 change" : `${changes.length} changes`;
+export const count = (changes: number): string => (changes === 1 ? "1 change" : `${changes} changes`);
 
 export const warningLines = (warnings: readonly string[]): string[] => warnings.map((one) => `Warning: ${plain(one)}`);
 

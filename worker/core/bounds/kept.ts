@@ -48,6 +48,13 @@ export const KEPT = {
     unit: "users",
     because: "Of all other servers: whoever has many servers fills it.",
   },
+  agentsListed: { max: 200, unit: "agents", because: "One page of an answer to an operator." },
+  grantsListed: { max: 1_000, unit: "users", because: "One page of an answer to an operator." },
+  deadLettersListed: {
+    max: 100,
+    unit: "rows",
+    because: "One page of an answer to an operator; each has up to 64 KiB.",
+  },
   verdictsListed: { max: 200, unit: "rows", because: "One page of an answer to an operator." },
   scriptedSentences: { max: 500, unit: "messages", because: "The guide of the playground is asked by everybody." },
   scriptedText: { max: 1_000_000, unit: "characters", because: "It shows what a reply in many parts looks like." },

@@ -4,11 +4,22 @@ import * as z from "zod/v4";
 import { BOUNDS } from "../bounds.ts";
 import { type AgentId, AgentKey } from "../protocol/ids.ts";
 import { Layer, type Resolved, type Settings } from "./settings.ts";
+import { MASK } from "./url-secrets.ts";
 
 const Avatar = z.strictObject({
   mediaType: z.enum(["image/png", "image/jpeg", "image/gif", "image/webp"]),
-  base64: z.base64().max(BOUNDS.avatar.max, "an avatar may have at most 750 kB"),
+  base64: z
+    .string()
+    .max(BOUNDS.avatar.max, "an avatar may have at most 750 kB")
+    .refine(
+      (text) => text === MASK || z.base64().safeParse(text).success,
+      `expected base64, or ${MASK} for the stored one`,
+    ),
 });
+type Avatar = z.infer<typeof Avatar>;
+
+/** Stands for the picture that is stored. Configurations are read and compared without pictures, which may be a gigabyte. */
+export const isStoredPicture = (avatar: Avatar | undefined): boolean => avatar?.base64 === MASK;
 
 /** The same as it is stored: by a newer version with further keys, and with a picture that was validated before. */
 export const StoredAvatar = z.object({ mediaType: Avatar.shape.mediaType, base64: z.string() });
@@ -39,7 +50,7 @@ export interface Agent extends Resolved {
   /** The family it is a member of; undefined where an operator has written the agent itself. */
   family?: AgentKey;
   name: string;
-  avatar?: z.infer<typeof Avatar>;
+  avatar?: Avatar;
   backend: BackendSpec;
   /** Settings that no room's layer can change: they come from the defaults and the agent alone. */
   everywhere: Pick<Settings, "admins" | "commands">;

@@ -1,10 +1,11 @@
 /** The configuration as operators write it: read and written as a whole, or one agent or room at a time. */
-import { AgentSpec } from "#core/configuration/agent.ts";
+import { AgentSpec, isStoredPicture, StoredAvatar } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration, isAttentive, isFamily } from "#core/configuration/configuration.ts";
 import { Groups, Layer, RoomLayer, RoomName } from "#core/configuration/settings.ts";
 import { problemOf, readStored } from "#core/configuration/stored.ts";
+import { MASK } from "#core/configuration/url-secrets.ts";
 import { RoomId } from "#core/protocol/ids.ts";
-import type { ConfigurationLedger, Revision } from "#ports/configuration.ts";
+import type { ConfigurationLedger, Page, Revision } from "#ports/configuration.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
 import { countOfLast, type Sql, sql } from "../sql/database.ts";
 import type { Noted, NotingDatabase } from "../sql/noted.ts";
@@ -57,11 +58,16 @@ export function configurationRows(database: NotingDatabase): ConfigurationRows {
   };
 }
 
+/** The column `agent` with a mask in place of the picture. */
+const WITHOUT_PICTURE = sql`
+  CASE WHEN json_valid(agent) AND agent ->> '$.avatar.base64' IS NOT NULL
+    THEN json_set(agent, '$.avatar.base64', ${MASK}) ELSE agent END`;
+
 async function read({ all, noted }: NotingDatabase): Promise<{ configuration: Configuration; revision: Revision }> {
   const rows = await all<ConfigurationRow>(sql`
     SELECT 'revision' AS kind, NULL AS name, ${REVISION} AS value
     UNION ALL SELECT 'setting', name, value FROM settings
-    UNION ALL SELECT 'agent', id, agent FROM agents WHERE retired = 0
+    UNION ALL SELECT 'agent', id, ${WITHOUT_PICTURE} FROM agents WHERE retired = 0
     ORDER BY kind, name`);
   const configuration: Configuration = { defaults: {}, groups: {}, agents: [], rooms: {} };
   for (const row of rows) addRow(configuration, row, noted);
@@ -75,7 +81,10 @@ const triedInVain = (what: string) => new Error(`${what} changed ${TRIES_MAX} ti
 
 function agentSpecs(
   database: NotingDatabase,
-): Pick<ConfigurationRows, "agents" | "setAgents" | "putAgent" | "removeAgent" | "setHome"> {
+): Pick<
+  ConfigurationRows,
+  "agents" | "agentsPage" | "picture" | "unchangedPictures" | "setAgents" | "putAgent" | "removeAgent" | "setHome"
+> {
   const { all, atomic } = database;
   /** The column `attentive` depends on the defaults, so the write counts only while they are as they were read. */
   async function writeOnDefaults(
@@ -96,12 +105,18 @@ function agentSpecs(
     }
     throw triedInVain("the defaults");
   }
+  async function agentsPage(after: string, limit: number): Promise<Page<AgentSpec>> {
+    const rows = await all<{ id: string; agent: string }>(sql`
+      SELECT id, ${WITHOUT_PICTURE} AS agent FROM agents WHERE retired = 0 AND id > ${after} ORDER BY id LIMIT ${limit}`);
+    const items = rows.flatMap(({ id, agent }) => specIn(database.noted, id, agent) ?? []);
+    // By the rows, since one that cannot be read is left out.
+    const last = rows.length === limit ? rows.at(-1) : undefined;
+    return last ? { items, next: last.id } : { items };
+  }
   return {
-    async agents() {
-      const rows = await all<{ id: string; agent: string }>(sql`
-        SELECT id, agent FROM agents WHERE retired = 0 ORDER BY id`);
-      return rows.flatMap(({ id, agent }) => specIn(database.noted, id, agent) ?? []);
-    },
+    agents: async () => (await agentsPage("", -1)).items,
+    agentsPage,
+    ...pictures(database),
 
     setAgents: (agents, revision) => writeOnDefaults((defaults, guard) => allAgents(agents, defaults, guard), revision),
     putAgent: (agent, revision) =>
@@ -123,6 +138,30 @@ function agentSpecs(
   };
 }
 
+function pictures({ all }: NotingDatabase): Pick<ConfigurationRows, "picture" | "unchangedPictures"> {
+  return {
+    async picture(id) {
+      const [row] = await all<{ avatar: string | null }>(sql`
+        SELECT agent -> '$.avatar' AS avatar FROM agents WHERE id = ${id} AND retired = 0 AND json_valid(agent)`);
+      return row?.avatar ? readStored(StoredAvatar, row.avatar) : undefined;
+    },
+
+    async unchangedPictures(agents) {
+      const given = agents.flatMap(({ id, avatar }) => (avatar ? [[id, avatar.mediaType, avatar.base64]] : []));
+      const ids = new Set<string>();
+      for (const list of jsonLists(given)) {
+        const rows = await all<{ id: string }>(sql`
+          SELECT agents.id FROM json_each(${list}) AS given JOIN agents ON agents.id = given.value ->> 0
+          WHERE agents.retired = 0 AND json_valid(agents.agent)
+            AND agents.agent ->> '$.avatar.mediaType' = given.value ->> 1
+            AND agents.agent ->> '$.avatar.base64' = given.value ->> 2`);
+        for (const { id } of rows) ids.add(id);
+      }
+      return ids;
+    },
+  };
+}
+
 function allAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): Sql[] {
   const ids = JSON.stringify(agents.map(({ id }) => id));
   return [
@@ -133,18 +172,29 @@ function allAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): S
   ];
 }
 
+/** Without the mask that stands for the stored picture: it is no picture. */
+const withoutMask = ({ avatar, ...agent }: AgentSpec): AgentSpec =>
+  avatar === undefined || isStoredPicture(avatar) ? agent : { ...agent, avatar };
+
 function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql): Sql[] {
   const rows = agents.map((agent) => [
     agent.id,
-    storedJson(`the agent ${agent.id}`, AgentSpec, agent),
+    storedJson(`the agent ${agent.id}`, AgentSpec, withoutMask(agent)),
     isFamily(agent.id) ? 1 : 0,
     isAttentive(defaults, agent) ? 1 : 0,
     agent.name.toLowerCase(),
+    isStoredPicture(agent.avatar) ? 1 : 0,
   ]);
+  const stored = sql`(
+    SELECT json(stored.agent -> '$.avatar') FROM agents AS stored
+    WHERE stored.id = value ->> 0 AND json_valid(stored.agent) AND stored.agent -> '$.avatar' IS NOT NULL)`;
   return jsonLists(rows).map(
     (list) => sql`
       INSERT INTO agents (id, agent, retired, family, attentive, name_key)
-      SELECT value ->> 0, value ->> 1, 0, value ->> 2, value ->> 3, value ->> 4
+      SELECT value ->> 0,
+        CASE WHEN value ->> 5 = 1 AND ${stored} IS NOT NULL
+          THEN json_set(value ->> 1, '$.avatar', ${stored}) ELSE value ->> 1 END,
+        0, value ->> 2, value ->> 3, value ->> 4
       FROM json_each(${list}) WHERE ${guard} ORDER BY key
       ON CONFLICT (id) DO UPDATE
         SET agent = excluded.agent, retired = 0, family = excluded.family, attentive = excluded.attentive,

@@ -67,6 +67,16 @@ export function people(database: NotingDatabase): PeopleLedger {
       return rows.flatMap((row) => idsOf(noted, "grants", row) ?? []);
     },
 
+    async grantsPage(after, limit) {
+      const [userId = "", agent = ""] = after.split(" ");
+      const rows = await all<Omit<Row, "code">>(sql`
+        SELECT agent, user_id AS userId, at_ms AS atMs FROM grants
+        WHERE (user_id, agent) > (${userId}, ${agent}) ORDER BY user_id, agent LIMIT ${limit}`);
+      const items = rows.flatMap((row) => idsOf(noted, "grants", row) ?? []);
+      const last = rows.length === limit ? rows.at(-1) : undefined;
+      return last ? { items, next: `${last.userId} ${last.agent}` } : { items };
+    },
+
     async addInviteCode(agent, code, nowMs) {
       await all(
         sql`

@@ -11,9 +11,10 @@ export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLet
       await all(insertDeadLetter({ kind, reason, raw }, nowMs, sql`true`), "durable");
     },
 
-    deadLetters: (limit) =>
+    deadLetters: (limit, beforeId = Number.MAX_SAFE_INTEGER) =>
       all<StoredDeadLetter>(sql`
-        SELECT id, kind, reason, raw, created_at_ms AS createdAtMs FROM dead_letters ORDER BY id DESC LIMIT ${limit}`),
+        SELECT id, kind, reason, raw, created_at_ms AS createdAtMs FROM dead_letters
+        WHERE id < ${beforeId} ORDER BY id DESC LIMIT ${limit}`),
   };
 }
 
