@@ -36,6 +36,7 @@ const OUR_OWN = [
   "OUTBOX_AGE_MS_MAX",
   "PRUNED_MAX",
   "RING_MS_MAX",
+  "TOGETHER_MAX",
 ];
 const scattered = (source: string): string[] =>
   [...source.matchAll(/^(?:export )?const (\w+_MAX)\b[^=]*= (?!BOUNDS\.)/gm)]
