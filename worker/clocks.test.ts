@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage } from "#testing/events.ts";
-import { movableClock } from "#testing/movable-clock.ts";
+import { movingClock } from "#testing/moving-clock.ts";
 
 const [ALICE, ECHO, GUIDE] = ["@alice:hs.test", "@agent_echo:hs.test", "@agent_guide:hs.test"];
 const HOUR_MS = 60 * 60_000;
@@ -13,7 +13,7 @@ const soon = { timeout: 4_000, interval: 20 };
 let world: Composed;
 afterEach(() => world.close());
 
-async function begin(clock = movableClock()) {
+async function begin(clock = movingClock()) {
   world = await composed({ echo: { backend: { use: "echo" } } }, { SENDER_TURNS_PER_MINUTE: 2 }, clock);
   await world.joined(ALICE, ECHO);
   return clock;
@@ -48,7 +48,7 @@ describe("a conversation", () => {
   test.for(JUMPS.filter(([, ms]) => ms < 0))(
     "of a runner that died goes on with its successor, %i days off",
     async ([, ms]) => {
-      const clock = movableClock();
+      const clock = movingClock();
       world = await composed({ guide: { backend: { use: "scripted" } } }, {}, clock);
       await world.joined(ALICE, GUIDE);
       await world.push(aMessage("markdown"));

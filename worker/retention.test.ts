@@ -5,7 +5,7 @@ import { retentionRows } from "#core/retention.ts";
 import { composed } from "#testing/composed.ts";
 import { anEvent } from "#testing/events.ts";
 import { leaseOf, ROOM_LANE } from "#testing/ledger-rows.ts";
-import { movableClock } from "#testing/movable-clock.ts";
+import { movingClock } from "#testing/moving-clock.ts";
 import { pruned } from "#testing/pruned.ts";
 import { tablesOfSchema } from "#testing/tables.ts";
 import { type TemporaryLedger, temporaryLedger } from "#testing/temp-ledger.ts";
@@ -347,7 +347,7 @@ describe("what is kept", () => {
 
 describe("what is said once", () => {
   test("in an encrypted room is said once, not daily", async () => {
-    const clock = movableClock();
+    const clock = movingClock();
     const world = await composed({ echo: { backend: { use: "echo" } } }, {}, clock);
     opened.push(world);
     const { push, joined, bodies, ledger } = world;

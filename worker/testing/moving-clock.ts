@@ -1,4 +1,4 @@
-/** The real clock, which a test can move on. */
+/** The real clock, which a test sets forward and back. Pauses last as long as they should, whatever the clock says. */
 import type { Clock } from "#ports/host.ts";
 import { systemClock } from "../clock.ts";
 
@@ -7,12 +7,12 @@ export interface MovingClock extends Clock {
 }
 
 export function movingClock(): MovingClock {
-  let aheadMs = 0;
+  let offMs = 0;
   return {
-    now: () => systemClock.now() + aheadMs,
+    now: () => systemClock.now() + offMs,
     sleep: systemClock.sleep,
     move(ms) {
-      aheadMs += ms;
+      offMs += ms;
     },
   };
 }
