@@ -122,7 +122,7 @@ function caller(homeserver: string, leaving?: AbortSignal): Call {
   };
 }
 
-/** Whether only the user and the agent are in the room. An invited agent counts, because it is about to join. */
+/** True when nobody but the user and the agent is in the room. An invited agent counts, because it is about to join. */
 async function hasBoth(call: Call, token: string, room: string, other: string): Promise<boolean> {
   const path = `/v3/rooms/${encodeURIComponent(room)}/members`;
   const members = Members.parse(await call("GET", path, token));

@@ -5,7 +5,7 @@ import { EnvironmentError } from "./environment.ts";
 const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
 
-/** What SQLite puts beside a database. It gives a new one the mode of the database. */
+/** SQLite keeps these files beside a database, and gives a new one the mode of the database. */
 const SUFFIXES = ["", "-wal", "-shm", "-journal"];
 
 /** From now on, files this process creates are its user's alone, whatever the folder's mode is. */

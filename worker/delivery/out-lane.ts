@@ -26,7 +26,7 @@ import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { err, messageOf, ok, type Result } from "#core/result.ts";
-import { spread } from "#core/turn/back-off.ts";
+import { backOffMs, spread } from "#core/turn/back-off.ts";
 import { isDue } from "#core/turn/clocks.ts";
 import { type LaneId, type Lease, laneOfKind, sessionLane } from "#core/turn/lane.ts";
 import type { ConfigurationLedger } from "#ports/configuration.ts";
@@ -37,7 +37,7 @@ import type { Running, Work } from "#ports/lanes.ts";
 import type { PlaceLedger } from "#ports/turns.ts";
 import { freeze } from "./freeze.ts";
 
-const RETRY_MS_MIN = 1_000;
+const BACK_OFF = { firstMs: 1_000, maxMs: BOUNDS.sendRetryPause.max };
 /** Younger rows are never too late, so most rows need no look at the agent's settings. */
 const LATE_MS_MIN = 60_000;
 
@@ -215,5 +215,5 @@ function dead({ log }: Needs, row: OpenOutboxRow, reason: string) {
 function pauseMs({ attempt }: OpenOutboxRow, { status, retryAfterMs = 0 }: HomeserverError, random: number): number {
   const asked = spread(retryAfterMs, random, BOUNDS.sendRetryPause.max);
   if (status === 429 && asked > 0) return asked;
-  return Math.max(asked, spread(RETRY_MS_MIN * 2 ** attempt, random, BOUNDS.sendRetryPause.max));
+  return Math.max(asked, backOffMs(attempt + 1, BACK_OFF, random));
 }

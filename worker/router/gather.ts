@@ -165,7 +165,9 @@ async function invitedOf(
   return {
     invited: {
       agent: id ?? BOT,
-      ...{ direct, follows: replaced !== undefined, isMade: ghost !== undefined },
+      direct,
+      follows: replaced !== undefined,
+      isMade: ghost !== undefined,
       paired: id !== undefined && paired.includes(id),
       ...(settings ? { settings } : {}),
       ...(agent?.family ? { family: agent.family } : {}),

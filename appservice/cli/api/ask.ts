@@ -14,7 +14,7 @@ export class Refused extends EnvironmentError {
   }
 }
 
-/** What the request relies on has been changed since it was looked at. */
+/** The bridge rejected the request because the stored configuration has changed since this command read it. */
 export class ChangedMeanwhile extends Refused {}
 
 const Next = z.object({ next: z.string().optional() });

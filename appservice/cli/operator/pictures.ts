@@ -25,7 +25,7 @@ export async function storedPicture(where: Where, id: string): Promise<AgentSpec
 }
 
 export interface Parts {
-  /** What is sent first: without new pictures, and with a mask for those that are stored. */
+  /** The first request: without new pictures, and with a mask for those that are stored. */
   first: Configuration;
   /** The agents whose pictures are new, each to be sent by itself. */
   later: AgentSpec[];

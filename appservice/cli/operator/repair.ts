@@ -1,14 +1,14 @@
 /** `troupe repair`: lists the rows of the bridge's database that cannot be read, and mends them. */
 import * as z from "zod/v4";
 import { EnvironmentError } from "../../host/environment.ts";
-import { askBridge } from "../api/ask.ts";
+import { askBridge, pagesOf } from "../api/ask.ts";
 import { type Where, whereIsBridge } from "../api/where.ts";
 import { UsageError } from "../terminal/complain.ts";
 import { confirm, plain, say } from "../terminal/terminal.ts";
 
 const Damaged = z.object({ id: z.string(), table: z.string(), key: z.string(), wrong: z.string(), now: z.string() });
 type Damaged = z.infer<typeof Damaged>;
-const Found = z.object({ rows: z.array(Damaged), next: z.string().optional() });
+const Found = z.object({ rows: z.array(Damaged) });
 const Mended = z.object({ mended: z.boolean(), after: z.string().optional() });
 
 interface Options {
@@ -45,12 +45,7 @@ async function confirmed(yes: boolean, rows: readonly Damaged[]): Promise<void> 
 /** Part by part, until the search is at its end. */
 async function search(where: Where): Promise<Damaged[]> {
   const rows: Damaged[] = [];
-  for (let from: string | undefined = ""; from !== undefined; ) {
-    const query: string = from === "" ? "" : `?after=${encodeURIComponent(from)}`;
-    const found: z.infer<typeof Found> = Found.parse(await askBridge(where, "GET", `repair${query}`));
-    rows.push(...found.rows);
-    from = found.next;
-  }
+  for await (const page of pagesOf(where, "repair")) rows.push(...Found.parse(page).rows);
   return rows;
 }
 

@@ -8,7 +8,7 @@ type Move = { process: number; die: boolean };
 interface Process {
   steps: Generator<EnteringStep, boolean, boolean>;
   next: IteratorResult<EnteringStep, boolean>;
-  /** What it has done since its start, which is all that its next step depends on. */
+  /** The steps since its start; its next step depends on nothing else. */
   trail: string;
   starts: number;
   lock: "none" | "shared" | "exclusive";
@@ -20,7 +20,7 @@ interface World {
   processes: Process[];
   /** Leases whose owner has died. */
   orphans: boolean;
-  /** What must never happen. */
+  /** Violations of what the locks promise. */
   faults: string[];
 }
 

@@ -50,7 +50,10 @@ interface Sender {
 function guideFor(...people: Sender[]): Sender {
   const [first] = people;
   return {
-    ...{ id: GUIDE_ID, isOurs: true, content: ourMark(), onBehalfOf: people },
+    id: GUIDE_ID,
+    isOurs: true,
+    content: ourMark(),
+    onBehalfOf: people,
     layer: { ...first?.layer, bots: true },
     ...(first?.groups ? { groups: first.groups } : {}),
   };

@@ -5,6 +5,7 @@
 
 import * as z from "zod/v4";
 import { BOUNDS } from "../bounds.ts";
+import { shortened } from "../message/text.ts";
 import { parseJson } from "../protocol/json.ts";
 import type { Reason } from "./reasons.ts";
 
@@ -80,8 +81,5 @@ export const firstEntries = (list: readonly string[]): z.infer<typeof Entries> =
   more: Math.max(list.length - BOUNDS.evidenceEntries.max, 0),
 });
 
-/** An entry, cut to a limited length. Never between the halves of a surrogate pair: a homeserver refuses such a message. */
-export function cutEntry(entry: string): string {
-  const { max } = BOUNDS.evidenceEntry;
-  return entry.length <= max ? entry : `${entry.slice(0, max - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
-}
+/** An entry, cut to a limited length. */
+export const cutEntry = (entry: string): string => shortened(entry, BOUNDS.evidenceEntry.max);

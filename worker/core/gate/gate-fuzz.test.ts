@@ -158,18 +158,19 @@ const PROPER: Record<string, object> = {
 
 const USERS = [[], ["local"], ["*"], ["@alice:hs.test"]];
 const layerOf = (dice: Dice): Layer => ({
-  ...{
-    users: dice.pick(USERS),
-    admins: dice.pick(USERS),
-    dm: dice.pick(["pairing", "allowlist", "open", "disabled"] as const),
-  },
-  ...{
-    rooms: dice.pick(["open", "open", "allowlist", "disabled"] as const),
-    bots: dice.pick([false, "mentions", true] as const),
-  },
-  ...{ mention: !dice.oneIn(3), atRoom: dice.oneIn(2), power: dice.pick([0, 0, 50]), hops: dice.below(4) },
-  ...{ ignore: dice.oneIn(4) ? ["^@alice:"] : [], patterns: dice.oneIn(3) ? ["parrot", "(a+)+$"] : [] },
-  ...{ botMarkers: dice.oneIn(3) ? ["org.bot"] : [], prefix: dice.pick(["!", "!", "%"]) },
+  users: dice.pick(USERS),
+  admins: dice.pick(USERS),
+  dm: dice.pick(["pairing", "allowlist", "open", "disabled"] as const),
+  rooms: dice.pick(["open", "open", "allowlist", "disabled"] as const),
+  bots: dice.pick([false, "mentions", true] as const),
+  mention: !dice.oneIn(3),
+  atRoom: dice.oneIn(2),
+  power: dice.pick([0, 0, 50]),
+  hops: dice.below(4),
+  ignore: dice.oneIn(4) ? ["^@alice:"] : [],
+  patterns: dice.oneIn(3) ? ["parrot", "(a+)+$"] : [],
+  botMarkers: dice.oneIn(3) ? ["org.bot"] : [],
+  prefix: dice.pick(["!", "!", "%"]),
 });
 /** Made once: what costs is to resolve them. */
 const AGENTS = Array.from({ length: 200 }, (_, at) => layerOf(new Dice(at + 1)));
@@ -192,14 +193,13 @@ function someFacts(dice: Dice, isOurs: boolean): Facts {
     settings: dice.pick(SETTINGS),
   });
   return facts({
-    ...{ ageMs: dice.pick([0, 900_000, 900_001, 1e12]), softFailed: dice.oneIn(20) },
-    ...{
-      sender: {
-        isOurs,
-        isLocal: dice.oneIn(2),
-        power: dice.pick([-1, 0, 50, 100]),
-        ...(isOurs && dice.oneIn(2) ? { agent: GUIDE } : {}),
-      },
+    ageMs: dice.pick([0, 900_000, 900_001, 1e12]),
+    softFailed: dice.oneIn(20),
+    sender: {
+      isOurs,
+      isLocal: dice.oneIn(2),
+      power: dice.pick([-1, 0, 50, 100]),
+      ...(isOurs && dice.oneIn(2) ? { agent: GUIDE } : {}),
     },
     room: {
       muted: dice.oneIn(8),
@@ -218,7 +218,9 @@ function someFacts(dice: Dice, isOurs: boolean): Facts {
     ...(dice.oneIn(20) ? { peopleLeft: false } : {}),
     askers: Array.from({ length: dice.below(3) }, () =>
       asker(dice.pick(["@alice:hs.test", "@mallory:evil.test"]), {
-        ...{ isLocal: dice.oneIn(2), power: dice.pick([-1, 0, 50, 100]), paired: dice.oneIn(3) ? [ECHO] : [] },
+        isLocal: dice.oneIn(2),
+        power: dice.pick([-1, 0, 50, 100]),
+        paired: dice.oneIn(3) ? [ECHO] : [],
       }),
     ),
   });
@@ -242,7 +244,10 @@ function mayWake(one: Concerned, sender: string, seen: Facts): boolean {
   const { isLocal, power, isOurs } = seen.sender;
   if (!isOurs) return mayAsk(one, { id: sender, isLocal, power, paired }, seen);
   const people = (seen.askers ?? []).map(({ person, paired: known }) => ({
-    ...{ id: person.userId, isLocal: person.isLocal, power: person.power, paired: known.includes(agent.id) },
+    id: person.userId,
+    isLocal: person.isLocal,
+    power: person.power,
+    paired: known.includes(agent.id),
   }));
   const isIgnored = ignore.length > 0 && sender.startsWith("@alice:");
   return bots !== false && !isIgnored && people.length > 0 && people.every((person) => mayAsk(one, person, seen));

@@ -104,3 +104,10 @@ function withoutSpans(text: string): string {
   }
   return `${kept.join("")}${text.slice(at)}`;
 }
+
+/**
+ * The text in at most so many characters, which must be one at least: a longer one ends with an ellipsis. It is never cut
+ * between the halves of a surrogate pair, for a homeserver refuses such a message.
+ */
+export const shortened = (text: string, max: number): string =>
+  text.length <= max ? text : `${text.slice(0, max - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;

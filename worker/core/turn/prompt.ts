@@ -8,7 +8,7 @@
 import * as z from "zod/v4";
 import { BOUNDS } from "../bounds.ts";
 import type { Settings } from "../configuration/settings.ts";
-import { promptText, relationsOf } from "../message/text.ts";
+import { promptText, relationsOf, shortened } from "../message/text.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { EventId, RoomId, UserId } from "../protocol/ids.ts";
 import { asBlockLine } from "./quoting.ts";
@@ -54,10 +54,10 @@ export function prefaceOf(surroundings: Surroundings): string {
   };
   // By usefulness, which is not the order in which they are read.
   const asked = take("the message you are asked", { sender: prompt.sender, event: prompt.eventId });
-  const named = take("room", { id: room.id, ...(room.name ? { name: cutTo(room.name, BOUNDS.name.max) } : {}) });
+  const named = take("room", { id: room.id, ...(room.name ? { name: shortened(room.name, BOUNDS.name.max) } : {}) });
   const replied = take("the message it replies to", repliedTo && dataOf(repliedTo));
   const start = take("the first message of the thread", threadStart && dataOf(threadStart));
-  const topic = take("the room's topic", room.topic ? { text: cutTo(room.topic, BOUNDS.quote.max) } : undefined);
+  const topic = take("the room's topic", room.topic ? { text: shortened(room.topic, BOUNDS.quote.max) } : undefined);
   const said: string[] = [];
   for (const quote of chatter.toReversed()) {
     const [line] = take("said since you spoke last", dataOf(quote));
@@ -67,11 +67,10 @@ export function prefaceOf(surroundings: Surroundings): string {
   return [head, ...named, ...topic, ...start, ...said, ...replied, ...asked, CLOSE].join("\n");
 }
 
-const dataOf = ({ sender, text }: Quote): Record<string, string> => ({ sender, text: cutTo(text, BOUNDS.quote.max) });
-
-/** Cuts a text, but not between the halves of a surrogate pair. */
-const cutTo = (text: string, most: number): string =>
-  text.length <= most ? text : `${text.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+const dataOf = ({ sender, text }: Quote): Record<string, string> => ({
+  sender,
+  text: shortened(text, BOUNDS.quote.max),
+});
 
 /** Two sentences: which place this is, and who shares the session. */
 function placeOf({ direct, scope, threadRoot }: Surroundings): string {

@@ -15,8 +15,8 @@
  *  merged ──▶ queued again, when the prompt of the turn it was merged into is redacted before that turn begins
  * ```
  *
- * Once a turn is `answered` its backend is never asked again, whatever crashes: only delivery is left. `step` says what is due next, from
- * the turn's row alone.
+ * Once a turn is `answered` its backend is never asked again, whatever crashes: only delivery is left. `step` says what
+ * is due next, from the turn's row alone.
  */
 
 import * as z from "zod/v4";

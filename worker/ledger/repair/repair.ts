@@ -3,7 +3,7 @@ import { BOUNDS } from "#core/bounds.ts";
 import type { DamagedRow, OperatorLedger, SearchedRows } from "#ports/operator.ts";
 import { sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
-import { UNREADABLE_MARK } from "../upkeep/marks.ts";
+import { setMark, UNREADABLE_MARK } from "../upkeep/marks.ts";
 import { at, type Inspection, keyOf, type Row, select } from "./inspection.ts";
 import { PLACES } from "./places.ts";
 import { WORK } from "./work.ts";
@@ -19,9 +19,7 @@ export function repair(database: NotingDatabase): Repair {
     searchDamaged: (from, extent) => search(database, from, extent),
 
     async countDamaged(count) {
-      await all(sql`
-        INSERT INTO marks (name, value) VALUES (${UNREADABLE_MARK}, ${String(count)})
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value`);
+      await all(setMark(UNREADABLE_MARK, count));
     },
 
     takeNoted: (nowMs) => noted.take(nowMs),

@@ -4,6 +4,7 @@ import type { Ledger } from "#ports/ledger.ts";
 import type { Intake } from "#ports/rooms.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
+import { columnOf } from "../sql/stored.ts";
 import { insertDeadLetters } from "../upkeep/dead-letters.ts";
 
 export function intake(database: Database): Pick<Ledger, "accept"> {
@@ -16,10 +17,7 @@ export function intake(database: Database): Pick<Ledger, "accept"> {
         SELECT DISTINCT room_id AS roomId FROM events
         WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
       const results = await atomic([...inserts(database, pushed), undecided], "durable");
-      return ((results.at(-1) ?? []) as { roomId: string }[]).flatMap(
-        // A stored row may have been damaged since; a push is not refused for it.
-        ({ roomId }) => RoomId.safeParse(roomId).data ?? [],
-      );
+      return columnOf((results.at(-1) ?? []) as { roomId: string }[], "roomId", RoomId);
     },
   };
 }

@@ -7,7 +7,7 @@ import type { Membership } from "#ports/rooms.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
-import { storedJson } from "../sql/stored.ts";
+import { columnOf, storedJson } from "../sql/stored.ts";
 import { LATEST_PLACE, placeOf, placeOfType, placesOfRoom, READ } from "./places.ts";
 
 type Members = Pick<
@@ -78,7 +78,7 @@ export function members(database: Database): Members {
         WHERE room_id = ${roomId} AND membership = 'join'
           AND EXISTS (SELECT 1 FROM directs WHERE directs.room_id = ${roomId})
         LIMIT ${BOUNDS.joinedCounted.max + 1}`);
-      return rows.flatMap(({ userId }) => UserId.safeParse(userId).data ?? []);
+      return columnOf(rows, "userId", UserId);
     },
 
     async ghostsIn(roomId, after, limit) {
@@ -90,7 +90,7 @@ export function members(database: Database): Members {
         ${here} AND user_id = ${botUserId(namespace)}
         UNION ${here} AND user_id >= ${first} AND user_id < ${first + last} AND ${ours(sql`user_id`)}
         ORDER BY userId LIMIT ${limit}`);
-      return rows.flatMap(({ userId }) => UserId.safeParse(userId).data ?? []);
+      return columnOf(rows, "userId", UserId);
     },
   };
 }

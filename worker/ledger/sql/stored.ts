@@ -5,6 +5,9 @@ import { cutTo, storable } from "./bulk.ts";
 interface Schema<T> {
   parse(value: unknown): T;
 }
+interface Form<T> {
+  safeParse(value: unknown): { data?: T | undefined };
+}
 
 const encoder = new TextEncoder();
 
@@ -17,6 +20,13 @@ export function storedJson<T>(what: string, schema: Schema<T>, value: T): string
   }
   return text;
 }
+
+/** A column's values that have the form. The others are left out: a stored row may have been damaged since. */
+export const columnOf = <Name extends string, T>(
+  rows: readonly Record<Name, unknown>[],
+  name: Name,
+  form: Form<T>,
+): T[] => rows.flatMap((row) => form.safeParse(row[name]).data ?? []);
 
 /** The long texts of a turn, for their columns. What is beyond its bound is cut off: together they fit into a row. */
 export const storedPrompt = (text: string): string => cutTo(text, BOUNDS.storedPrompt.max);

@@ -2,6 +2,7 @@
 import { SessionKey } from "#core/turn/turn.ts";
 import type { SessionLedger } from "#ports/turns.ts";
 import { type Database, sql } from "../sql/database.ts";
+import { columnOf } from "../sql/stored.ts";
 
 type OpenSessions = Pick<SessionLedger, "openSessions" | "openSessionsAt" | "openSessionsIn">;
 
@@ -16,7 +17,7 @@ export function openSessions({ all }: Database): OpenSessions {
         SELECT DISTINCT session FROM turns
         WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId} AND ${where}
           AND agent IN (SELECT value FROM json_each(${JSON.stringify(agents)}))`);
-      return rows.flatMap(({ session }) => SessionKey.safeParse(session).data ?? []);
+      return columnOf(rows, "session", SessionKey);
     },
 
     async openSessionsAt(eventId, roomId, agents) {
@@ -28,14 +29,14 @@ export function openSessions({ all }: Database): OpenSessions {
         UNION
         SELECT turns.session FROM outbox JOIN turns ON turns.id = outbox.turn_id
         WHERE outbox.event_id = ${eventId} AND ${isConcerned}`);
-      return rows.flatMap(({ session }) => SessionKey.safeParse(session).data ?? []);
+      return columnOf(rows, "session", SessionKey);
     },
 
     async openSessionsIn(roomId) {
       const rows = await all<{ session: string }>(sql`
         SELECT DISTINCT session FROM turns
         WHERE state <> 'delivered' AND state IN ('queued', 'running') AND room_id = ${roomId}`);
-      return rows.flatMap(({ session }) => SessionKey.safeParse(session).data ?? []);
+      return columnOf(rows, "session", SessionKey);
     },
   };
 }

@@ -17,6 +17,7 @@ import { SessionKey } from "#core/turn/turn.ts";
 import type { Line, PlaceLedger, TurnBucket, TurnCaps } from "#ports/turns.ts";
 import { type Database, isLeased, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
+import { columnOf } from "../sql/stored.ts";
 import { IS_UNSENT } from "../sql/unsent.ts";
 import { msUntil } from "../upkeep/limits.ts";
 
@@ -113,7 +114,7 @@ export const grantPlaces = (nowMs: number): Sql => sql`
 
 /** The sessions of the rows that `grantPlaces` returned. */
 export const grantedOf = (rows: readonly unknown[] | undefined): SessionKey[] =>
-  ((rows ?? []) as { session: string }[]).flatMap(({ session }) => SessionKey.safeParse(session).data ?? []);
+  columnOf((rows ?? []) as { session: string }[], "session", SessionKey);
 
 /** Turns that wait for the out lane wait for a place once there is room for their messages. */
 export const freeOut = (lane: Sql, which: Sql): Sql => sql`

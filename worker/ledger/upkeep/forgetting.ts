@@ -2,6 +2,7 @@
 import { BOUNDS } from "#core/bounds.ts";
 import type { Forgotten, OperatorLedger } from "#ports/operator.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
+import { setMark } from "./marks.ts";
 import { type Due, hourly, type Rule, rules } from "./rules.ts";
 
 /** The seq up to which the contents of decided events are empty. */
@@ -55,10 +56,6 @@ async function forget({ all, atomic }: Database, rule: Rule, due: Due): Promise<
   // What goes round a table goes on at the next upkeep, where nothing was found.
   return { touched, isDone: isEnd || (rule.isOld === undefined && touched === 0) };
 }
-
-const setMark = (name: string, value: number): Sql => sql`
-  INSERT INTO marks (name, value) VALUES (${name}, ${String(value)})
-  ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE marks.value <> excluded.value`;
 
 async function onceAnHour(database: Database, nowMs: number): Promise<Step> {
   const { all, atomic } = database;

@@ -2,13 +2,12 @@
 import { RoomId } from "#core/protocol/ids.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
+import { columnOf } from "../sql/stored.ts";
 
 /** How many of the latest events count for which rooms are active. */
 const LATEST_EVENTS = 5_000;
 
 export function gaps({ all }: Database): Pick<OperatorLedger, "known" | "activeRooms" | "roomsAfter"> {
-  const idsOf = (rows: readonly { roomId: string }[]) =>
-    rows.flatMap(({ roomId }) => RoomId.safeParse(roomId).data ?? []);
   return {
     async known(eventIds) {
       const rows = await all<{ eventId: string; seq: number }>(sql`
@@ -23,7 +22,7 @@ export function gaps({ all }: Database): Pick<OperatorLedger, "known" | "activeR
         WHERE seq > (SELECT coalesce(max(seq), 0) FROM events) - ${LATEST_EVENTS}
           AND received_at_ms >= ${sinceMs}
         GROUP BY room_id ORDER BY latest DESC LIMIT ${limit}`);
-      return idsOf(rows);
+      return columnOf(rows, "roomId", RoomId);
     },
 
     async roomsAfter(roomId, limit) {
@@ -36,7 +35,7 @@ export function gaps({ all }: Database): Pick<OperatorLedger, "known" | "activeR
           SELECT ${next(sql`${roomId}`)} UNION ALL
           SELECT ${next(sql`found.room_id`)} FROM found WHERE found.room_id IS NOT NULL LIMIT ${limit})
         SELECT room_id AS roomId FROM found WHERE room_id IS NOT NULL`);
-      return idsOf(rows);
+      return columnOf(rows, "roomId", RoomId);
     },
   };
 }

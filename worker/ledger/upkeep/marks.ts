@@ -1,9 +1,14 @@
 /** Marks: named values with which recurring work remembers where it is. */
 import type { OperatorLedger } from "#ports/operator.ts";
-import { type Database, sql } from "../sql/database.ts";
+import { type Database, type Sql, sql } from "../sql/database.ts";
 
 /** How many rows the last search found that cannot be read. */
 export const UNREADABLE_MARK = "unreadable";
+
+/** Writes nothing where the mark has that value. */
+export const setMark = (name: string, value: string | number): Sql => sql`
+  INSERT INTO marks (name, value) VALUES (${name}, ${String(value)})
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE marks.value <> excluded.value`;
 
 const TRIED_MARK = "write_tried";
 /** Hexadecimal digits are twice as many. */
@@ -16,9 +21,7 @@ export function marks({ all, atomic }: Database): Pick<OperatorLedger, "mark" | 
       return row?.value;
     },
     async setMark(name, value) {
-      await all(sql`
-        INSERT INTO marks (name, value) VALUES (${name}, ${value})
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value`);
+      await all(setMark(name, value));
     },
     async swapMark(name, from, to) {
       await all(sql`UPDATE marks SET value = ${to} WHERE name = ${name} AND value = ${from}`);
