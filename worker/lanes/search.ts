@@ -1,4 +1,7 @@
-/** The search for rows that cannot be read: a part of the database at each upkeep, so that they are counted and logged. */
+/**
+ * The search for rows that cannot be read, so that they are counted and logged: a part of the database at each upkeep. After
+ * a round that found none it rests, until a reader meets such a row.
+ */
 import { parseJson } from "#core/protocol/json.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { OperatorLedger, UnreadableRow } from "#ports/operator.ts";
@@ -15,10 +18,13 @@ interface Search {
   found: number;
   /** When the rows were last logged, milliseconds since the epoch. */
   loggedAtMs: number;
+  /** When the last round ended, if it found none. */
+  cleanAtMs?: number;
 }
 
 const SEARCH_MARK = "searched";
 const LOGGED_MS = 60 * 60_000;
+const REST_MS = 60 * 60_000;
 /** More lines say no more. */
 const LOGGED_MAX = 20;
 
@@ -26,15 +32,20 @@ const LOGGED_MAX = 20;
 export async function searchOn(needs: Needs): Promise<void> {
   const { ledger, clock } = needs;
   const nowMs = clock.now();
-  logRows(needs, ledger.takeNoted(nowMs));
+  const noted = ledger.takeNoted(nowMs);
+  logRows(needs, noted);
   const before = searchIn(await ledger.mark(SEARCH_MARK));
+  if (noted.length === 0 && before.cleanAtMs !== undefined && Math.abs(nowMs - before.cleanAtMs) < REST_MS) return;
   const { rows, next } = await ledger.searchDamaged(before.from, "quick");
   const mayLog = Math.abs(nowMs - before.loggedAtMs) >= LOGGED_MS;
   if (mayLog) logRows(needs, rows);
   const loggedAtMs = mayLog && rows.length > 0 ? nowMs : before.loggedAtMs;
   const found = before.found + rows.length;
   if (next === undefined) await ledger.countDamaged(found);
-  const after: Search = next === undefined ? { found: 0, loggedAtMs } : { from: next, found, loggedAtMs };
+  const after: Search =
+    next !== undefined
+      ? { from: next, found, loggedAtMs }
+      : { found: 0, loggedAtMs, ...(found === 0 ? { cleanAtMs: nowMs } : {}) };
   const mark = JSON.stringify(after);
   if (mark !== JSON.stringify(before)) await ledger.setMark(SEARCH_MARK, mark);
 }
@@ -46,8 +57,12 @@ function logRows({ log }: Needs, rows: readonly UnreadableRow[]): void {
 }
 
 function searchIn(mark: string | undefined): Search {
-  const { from, found, loggedAtMs } = Object(parseJson(mark ?? "")) as { [key in keyof Search]?: unknown };
+  const { from, found, loggedAtMs, cleanAtMs } = Object(parseJson(mark ?? "")) as { [key in keyof Search]?: unknown };
   const number = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : 0);
-  const search = { found: number(found), loggedAtMs: number(loggedAtMs) };
-  return typeof from === "string" ? { from, ...search } : search;
+  return {
+    ...(typeof from === "string" ? { from } : {}),
+    found: number(found),
+    loggedAtMs: number(loggedAtMs),
+    ...(typeof cleanAtMs === "number" ? { cleanAtMs } : {}),
+  };
 }
