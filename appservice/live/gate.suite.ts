@@ -19,7 +19,21 @@ const AGENTS = [
   { id: "pong", name: "Pong", backend: { use: "echo" }, bots: true, mention: false, hops: 3 },
   { id: "shy", name: "Shy", backend: { use: "echo" }, users: [], dm: "pairing", admins: [`@alice:${SERVER_NAME}`] },
   { id: "ticket_*", name: "Ticket *", backend: { use: "echo" } },
+  { id: "vip_*", name: "Vip *", backend: { use: "echo" }, users: [`@alice:${SERVER_NAME}`] },
 ];
+
+interface Invitation {
+  event_id: string;
+}
+
+/** Does it for each, so many at the same time. */
+async function atOnce<T>(count: number, each: readonly T[], act: (one: T) => Promise<unknown>): Promise<void> {
+  const rest = [...each];
+  const work = async () => {
+    for (let one = rest.shift(); one !== undefined; one = rest.shift()) await act(one);
+  };
+  await Promise.all(Array.from({ length: count }, work));
+}
 
 /** Repeats a sender's messages as bridges do: the text only, every second time with a name before it. */
 async function repeatEverything(parrot: LiveClient, room: string, sender: string, forMs: number): Promise<void> {
@@ -88,6 +102,26 @@ export function gateSuite(kind: HostKind): void {
       await eventually(async () => expect(await said(two, "ticket_4712")).toEqual(["echo mine does not"]));
       const profile = await world.alice.call("GET", `/profile/${encodeURIComponent(ghost("ticket_4711"))}/displayname`);
       expect(profile).toEqual({ displayname: "Ticket 4711" });
+    });
+
+    test("a stranger who invites 120 names of a family makes no account and does not fill the log", async () => {
+      failing();
+      const mallory = await world.user("mallory");
+      const room = await mallory.createRoom([]);
+      const names = Array.from({ length: 120 }, (_, n) => ghost(`vip_${n}`));
+      await atOnce(8, names, (user_id) => mallory.call("POST", `${inRoom(room)}/invite`, { user_id }));
+      const { chunk } = await mallory.call<{ chunk: Invitation[] }>("GET", `${inRoom(room)}/members?membership=invite`);
+      expect(chunk).toHaveLength(names.length);
+      await atOnce(8, chunk, ({ event_id }) =>
+        eventually(async () => expect(await why(event_id)).toMatchObject({ verdict: "not_invited_by_user" })),
+      );
+      await atOnce(8, names, (name) =>
+        expect(mallory.call("GET", `/profile/${encodeURIComponent(name)}`)).rejects.toThrow("404"),
+      );
+      // Refusals are counted, and logged in one line at each upkeep. Wrangler logs requests of its own.
+      const ours = world.host.log().replace(/.*\[wrangler.*/g, "");
+      expect(ours).not.toContain("vip_");
+      expect(ours.split("invitations_refused").length).toBeLessThan(names.length / 4);
     });
 
     test("adding and removing an agent takes effect with the next event", async () => {
