@@ -115,5 +115,14 @@ describe("the playground", () => {
     expect(again).toEqual(world);
     expect((await chat("guide", "stream 3")).stdout).toMatch(/^1\. A troupe.*3\. The second evening/s);
     expect(await rooms(again.homeserver)).toEqual(before);
+    await stop();
+  });
+
+  test("leaves no homeserver behind when it is killed without warning", async () => {
+    const { homeserver } = await start();
+    expect(await answers(`${homeserver}/health`)).toBe(true);
+    started?.kill("SIGKILL");
+    started = undefined;
+    await eventually(async () => expect(await answers(`${homeserver}/health`)).toBe(false));
   });
 });

@@ -13,6 +13,7 @@ import { aloneIn } from "../host/locks/file-lock.ts";
 import { commandOf, lastLines, run } from "./processes.ts";
 
 const SYNAPSE_VERSION = "1.163.2";
+const LEASH = join(import.meta.dirname, "leash.py");
 const HEALTHY_MS_MAX = 60_000;
 const STOPPING_MS_MAX = 10_000;
 const INSTALLING_MS_MAX = 600_000;
@@ -116,9 +117,10 @@ export async function startSynapse({ python, dir, port, serverName, registration
 
   const logFile = join(dir, "synapse.log");
   const log = openSync(logFile, "w");
-  // A process group of its own: Ctrl-C must not reach Synapse before the bridge has stopped.
-  const child = spawn(python, ["-m", "synapse.app.homeserver", "-c", config], {
-    stdio: ["ignore", log, log],
+  // A process group of its own: Ctrl-C must not reach Synapse before the bridge has stopped. A kill without warning closes
+  // its standard input.
+  const child = spawn(python, [LEASH, "synapse.app.homeserver", "-c", config], {
+    stdio: ["pipe", log, log],
     detached: true,
     cwd: dir,
   });
