@@ -1,7 +1,10 @@
 /** The Node host as a deployment sees it: one process takes over from another one, on the same folder. */
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createClient } from "@libsql/client";
 import { afterEach, expect, test, vi } from "vitest";
 import { Configuration } from "#core/configuration/configuration.ts";
 import { Environment } from "#core/configuration/environment.ts";
@@ -86,6 +89,27 @@ test("a turn that takes longer than the grace time is handed over at once", asyn
     interval: 50,
   });
 }, 60_000);
+
+test("a start after days and a stop do not wait long for a homeserver that takes requests and answers none", async () => {
+  const { start, environment } = await begin();
+  await (await start([])).stop();
+  const database = createClient({ url: `file:${join(environment.DATA_DIR, "troupe.db")}` });
+  const lastKnown = JSON.stringify({ atMs: Date.now() - 3 * 86_400_000, doubtedUntilMs: 0 });
+  await database.execute({ sql: "INSERT OR REPLACE INTO marks (name, value) VALUES ('clock', ?)", args: [lastKnown] });
+  database.close();
+  const hung = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(hung, "listening");
+  closing.push(() => hung.close());
+  const address = hung.address();
+  if (address === null || typeof address === "string") throw new Error("it does not listen");
+  const elsewhere = { ...environment, HOMESERVER_URL: `http://127.0.0.1:${address.port}` };
+  const served = await serve({ environment: elsewhere, env: {}, write: () => {} });
+  expect((await fetch(`${served.url}/health`)).status).toBe(200);
+  const stoppedAt = Date.now();
+  await served.stop();
+  expect(Date.now() - stoppedAt).toBeLessThan(10_000);
+  hung.closeAllConnections();
+}, 30_000);
 
 test("a start without a file keeps the configuration, and an invalid file prevents the start", async () => {
   const { environment } = await begin();

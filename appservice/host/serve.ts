@@ -31,7 +31,7 @@ export interface Served {
 const SWEEP_MS = 5_000;
 /** How long running turns may finish after SIGTERM; then the next process goes on with them. */
 const GRACE_MS = 7_000;
-/** The pause before another try while the homeserver does not answer at the start. */
+/** How long a start waits for the homeserver, and the pause before another try. */
 const ENTER_MS = 5_000;
 
 interface Options {
@@ -64,13 +64,13 @@ export async function serve({ environment: given, env, configuration, write }: O
   const last = await knownTime(ledger);
   if (last) clock.goOnFrom(last.atMs);
   const log = consoleLog(environment, write);
-  const over = new AbortController();
+  const [over, ended] = [new AbortController(), new AbortController()];
   const app = compose({
     environment,
     ledger,
     clock,
     fetch: (input, init) => fetch(input, init),
-    ask: heardBy(clock, keepAliveAsk()),
+    ask: heardBy(clock, until(ended.signal, keepAliveAsk())),
     log,
     env: (name) => env[name] || undefined,
     ...(typeof configuration === "object"
@@ -95,7 +95,7 @@ export async function serve({ environment: given, env, configuration, write }: O
   for (const warning of await app.warnings()) log("variables_not_listed", { warning });
 
   // The homeserver's answer says whether the clock jumped or no process ran: what was asked long ago is too late then.
-  if (clock.jumpMs() !== 0) await app.enter();
+  if (clock.jumpMs() !== 0) await Promise.race([app.enter(), systemClock.sleep(ENTER_MS)]);
   const { url, close } = await bind(app, environment);
   log("started", { url, homeserver: environment.HOMESERVER_URL, alone: lock?.isAlone ?? false });
   const timers = Promise.all([
@@ -108,6 +108,8 @@ export async function serve({ environment: given, env, configuration, write }: O
       over.abort();
       await close();
       await app.pump.stop(GRACE_MS);
+      // A request of the upkeep may wait for an answer that does not come.
+      ended.abort();
       await timers;
       closeLedger();
       lock?.leave();
@@ -124,6 +126,12 @@ const heardBy =
     if (!Number.isNaN(theirMs)) clock.hear(theirMs);
     return answer;
   };
+
+/** Requests end with this signal too. */
+const until =
+  (ended: AbortSignal, ask: Ask): Ask =>
+  (url, request) =>
+    ask(url, { ...request, signal: AbortSignal.any([request.signal, ended]) });
 
 const APPLIED_MARK = "applied_file";
 
