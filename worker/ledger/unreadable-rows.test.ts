@@ -54,8 +54,16 @@ describe("a stored row of the configuration that cannot be read", () => {
     expect(await ledger.room(ROOM)).toMatchObject({ muted: true, present: [{}, {}] });
     expect(await ledger.room(OTHER)).toMatchObject({ muted: false, present: [{}, {}] });
     expect(await ledger.configuration()).toMatchObject({ rooms: { "!room": { muted: true } } });
-    await setRoomLayer(ledger, "!room", { ...(await ledger.roomLayer("!room")), muted: false });
+    await ledger.setConfiguration({ ...(await ledger.configuration()), rooms: { "!room": { muted: false } } });
     expect(await ledger.room(ROOM)).toMatchObject({ muted: false });
+  });
+
+  test.for([INVALID, "{", '{"users":["tomorrow:all"]}'])("is written over by no change of it: %j", async (text) => {
+    const { ledger, client, write } = await world();
+    await write("room:!room", text);
+    expect(await setRoomLayer(ledger, "!room", { muted: false })).toBe("unreadable");
+    const { rows } = await client.execute("SELECT value FROM settings WHERE name = 'room:!room'");
+    expect(rows).toMatchObject([{ value: text }]);
   });
 
   test.for(["defaults", "groups"])("mutes every room while it is the row of the %s", async (name) => {

@@ -10,7 +10,7 @@ import { jsonLists, storable } from "../sql/bulk.ts";
 import { countOfLast, type Sql, sql } from "../sql/database.ts";
 import type { Noted, NotingDatabase } from "../sql/noted.ts";
 import { storedJson } from "../sql/stored.ts";
-import { ownLayer, readRoomLayer } from "./resolve.ts";
+import { ownLayer, readRoomLayer, UNREADABLE } from "./resolve.ts";
 import { isAt, nextRevision, nextRevisionIf, REVISION, revisionOf } from "./revision.ts";
 
 type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
@@ -218,8 +218,10 @@ function roomLayers({
     async changeRoomLayer(name, change) {
       for (let tries = 0; tries < TRIES_MAX; tries++) {
         const before = await stored(name);
-        const after = change(layerOf(before));
-        if (after === undefined) return false;
+        const layer = layerOf(before);
+        if (layer === UNREADABLE) return "unreadable";
+        const after = change(layer);
+        if (after === undefined) return "refused";
         const [key, value, attentive] = layerRow(`${ROOM}${name}`, after);
         const write = sql`
           INSERT INTO settings (name, value, attentive)
@@ -227,7 +229,7 @@ function roomLayers({
           ON CONFLICT (name) DO UPDATE SET value = excluded.value, attentive = excluded.attentive
           RETURNING name`;
         const [written] = await atomic([write, nextRevision], "durable");
-        if (written?.length === 1) return true;
+        if (written?.length === 1) return "changed";
       }
       throw triedInVain("the layer of a room");
     },
