@@ -127,6 +127,18 @@ describe("an invitation", () => {
     expect(await verdictOf(invite)).toMatchObject({ verdict: "join" });
   });
 
+  test("is not given up while a proxy gives every request an answer of its own, with 200", async () => {
+    await begin();
+    world.server.answerFirst = () => Response.json({ hello: "proxy" });
+    const invite = invitation();
+    await world.push(invite);
+    for (let minutes = 0; minutes < 30; minutes += 2) await pass(120_000);
+    expect((await verdictOf(invite))?.verdict).toBeUndefined();
+    delete world.server.answerFirst;
+    await untilDecided(invite);
+    expect(await verdictOf(invite)).toMatchObject({ verdict: "join" });
+  });
+
   test("that the homeserver limits is tried again when it says so", async () => {
     await begin();
     let limited = 3;
