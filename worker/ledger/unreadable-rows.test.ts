@@ -259,6 +259,26 @@ describe("keys of a newer version, at every level, change nothing about", () => 
     expect(more).toEqual(few);
   });
 
+  test("a room's layer that a command of this version changes: they are kept", async () => {
+    const { ledger, client } = await opened();
+    const isRecord = (path: string) => path.endsWith(".commands") || path.endsWith(".agents");
+    const layer = { ...LAYER, agents: { echo: LAYER, guide: LAYER } };
+    const stored = withNewKeys(layer, isRecord);
+    await client.execute({
+      sql: "INSERT INTO settings (name, value) VALUES ('room:!room', ?)",
+      args: [JSON.stringify(stored)],
+    });
+    const change = (one: RoomLayer): RoomLayer => ({
+      ...one,
+      muted: true,
+      agents: { ...one.agents, echo: { ...one.agents?.["echo"], model: "large", turns: { queue: 4 } } },
+    });
+    expect(await ledger.changeRoomLayer("!room", change)).toBe("changed");
+    const { rows } = await client.execute("SELECT value FROM settings WHERE name = 'room:!room'");
+    expect(JSON.parse(String(rows[0]?.["value"]))).toEqual(withNewKeys(change(layer), isRecord));
+    expect(await ledger.roomLayer("!room")).toEqual(change(layer));
+  });
+
   test("an agent and a room that are read from the database", async () => {
     const { ledger, client } = await opened();
     await ledger.setAgents([aSpec("echo", LAYER)]);
