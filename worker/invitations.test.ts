@@ -198,6 +198,20 @@ test("an invitation to a room that does not replace the one it claims is judged 
   await verdicts({ invites_off: 1, join: 1 });
 });
 
+test("rooms that say that another one replaces them keep nobody from following into it", async () => {
+  await begin(echo({ invites: "off" }));
+  for (const room of [RoomId.parse("!a"), ROOM]) {
+    const members = [ALICE, ECHO].map((id) => ({ userId: UserId.parse(id), membership: "join" as const }));
+    await world.ledger.setMembers(room, members);
+    await world.ledger.setState(room, { ...(await world.ledger.room(room)).state, replacement: RoomId.parse("!next") });
+  }
+  world.server.members.set("!next", [ALICE, ECHO]);
+  const content = { room_version: "12", predecessor: { room_id: ROOM } };
+  world.server.state.set("!next|m.room.create", { sender: ALICE, content });
+  await world.push(invites(ALICE, ECHO, { room: "!next" }));
+  await verdicts({ join: 1 });
+});
+
 test("strangers who wait for approval keep neither local users nor those of other servers from asking", async () => {
   await begin(echo({ users: [], dm: "pairing" }));
   const offer = (userId: string, code: string) =>

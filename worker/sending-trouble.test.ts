@@ -80,6 +80,19 @@ describe("a message that the homeserver fails again and again", () => {
     expect(world.bodies()).toEqual(["echo one"]);
   });
 
+  test("is kept while a proxy gives every request an answer of its own, with 200", async () => {
+    await begin();
+    await world.push(aMessage("before"));
+    await untilSettled(10);
+    world.server.answerFirst = () => Response.json({ hello: "proxy" });
+    await world.push(aMessage("one"));
+    for (let minute = 0; minute < 30; minute++) await pass(60_000);
+    expect(await letters()).toEqual([]);
+    delete world.server.answerFirst;
+    await untilSettled(10);
+    expect(world.bodies()).toEqual(["echo before", "echo one"]);
+  });
+
   test("is kept while the failures differ, or ask it to wait", async () => {
     await begin();
     let tries = 0;

@@ -21,7 +21,7 @@
 
 import { BOUNDS } from "#core/bounds.ts";
 import { CONTENT_KEY, isFinalEdit } from "#core/message/mark.ts";
-import { setAccountData } from "#core/protocol/client/account.ts";
+import { setAccountData, whoAmI } from "#core/protocol/client/account.ts";
 import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
@@ -192,7 +192,9 @@ async function isHopeless({ ghosts }: Needs, row: OpenOutboxRow, error: Homeserv
   if (error.status === 429 || !isSame || row.refusals + 1 < BOUNDS.equalRefusals.max) return false;
   const deviceId = row.frozen ? row.frozen.deviceId : row.deviceId;
   if (deviceId === undefined) return false;
-  return (await ghosts.existing(row.userId, deviceId).send(setAccountData(row.userId, CONTENT_KEY, {}))).ok;
+  const { send: ask } = ghosts.existing(row.userId, deviceId);
+  // An empty answer may be a proxy's, so the homeserver has to say who asks as well.
+  return (await ask(setAccountData(row.userId, CONTENT_KEY, {}))).ok && (await ask(whoAmI())).ok;
 }
 
 /** The final edit of a draft is never too late: people can see the draft, and it must end. */

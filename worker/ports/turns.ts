@@ -116,8 +116,8 @@ export interface TurnLedger {
   /** Forgets the controls of a turn for which they mean nothing. */
   dropControls(lease: Lease, turn: Pick<Turn, "session">): Promise<boolean>;
   /**
-   * Merges the waiting turns of the session into this one: those of its sender, or all. They end and keep their rows.
-   * Says how many there were.
+   * Merges the waiting turns of the session into this one: those of its sender, or all, as far as their prompts fit
+   * together. They end and keep their rows. Says how many there were.
    */
   merge(lease: Lease, turn: Pick<Turn, "session" | "seq" | "prompt">, whose: "sender" | "all"): Promise<number>;
   /** The latest `notBeforeMs` of the sender's waiting turns behind this one; 0 when there is none. */

@@ -94,8 +94,9 @@ async function findOut(
   if (invited?.follows) {
     const created = await intent.send(stateEvent(roomId, "m.room.create"));
     if (!created.ok) throw new Trouble(`the beginning of ${roomId} cannot be read`, created.error);
-    const replaced = await ledger.replacedBy(roomId, userIdOf(namespace, invited.agent ?? BOT));
-    found.follows = replaced !== undefined && created.value.predecessor === replaced;
+    const { predecessor } = created.value;
+    const userId = userIdOf(namespace, invited.agent ?? BOT);
+    found.follows = predecessor !== undefined && (await ledger.replacedBy(roomId, userId, predecessor)) !== undefined;
   }
   return found;
 }

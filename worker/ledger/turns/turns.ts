@@ -1,4 +1,5 @@
 /** The session lane's rows: turns from queued to delivered. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import { SessionKey, type Turn, type TurnId } from "#core/turn/turn.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
@@ -133,7 +134,13 @@ function merging({ all, atomic }: Database): Pick<Turns, "merge" | "heldBackUnti
         sql`
           UPDATE turns SET state = 'delivered', ending = 'merged', merged_into = ${seq}
           WHERE session = ${session} AND state = 'queued' AND seq > ${seq}
-            AND (${whose === "all" ? 1 : 0} = 1 OR sender = ${prompt.sender})
+            AND seq IN (
+              SELECT seq FROM (
+                SELECT seq, sum(length(CAST(prompt AS BLOB))) OVER (ORDER BY seq) AS bytes FROM turns
+                WHERE session = ${session} AND state = 'queued' AND seq > ${seq}
+                  AND (${whose === "all" ? 1 : 0} = 1 OR sender = ${prompt.sender}))
+              WHERE bytes <= ${BOUNDS.mergedPrompts.max} - (
+                SELECT sum(length(CAST(prompt AS BLOB))) FROM turns WHERE seq = ${seq} OR merged_into = ${seq}))
             AND EXISTS (
               SELECT 1 FROM turns AS into_turn
               WHERE into_turn.seq = ${seq} AND into_turn.state IN ('queued', 'running'))
