@@ -2,8 +2,10 @@
 import { afterEach, expect, test } from "vitest";
 import { type TemporaryLedger, temporaryLedger } from "#testing/temp-ledger.ts";
 import { virtualClock } from "#testing/virtual-clock.ts";
-import { SQL_MS } from "../ledger/sql/within.ts";
 import { createPump } from "./pump.ts";
+
+/** The time-out of a request to a database over HTTP, and a little more. */
+const HANGS_MS = 10_100;
 
 let opened: TemporaryLedger | undefined;
 afterEach(() => opened?.close());
@@ -28,7 +30,7 @@ test("a renewal that hangs until its time-out is repeated while the lease lasts"
       async renew(...given) {
         triedAtMs.push(clock.now() - startedAtMs);
         if (triedAtMs.length > 1) return ledger.renew(...given);
-        await clock.sleep(SQL_MS + 100);
+        await clock.sleep(HANGS_MS);
         throw new Error("the database did not answer");
       },
     },

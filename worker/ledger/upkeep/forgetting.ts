@@ -38,12 +38,12 @@ const raw = (text: string): Sql => ({ text, values: [] });
 /** The rows of a table that one step looks at: after the mark, in the order of their keys. */
 async function forget({ all, atomic }: Database, rule: Rule, due: Due): Promise<Step> {
   const [table, key, name] = [raw(rule.table), raw(rule.key), `forgot_${rule.table}`];
-  const [chunk] = await all<{ from: number; upto: number | null; count: number; old: number }>(sql`
+  const [chunk] = await all<{ start: number; upto: number | null; count: number; old: number }>(sql`
     WITH mark AS (SELECT coalesce((SELECT CAST(value AS INTEGER) FROM marks WHERE name = ${name}), 0) AS at)
-    SELECT (SELECT at FROM mark) AS "from", max(k) AS upto, count(*) AS count, coalesce(sum(old), 0) AS old FROM (
+    SELECT (SELECT at FROM mark) AS start, max(k) AS upto, count(*) AS count, coalesce(sum(old), 0) AS old FROM (
       SELECT ${key} AS k, ${rule.isOld?.(due) ?? sql`true`} AS old FROM ${table}
       WHERE ${key} > (SELECT at FROM mark) ORDER BY ${key} LIMIT ${BOUNDS.forgottenAtOnce.max})`);
-  const { from = 0, upto = null, count = 0, old = 0 } = chunk ?? {};
+  const { start: from = 0, upto = null, count = 0, old = 0 } = chunk ?? {};
   if (upto === null && from === 0) return { touched: 0, isDone: true };
   const isHere = sql`${key} > ${from} AND ${key} <= ${upto ?? from}`;
   const isEnd = count < BOUNDS.forgottenAtOnce.max || (rule.isOld !== undefined && old === 0);
