@@ -16,7 +16,7 @@ interface Needs {
   log: Log;
   /** Whether the homeserver answered the last ping; undefined before the first one. */
   homeserver: () => Promise<{ reachable: boolean; atMs: number } | undefined>;
-  /** The clock jumped forward, or nothing ran for long: nothing is deleted for now. */
+  /** The clock jumped, or nothing ran for long: nothing is deleted for now. */
   isTimeDoubted: () => Promise<boolean>;
   isOperator: IsOperator;
   /** Prometheus text, or JSON on hosts that no scraper reaches. */
@@ -24,7 +24,7 @@ interface Needs {
 }
 
 const TIME_DOUBTED =
-  "the time is much later than when the bridge last looked at the clock; unless it was stopped, the clock is wrong. Nothing is deleted for an hour";
+  "the time is much later or earlier than when the bridge last looked at the clock; unless it was stopped, the clock is or was wrong. Nothing is deleted for an hour";
 
 /** A reply that waits longer than this to be sent is reported as a problem. */
 const OUTBOX_AGE_MS_MAX = 60_000;

@@ -226,11 +226,14 @@ function keepRenewing({ ledger, clock, log }: Needs, lease: Lease, { onLost, onC
   let pause: PromiseWithResolvers<void> | undefined;
   let inFlight: Promise<Renewed> = Promise.resolve("held");
   const loop = (async () => {
+    // From one begin to the next: one that hangs until the database's time-out is repeated before the lease ends.
+    let due = clock.sleep(RENEW_MS, over.signal);
     for (;;) {
-      await clock.sleep(RENEW_MS, over.signal);
+      await due;
       while (pause) await pause.promise;
       if (over.signal.aborted) return;
-      // An error of the database does not mean that the lease is lost: it lasts for two more tries.
+      due = clock.sleep(RENEW_MS, over.signal);
+      // An error of the database does not mean that the lease is lost: it lasts for another try.
       inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch((error: unknown): Renewed => {
         log("renewal_failed", { lane: lease.lane, error: messageOf(error) });
         return "held";

@@ -145,13 +145,16 @@ describe("a stored turn that cannot be read", () => {
   ] as const)(
     "ends as a dead letter with a sentence to the room, and the next one begins: %s",
     async ([column, value]) => {
-      const { ledger, claim } = await damaged(column, value);
+      const { ledger, client, claim } = await damaged(column, value);
       expect(await claim()).toMatchObject({ kind: "session", current: { turn: { id: "next" } } });
       const reason = expect.stringContaining("a turn cannot be read");
       expect(await ledger.deadLetters(5)).toMatchObject([{ kind: "turn", reason, raw: "lost" }]);
       const row = await ledger.nextOut(await leaseOf(ledger, OUT_LANE));
       expect(JSON.stringify(row)).toContain(APOLOGY.unreadable);
       expect(row?.key).toBe("unread-lost.0.0");
+      // Without its time it would be forgotten as soon as it is sent.
+      const [stored] = (await client.execute("SELECT at_ms AS atMs FROM outbox")).rows;
+      expect(stored?.["atMs"]).toBeGreaterThanOrEqual(NOW);
       // What was given up can be queued again, once it was mended.
       expect(await ledger.replay(aTurnId("lost"), aTurnId("again"), NOW)).toBeDefined();
     },

@@ -113,7 +113,7 @@ export interface TurnLedger {
   storeShown(lease: Lease, turnId: TurnId, shown: string): Promise<boolean>;
   /** The controls of this turn. They stay until `storeAnswer` or `endTurn`, so that a crash before it forgets none. */
   controls(lease: Lease, turn: Pick<Turn, "session" | "seq">): Promise<ControlKind[]>;
-  /** Forgets the controls of a turn for which they mean nothing. */
+  /** Forgets what means nothing to a turn that has not begun. A stop means something to every turn. */
   dropControls(lease: Lease, turn: Pick<Turn, "session">): Promise<boolean>;
   /**
    * Merges the waiting turns of the session into this one: those of its sender, or all, as far as their prompts fit

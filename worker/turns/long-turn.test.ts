@@ -128,3 +128,33 @@ test("a stop and an interrupt outlive a runner that dies between seeing them and
     opened?.close();
   }
 });
+
+test.for([-365, -1, 1, 365])(
+  "a clock that is moved by %i days during a turn does not change how long it may take",
+  async (days) => {
+    let offMs = 0;
+    let waits = 0;
+    const { clock: steady, ledger } = await begin(hanging);
+    const clock: VirtualClock = {
+      ...steady,
+      now: () => steady.now() + offMs,
+      sleep(ms, signal) {
+        waits++;
+        return steady.sleep(ms, signal);
+      },
+    };
+    await ledger.setAgents([aSpec("echo", { turns: { turnTime: 600, firstText: 60 } })]);
+    const script: Script = async function* (request, context) {
+      yield delta("word ");
+      yield* hanging(request, context);
+    };
+    const isOver = run(lanesOn({ ledger, clock, script, turnMsMax: TURN_MS }), clock);
+    const startedAtMs = steady.now();
+    await steady.sleep(30_000);
+    offMs = days * 24 * 60 * MINUTE_MS;
+    await isOver;
+    expect(steady.now() - startedAtMs).toBeGreaterThanOrEqual(10 * MINUTE_MS);
+    expect(steady.now() - startedAtMs).toBeLessThan(11 * MINUTE_MS);
+    expect(waits).toBeLessThan(500);
+  },
+);

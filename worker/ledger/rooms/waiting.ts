@@ -23,8 +23,9 @@ export function waitingEvents(
 
     async storeProgress(lease, { seq }, progress, notices) {
       const guard = sql`EXISTS (${undecided(seq)}) AND ${isHeld(lease)}`;
+      const atMs = sql`(SELECT received_at_ms FROM events WHERE seq = ${seq})`;
       const results = await database.atomic([
-        ...insertPlain(notices, guard),
+        ...insertPlain(notices, guard, atMs),
         sql`UPDATE events SET progress = ${progress}, failures = 0 WHERE seq = ${seq} AND ${guard} RETURNING seq`,
       ]);
       return countOfLast(results) === 1;

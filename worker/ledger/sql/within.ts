@@ -1,6 +1,6 @@
 /** A limit of our own on requests to a database over HTTP: a connection may hang for as long as it likes. */
 
-/** Longer than any statement of ours takes; a lease lasts for three tries of its renewal. */
+/** Longer than any statement of ours takes; a lease lasts for two tries of its renewal that hang so long. */
 export const SQL_MS = 10_000;
 /** A migration may build an index over years of events. */
 export const MIGRATION_MS = 600_000;

@@ -23,7 +23,7 @@ const columnOf = (speaker: Speaker): string => (speaker === BOT ? "" : speaker);
  * One statement a row: an utterance may have 30 kB, and all of them together more than a parameter may. `atMs`: when it is,
  * for rows that have no turn.
  */
-export const insertPlain = (rows: readonly OutboxRow[], guard: Sql, atMs = 0): Sql[] =>
+export const insertPlain = (rows: readonly OutboxRow[], guard: Sql, atMs: number | Sql = 0): Sql[] =>
   rows.map(
     ({ key, lane, turnId, agent, userId, utterance }) => sql`
       INSERT INTO outbox (

@@ -123,7 +123,7 @@ function attempts({ all, atomic }: Database): Pick<Turns, "startAttempt" | "cont
     },
 
     dropControls: async (lease, { session }) =>
-      (await all(sql`${deleteControls(session, isHeld(lease))} RETURNING id`)).length > 0,
+      (await all(sql`${deleteControls(session, sql`kind <> 'stop' AND ${isHeld(lease)}`)} RETURNING id`)).length > 0,
   };
 }
 

@@ -35,7 +35,7 @@ export interface Rule {
 const SAID_ONCE = ["sealed-", "intro-", "moved-"];
 
 /** Rows that were written while the clock was ahead are dated anew, so that they are not kept for longer than others. */
-const datedAnew = (table: string, column: string, { nowMs }: Due, isHere: Sql): Sql => ({
+export const datedAnew = (table: string, column: string, { nowMs }: Due, isHere: Sql): Sql => ({
   text: `UPDATE ${table} SET ${column} = ? WHERE ${isHere.text} AND ${column} > ?`,
   values: [nowMs, ...isHere.values, nowMs + HOUR_MS],
 });
