@@ -1,4 +1,5 @@
 /** Events that wait for a verdict. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Reason } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { complaintOf, parseJson } from "#core/protocol/json.ts";
@@ -54,7 +55,10 @@ interface Row {
   progress: string | null;
 }
 
-/** The events of these rows. One that cannot be read is decided here, as a dead letter, and the room goes on without it. */
+/**
+ * The events of these rows, or the first of them where they are large: the others are read next. One that cannot be read is
+ * decided here, as a dead letter, and the room goes on without it.
+ */
 export async function readWaiting(
   { atomic, noted }: NotingDatabase,
   lease: Lease,
@@ -62,7 +66,10 @@ export async function readWaiting(
 ): Promise<WaitingEvent[]> {
   const readable: WaitingEvent[] = [];
   const burials: Sql[] = [];
+  let size = 0;
   for (const row of (rows ?? []) as Row[]) {
+    if (size > BOUNDS.sliceSize.max) break;
+    size += row.event.length;
     const { seq, receivedAtMs, failures, notBeforeMs, progress } = row;
     const json = parseJson(row.event);
     const event = RoomEvent.safeParse(json).data;
