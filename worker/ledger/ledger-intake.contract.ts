@@ -5,6 +5,7 @@ import { NO_CONFIGURATION } from "#core/configuration/configuration.ts";
 import { MASK } from "#core/configuration/url-secrets.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, AgentKey, UserId } from "#core/protocol/ids.ts";
+import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import {
@@ -123,7 +124,8 @@ function sizesContract(make: Make): void {
     await push(ledger, events);
     const lease = await leaseOf(ledger, ROOM_LANE);
     const stored: RoomEvent[] = [];
-    for (let read = await ledger.nextEvents(lease, 1_000); read.length > 0; ) {
+    let read: readonly WaitingEvent[] = await ledger.nextEvents(lease, 1_000);
+    while (read.length > 0) {
       const size = read.reduce((sum, { event }) => sum + JSON.stringify(event).length, 0);
       expect(size).toBeLessThan(BOUNDS.sliceSize.max + BOUNDS.eventSize.max);
       stored.push(...read.map(({ event }) => event));

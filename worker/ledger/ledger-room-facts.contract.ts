@@ -132,7 +132,7 @@ function factsContract(make: Make): void {
   test("are not crowded by users of another server whose names are like ours", async () => {
     const ledger = await make();
     await ledger.setAgents([aSpec("one"), aSpec("two")]);
-    const others = numbered(30, (n) => member(`@agent_${n}:evil.test`));
+    const others = numbered(30, (n) => `@agent_${n}:evil.test`).map((id) => member(id));
     await ledger.setMembers(ROOM, [ghost("one"), ghost("two"), ...others]);
     expect(await ledger.room(ROOM)).toMatchObject({ crowded: false });
     expect(await presentIds(ledger)).toEqual(["one", "two"]);

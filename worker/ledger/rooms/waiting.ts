@@ -1,5 +1,4 @@
 /** Events that wait for a verdict. */
-import { BOUNDS } from "#core/bounds.ts";
 import type { Reason } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { complaintOf, parseJson } from "#core/protocol/json.ts";
@@ -8,6 +7,7 @@ import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { RoomLedger } from "#ports/rooms.ts";
 import { countOfLast, isHeld, roomOf, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
+import { parsedAtOnce } from "../sql/stored.ts";
 import { insertPlain } from "../turns/outbox.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
@@ -66,10 +66,7 @@ export async function readWaiting(
 ): Promise<WaitingEvent[]> {
   const readable: WaitingEvent[] = [];
   const burials: Sql[] = [];
-  let size = 0;
-  for (const row of (rows ?? []) as Row[]) {
-    if (size > BOUNDS.sliceSize.max) break;
-    size += row.event.length;
+  for (const row of parsedAtOnce((rows ?? []) as Row[])) {
     const { seq, receivedAtMs, failures, notBeforeMs, progress } = row;
     const json = parseJson(row.event);
     const event = RoomEvent.safeParse(json).data;
