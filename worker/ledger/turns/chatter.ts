@@ -64,7 +64,7 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
             AND NOT ${isOurs(sql`(event ->> '$.sender')`)}
           END
         ORDER BY ${PLACE} DESC, events.seq DESC LIMIT ${limit}`);
-      // Of large ones the latest: they fill the preface.
+      // Where they are large, the latest fill the preface.
       return parsedAtOnce(rows)
         .flatMap(({ event }) => eventIn(event) ?? [])
         .reverse();
