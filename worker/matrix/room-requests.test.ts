@@ -1,4 +1,4 @@
-/** Rooms and servers in which everything hangs leave the homeserver's connections to the others. */
+/** A room in which everything hangs leaves the homeserver's connections to the others. */
 import { expect, test } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
 import { ok } from "#core/result.ts";
@@ -41,26 +41,6 @@ test("a thousand requests that hang in one room keep no request of another room 
     soon(),
   ]);
   expect(answered).toEqual([ok(pathOf("!well")), ok("/_matrix/client/v3/register")]);
-});
-
-const REMOTE: [what: string, pathOf: (n: number) => string][] = [
-  ["join", (n) => `/_matrix/client/v3/rooms/!slow${n}/join`],
-  ["join by way of a server", (n) => `/_matrix/client/v3/join/!slow${n}`],
-  ["reject an invitation", (n) => `/_matrix/client/v3/rooms/!slow${n}/leave`],
-  ["read older events", (n) => `/_matrix/client/v3/rooms/!slow${n}/messages`],
-];
-test.for(REMOTE)("requests that %s and hang in many rooms keep no other request waiting", async ([, slowPathOf]) => {
-  const { ask, open, ending } = homeserver((path) => path.includes("slow"));
-  const all = Array.from({ length: 200 }, (_, n) => ask(slowPathOf(n)));
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  expect(open()).toBe(BOUNDS.requestsOfOthers.max);
-  const answered = await Promise.race([ask(pathOf("!well")), soon()]);
-  expect(answered).toEqual(ok(pathOf("!well")));
-  while (ending.length > 0) {
-    ending.shift()?.();
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-  expect(await Promise.all(all)).toHaveLength(200);
 });
 
 test("what waits in a room goes on in its order as the requests before it end", async () => {

@@ -226,11 +226,6 @@ export const WORK = {
     unit: "requests",
     because: "A room in which they hang leaves the other connections to other rooms.",
   },
-  requestsOfOthers: {
-    max: 32,
-    unit: "requests",
-    because: "Joins and whatever else waits for other servers: where they hang, half of the connections are left.",
-  },
   typingTime: {
     max: 5 * SECOND,
     unit: "milliseconds",
