@@ -169,6 +169,19 @@ describe("an invitation to a direct chat", () => {
     await vi.waitFor(() => expect(said()).toContain("echo hello"), soon);
   });
 
+  test("is none where the room cannot be read after the join: strangers in it are no partners of a chat", async () => {
+    await begin(echo({ users: [ALICE], dm: "open", mention: false }));
+    world.server.members.set(ROOM, [ALICE, EVE, ECHO]);
+    world.server.answerFirst = ({ path }) =>
+      path.includes("/state/") ? Response.json({ errcode: "M_FORBIDDEN" }, { status: 403 }) : undefined;
+    await world.push(invites(ALICE, ECHO, { room: ROOM, direct: true }));
+    await verdicts({ given_up: 1 });
+    await world.push(aMembership(ECHO, "join", { sender: ECHO, room_id: ROOM }));
+    await world.push(aMessage("hello", { sender: EVE, room_id: ROOM }));
+    await verdicts({ given_up: 1, membership: 1, not_permitted: 1 });
+    expect(await rowsAbout("%", "directs")).toBe(0);
+  });
+
   test("in which others are is a room where the inviter may bring the agent to a room too", async () => {
     await begin(echo());
     world.server.members.set(ROOM, [ALICE, BOB, ECHO]);

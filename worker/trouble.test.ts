@@ -154,6 +154,16 @@ describe("an invitation", () => {
   });
 });
 
+test("a command to join a room whose server limits joins is answered, and its own room goes on", async () => {
+  await begin();
+  await world.ledger.setAgents([aSpec("echo", { admins: [ALICE] })]);
+  const limit = () => Response.json({ errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 400_000 }, { status: 429 });
+  world.server.answerFirst = ({ path }) => (path.includes("/join/") ? limit() : undefined);
+  await world.push(aMessage("!join !far:evil.test"), aMessage("after"));
+  await vi.waitFor(() => expect(world.bodies()).toContain("echo after"), soon);
+  expect(world.bodies()).toContainEqual(expect.stringContaining("could not"));
+});
+
 test("a database that fails is told in the log by the sweep and by the start, and ends neither", async () => {
   await begin();
   client.close();

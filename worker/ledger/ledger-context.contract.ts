@@ -1,5 +1,6 @@
 /** The part of the ledger's contract about the messages around a prompt. */
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import type { Reason } from "#core/gate/reasons.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId } from "#core/protocol/ids.ts";
@@ -139,6 +140,14 @@ function chatterContract(make: Make): void {
     expect(await bodies(ledger, within)).toEqual(["here", "here too"]);
     const begun = await asked(ledger, question, { threadRoot: question.event_id, session: within.session });
     expect(await bodies(ledger, { ...begun, session: aSession("mx.echo.new") })).toEqual(["in the room"]);
+  });
+
+  test("are, of large ones, the latest: so many as are read without a pause", async () => {
+    const ledger = await make();
+    const long = "x".repeat(BOUNDS.sliceSize.max / 8);
+    await said(ledger, ...Array.from({ length: 20 }, (_, n) => aMessage(`${n} ${long}`)));
+    const found = (await bodies(ledger, await asked(ledger))).map((body) => String(body).split(" ")[0]);
+    expect(found).toEqual(["12", "13", "14", "15", "16", "17", "18", "19"]);
   });
 
   test("are none when the prompt was forgotten, and none whose content was forgotten", async () => {

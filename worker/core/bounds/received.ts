@@ -16,9 +16,9 @@ export const RECEIVED = {
     because: "Synapse sends 100. More are read and stored in slices, between which other work goes on.",
   },
   sliceSize: {
-    max: 512 * KIB,
+    max: 256 * KIB,
     unit: "characters",
-    because: "Some milliseconds of reading; Synapse sends less at once.",
+    because: "Read and stored without a pause, also where it is nothing but keys; Synapse seldom sends more at once.",
   },
   eventSize: {
     max: 256 * KIB,

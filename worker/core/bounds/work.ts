@@ -149,6 +149,35 @@ export const WORK = {
     unit: "turns",
     because: "As many as the longest queue of one conversation. Nobody waits for more answers.",
   },
+  waitingTurns: {
+    max: 20,
+    unit: "turns",
+    because: "Open turns of one conversation: the answers to further messages would come too late to be of use.",
+    setting: "turns.queue",
+  },
+  turnsAtOnce: {
+    max: 200,
+    unit: "turns",
+    because: "Each holds a connection to a backend and the text of its answer.",
+    setting: "TURNS_AT_ONCE",
+  },
+  senderTurns: {
+    max: 60,
+    unit: "a minute",
+    because: "Turns that one sender asks for: nobody reads more answers.",
+    setting: "SENDER_TURNS_PER_MINUTE",
+  },
+  roomTurns: {
+    max: 120,
+    unit: "a minute",
+    because: "Turns that all senders of a room ask for: nobody can follow more answers.",
+    setting: "ROOM_TURNS_PER_MINUTE",
+  },
+  commands: {
+    max: 30,
+    unit: "a minute",
+    because: "Commands of one user: each is answered, and may change what is stored.",
+  },
   linesAtOnce: {
     max: 50,
     unit: "agents",

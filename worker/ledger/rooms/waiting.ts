@@ -7,6 +7,7 @@ import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { RoomLedger } from "#ports/rooms.ts";
 import { countOfLast, isHeld, roomOf, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
+import { parsedAtOnce } from "../sql/stored.ts";
 import { insertPlain } from "../turns/outbox.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
@@ -55,7 +56,10 @@ interface Row {
   progress: string | null;
 }
 
-/** The events of these rows. One that cannot be read is decided here, as a dead letter, and the room goes on without it. */
+/**
+ * The events of these rows, or the first of them where they are large: the others are read next. One that cannot be read is
+ * decided here, as a dead letter, and the room goes on without it.
+ */
 export async function readWaiting(
   { atomic, noted }: NotingDatabase,
   lease: Lease,
@@ -63,7 +67,7 @@ export async function readWaiting(
 ): Promise<WaitingEvent[]> {
   const readable: WaitingEvent[] = [];
   const burials: Sql[] = [];
-  for (const row of (rows ?? []) as Row[]) {
+  for (const row of parsedAtOnce((rows ?? []) as Row[])) {
     const { seq, receivedAtMs, failures, notBeforeMs, progress } = row;
     const json = parseJson(row.event);
     const event = RoomEvent.safeParse(json).data;

@@ -6,6 +6,7 @@ import { parseJson } from "#core/protocol/json.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type Database, literals, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
+import { parsedAtOnce } from "../sql/stored.ts";
 
 const BEFORE_MAX = BOUNDS.contextRows.max;
 const AROUND_MAX = BOUNDS.contextRowsAround.max;
@@ -63,7 +64,10 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
             AND NOT ${isOurs(sql`(event ->> '$.sender')`)}
           END
         ORDER BY ${PLACE} DESC, events.seq DESC LIMIT ${limit}`);
-      return rows.flatMap(({ event }) => eventIn(event) ?? []).reverse();
+      // Where they are large, the latest fill the preface.
+      return parsedAtOnce(rows)
+        .flatMap(({ event }) => eventIn(event) ?? [])
+        .reverse();
     },
   };
 }

@@ -29,6 +29,7 @@ import {
 } from "#core/strings/commands.ts";
 import { intentOf, joinAtOnce } from "../rooms/join.ts";
 import { leave } from "../rooms/moves.ts";
+import { Trouble } from "../rooms/trouble.ts";
 import { conversationOf, namesOf, type Obeyed, type Order } from "./order.ts";
 
 /** The new conversation is named after the command's event, so that a repetition begins no second one. */
@@ -138,10 +139,15 @@ export async function joinRoom({ needs, occasion, args, concerned }: Order): Pro
   const [agent] = concerned.map((one) => one.agent);
   const roomId = agent && (await roomNamed(needs, agent, args));
   if (!agent || !roomId) return { say: ROOM_NEEDED };
-  const joined = await joinAtOnce(needs, roomId, agent.id, occasion.waiting.event.sender);
-  return joined.reason === "join"
+  const joined = await joinAtOnce(needs, roomId, agent.id, occasion.waiting.event.sender).catch(unlessLimited);
+  return joined?.reason === "join"
     ? { say: joinedRoom(agent.name), notices: joined.notices }
     : { say: couldNotJoin(agent.name) };
+}
+
+/** A rate limit may be that of the other room's server. Whoever gave the command can give it again; this room goes on. */
+function unlessLimited(error: unknown): undefined {
+  if (!(error instanceof Trouble) || error.error.status !== 429) throw error;
 }
 
 async function roomNamed(needs: Order["needs"], agent: Agent, name: string): Promise<RoomId | undefined> {

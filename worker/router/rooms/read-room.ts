@@ -9,7 +9,7 @@ import type { RoomFacts } from "#core/gate/facts.ts";
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
 import { isMissing, isPassing } from "#core/protocol/errcode.ts";
-import { type Namespace, type RoomId, UserId } from "#core/protocol/ids.ts";
+import { isOurs, type Namespace, type RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, type RoomState, STATE_TYPES } from "#core/protocol/room-state.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
@@ -31,10 +31,13 @@ async function usersAmong(
   let others = 0;
   for (const [at, id] of ids.entries()) {
     if (at > 0 && at % BOUNDS.membersAtOnce.max === 0) await clock.sleep(0);
+    // Whoever has an id that looks like one of ours may be of another server.
     const isOther = !id.startsWith(`@${namespace.ghostPrefix}`) && !id.startsWith(`@${namespace.botLocalpart}:`);
-    if (isOther && others++ >= BOUNDS.membersRead.max) continue;
+    if (isOther && others >= BOUNDS.membersRead.max) continue;
     const userId = UserId.safeParse(id).data;
-    if (userId !== undefined) users.push(userId);
+    if (userId === undefined) continue;
+    if (!isOurs(namespace, userId) && others++ >= BOUNDS.membersRead.max) continue;
+    users.push(userId);
   }
   return users;
 }
