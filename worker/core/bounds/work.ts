@@ -14,6 +14,8 @@ export const WORK = {
     unit: "bytes",
     because: "A reply within its bound, in events of one character each.",
   },
+  backendEvent: { max: 4 * MIB, unit: "bytes", because: "A whole reply in one event, each of its characters escaped." },
+  backendSlice: { max: 4 * KIB, unit: "bytes", because: "Other work goes on between them; each has a hundred events." },
   backendError: { max: 64 * KIB, unit: "bytes", because: "Of a page of an error the beginning tells enough." },
   reply: { max: 1_000_000, unit: "bytes", because: "It is one stored text; D1 takes 2 MB a row. It is 80 messages." },
   streamEventsAtOnce: {
