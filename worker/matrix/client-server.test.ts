@@ -1,5 +1,6 @@
 /** How long an answer of the homeserver may take. */
 import { expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import { whoAmI } from "#core/protocol/client/account.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import { setTyping } from "#core/protocol/client/typing.ts";
@@ -14,6 +15,18 @@ test("a request that says how long its answer may take is given up after that", 
   });
   const answer = await call({ ...whoAmI(), answerMsMax: 20 });
   expect(answer).toMatchObject({ ok: false, error: { status: 0 } });
+});
+
+test("of a refusal no more is kept than a line of the log should have, however long its code and text are", async () => {
+  const body = JSON.stringify({ errcode: "E".repeat(1_000_000), error: `${"e".repeat(499)}🎉` });
+  const call = clientServer({
+    url: async () => "http://hs.test",
+    asToken: "token",
+    ask: async () => ({ status: 500, header: () => null, text: async () => body, stream: () => new Blob([]).stream() }),
+  });
+  const answer = await call(whoAmI());
+  const error = { status: 500, errcode: "E".repeat(BOUNDS.id.max), message: `${"e".repeat(499)}\ufffd` };
+  expect(answer).toEqual({ ok: false, error });
 });
 
 test("what others wait for is given up soon: a typing notification, an alias, the question whether anybody answers", () => {
