@@ -45,7 +45,7 @@ test("an event without end is broken off at its bound, also in lines", async () 
   }
 });
 
-test.for([
+test.for<[how: string, chunks: number, bytes: number]>([
   ["in one chunk", 1, 100_000],
   ["in chunks of one byte", 10_000, 1],
 ])("other work goes on while an answer is read that comes %s", async ([, chunks, bytes]) => {
