@@ -54,6 +54,11 @@ export const WORK = {
     unit: "attempts",
     because: "Two minutes with the growing pauses. A message refused so often while others are stored is never taken.",
   },
+  patientRefusals: {
+    max: 75,
+    unit: "attempts",
+    because: "About an hour of rate limits or of changing errors while others are stored: the lane has to go on.",
+  },
   sendRetryPause: { max: MINUTE, unit: "milliseconds", because: "A homeserver that is back is noticed in time." },
   outDepth: { max: 50, unit: "messages", because: "More of them are replies that cannot be sent." },
 
