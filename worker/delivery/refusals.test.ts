@@ -2,7 +2,6 @@
 import { afterEach, expect, test } from "vitest";
 import type { HomeserverError } from "#core/protocol/errcode.ts";
 import { err, ok } from "#core/result.ts";
-import type { OutboxRow } from "#ports/delivery.ts";
 import { anIntent } from "#testing/intent.ts";
 import { aRow, aSpec, aTurn, leaseOf, NOW, OUT_LANE, queued } from "#testing/ledger-rows.ts";
 import { type TemporaryLedger, temporaryLedger } from "#testing/temp-ledger.ts";
@@ -26,8 +25,10 @@ afterEach(() => opened?.close());
 
 const turn = aTurn();
 
+type Given = Parameters<typeof aRow>[0] & { key: string };
+
 /** A row, and another one behind it that is always taken. */
-async function world(row: Partial<OutboxRow> & { key: string }) {
+async function world(row: Given) {
   opened = await temporaryLedger();
   const { ledger } = opened;
   await ledger.setAgents([aSpec("echo")]);
@@ -72,7 +73,7 @@ async function world(row: Partial<OutboxRow> & { key: string }) {
 
 const DAY = 24 * 60;
 
-const ROWS: [name: string, row: Partial<OutboxRow> & { key: string }][] = [
+const ROWS: [name: string, row: Given][] = [
   ["the end of a draft", { key: "t.0.final", turnId: turn.id }],
   ["a notice", { key: "n.0.original" }],
 ];

@@ -5,6 +5,11 @@ export const WORK = {
   // What a backend is told and says.
   preface: { max: 8_000, unit: "characters", because: "The context costs tokens at every turn." },
   quote: { max: 500, unit: "characters", because: "A quotation is there to be recognised, not to be read whole." },
+  transcript: {
+    max: 4 * MIB,
+    unit: "characters",
+    because: "The longest history a backend can be set up for; fifty replies of the longest kind are ten times that.",
+  },
   contextTime: { max: 5 * SECOND, unit: "milliseconds", because: "A turn waits no longer for a message it quotes." },
   contextMessages: { max: 100, unit: "messages", because: "The preface holds fewer." },
   errorText: { max: 500, unit: "characters", because: "It is for the log, and may be a whole page of HTML." },
