@@ -38,6 +38,7 @@ import type { PlaceLedger } from "#ports/turns.ts";
 import { freeze } from "./freeze.ts";
 
 const BACK_OFF = { firstMs: 1_000, maxMs: BOUNDS.sendRetryPause.max };
+const LIMITED_BACK_OFF = { ...BACK_OFF, firstMs: 50 };
 /** Younger rows are never too late, so most rows need no look at the agent's settings. */
 const LATE_MS_MIN = 60_000;
 
@@ -127,12 +128,13 @@ async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<
   if ("never" in sent.error) return dead(needs, row, sent.error.never);
   const { again } = sent.error;
   log("send_retried", { key: row.key, status: again.status, errcode: again.errcode, attempt: row.attempt + 1 });
-  if (await isHopeless(needs, row, again)) {
+  const name = await nameFor(needs, row, again);
+  if (await isHopeless(needs, row, name)) {
     const why = `${again.status} ${again.errcode} ${again.message}`;
-    const reason = `The homeserver refused a message of ${row.userId} ${BOUNDS.equalRefusals.max} times: ${why}`;
+    const reason = `The homeserver refused a message of ${row.userId} ${row.refusals + 1} times: ${why}`;
     return { ...dead(needs, row, reason), heldOthersUp: true };
   }
-  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()), nameOf(again));
+  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()), name);
   return undefined;
 }
 
@@ -186,10 +188,24 @@ function refusalOf(userId: string, error: HomeserverError): Refusal {
 const nameOf = ({ status, errcode }: HomeserverError): string => `${status} ${errcode}`.slice(0, BOUNDS.id.max);
 const SILENCE = nameOf({ status: 0, errcode: "M_UNREACHABLE", message: "" });
 
+/** Refused in one way and another, each time while the homeserver stored other things. */
+const VARIOUS = "various";
+
+/** How the refusal is remembered. */
+async function nameFor(needs: Needs, row: OpenOutboxRow, error: HomeserverError): Promise<string> {
+  const name = nameOf(error);
+  if (row.refusal === undefined || row.refusal === name || row.attempt + 1 < BOUNDS.equalRefusals.max) return name;
+  return (await isWell(needs, row)) ? VARIOUS : name;
+}
+
 /** Refused the same way again and again, while the homeserver stores what else the same user has to store. */
-async function isHopeless({ ghosts }: Needs, row: OpenOutboxRow, error: HomeserverError): Promise<boolean> {
-  const isSame = row.refusal === nameOf(error);
-  if (error.status === 429 || !isSame || row.refusals + 1 < BOUNDS.equalRefusals.max) return false;
+async function isHopeless(needs: Needs, row: OpenOutboxRow, name: string): Promise<boolean> {
+  const { max } = name === VARIOUS || name.startsWith("429 ") ? BOUNDS.patientRefusals : BOUNDS.equalRefusals;
+  if (row.refusal !== name || row.refusals + 1 < max) return false;
+  return name === VARIOUS || isWell(needs, row);
+}
+
+async function isWell({ ghosts }: Needs, row: OpenOutboxRow): Promise<boolean> {
   const deviceId = row.frozen ? row.frozen.deviceId : row.deviceId;
   if (deviceId === undefined) return false;
   const { send: ask } = ghosts.existing(row.userId, deviceId);
@@ -213,9 +229,9 @@ function dead({ log }: Needs, row: OpenOutboxRow, reason: string) {
   return { state: "dead" as const, deadLetter: { kind: "outbox" as const, reason, raw } };
 }
 
-/** A rate limit says when to come back; other errors back off. */
+/** A rate limit says when to come back, and is believed at first; other errors back off. */
 function pauseMs({ attempt }: OpenOutboxRow, { status, retryAfterMs = 0 }: HomeserverError, random: number): number {
   const asked = spread(retryAfterMs, random, BOUNDS.sendRetryPause.max);
-  if (status === 429 && asked > 0) return asked;
-  return Math.max(asked, backOffMs(attempt + 1, BACK_OFF, random));
+  const backOff = status === 429 && asked > 0 ? LIMITED_BACK_OFF : BACK_OFF;
+  return Math.max(asked, backOffMs(attempt + 1, backOff, random));
 }

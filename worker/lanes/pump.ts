@@ -154,7 +154,7 @@ async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry):
   entry.isUnheard = false;
   const claimed = await ledger.claim(lane, runner, clock.now(), LEASE_MS);
   // The other runner sees due work when it releases. If it dies, its lease has expired by then.
-  if (!claimed) return { dueAtMs: clock.now() + spread(LEASE_MS, random()) };
+  if (!claimed) return { dueAtMs: clock.now() + spread(LEASE_MS, random()), isTaken: true };
   const dueAtMs = await hold(needs, run, claimed, entry);
   const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false || needs.mayGoOn?.() === false;
   const again = entry.again || (dueAtMs !== undefined && isDue(dueAtMs, clock.now()));

@@ -17,6 +17,18 @@ test("a request that says how long its answer may take is given up after that", 
   expect(answer).toMatchObject({ ok: false, error: { status: 0 } });
 });
 
+test("of a refusal no more is kept than a line of the log should have, however long its code and text are", async () => {
+  const body = JSON.stringify({ errcode: "E".repeat(1_000_000), error: `${"e".repeat(499)}🎉` });
+  const call = clientServer({
+    url: async () => "http://hs.test",
+    asToken: "token",
+    ask: async () => ({ status: 500, header: () => null, text: async () => body, stream: () => new Blob([]).stream() }),
+  });
+  const answer = await call(whoAmI());
+  const error = { status: 500, errcode: "E".repeat(BOUNDS.id.max), message: `${"e".repeat(499)}\ufffd` };
+  expect(answer).toEqual({ ok: false, error });
+});
+
 test("what others wait for is given up soon: a typing notification, an alias, the question whether anybody answers", () => {
   const requests = [setTyping(RoomId.parse("!a"), UserId.parse("@a:b"), 1), roomByAlias("#a:b"), whoAmI()];
   for (const { answerMsMax } of requests) expect(answerMsMax).toBeLessThanOrEqual(10_000);
@@ -37,7 +49,7 @@ test.for([400, 200])("an answer %i with a great many keys costs no more than its
   const answer = await leave();
   if (answer.ok) return;
   const { errcode, message } = answer.error;
-  expect([errcode.length, message.length]).toEqual([BOUNDS.errorText.max, BOUNDS.errorText.max]);
+  expect([errcode.length, message.length]).toEqual([BOUNDS.id.max, BOUNDS.errorText.max]);
 });
 
 /** The shortest of three times, in milliseconds. */

@@ -82,14 +82,17 @@ const TOO_LARGE = new Set([413, 414, 431]);
 function refusal(status: number, json: unknown, retryAfter: string | null): HomeserverError {
   const body = isObject(json) ? json : undefined;
   const wait = retryAfterOf(retryAfter, body?.["retry_after_ms"]);
-  if (body) return { status, errcode: textOf(body["errcode"]) || "M_UNKNOWN", message: textOf(body["error"]), ...wait };
+  if (body) {
+    // Both are logged with each attempt, and may be another server's, of any length.
+    const errcode = textOf(body["errcode"], BOUNDS.id.max) || "M_UNKNOWN";
+    return { status, errcode, message: textOf(body["error"], BOUNDS.errorText.max), ...wait };
+  }
   const isPassed = status >= 500 || status === 429 || TOO_LARGE.has(status);
   return { status: isPassed ? status : 502, errcode: "M_UNKNOWN", message: `${status} without a JSON object`, ...wait };
 }
 
-/** Cut: a homeserver passes on what another server answers to a join, which may be of any length. */
-const textOf = (value: unknown): string =>
-  typeof value === "string" ? value.slice(0, BOUNDS.errorText.max).toWellFormed() : "";
+const textOf = (value: unknown, lengthMax: number): string =>
+  typeof value === "string" ? value.slice(0, lengthMax).toWellFormed() : "";
 
 function retryAfterOf(header: string | null, inBody: unknown): Pick<HomeserverError, "retryAfterMs"> {
   if (header && /^\d+$/.test(header)) return { retryAfterMs: Number(header) * 1_000 };

@@ -59,7 +59,11 @@ function codeOf(status: number | undefined, name: string | undefined): ErrorCode
   return CODES[status] ?? (status >= 500 ? "upstream" : "bad_request");
 }
 
+/** The SDK says only "Failed to process successful response" for an answer that was broken off at a bound. */
 const sentenceOf = (error: unknown): string => {
+  if (error instanceof Error && error.cause instanceof Error && !error.message.includes(error.cause.message)) {
+    return `${error.message}: ${error.cause.message}`;
+  }
   if (error instanceof Error) return error.message;
   return typeof error === "string" ? error : JSON.stringify(error);
 };

@@ -4,6 +4,7 @@
  * of it as the budget allows.
  */
 import * as z from "zod/v4";
+import { BOUNDS } from "#core/bounds.ts";
 import { isReference } from "#core/configuration/secret-names.ts";
 import type {
   Backend,
@@ -122,7 +123,10 @@ async function* talk(spec: Settings, request: TurnRequest, context: TurnContext)
   const failed = (error: unknown): TurnEvent =>
     context.signal.aborted ? { type: "abort" } : failureOf(error, secrets, context.now());
   try {
+    let parts = 0;
     for await (const part of await open(settings, request, context)) {
+      // Parts that are no events of ours are seen by nobody else: calls of tools that nobody asked for.
+      if (++parts % BOUNDS.streamEventsAtOnce.max === 0) await context.sleep(0);
       const event = part.type === "error" ? failed(part.error) : eventOf(part);
       if (event) yield event;
     }
@@ -133,7 +137,7 @@ async function* talk(spec: Settings, request: TurnRequest, context: TurnContext)
   yield failed(new Error("the stream ended without a finish"));
 }
 
-async function open(settings: Settings, request: TurnRequest, { signal, fetch }: TurnContext) {
+async function open(settings: Settings, request: TurnRequest, { signal, fetch, sleep }: TurnContext) {
   const [{ streamText }, { createOpenAICompatible }] = await Promise.all([
     import("ai"),
     import("@ai-sdk/openai-compatible"),
@@ -147,7 +151,7 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch }:
     includeUsage: true,
     // Most servers ignore it. One that does not can repeat a lost answer without running the model again.
     headers: { "idempotency-key": request.turnId, ...(authorization === undefined ? {} : { authorization }) },
-    fetch: boundedFetch(fetch),
+    fetch: boundedFetch(fetch, () => sleep(0)),
   });
   const history = await Promise.race([request.history(), stopped(signal)]);
   const said = (message: InputMessage) => spoken(message, request.room.direct);

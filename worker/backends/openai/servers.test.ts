@@ -1,6 +1,7 @@
 /** Servers that answer wrongly, break off or hang: each answers byte for byte. */
 import { createServer, type RequestListener } from "node:http";
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import { aContext, aRequest, eventsOf, textOf } from "../backend.contract.ts";
 import { OpenAi, openai } from "./openai.ts";
 
@@ -69,6 +70,39 @@ describe("the answer of a server", () => {
       const [error] = (await against("x".repeat(before) + KEY, {}, 500)).filter(({ type }) => type === "error");
       expect(JSON.stringify(error)).not.toContain(KEY.slice(0, 4));
     }
+  });
+
+  test("a redirect is not followed: the server it names is told nothing", async () => {
+    const told: string[] = [];
+    const other: RequestListener = (request, response) => {
+      told.push(request.method ?? "");
+      response.end("of another server");
+    };
+    await serving(other, async (location) => {
+      for (const status of [302, 307, 308]) {
+        const error = (await against("", { location }, status)).at(-2);
+        expect(error).toMatchObject({ code: "bad_request", retryable: false, status });
+        expect(error).toMatchObject({ errorText: expect.stringContaining(`the server redirects to ${location}`) });
+      }
+    });
+    expect(told).toEqual([]);
+  });
+
+  test("other work goes on between the calls of tools that nobody asked for", async () => {
+    let breaks = 0;
+    const sleep = async () => {
+      breaks++;
+    };
+    const calls = Array.from({ length: 2_000 }, (_, index) =>
+      chunk({ tool_calls: [{ index, id: `${index}`, type: "function", function: { name: "f", arguments: "{}" } }] }),
+    ).join("");
+    await serving(
+      (_request, response) => response.end(calls + chunk({}, "stop")),
+      (baseUrl) => eventsOf(make(baseUrl).startTurn(aRequest("x"), aContext({ env, sleep }))),
+    );
+    const ofBytes = Math.ceil(calls.length / BOUNDS.backendSlice.max);
+    // A call has three parts at least.
+    expect(breaks).toBeGreaterThan(ofBytes + (3 * 2_000) / BOUNDS.streamEventsAtOnce.max);
   });
 
   test("a redirect is not tried again", async () => {

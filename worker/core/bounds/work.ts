@@ -5,6 +5,11 @@ export const WORK = {
   // What a backend is told and says.
   preface: { max: 8_000, unit: "characters", because: "The context costs tokens at every turn." },
   quote: { max: 500, unit: "characters", because: "A quotation is there to be recognised, not to be read whole." },
+  transcript: {
+    max: 4 * MIB,
+    unit: "characters",
+    because: "The longest history a backend can be set up for; fifty replies of the longest kind are ten times that.",
+  },
   contextTime: { max: 5 * SECOND, unit: "milliseconds", because: "A turn waits no longer for a message it quotes." },
   contextMessages: { max: 100, unit: "messages", because: "The preface holds fewer." },
   errorText: { max: 500, unit: "characters", because: "It is for the log, and may be a whole page of HTML." },
@@ -14,6 +19,8 @@ export const WORK = {
     unit: "bytes",
     because: "A reply within its bound, in events of one character each.",
   },
+  backendEvent: { max: 4 * MIB, unit: "bytes", because: "A whole reply in one event, each of its characters escaped." },
+  backendSlice: { max: 4 * KIB, unit: "bytes", because: "Other work goes on between them; each has a hundred events." },
   backendError: { max: 64 * KIB, unit: "bytes", because: "Of a page of an error the beginning tells enough." },
   reply: { max: 1_000_000, unit: "bytes", because: "It is one stored text; D1 takes 2 MB a row. It is 80 messages." },
   streamEventsAtOnce: {
@@ -51,6 +58,11 @@ export const WORK = {
     max: 8,
     unit: "attempts",
     because: "Two minutes with the growing pauses. A message refused so often while others are stored is never taken.",
+  },
+  patientRefusals: {
+    max: 75,
+    unit: "attempts",
+    because: "About an hour of rate limits or of changing errors while others are stored: the lane has to go on.",
   },
   sendRetryPause: { max: MINUTE, unit: "milliseconds", because: "A homeserver that is back is noticed in time." },
   outDepth: { max: 50, unit: "messages", because: "More of them are replies that cannot be sent." },

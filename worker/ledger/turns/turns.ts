@@ -27,9 +27,17 @@ export function turns(database: Database, current: CurrentTurns): Turns {
     },
 
     async transcript(session, limit): Promise<Turn[]> {
+      const isPast = sql`
+        session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late', 'silent'))`;
+      const length = sql`length(prompt) + coalesce(length(reply), 0) + coalesce(length(shown), 0)`;
+      // The newest ones that are short enough together: fifty long replies are more than a Worker can hold.
       const rows = await all<TurnRow>(sql`
         SELECT ${columnsOf(sql`turns`)} FROM turns
-        WHERE session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late', 'silent'))
+        WHERE ${isPast} AND seq >= (
+          SELECT min(seq) FROM (
+            SELECT seq, sum(length) OVER (ORDER BY seq DESC) AS together FROM (
+              SELECT seq, ${length} AS length FROM turns WHERE ${isPast} ORDER BY seq DESC LIMIT ${limit}))
+          WHERE together <= ${BOUNDS.transcript.max})
         ORDER BY seq DESC LIMIT ${limit}`);
       return rows.flatMap((row) => {
         const turn = turnOf(row);
