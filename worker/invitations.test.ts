@@ -160,6 +160,20 @@ describe("an invitation to a direct chat", () => {
     }
   });
 
+  test("to which others come while the room is read is left by the event of the first of them", async () => {
+    await begin(open());
+    let reads = 0;
+    world.server.answerFirst = ({ path }) => {
+      if (path.endsWith("/joined_members")) reads++;
+      world.server.members.set(ROOM, reads <= 1 ? [EVE, ECHO] : crowd(2));
+      return undefined;
+    };
+    const joins = (id: string) => aMembership(id, "join", { sender: id, room_id: ROOM });
+    await world.push(invites(EVE, ECHO, { room: ROOM, direct: true }), joins("@m0:evil.test"), joins("@m1:evil.test"));
+    await verdicts({ join: 1, no_direct_chat: 1, membership: 1 });
+    expect(requested(/!room\/leave/)).toHaveLength(1);
+  });
+
   test("in which nobody else is, is one", async () => {
     await begin(open());
     world.server.members.set(ROOM, [EVE, ECHO]);

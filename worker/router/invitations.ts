@@ -8,7 +8,6 @@ import { gate } from "#core/gate/gate.ts";
 import type { IgnoreReason } from "#core/gate/reasons.ts";
 import { withMark } from "#core/message/mark.ts";
 import type { Message } from "#core/message/message.ts";
-import { joinedMembers } from "#core/protocol/client/members.ts";
 import { sendMessage } from "#core/protocol/client/messages.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
 import { type AgentId, BOT, type Speaker, splitUserId, userIdOf } from "#core/protocol/ids.ts";
@@ -33,8 +32,8 @@ export async function acceptInvitation(needs: ActNeeds, occasion: Occasion, spea
     return { ...limit, notices: [], members: [] };
   }
   let isDirect = occasion.facts.invited?.direct === true;
-  const judge = async (intent: Intent) => {
-    const found = await findOut(needs, occasion, intent);
+  const judge = async (intent: Intent, members: readonly string[]) => {
+    const found = await findOut(needs, occasion, intent, members);
     isDirect = found.direct;
     return judgeAgain(occasion, intent, found);
   };
@@ -83,14 +82,10 @@ async function findOut(
   { ledger, namespace }: ActNeeds,
   { waiting: { event }, facts: { invited } }: Occasion,
   intent: Intent,
+  members: readonly string[],
 ): Promise<Found> {
   const roomId = event.room_id;
-  const found: Found = { direct: false, follows: false };
-  if (invited?.direct) {
-    const members = await intent.send(joinedMembers(roomId));
-    if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
-    found.direct = members.value.length <= 2;
-  }
+  const found: Found = { direct: invited?.direct === true && members.length <= 2, follows: false };
   if (invited?.follows) {
     const created = await intent.send(stateEvent(roomId, "m.room.create"));
     if (!created.ok) throw new Trouble(`the beginning of ${roomId} cannot be read`, created.error);

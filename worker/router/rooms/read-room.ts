@@ -42,16 +42,36 @@ async function usersAmong(
   return users;
 }
 
-/** Copies a room's members and state into the ledger. Throws `Trouble` when it cannot be read: then no turn starts there. */
+/** The members of a room, and what was stored when they were read: later events say more. */
+export interface MembersRead {
+  ids: readonly string[];
+  readAt: number;
+}
+
+/** Throws `Trouble` when they cannot be read. */
+export async function readMembers(
+  { ledger }: Pick<ReadNeeds, "ledger">,
+  intent: Intent,
+  roomId: RoomId,
+): Promise<MembersRead> {
+  const readAt = await ledger.latestPlace();
+  const members = await intent.send(joinedMembers(roomId));
+  if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
+  return { ids: members.value, readAt };
+}
+
+/**
+ * Copies a room's members and state into the ledger. Throws `Trouble` when it cannot be read: then no turn starts there.
+ * `read`: the members, where they were read since the join.
+ */
 export async function readRoom(
   { ledger, clock, namespace }: ReadNeeds,
   intent: Intent,
   roomId: RoomId,
+  read?: MembersRead,
 ): Promise<{ state: RoomState; people: number }> {
-  const readAt = await ledger.latestPlace();
-  const members = await intent.send(joinedMembers(roomId));
-  if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
-  const users = await usersAmong({ clock, namespace }, members.value);
+  const { ids, readAt } = read ?? (await readMembers({ ledger }, intent, roomId));
+  const users = await usersAmong({ clock, namespace }, ids);
   const state = await readState(intent, roomId);
   await ledger.setState(roomId, state, readAt);
   await ledger.setMembers(
@@ -60,7 +80,7 @@ export async function readRoom(
     readAt,
   );
   await inherit(ledger, roomId, state);
-  return { state, people: members.value.length };
+  return { state, people: ids.length };
 }
 
 /**
