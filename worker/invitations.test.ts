@@ -105,6 +105,8 @@ describe("invitations that are accepted are counted", () => {
     await begin(echo({ users: ["*"] }), { INVITATIONS_PER_HOUR: 2 });
     await world.push(...["a", "b", "c"].map((name) => invites(`@${name}:evil.test`, ECHO)), invites(BOB, ECHO));
     await verdicts({ join: 3, invite_limit: 1 });
+    // By way of that server, so that its joins are told from those of others (matrix/room-requests.ts).
+    expect(requested(/\/join\/.*server_name=evil\.test/)).toHaveLength(2);
   });
 
   test.for<[name: string, settings: Record<string, number>, expected: Record<string, number>]>([

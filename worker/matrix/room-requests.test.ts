@@ -25,7 +25,8 @@ function homeserver(hangs: (path: string) => boolean) {
     return read;
   };
   const shared = sharedByRooms(call);
-  const ask = (path: string) => shared({ method: "GET", path, answer: () => ok(path) });
+  const ask = (path: string, via?: string) =>
+    shared({ method: "GET", path, ...(via ? { query: { server_name: [via] } } : {}), answer: () => ok(path) });
   return { ask, ending, most: () => most, open: () => open };
 }
 
@@ -55,6 +56,26 @@ test("what waits in a room goes on in its order as the requests before it end", 
     expect(open()).toBeLessThanOrEqual(BOUNDS.requestsOfRoom.max);
   }
   expect(done).toEqual(all.map((_, at) => at));
+});
+
+const joinOf = (room: string) => `/_matrix/client/v3/join/${room}`;
+
+test("a thousand joins that hang, by way of many servers, keep no message waiting", async () => {
+  const { ask, open } = homeserver((path) => path.includes("/join/"));
+  for (let count = 0; count < 1_000; count++) void ask(joinOf(`!dead${count}`), `server${count}.test`);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  expect(open()).toBe(BOUNDS.joinsAtOnce.max);
+  expect(await Promise.race([ask(pathOf("!well")), soon()])).toEqual(ok(pathOf("!well")));
+});
+
+test("joins that hang by way of one server keep none of others waiting", async () => {
+  const { ask, open } = homeserver((path) => path.includes("dead"));
+  for (let count = 0; count < 1_000; count++) void ask(joinOf(`!dead${count}`), "dead.test");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  expect(open()).toBe(BOUNDS.joinsOfServer.max);
+  const own = "/_matrix/client/v3/rooms/!own/join";
+  const answered = await Promise.race([Promise.all([ask(joinOf("!well"), "well.test"), ask(own)]), soon()]);
+  expect(answered).toEqual([ok(joinOf("!well")), ok(own)]);
 });
 
 test("a request that throws leaves its place to the next", async () => {

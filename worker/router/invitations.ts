@@ -37,7 +37,9 @@ export async function acceptInvitation(needs: ActNeeds, occasion: Occasion, spea
     isDirect = found.direct;
     return judgeAgain(occasion, intent, found);
   };
-  const joined = await join(needs, roomId, speaker, { judge });
+  const { sender } = occasion.facts;
+  const via = sender.isLocal ? [] : [splitUserId(occasion.waiting.event.sender)[1]];
+  const joined = await join(needs, roomId, speaker, { via, judge });
   if (joined.reason === "join_failed") return joined;
   if (joined.reason !== "join") return { ...joined, members: [] };
   const notices = speaker === BOT ? [] : await successionNotice(needs, roomId, speaker);

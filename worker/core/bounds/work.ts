@@ -238,6 +238,16 @@ export const WORK = {
     unit: "requests",
     because: "A room in which they hang leaves the other connections to other rooms.",
   },
+  joinsAtOnce: {
+    max: 32,
+    unit: "requests",
+    because: "A join waits for the servers of others; as many connections are left to everything else.",
+  },
+  joinsOfServer: {
+    max: 8,
+    unit: "requests",
+    because: "A server that answers no join leaves others to the users of other servers, and to our own.",
+  },
   typingTime: {
     max: 5 * SECOND,
     unit: "milliseconds",
