@@ -38,6 +38,10 @@ export interface AttemptNeeds extends ContextNeeds {
 /** How long a backend may take to stop before it is left alone. */
 const STOPPING_MS = 2_000;
 
+/** A turn of a long queue is rung for at each new message: the pause before it listens again grows by this with each ring. */
+const RING_PAUSE_MS = 100;
+const RING_PAUSE_MS_MAX = 10_000;
+
 export interface Attempted {
   outcome: Outcome;
   /** A draft of the turn was stored, by this attempt or an earlier one. */
@@ -146,7 +150,13 @@ async function listen(
     });
     void arrivals.add(over);
   };
-  const listenForRing = () => arrivals.add(running.rung().then((): Arrival => ({ from: "ring" })));
+  const ended = AbortSignal.any([on.stop.signal, running.lost]);
+  let rings = 0;
+  const listenForRing = () => {
+    const pauseMs = Math.min(RING_PAUSE_MS * rings++, RING_PAUSE_MS_MAX);
+    const heard = pauseMs === 0 ? running.rung() : clock.sleep(pauseMs, ended).then(() => running.rung());
+    return arrivals.add(heard.then((): Arrival => ({ from: "ring" })));
+  };
   let next = pull();
   waitForDeadline();
   void listenForRing();

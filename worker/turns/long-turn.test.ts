@@ -69,6 +69,21 @@ const hanging: Script = async function* (_request, { sleep, signal }) {
 };
 const stop = { controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }] };
 
+test("rings without end, of a long queue, make few statements, and a control among them is soon seen", async () => {
+  const { ledger, clock, lanes, calls } = await begin(hanging);
+  const isOver = run(lanes, clock);
+  for (let second = 0; second < 13 * 60; second++) {
+    lanes.pump.nudge(SESSION_LANE);
+    await clock.sleep(1_000);
+  }
+  expect(calls.flatMap((call) => call.statements).length).toBeLessThanOrEqual(STATEMENTS_MAX / 2);
+  await settled(ledger, stop);
+  lanes.pump.nudge(SESSION_LANE);
+  const askedAtMs = clock.now();
+  await isOver;
+  expect(clock.now() - askedAtMs).toBeLessThan(13_000);
+});
+
 test("a control is seen at once where it is rung for, and by the next renewal where it is not", async () => {
   for (const [rings, withinMs] of [
     [true, 2_500],
