@@ -6,7 +6,7 @@ import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId } from "#core/protocol/ids.ts";
 import type { NewTurn, Turn } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { aMessage, anEvent } from "#testing/events.ts";
+import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
   aSession,
   aTurn,
@@ -76,6 +76,22 @@ function chatterContract(make: Make): void {
     expect(await bodies(ledger, second, 2)).toEqual(["two", "three"]);
     expect(await ledger.isFirst(first)).toBe(true);
     expect(await ledger.isFirst(second)).toBe(false);
+  });
+
+  test("are those since somebody joined, where that is asked for", async () => {
+    const ledger = await make();
+    await said(ledger, aMessage("in private"));
+    await settled(ledger, { reason: "membership" }, aMembership("@bob:hs.test", "join"));
+    await said(ledger, aMessage("to both"));
+    await settled(ledger, { reason: "membership" }, aMembership("@agent_other:hs.test", "join"));
+    await settled(ledger, { reason: "membership" }, aMembership("@bob:hs.test", "join", { room_id: "!other" }));
+    const unsigned = { prev_content: { membership: "join", displayname: "Al" } };
+    await settled(ledger, { reason: "membership" }, aMembership("@alice:hs.test", "join", { unsigned }));
+    const turn = await asked(ledger);
+    const texts = async (since: "lastTurn" | "lastJoin") =>
+      (await ledger.chatter(turn, 10, since)).map(({ content }) => content["body"]);
+    expect(await texts("lastJoin")).toEqual(["to both"]);
+    expect(await texts("lastTurn")).toEqual(["in private", "to both"]);
   });
 
   test("are no notices, no edits, no events of ours, no undecided events, no events without text", async () => {

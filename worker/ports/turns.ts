@@ -205,9 +205,11 @@ export interface SessionLedger {
   /**
    * The latest messages of the room (outside of threads) or of the thread between the session's last prompt, if any, and this
    * turn's, oldest first. Without those of our own users and of ignored ones, those that ask this agent, commands and echoes.
+   * `lastJoin`: and only since the last time that a user of others joined.
    */
   chatter(
     turn: Pick<Turn, "session" | "seq" | "agent" | "roomId" | "threadRoot" | "prompt">,
     limit: number,
+    since?: "lastTurn" | "lastJoin",
   ): Promise<RoomEvent[]>;
 }
