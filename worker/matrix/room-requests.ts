@@ -1,7 +1,7 @@
 /**
  * Shares the connections to the homeserver. A room in which every request hangs would otherwise use up all of them for a
- * minute each, and the requests of all other rooms would wait. So would the joins of many rooms: a join waits for a server
- * of others, and whoever invites chooses which.
+ * minute each, and the requests of all other rooms would wait. So would requests in many rooms for which the homeserver
+ * waits for a server of others, as invitations of its users are accepted or rejected.
  */
 import { BOUNDS } from "#core/bounds.ts";
 import type { Request } from "#core/protocol/client/request.ts";
@@ -9,7 +9,6 @@ import type { Call } from "./client-server.ts";
 
 /** The room in a request's path, as it is written there. */
 const ROOM = /^\/_matrix\/client\/v3\/(?:rooms|join)\/([^/]+)/;
-const JOIN = /^\/_matrix\/client\/v3\/(?:join\/[^/]+|rooms\/[^/]+\/join)$/;
 
 interface Turnstile {
   under: number;
@@ -41,23 +40,19 @@ class Turnstiles {
   }
 }
 
-/** Requests wait until there is a connection for them: of their room; of joins by way of a server, and of all joins. */
+/** Requests wait for a connection: of their room, of the server of others they may hang at, and of all such servers. */
 export function sharedByRooms(call: Call): Call {
   const rooms = new Turnstiles(BOUNDS.requestsOfRoom.max);
-  const servers = new Turnstiles(BOUNDS.joinsOfServer.max);
-  const joins = new Turnstiles(BOUNDS.joinsAtOnce.max);
+  const servers = new Turnstiles(BOUNDS.requestsOfServer.max);
+  const remotes = new Turnstiles(BOUNDS.remoteRequests.max);
 
   /** What a request has to pass, in this order for all of them. */
-  function passedBy({ path, query }: Pick<Request<unknown>, "path" | "query">): [Turnstiles, string][] {
+  function passedBy({ path, remote }: Pick<Request<unknown>, "path" | "remote">): [Turnstiles, string][] {
+    const passed: [Turnstiles, string][] = [];
+    if (remote !== undefined) passed.push([servers, remote], [remotes, ""]);
     const room = path.match(ROOM)?.[1];
-    if (room === undefined) return [];
-    const ofJoin: [Turnstiles, string][] = JOIN.test(path)
-      ? [
-          [servers, String([query?.["server_name"] ?? ""].flat()[0])],
-          [joins, ""],
-        ]
-      : [];
-    return [...ofJoin, [rooms, room]];
+    if (room !== undefined) passed.push([rooms, room]);
+    return passed;
   }
 
   return async (request, identity) => {

@@ -10,7 +10,7 @@ import { withMark } from "#core/message/mark.ts";
 import type { Message } from "#core/message/message.ts";
 import { sendMessage } from "#core/protocol/client/messages.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
-import { type AgentId, BOT, type Speaker, splitUserId, userIdOf } from "#core/protocol/ids.ts";
+import { type AgentId, BOT, remoteServerOf, type Speaker, splitUserId, userIdOf } from "#core/protocol/ids.ts";
 import { NO_DIRECT_CHAT } from "#core/strings/replies.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { InvitationLimits } from "#ports/rooms.ts";
@@ -28,7 +28,7 @@ export async function acceptInvitation(needs: ActNeeds, occasion: Occasion, spea
   const userId = userIdOf(needs.namespace, speaker);
   const limit = await limitReached(needs, occasion);
   if (limit) {
-    await decline(needs, roomId, speaker, limit.reason);
+    await decline(needs, occasion.waiting.event, speaker, limit.reason);
     return { ...limit, notices: [], members: [] };
   }
   let isDirect = occasion.facts.invited?.direct === true;
@@ -37,8 +37,8 @@ export async function acceptInvitation(needs: ActNeeds, occasion: Occasion, spea
     isDirect = found.direct;
     return judgeAgain(occasion, intent, found);
   };
-  const { sender } = occasion.facts;
-  const via = sender.isLocal ? [] : [splitUserId(occasion.waiting.event.sender)[1]];
+  const inviter = remoteServerOf(needs.namespace, occasion.waiting.event.sender);
+  const via = inviter === undefined ? [] : [inviter];
   const joined = await join(needs, roomId, speaker, { via, judge });
   if (joined.reason === "join_failed") return joined;
   if (joined.reason !== "join") return { ...joined, members: [] };

@@ -40,7 +40,6 @@ const STOPPING_MS = 2_000;
 
 /** A turn of a long queue is rung for at each new message: the pause before it listens again grows by this with each ring. */
 const RING_PAUSE_MS = 100;
-const RING_PAUSE_MS_MAX = 10_000;
 
 export interface Attempted {
   outcome: Outcome;
@@ -153,7 +152,7 @@ async function listen(
   const ended = AbortSignal.any([on.stop.signal, running.lost]);
   let rings = 0;
   const listenForRing = () => {
-    const pauseMs = Math.min(RING_PAUSE_MS * rings++, RING_PAUSE_MS_MAX);
+    const pauseMs = Math.min(RING_PAUSE_MS * rings++, BOUNDS.ringPause.max);
     const heard = pauseMs === 0 ? running.rung() : clock.sleep(pauseMs, ended).then(() => running.rung());
     return arrivals.add(heard.then((): Arrival => ({ from: "ring" })));
   };

@@ -190,6 +190,11 @@ export const WORK = {
     unit: "a minute",
     because: "Commands of one user: each is answered, and may change what is stored.",
   },
+  ringPause: {
+    max: 10 * SECOND,
+    unit: "milliseconds",
+    because: "A turn of a long queue is rung for at each new message; each look for a stop is a statement of its run.",
+  },
   linesAtOnce: {
     max: 50,
     unit: "agents",
@@ -238,15 +243,15 @@ export const WORK = {
     unit: "requests",
     because: "A room in which they hang leaves the other connections to other rooms.",
   },
-  joinsAtOnce: {
+  remoteRequests: {
     max: 32,
     unit: "requests",
-    because: "A join waits for the servers of others; as many connections are left to everything else.",
+    because: "The homeserver asks servers of others for them; as many connections are left to everything else.",
   },
-  joinsOfServer: {
+  requestsOfServer: {
     max: 8,
     unit: "requests",
-    because: "A server that answers no join leaves others to the users of other servers, and to our own.",
+    because: "A server of others that does not answer leaves connections to the users of other servers.",
   },
   typingTime: {
     max: 5 * SECOND,

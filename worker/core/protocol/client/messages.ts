@@ -66,6 +66,8 @@ const Messages = z.object({ chunk: z.array(z.unknown()), end: z.string().nullish
 export const messagesBefore = (roomId: RoomId, from?: string): Request<Page> => ({
   method: "GET",
   path: `${roomPath(roomId)}/messages`,
+  // What our own server lacks of them it asks others for.
+  remote: "",
   query: { dir: "b", limit: String(PAGE_EVENTS), ...(from === undefined ? {} : { from }) },
   answer: answerOf(
     Messages.transform(({ chunk, end }) => ({
