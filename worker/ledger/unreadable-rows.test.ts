@@ -183,6 +183,13 @@ describe("a stored turn that cannot be read", () => {
     expect(await old.ledger.deadLetters(5)).toHaveLength(1);
   });
 
+  test("is not due at once by a stop while it is left to a newer version", async () => {
+    const { ledger, client, claim } = await damaged("state", "paused");
+    await client.execute(`INSERT INTO controls (session, kind) VALUES ('${aTurn().session}', 'stop')`);
+    expect(await claim()).toEqual({ kind: "session", current: undefined });
+    expect(await ledger.release({ lane: SESSION_LANE, fence: 0 })).toBeGreaterThan(NOW);
+  });
+
   test("is left out of the history of its session, and merged into another of that turn's prompts", async () => {
     const { ledger, client, claim } = await damaged("sender", "nobody");
     await client.execute("UPDATE turns SET state = 'delivered', merged_into = 2 WHERE id = 'lost'");
