@@ -3,7 +3,7 @@ import { BOUNDS } from "#core/bounds.ts";
 import type { Forgotten, OperatorLedger } from "#ports/operator.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { setMark } from "./marks.ts";
-import { type Due, datedAnew, hourly, type Rule, rules } from "./rules.ts";
+import { type Due, eventsDatedAnew, hourly, type Rule, rules } from "./rules.ts";
 
 /** The seq up to which the contents of decided events are empty. */
 export const EMPTIED_MARK = "emptied";
@@ -82,8 +82,7 @@ async function emptyContents({ all, atomic }: Database, due: Due): Promise<Step>
   const young = dated.findIndex(({ receivedAtMs }) => receivedAtMs >= due.nowMs - due.contentsMs);
   const upto = (young < 0 ? dated : dated.slice(0, young)).at(-1)?.seq;
   if (upto === undefined) {
-    const last = dated.length === 0 ? next.at(-1) : undefined;
-    if (last) await all(datedAnew("events", "received_at_ms", due, sql`seq > ${from} AND seq <= ${last.seq}`));
+    if (dated.length < next.length) await all(eventsDatedAnew(due, sql`seq > ${from}`));
     return { touched: 0, isDone: true };
   }
   const [emptied] = await atomic([
