@@ -6,7 +6,7 @@ import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage } from "#testing/events.ts";
 import { aSpec, member } from "#testing/ledger-rows.ts";
 import { type MovingClock, movingClock } from "#testing/moving-clock.ts";
-import { ALICE, ECHO, soon } from "#testing/room.ts";
+import { ALICE, BOB, ECHO, soon } from "#testing/room.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 
 let world: Composed;
@@ -69,6 +69,47 @@ describe("a message that the homeserver fails again and again", () => {
     expect(world.bodies()).toEqual(["echo two"]);
   });
 
+  test("does not make another conversation's answer behind it late", async () => {
+    await begin({ turns: { replyAge: 60 }, scope: "user" });
+    await world.joined(ALICE, BOB, ECHO);
+    failFirst();
+    const content = { msgtype: "m.text", body: "two", "m.mentions": { user_ids: [ECHO] } };
+    await world.push(
+      aMessage("one", { content: { ...content, body: "one" } }),
+      aMessage("two", { sender: BOB, content }),
+    );
+    await untilSettled(60);
+    expect(world.bodies()).toEqual(["echo two"]);
+  });
+
+  test("is buried also where the failures differ, as those of a proxy and of the homeserver do", async () => {
+    await begin();
+    let tries = 0;
+    world.server.answerFirst = ({ path }) => {
+      if (!sends(path)) return undefined;
+      return tries++ % 2 === 0 ? broken() : new Response("Gateway timeout", { status: 504 });
+    };
+    await world.push(aMessage("one"));
+    expect(await untilSettled(60)).toBeLessThan(10 * 60_000);
+    expect(await letters()).toMatchObject([{ kind: "outbox" }]);
+  });
+
+  test("is kept through an outage, though it fails once more at its end", async () => {
+    await begin();
+    const away = () => new Response("Bad gateway", { status: 502 });
+    world.server.answerFirst = ({ path }) => (sends(path) || path.includes("/account_data/") ? away() : undefined);
+    await world.push(aMessage("one"));
+    for (let minute = 0; minute < 20; minute++) await pass(60_000);
+    let once = true;
+    world.server.answerFirst = ({ path }) => {
+      if (!once || !sends(path)) return undefined;
+      once = false;
+      return away();
+    };
+    await untilSettled(20);
+    expect([world.bodies(), await letters()]).toEqual([["echo one"], []]);
+  });
+
   test("is kept while the homeserver stores nothing", async () => {
     await begin();
     world.server.answerFirst = ({ path }) => (sends(path) || path.includes("/account_data/") ? broken() : undefined);
@@ -93,7 +134,7 @@ describe("a message that the homeserver fails again and again", () => {
     expect(world.bodies()).toEqual(["echo before", "echo one"]);
   });
 
-  test("is kept while the failures differ, or ask it to wait", async () => {
+  test("is kept while it is asked to wait", async () => {
     await begin();
     let tries = 0;
     const limit = () => Response.json({ errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 1_000 }, { status: 429 });

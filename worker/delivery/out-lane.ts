@@ -116,9 +116,8 @@ async function grantPlaces({ ledger, clock, ring }: Needs): Promise<void> {
 async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<OutboxEnd | undefined> {
   const { ledger, clock, log, random } = needs;
   if (await isLate(needs, row)) {
-    const isRefused = row.refusal !== undefined && row.refusal !== SILENCE;
     const end = dead(needs, row, `A message of ${row.userId} would have come too long after the question`);
-    return { ...end, heldOthersUp: isRefused };
+    return { ...end, heldOthersUp: wasRefusedAlone(row) };
   }
   const request = await requestOf(needs, lease, row);
   if (request === "lost") return undefined;
@@ -128,13 +127,13 @@ async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<
   if ("never" in sent.error) return dead(needs, row, sent.error.never);
   const { again } = sent.error;
   log("send_retried", { key: row.key, status: again.status, errcode: again.errcode, attempt: row.attempt + 1 });
-  const name = await nameFor(needs, row, again);
-  if (await isHopeless(needs, row, name)) {
+  const refusal = await nameOf(needs, row, again);
+  if (await isHopeless(needs, row, refusal)) {
     const why = `${again.status} ${again.errcode} ${again.message}`;
     const reason = `The homeserver refused a message of ${row.userId} ${row.refusals + 1} times: ${why}`;
     return { ...dead(needs, row, reason), heldOthersUp: true };
   }
-  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()), name);
+  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()), refusal);
   return undefined;
 }
 
@@ -185,26 +184,19 @@ function refusalOf(userId: string, error: HomeserverError): Refusal {
   return { never: `The homeserver refused a message of ${userId}: ${status} ${errcode} ${message}` };
 }
 
-const nameOf = ({ status, errcode }: HomeserverError): string => `${status} ${errcode}`.slice(0, BOUNDS.id.max);
-const SILENCE = nameOf({ status: 0, errcode: "M_UNREACHABLE", message: "" });
+/** How a refusal is remembered, so that those in a row are counted: it asked to wait, it came in an outage, or neither. */
+const [LIMITED, OUTAGE, REFUSED] = ["limited", "outage", "refused"];
+/** From this refusal in a row on, the homeserver has to show each time that it stores other things. */
+const DOUBTED = BOUNDS.equalRefusals.max / 2;
 
-/** Refused in one way and another, each time while the homeserver stored other things. */
-const VARIOUS = "various";
+const isDoubtful = ({ refusal, refusals }: OpenOutboxRow): boolean => refusal === REFUSED && refusals + 1 >= DOUBTED;
 
-/** How the refusal is remembered. */
-async function nameFor(needs: Needs, row: OpenOutboxRow, error: HomeserverError): Promise<string> {
-  const name = nameOf(error);
-  if (row.refusal === undefined || row.refusal === name || row.attempt + 1 < BOUNDS.equalRefusals.max) return name;
-  return (await isWell(needs, row)) ? VARIOUS : name;
+async function nameOf(needs: Needs, row: OpenOutboxRow, { status }: HomeserverError): Promise<string> {
+  if (status === 429) return LIMITED;
+  return !isDoubtful(row) || (await isWell(needs, row)) ? REFUSED : OUTAGE;
 }
 
-/** Refused the same way again and again, while the homeserver stores what else the same user has to store. */
-async function isHopeless(needs: Needs, row: OpenOutboxRow, name: string): Promise<boolean> {
-  const { max } = name === VARIOUS || name.startsWith("429 ") ? BOUNDS.patientRefusals : BOUNDS.equalRefusals;
-  if (row.refusal !== name || row.refusals + 1 < max) return false;
-  return name === VARIOUS || isWell(needs, row);
-}
-
+/** The homeserver stores what else the same user has to store. */
 async function isWell({ ghosts }: Needs, row: OpenOutboxRow): Promise<boolean> {
   const deviceId = row.frozen ? row.frozen.deviceId : row.deviceId;
   if (deviceId === undefined) return false;
@@ -212,6 +204,16 @@ async function isWell({ ghosts }: Needs, row: OpenOutboxRow): Promise<boolean> {
   // An empty answer may be a proxy's, so the homeserver has to say who asks as well.
   return (await ask(setAccountData(row.userId, CONTENT_KEY, {}))).ok && (await ask(whoAmI())).ok;
 }
+
+/** Refused again and again, or asked to wait for very long, while the homeserver stores other things of the user. */
+async function isHopeless(needs: Needs, row: OpenOutboxRow, refusal: string): Promise<boolean> {
+  if (refusal !== row.refusal || refusal === OUTAGE) return false;
+  if (refusal === REFUSED) return row.refusals + 1 >= BOUNDS.equalRefusals.max;
+  return row.refusals + 1 >= BOUNDS.patientRefusals.max && (await isWell(needs, row));
+}
+
+/** The homeserver took other things meanwhile. */
+const wasRefusedAlone = (row: OpenOutboxRow): boolean => row.refusal === LIMITED || isDoubtful(row);
 
 /** The final edit of a draft is never too late: people can see the draft, and it must end. */
 async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }: OpenOutboxRow): Promise<boolean> {

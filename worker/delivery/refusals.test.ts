@@ -37,7 +37,7 @@ async function world(row: Given) {
   await ledger.queueOut(await leaseOf(ledger, OUT_LANE), [aRow(row), aRow({ key: "behind.0.original" })]);
   const it = { nowMs: NOW, tries: 0, answers: (_try: number): HomeserverError | undefined => undefined, isWell: true };
   const intent = anIntent(async ({ path }) => {
-    if (path.includes("/account_data/")) return it.isWell ? ok({}) : err(AWAY);
+    if (/account_data|whoami/.test(path)) return it.isWell ? ok({ user_id: aRow().userId }) : err(AWAY);
     const error = path.endsWith(row.key) ? it.answers(it.tries++) : undefined;
     return error ? err(error) : ok({ event_id: "$sent" });
   });
