@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
 import { RoomId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
+import type { DatabaseCall } from "#testing/database-calls.ts";
 import { aMessage } from "#testing/events.ts";
 import { aSpec, member } from "#testing/ledger-rows.ts";
 import { type MovingClock, movingClock } from "#testing/moving-clock.ts";
@@ -39,6 +40,7 @@ async function untilSettled(steps: number, stepMs = 10_000): Promise<number> {
 
 const sends = (path: string) => path.includes("/send/");
 const broken = () => Response.json({ errcode: "M_UNKNOWN", error: "Internal server error" }, { status: 500 });
+const away = () => new Response("Bad gateway", { status: 502 });
 const letters = () => world.ledger.deadLetters(10);
 
 describe("a message that the homeserver fails again and again", () => {
@@ -96,7 +98,6 @@ describe("a message that the homeserver fails again and again", () => {
 
   test("is kept through an outage, though it fails once more at its end", async () => {
     await begin();
-    const away = () => new Response("Bad gateway", { status: 502 });
     world.server.answerFirst = ({ path }) => (sends(path) || path.includes("/account_data/") ? away() : undefined);
     await world.push(aMessage("one"));
     for (let minute = 0; minute < 20; minute++) await pass(60_000);
@@ -147,6 +148,26 @@ describe("a message that the homeserver fails again and again", () => {
     await untilSettled(200);
     expect([world.bodies(), await letters()]).toEqual([["echo one"], []]);
   });
+});
+
+test("a turn whose answer cannot be sent is looked at as often as that is tried", async () => {
+  const calls: DatabaseCall[] = [];
+  clock = movingClock();
+  const temporary = await temporaryLedger(calls);
+  await temporary.ledger.setAgents([aSpec("echo")]);
+  world = await composed({}, {}, clock, temporary);
+  await world.joined(ALICE, ECHO);
+  let tries = 0;
+  world.server.answerFirst = ({ path }) => {
+    if (!sends(path)) return undefined;
+    tries++;
+    return away();
+  };
+  await world.push(aMessage("one"));
+  for (let second = 0; second < 600; second += 2) await pass(2_000);
+  const claims = calls.filter(({ method }) => method === "claim").length;
+  expect(tries).toBeGreaterThan(5);
+  expect(claims).toBeLessThan(5 * tries);
 });
 
 describe("a user of ours that the homeserver has lost", () => {
