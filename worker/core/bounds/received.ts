@@ -20,6 +20,11 @@ export const RECEIVED = {
     unit: "characters",
     because: "Read and stored without a pause, also where it is nothing but keys; Synapse seldom sends more at once.",
   },
+  gapSlice: {
+    max: MIB,
+    unit: "characters",
+    because: "Missing events are stored so many at once: a run of the Worker has a limit of statements.",
+  },
   eventSize: {
     max: 256 * KIB,
     unit: "characters",

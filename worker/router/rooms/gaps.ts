@@ -35,17 +35,22 @@ export async function readBack(needs: Needs, intent: Intent, roomId: RoomId): Pr
   if (missing.length === 0) return 0;
   const ids = among.map((event) => event.event_id);
   // Idempotent: an event that was pushed meanwhile is not stored twice.
-  await inSlices(clock, missing, (slice) =>
+  await inSlices(clock, missing, BOUNDS.gapSlice.max, (slice) =>
     ledger.accept({ events: slice, deadLetters: [], nowMs: clock.now(), among: ids }),
   );
   return missing.length;
 }
 
 /** Reads and works on events as on those of a transaction: what is too large or too deep is left out, and other work goes on. */
-async function inSlices(clock: Clock, raws: readonly unknown[], work: (events: RoomEvent[]) => unknown): Promise<void> {
+async function inSlices(
+  clock: Clock,
+  raws: readonly unknown[],
+  sizeMax: number,
+  work: (events: RoomEvent[]) => unknown,
+): Promise<void> {
   for (let at = 0; at < raws.length; ) {
     if (at > 0) await clock.sleep(0);
-    const { events, end } = readSlice(raws, at);
+    const { events, end } = readSlice(raws, at, sizeMax);
     await work(events);
     at = end;
   }
@@ -72,7 +77,9 @@ async function latest({ ledger, clock }: Needs, intent: Intent, roomId: RoomId) 
     const back = await intent.send(messagesBefore(roomId, from));
     if (!back.ok) throw new Trouble(`${roomId} cannot be read back`, back.error);
     const read: RoomEvent[] = [];
-    await inSlices(clock, back.value.raws, (slice) => read.push(...slice.filter((one) => one.room_id === roomId)));
+    await inSlices(clock, back.value.raws, BOUNDS.sliceSize.max, (slice) =>
+      read.push(...slice.filter((one) => one.room_id === roomId)),
+    );
     const familiar = await ledger.known(read.map((event) => event.event_id));
     events.push(...read);
     for (const id of familiar.keys()) known.add(id);
