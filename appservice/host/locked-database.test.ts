@@ -11,8 +11,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Libsql from "libsql";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Environment } from "#core/configuration/environment.ts";
 import { type Sql, sql } from "../../worker/ledger/sql/database.ts";
 import { type FileDatabase, openFile } from "./file-database.ts";
+import { openLedger } from "./ledger.ts";
 
 const closing: (() => void)[] = [];
 let path: string;
@@ -41,6 +43,13 @@ function opened(options: Parameters<typeof openFile>[2] = { waitMs: 200 }): File
   closing.push(() => database.close());
   return database;
 }
+const settingsIn = (folder: string) =>
+  Environment.parse({
+    SERVER_NAME: "hs.test",
+    AS_TOKEN: "as-token-of-tests",
+    HS_TOKEN: "hs-token-of-tests",
+    DATA_DIR: folder,
+  });
 const plain = (text: string) => ({ text, values: [] });
 const insert = (word: string) => sql`INSERT INTO t (word) VALUES (${word})`;
 /** What another process reads, so that nothing counts that is not committed. */
@@ -116,6 +125,17 @@ describe("kind 10: a lock of another process", () => {
     other.exec("ROLLBACK");
     await all(insert("second"));
     expect(words()).toEqual(["first", "second"]);
+  });
+
+  test("is waited for at the start too, for longer than a call waits, without blocking for long", async () => {
+    const folder = join(path, "..");
+    await (await openLedger(settingsIn(folder))).close();
+    other.exec("BEGIN IMMEDIATE");
+    const startedAt = performance.now();
+    setTimeout(() => other.exec("ROLLBACK"), 3_500);
+    const ledger = await openLedger(settingsIn(folder));
+    expect(performance.now() - startedAt).toBeGreaterThan(3_000);
+    ledger.close();
   });
 
   test("that a commit fails on is followed by a new connection, and the batch is not half there", async () => {
