@@ -1,4 +1,5 @@
 /** Whether the homeserver gives us the bot, kept for `/health` in a mark. Nothing else depends on it. */
+import { BOUNDS } from "#core/bounds.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import type { Refusal } from "#core/strings/health.ts";
 import type { Answer } from "#ports/homeserver.ts";
@@ -6,12 +7,11 @@ import type { OperatorLedger } from "#ports/operator.ts";
 
 const BOT_MARK = "bot";
 const WELL = "well";
-const ERRCODE_LENGTH_MAX = 100;
 
 /** As much of an error as `/health` needs. Its text is the homeserver's, and stays in the log. */
 export const refusalOf = ({ status, errcode }: Refusal): Refusal => ({
   status,
-  errcode: errcode.slice(0, ERRCODE_LENGTH_MAX),
+  errcode: errcode.slice(0, BOUNDS.errcode.max),
 });
 
 /** Writes nothing where nothing has changed. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 const FIRST_PAUSE_MS = 5;
-const PAUSE_MS_MAX = 200;
+const LONGEST_PAUSE_MS = 200;
 
 /** True for SQLite's "database is locked", and for the extended codes of the same error. */
 export const isBusy = (error: unknown): boolean =>
@@ -14,7 +14,7 @@ export const isBusy = (error: unknown): boolean =>
  */
 export async function whileBusy<T>(waitMs: number, attempt: () => T, isPassing = isBusy): Promise<T> {
   const startedAt = performance.now();
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       return attempt();
     } catch (error) {
