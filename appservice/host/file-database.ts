@@ -46,10 +46,12 @@ const BLOCKED_MS = 10;
 const PREPARED_MAX = 500;
 /** For this long, writes that no one outside was promised may go to a file that was replaced. */
 const LOOK_MS = 1_000;
+/** So often no one replaces a file: the file system gives it a new number each time, and is not asked any more. */
+const UNSTABLE_AFTER = 20;
 
 export function openFile(path: string, synchronous: Synchronous, options: Options = {}): FileDatabase {
   const { waitMs = WAIT_MS, place = { replaced: 0 } } = options;
-  let connection: Connection | undefined = connect(path, synchronous);
+  let connection: Connection | undefined = connect(path, synchronous, place);
   let seen = place.replaced;
   let isClosed = false;
 
@@ -66,7 +68,7 @@ export function openFile(path: string, synchronous: Synchronous, options: Option
     if (!existsSync(path))
       throw new Error(`The file ${path} is gone. Put it back, or restart to begin with a new one.`);
     if (seen !== place.replaced) place.onReplaced?.();
-    connection = connect(path, synchronous);
+    connection = connect(path, synchronous, place);
     seen = place.replaced;
     return connection;
   }
@@ -122,7 +124,7 @@ interface Prepared {
   isWrite: boolean;
 }
 
-function connect(path: string, synchronous: Synchronous): Connection {
+function connect(path: string, synchronous: Synchronous, place: Place): Connection {
   const file = open(path, synchronous);
   const files = inodesAt(path);
   const prepared = new Map<string, Prepared>();
@@ -147,7 +149,7 @@ function connect(path: string, synchronous: Synchronous): Connection {
   };
   const look = () => {
     const now = performance.now();
-    if (synchronous === "NORMAL" && now - lookedAt < LOOK_MS) return;
+    if (place.replaced >= UNSTABLE_AFTER || (synchronous === "NORMAL" && now - lookedAt < LOOK_MS)) return;
     lookedAt = now;
     const there = inodesAt(path);
     // The log is made by the first transaction.

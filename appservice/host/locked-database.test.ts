@@ -226,6 +226,15 @@ describe("kind 10: a file that is replaced under us", () => {
     expect(words(another())).toEqual(["first", "second"]);
   });
 
+  test("twenty times, as it seems on a file system without stable numbers, is not looked at any more", async () => {
+    const place = { replaced: 20, onReplaced: vi.fn() };
+    const { atomic } = opened({ waitMs: 200, place });
+    makeCopy();
+    renameSync(copy(), path);
+    await atomic([insert("second")]);
+    expect([place.replaced, place.onReplaced.mock.calls.length]).toEqual([20, 0]);
+  });
+
   test("whose log alone was deleted keeps what was written meanwhile", async () => {
     const { atomic } = opening();
     await atomic([insert("second")]);
