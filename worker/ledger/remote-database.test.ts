@@ -15,7 +15,7 @@ import { type Database, sql } from "./sql/database.ts";
 import { libsqlDatabase } from "./sql/libsql.ts";
 import { fetchWithin } from "./sql/within.ts";
 
-const LIMIT_MS = 300;
+const LIMIT_MS = 1_000;
 let server: HranaServer;
 let database: Database;
 let file: Libsql.Database;
@@ -43,14 +43,14 @@ const words = async () => (await database.all<{ word: string }>(sql`SELECT word 
 
 describe("kind 10: a libSQL server over HTTP", () => {
   test.for<[mood: HranaMood, message: RegExp]>([
-    ["hangs", /did not answer within 0.3 s/],
+    ["hangs", /did not answer within 1 s/],
     ["cuts", /./],
     ["busy", /503/],
     ["down", /fetch failed/],
   ])("that %s fails all calls meanwhile and none afterwards, the first one included", async ([mood, message]) => {
     await database.atomic([insert("before")]);
     await server.become(mood);
-    const calls = Array.from({ length: 50 }, (_, n) =>
+    const calls = Array.from({ length: 30 }, (_, n) =>
       n % 2 ? database.all(sql`SELECT ${n} AS n`) : database.atomic([sql`SELECT ${n} AS n`, sql`SELECT 1`]),
     );
     for (const call of await Promise.allSettled(calls)) {
@@ -93,7 +93,7 @@ test("kind 10: a WebSocket that nothing comes from is given up after the limit, 
   const socket = libsqlDatabase(client, NAMESPACE, LIMIT_MS);
   for (const call of [() => socket.all(sql`SELECT 1`), () => socket.atomic([sql`SELECT 1`])]) {
     const before = connections;
-    await expect(call()).rejects.toThrow(/did not answer within 0.3 s/);
+    await expect(call()).rejects.toThrow(/did not answer within 1 s/);
     await vi.waitFor(() => expect(connections).toBeGreaterThan(before));
   }
   client.close();
