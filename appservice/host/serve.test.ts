@@ -142,6 +142,28 @@ test("a start names the line to add for variables that stored agents may not rea
   expect(lines.join()).toMatch(/variables_not_listed warning=guide: .*AGENT_ENV=.*,CORP/);
 });
 
+test("kind 9, input 33: without the bot the upkeep runs, agents answer, and health names the bot", async () => {
+  const { homeserver, environment } = await begin();
+  // Outside the namespaces of the registration, so that the homeserver refuses it as Synapse does.
+  const settings = { ...environment, BOT_LOCALPART: "intruder", TEND_SECONDS: 1 };
+  const configuration = Configuration.parse({
+    defaults: { mention: false },
+    agents: [{ id: "guide", name: "Guide", backend: { use: "echo" } }],
+  });
+  const served = await serve({ environment: settings, env: {}, configuration, write: () => undefined });
+  closing.push(() => served.stop());
+  homeserver.appservice(served.url);
+  const room = await entered(homeserver);
+  homeserver.say(room, ALICE, "hello");
+  await vi.waitFor(() => expect(said(homeserver, room)).toEqual(["echo hello"]), soon);
+  const health = async () => (await fetch(`${served.url}/health`)).json();
+  const problems = [expect.stringContaining("@intruder:hs.test (400 M_EXCLUSIVE)")];
+  await vi.waitFor(
+    async () => expect(await health()).toMatchObject({ ok: true, problems, homeserver: { reachable: true } }),
+    soon,
+  );
+});
+
 test("without HOMESERVER_URL the well-known file is read, and a sentence says so when that fails", async () => {
   const { environment } = await begin();
   const nowhere = { ...environment, HOMESERVER_URL: undefined, SERVER_NAME: "127.0.0.1:9" };

@@ -151,12 +151,24 @@ async function keepSweeping(app: App, over: AbortSignal): Promise<void> {
   }
 }
 
-/** Runs the upkeep regularly, once the bot is set up on the homeserver. */
+/**
+ * Runs the upkeep regularly, whether the homeserver gives us the bot or not. It is asked for the bot until it does, and the
+ * upkeep then runs at once: it may have been the homeserver's start.
+ */
 async function keepTending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
-  while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
-  for (let afterStart = true; !over.aborted; afterStart = false) {
-    await app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: messageOf(error) }));
-    await systemClock.sleep(everyMs, over);
+  let hasEntered = false;
+  for (let afterStart = true, tendAt = 0; !over.aborted; ) {
+    const enters: boolean = !hasEntered && (await app.enter());
+    hasEntered ||= enters;
+    if (enters || performance.now() >= tendAt) {
+      tendAt = performance.now() + everyMs;
+      await app
+        .tend({ afterStart: afterStart || enters })
+        .catch((error: unknown) => log("tend_failed", { error: messageOf(error) }));
+      afterStart = false;
+    }
+    const waitMs = tendAt - performance.now();
+    await systemClock.sleep(Math.max(hasEntered ? waitMs : Math.min(waitMs, ENTER_MS), 0), over);
   }
 }
 

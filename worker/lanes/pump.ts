@@ -23,7 +23,7 @@ import type { Ledger } from "#ports/ledger.ts";
 const LEASE_MS = 30_000;
 const RENEW_MS = 10_000;
 /** The pause after work that threw. */
-const FAILED_MS = 5_000;
+const FAILED_MS = 4_000;
 /** Work that leaves its lane due at once this often in a row makes no progress; it pauses. */
 const ROUNDS_MAX = 100;
 const TIRED_MS = 1_000;

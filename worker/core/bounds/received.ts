@@ -58,6 +58,9 @@ export const RECEIVED = {
   membersAtOnce: { max: 1_000, unit: "users", because: "Other work goes on between them; each costs microseconds." },
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
+  // What is kept of the homeserver.
+  errcode: { max: 100, unit: "characters", because: "Codes are names; the longest of the specification has 45." },
+
   // Whom invitations make.
   invitationsAccepted: {
     max: 500,
