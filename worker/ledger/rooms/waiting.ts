@@ -1,4 +1,5 @@
 /** Events that wait for a verdict. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Reason } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { complaintOf, parseJson } from "#core/protocol/json.ts";
@@ -7,7 +8,6 @@ import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { RoomLedger } from "#ports/rooms.ts";
 import { countOfLast, isHeld, roomOf, type Sql, sql } from "../sql/database.ts";
 import type { NotingDatabase } from "../sql/noted.ts";
-import { parsedAtOnce } from "../sql/stored.ts";
 import { insertPlain } from "../turns/outbox.ts";
 import { insertDeadLetter } from "../upkeep/dead-letters.ts";
 
@@ -38,13 +38,19 @@ export function waitingEvents(
   };
 }
 
-/** The oldest undecided events of a room. `isMine`: the room's lane is leased by the reader. */
+/**
+ * The oldest undecided events of a room, no more than are parsed without a pause. `isMine`: the room's lane is leased by the
+ * reader.
+ */
 export const selectWaiting = (roomId: string, isMine: Sql, limit: number): Sql => sql`
   SELECT seq, event_id AS eventId, event, received_at_ms AS receivedAtMs, failures, not_before_ms AS notBeforeMs,
     progress
-  FROM events
-  WHERE room_id = ${roomId} AND verdict IS NULL AND ${isMine}
-  ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`;
+  FROM (
+    SELECT *, sum(length(event)) OVER (ORDER BY coalesce(after_seq + 0.5, seq), seq) - length(event) AS before FROM (
+      SELECT * FROM events
+      WHERE room_id = ${roomId} AND verdict IS NULL AND ${isMine}
+      ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}))
+  WHERE before <= ${BOUNDS.sliceSize.max} ORDER BY coalesce(after_seq + 0.5, seq), seq`;
 
 interface Row {
   seq: number;
@@ -56,10 +62,7 @@ interface Row {
   progress: string | null;
 }
 
-/**
- * The events of these rows, or the first of them where they are large: the others are read next. One that cannot be read is
- * decided here, as a dead letter, and the room goes on without it.
- */
+/** The events of these rows. One that cannot be read is decided here, as a dead letter, and the room goes on without it. */
 export async function readWaiting(
   { atomic, noted }: NotingDatabase,
   lease: Lease,
@@ -67,7 +70,7 @@ export async function readWaiting(
 ): Promise<WaitingEvent[]> {
   const readable: WaitingEvent[] = [];
   const burials: Sql[] = [];
-  for (const row of parsedAtOnce((rows ?? []) as Row[])) {
+  for (const row of (rows ?? []) as Row[]) {
     const { seq, receivedAtMs, failures, notBeforeMs, progress } = row;
     const json = parseJson(row.event);
     const event = RoomEvent.safeParse(json).data;
