@@ -31,6 +31,7 @@
 
 import { withoutMention } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";
+import { folded } from "../message/readable.ts";
 import { type AgentId, EventId } from "../protocol/ids.ts";
 import { type Addressee, addressees } from "./addressees.ts";
 import { commandIn, gateCommand } from "./commands.ts";
@@ -100,13 +101,13 @@ function gateRedaction({ event }: Message, { sender }: Facts): Verdict {
   return redacted.success ? { kind: "redaction", eventId: redacted.data } : ignore("not_a_message");
 }
 
-/** The reaction that stops an agent, with and without the selector that makes it a picture. */
-const STOP_KEYS = new Set(["🛑", "🛑\ufe0f"]);
+/** The reaction that stops an agent. Clients may add the selector that makes it a picture. */
+const STOP_KEY = "🛑";
 
 function gateReaction(message: Message, facts: Facts): Verdict {
   const { eventId, key } = message.relations.annotates ?? {};
   if (facts.sender.isOurs) return ignore("own_event");
-  if (eventId === undefined || key === undefined || !STOP_KEYS.has(key)) return ignore("not_a_message");
+  if (eventId === undefined || key === undefined || folded(key) !== STOP_KEY) return ignore("not_a_message");
   const meant = facts.present.filter(
     ({ agent }) => agent.id === facts.repliedAgent || facts.askedAgents?.includes(agent.id),
   );
@@ -193,7 +194,7 @@ function wokenBy(message: Message, text: string, { concerned, because, pattern }
   return {
     concerned,
     because,
-    text: withoutMention(text, agent.name, userId),
+    text: withoutMention(text, { name: agent.name, userId }, message.links),
     conversation: conversationWith(concerned, message, facts),
     isCounted: isCounted(message, facts, concerned, because),
     ...(pattern === undefined ? {} : { pattern }),

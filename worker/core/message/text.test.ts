@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import { repliesTo } from "#testing/gate-facts.ts";
+import { withoutCode } from "./code.ts";
 import { readMessage } from "./message.ts";
-import { promptText, withoutCode } from "./text.ts";
+import { promptText } from "./text.ts";
 
 describe("the text of a message", () => {
   test.for<[name: string, body: string, content: Record<string, unknown>, text: string]>([
