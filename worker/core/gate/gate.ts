@@ -22,7 +22,7 @@
  * 11. For each addressed agent (`permits.ts`): `muted`, `echo` by words, `bot` or `own_event`, `hop_limit`, `pair_guard`,
  *     `ignored_sender`; in a direct chat `dm_disabled`, `not_permitted`; in a room `rooms_disabled`, `room_not_allowed`,
  *     `not_permitted`, `power_too_low`; all of these for the people on whose behalf an agent asks too: `asker_unknown`,
- *     `asker_not_permitted`. If all are hindered, the first one's reason decides; or `pair`, where that agent
+ *     `asker_not_permitted`; `may_not_speak`. If all are hindered, the first one's reason decides; or `pair`, where that agent
  *     gives codes to unknown users.
  * 12. `too_old` where the message is too old for all of the others; else they are woken.
  *
@@ -46,7 +46,7 @@ import {
   type Woken,
 } from "./facts.ts";
 import { gateMember } from "./members.ts";
-import { botGrounds, hindrance, isCounted, isMachine, refusal } from "./permits.ts";
+import { botGrounds, hindrance, isCounted, isMachine, refusal, silence } from "./permits.ts";
 import type { IgnoreReason } from "./reasons.ts";
 
 /** Decides on one event. Pure: all facts are given. */
@@ -90,7 +90,7 @@ function gateEncrypted(message: Message, facts: Facts): Verdict {
   const { sender, present, room } = facts;
   if (sender.isOurs) return ignore("own_event");
   // Only a sender who would be answered is told why there is no answer.
-  const first = present.find((one) => refusal(message, facts, one) === undefined);
+  const first = present.find((one) => (refusal(message, facts, one) ?? silence(facts, one)) === undefined);
   return first && !room.muted ? { kind: "encrypted", agent: first.agent.id } : ignore("encrypted");
 }
 
@@ -184,7 +184,7 @@ function refuse(message: Message, { concerned }: Addressee, refused: Grounds<Ign
   const { agent } = concerned;
   if (isMachine(message, facts, agent.settings)) return ignoreFor(refused, agent.id);
   const isUnknown = refused.reason === "not_permitted" && isDirect(concerned, facts.room);
-  return isUnknown && agent.settings.dm === "pairing"
+  return isUnknown && agent.settings.dm === "pairing" && !silence(facts, concerned)
     ? { kind: "pair", agent: agent.id }
     : ignoreFor(refused, agent.id);
 }

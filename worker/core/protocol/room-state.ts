@@ -29,6 +29,8 @@ const Levels = z.object({
   users: z.record(z.string(), Level.catch(0)).catch({}).transform(within),
   users_default: Level.catch(0),
   state_default: Level.catch(50),
+  /** Rooms that an earlier version read have none. */
+  events_default: Level.optional().catch(undefined),
   events: z.record(z.string(), Level.catch(50)).catch({}).transform(within),
 });
 
@@ -165,3 +167,7 @@ export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: U
 /** True where the user may send state events of this type. */
 export const maySendState = (state: RoomState, userId: UserId, type: string): boolean =>
   powerOf(state, userId) >= (state.levels?.events[type] ?? state.levels?.state_default ?? 0);
+
+/** The power that messages of a type need in the room. Without `m.room.power_levels` everybody may send them. */
+export const powerToSend = ({ levels }: RoomState, type: string): number =>
+  levels?.events[type] ?? levels?.events_default ?? 0;

@@ -60,6 +60,8 @@ const SENTENCES: Sentences = {
   not_a_message: () => "It is not a message.",
   wake_mention: (agent, evidence) =>
     `${agent} was mentioned and has been asked${evidence ? `: its pattern \`${evidence.pattern}\` matches` : ""}.`,
+  may_not_speak: (agent, evidence) =>
+    `${agent} may not send messages in this room${evidence ? `: that needs power ${evidence.needed}, and it has ${powerText(evidence.has)}` : ""}, so it was not asked. Give it a higher power level, or lower the one for messages.`,
   wake_reply: (agent) => `It replies to ${agent}, which has been asked.`,
   wake_direct: (agent) => `It was sent in a direct chat with ${agent}, which has been asked.`,
   wake_thread: (agent) => `It is in a thread with ${agent}, which has been asked.`,

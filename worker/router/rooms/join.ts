@@ -9,6 +9,7 @@ import type { IgnoreReason } from "#core/gate/reasons.ts";
 import { joinRoom, leaveRoom } from "#core/protocol/client/rooms.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type Namespace, type RoomId, type Speaker, splitUserId, type UserId } from "#core/protocol/ids.ts";
+import { powerOf, powerToSend } from "#core/protocol/room-state.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Ghosts, Intent, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -86,7 +87,8 @@ export async function join(
   await readBack(needs, intent.value, roomId);
   // The descriptions are the same for all our users, so the first one publishes them.
   if (isFirst) await publishCommands(intent.value, roomId, state);
-  return { reason: "join", notices: await introduction(needs, roomId, speaker, people) };
+  const maySpeak = powerOf(state, intent.value.userId) >= powerToSend(state, "m.room.message");
+  return { reason: "join", notices: maySpeak ? await introduction(needs, roomId, speaker, people) : [] };
 }
 
 /**
