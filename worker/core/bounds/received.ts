@@ -59,6 +59,7 @@ export const RECEIVED = {
   // What is kept of a room.
   membersRead: { max: 10_000, unit: "users", because: "Of a crowd, beside our own: two are told from many." },
   membersAtOnce: { max: 1_000, unit: "users", because: "Other work goes on between them; each costs microseconds." },
+  roomAliases: { max: 100, unit: "entries", because: "A room has a few; each is compared with the configuration." },
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
   // Whom invitations make.

@@ -156,6 +156,21 @@ function createChange(content: RoomEvent["content"], sender: UserId): Partial<Ro
 /** The power of a room's creators: above every level that can be given. */
 export const CREATOR_POWER = Number.MAX_SAFE_INTEGER;
 
+const Aliases = z.object({
+  alias: z.string().optional().catch(undefined),
+  alt_aliases: z.array(z.unknown()).catch([]),
+});
+
+/**
+ * The aliases that `m.room.canonical_alias` names. Only the homeserver's directory knows which room they mean.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#mroomcanonical_alias
+ */
+export function aliasesNamed(content: RoomEvent["content"]): string[] {
+  const { alias, alt_aliases } = Aliases.parse(content);
+  return [alias, ...alt_aliases.slice(0, BOUNDS.roomAliases.max)].filter((one) => typeof one === "string");
+}
+
 /** A user's power level in a room, by its levels or as its creator. */
 export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: UserId): number {
   if (creatorsRule && creators.includes(userId)) return CREATOR_POWER;

@@ -16,6 +16,7 @@ import type { Clock, Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { InvitationLimits } from "#ports/rooms.ts";
 import { causeOf } from "../digest.ts";
+import { lookUpOf } from "./aliases.ts";
 import { publishCommands } from "./descriptions.ts";
 import { readBack } from "./gaps.ts";
 import { readRoom } from "./read-room.ts";
@@ -84,6 +85,7 @@ export async function join(
   log("joined", { agent: speaker, room: roomId });
   const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
   const { state, people } = await readRoom(needs, intent.value, roomId);
+  await lookUpOf(needs, intent.value, roomId);
   await readBack(needs, intent.value, roomId);
   // The descriptions are the same for all our users, so the first one publishes them.
   if (isFirst) await publishCommands(intent.value, roomId, state);
