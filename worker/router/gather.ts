@@ -13,7 +13,7 @@ import {
 } from "#core/gate/facts.ts";
 import { type FactNeeds, needsOf } from "#core/gate/needs.ts";
 import { type Message, readMessage } from "#core/message/message.ts";
-import { withoutRelay } from "#core/message/text.ts";
+import { repeatedBy } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { agentOfGhost, BOT, ghostUserId, isLocal, isOurs, type Namespace, UserId } from "#core/protocol/ids.ts";
 import { powerOf } from "#core/protocol/room-state.ts";
@@ -146,8 +146,8 @@ const ECHO_MS = 2 * 60_000;
 const ECHO_LENGTH_MIN = 8;
 
 /** The texts that would repeat an agent's reply: the message's, with and without a relayed sender's name. */
-const echoTexts = ({ event, text }: Message): string[] =>
-  event.type === "m.room.message" ? withoutRelay(text).filter(({ length }) => length >= ECHO_LENGTH_MIN) : [];
+const echoTexts = (message: Message): string[] =>
+  message.event.type === "m.room.message" ? repeatedBy(message).filter(({ length }) => length >= ECHO_LENGTH_MIN) : [];
 
 async function invitedOf(
   { ledger, namespace }: GatherNeeds,

@@ -17,6 +17,8 @@ export interface Message {
   readonly content: RoomEvent["content"];
   /** The text an agent is asked; empty when there is none. */
   readonly text: string;
+  /** The body that the text was read from. */
+  readonly body: string;
   readonly relations: Relations;
   /** Our content key, on events of this or of another Troupe. */
   readonly mark: Mark | undefined;
@@ -54,6 +56,9 @@ export function readMessage(event: RoomEvent): Message {
     },
     get text() {
       return written().text;
+    },
+    get body() {
+      return written().body;
     },
     get relations() {
       return relations();

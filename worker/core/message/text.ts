@@ -54,6 +54,8 @@ const MEDIA = new Set(["m.image", "m.file", "m.audio", "m.video"]);
 /** What a person wrote: the text, and the users that Markdown links in it are to. */
 export interface Written {
   text: string;
+  /** The body that the text was read from, where it is one. */
+  body: string;
   links: readonly UserLink[];
 }
 
@@ -74,10 +76,10 @@ export function writtenIn(content: RoomEvent["content"], { mayQuote } = relation
   const own = withoutProfileName(shown, content);
   // A profile's name may stand before the quotation or behind it.
   const { text, links } = withoutUserLinks(own === undefined ? shown : unquoted(own));
-  return { text: text.trim(), links };
+  return { text: text.trim(), body, links };
 }
 
-const NOTHING: Written = { text: "", links: [] };
+const NOTHING: Written = { text: "", body: "", links: [] };
 
 /** The text of `writtenIn`. */
 export const promptText = (content: RoomEvent["content"], relations?: Relations): string =>
@@ -89,8 +91,13 @@ const withoutFallback = (body: string): string =>
 
 const RELAYED = /^(?:<[^>\n]{1,80}>|\[[^\]\n]{1,80}\]|(?:\*\*)?[^\n:*]{1,80}(?:\*\*)?:(?:\*\*)?)\s+/;
 
-/** A text as it is, and without the sender's name that a bridge without ghosts may have put before it. */
-export const withoutRelay = (text: string): string[] => [...new Set([text, text.replace(RELAYED, "")])];
+/**
+ * What a bridge may have repeated: a message as it was sent and as it is read, and without the sender's name that a bridge
+ * without ghosts may have put before it.
+ */
+export const repeatedBy = ({ text, body }: Pick<Written, "text" | "body">): string[] => [
+  ...new Set([text, body].flatMap((one) => [one, one.replace(RELAYED, "")])),
+];
 
 /**
  * The text in at most so many characters, which must be one at least: a longer one ends with an ellipsis. It is never cut
