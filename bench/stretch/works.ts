@@ -52,8 +52,9 @@ export async function openWorks(): Promise<{ works: Work[]; close: () => void }>
   const texts = Object.entries({ ...PATHOLOGICAL, ...UNSEEN }).map(([name, piece]) =>
     work(`text: ${name}`, messageOf(repeated(piece, TEXT_LENGTH))),
   );
+  const pages = Object.entries(UNSEEN).map(([name, piece]) => work(`HTML: ${name}`, htmlOf(piece)));
   return {
-    works: [...texts, ...roomWorks(stage, work), replyWork(stage), ...transactionWorks(stage)],
+    works: [...texts, ...pages, ...roomWorks(stage, work), replyWork(stage), ...transactionWorks(stage)],
     close: stage.close,
   };
 }
@@ -71,7 +72,13 @@ function roomWorks(stage: Stage, work: (name: string, ...events: object[]) => Wo
     work("a display name", stateOf("m.room.member", { membership: "join", displayname: name }, "@bob:hs.test")),
     work("power levels", stateOf("m.room.power_levels", { users }), messageOf("!help")),
     work("a command", messageOf(`!model ${repeated(" ", TEXT_LENGTH / 2)}x\u2028y`)),
-    work("links in HTML", htmlOf("<a "), htmlOf("<a href "), htmlOf("<pre "), ...Object.values(UNSEEN).map(htmlOf)),
+    work(
+      "links in HTML",
+      htmlOf("<a "),
+      htmlOf("<a href "),
+      htmlOf("<pre "),
+      htmlOf('<a href="https://matrix.to/#/@a:b">'),
+    ),
     crowdWork(stage),
   ];
 }
