@@ -65,8 +65,10 @@ export const idsIn = (text: string): UserId[] =>
   unique([...text.matchAll(ID)].flatMap(([id]) => UserId.safeParse(id).data ?? []));
 
 /** What may stand between a name at the start and the rest, when it is folded. */
-const SEPARATOR = "[:,、،]";
-const OPENING = new RegExp(`^\\s*@?([^:,、،\\n]+)${SEPARATOR}`);
+const SEPARATOR = "[:,、،∶]";
+/** The same as they are typed. */
+const SEPARATORS = ":,：，﹕﹐､、،∶";
+const OPENING = new RegExp(`^\\s*@?([^:,、،∶\\n]+)${SEPARATOR}`);
 const SEPARATED = new RegExp(`^\\s*${SEPARATOR}`);
 
 /** The text before the first `:` or `,`, folded: it may be an agent's name. */
@@ -93,11 +95,13 @@ export interface Called {
 /** The forms of a mention: the texts of links first, as they may be longer than the name. */
 const formsOf = ({ name, userId }: Called, links: readonly UserLink[]): string[] => [
   ...links.flatMap((link) => (link.userId === userId && link.label.length <= BOUNDS.name.max ? link.label : [])),
-  ...[userId, `@[${name}]`, `[${name}]`, `@${name}`, name].filter((form) => name !== "" || form === userId),
+  ...[userId, `<${userId}>`, `(${userId})`],
+  // Element tells users of one name apart by their ids.
+  ...(name === "" ? [] : [`${name} (${userId})`, `@[${name}]`, `[${name}]`, `@${name}`, name]),
 ];
 
-const BEHIND_MENTION = /^[\s:,：，､、،]/;
-const BETWEEN = /^[\s:,：，､、،]+/;
+const BEHIND_MENTION = new RegExp(`^[\\s${SEPARATORS}]`);
+const BETWEEN = new RegExp(`^[\\s${SEPARATORS}]+`);
 
 /**
  * A text without the mention it begins with, in the forms clients use: the label of a pill, the name, `@name`, `@[name]`, the

@@ -31,9 +31,25 @@ export function withoutProfileName(text: string, content: RoomEvent["content"]):
   const marked = fallbackIn(content);
   const names = [...(hasFallback === true ? [displayname, displayname?.trim()] : []), marked];
   for (const name of names) {
-    const rest = name && name.length <= BOUNDS.name.max ? behind(text.trimStart(), readable(name)) : undefined;
-    const colon = rest?.match(/^\s*[:：]\s*/) ?? undefined;
-    if (rest !== undefined && colon) return rest.slice(colon[0].length);
+    const rest = name && name.length <= BOUNDS.name.max ? behindName(text.trimStart(), readable(name)) : undefined;
+    if (rest !== undefined) return rest;
+  }
+  return undefined;
+}
+
+/** The forms in which relays write the name: `name: `, `**name**: `, `<name> `, `[name] `. */
+const FORMS: readonly [before: string, after: RegExp][] = [
+  ["", /^\s*[:：]\s*/],
+  ["**", /^(?:\*\*\s*[:：]|[:：]\*\*)\s*/],
+  ["<", /^>\s*[:：]?\s*/],
+  ["[", /^\]\s*[:：]?\s*/],
+];
+
+function behindName(text: string, name: string): string | undefined {
+  for (const [before, after] of FORMS) {
+    const rest = behind(text, before + name);
+    const end = rest?.match(after)?.[0];
+    if (rest !== undefined && end !== undefined) return rest.slice(end.length);
   }
   return undefined;
 }

@@ -41,6 +41,9 @@ describe("two texts that look alike are folded to the same", () => {
     ["selectors", "🤖\ufe0f Helper", "🤖 helper"],
     ["what is invisible", "He\u200dl\u200bp\u2060er\u200e", "helper"],
     ["the Greek sigma at the end", "ΟΔΗΓΟΣ", "οδηγος"],
+    ["an apostrophe of a phone", "O’Helper", "o'helper"],
+    ["a hyphen that does not break", "R2\u2011D2", "r2-d2"],
+    ["a space that does not break", "The\u00a0Helper", "the helper"],
     ["fonts", "𝓗elper", "helper"],
   ])("%s", ([, one, other]) => {
     expect(folded(one)).toBe(folded(other));

@@ -45,9 +45,14 @@ export function readable(text: string): string {
 
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 
+/** Phones type these in place of apostrophes, quotation marks and hyphens. */
+const TYPOGRAPHY: Record<string, RegExp> = { "'": /[‘’ʼ]/g, '"': /[“”„]/g, "-": /[\u2010-\u2015\u2212]/g };
+
 /** A short text without all that makes no difference in meaning: width, fonts, invisible characters. Case stays. */
 export function plain(text: string): string {
-  return ASCII.test(text) ? text : withoutHeaps(text.replace(IGNORABLE, "")).normalize("NFKC").replace(IGNORABLE, "");
+  if (ASCII.test(text)) return text;
+  const normal = withoutHeaps(text.replace(IGNORABLE, "")).normalize("NFKC").replace(IGNORABLE, "");
+  return Object.entries(TYPOGRAPHY).reduce((left, [sign, others]) => left.replace(others, sign), normal);
 }
 
 /** The same without case: two names that look alike are equal. */
