@@ -61,7 +61,7 @@ export const WITHIN_A_WORD = String.raw`[\w@./=+-]`;
 const ID = new RegExp(`(?<!${WITHIN_A_WORD})${ID_IN_TEXT}`, "gi");
 
 /** Whole user ids in a text. */
-export const idsIn = (text: string): UserId[] =>
+const idsIn = (text: string): UserId[] =>
   unique([...text.matchAll(ID)].flatMap(([id]) => UserId.safeParse(id).data ?? []));
 
 /** What may stand between a name at the start and the rest, when it is folded. */
