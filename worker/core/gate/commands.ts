@@ -41,10 +41,13 @@ function withoutCalls({ text, links }: Message, { present, room: { botUserId } }
   const agents = present.map(({ agent, userId }) => ({ name: agent.name, userId }));
   const all = [...agents, ...(botUserId ? [{ name: BOT_NAME, userId: botUserId }] : [])];
   const calls = all.toSorted((one, other) => other.name.length - one.name.length);
-  let left = text;
+  let [left, beginning] = [text, beginningOf(text)];
   for (const _ of calls) {
     const before = left;
-    left = calls.reduce((rest, called) => withoutMention(rest, called, links), before);
+    for (const called of calls) {
+      const rest = withoutMention(left, called, links, beginning);
+      if (rest !== left) [left, beginning] = [rest, beginningOf(rest)];
+    }
     if (left === before) break;
   }
   return left;

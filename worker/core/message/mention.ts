@@ -107,10 +107,14 @@ const BETWEEN = new RegExp(`^[\\s${SEPARATORS}]+`);
  * A text without the mention it begins with, in the forms clients use: the label of a pill, the name, `@name`, `@[name]`, the
  * user id, a link to the user. A text that is only a mention stays as it is.
  */
-export function withoutMention(text: string, called: Called, links: readonly UserLink[] = []): string {
+export function withoutMention(
+  text: string,
+  called: Called,
+  links: readonly UserLink[],
+  beginning = beginningOf(text),
+): string {
   const linked = behindLink(text, called);
   if (linked !== undefined) return linked || text;
-  const beginning = beginningOf(text);
   for (const form of formsOf(called, links)) {
     const rest = behind(text, form, beginning);
     if (rest === undefined || (rest !== "" && !BEHIND_MENTION.test(rest))) continue;
