@@ -4,7 +4,7 @@ import { BOUNDS } from "#core/bounds.ts";
 import type { Clock } from "#ports/host.ts";
 import { type Composed, composed } from "#testing/composed.ts";
 import { aMessage } from "#testing/events.ts";
-import { PATHOLOGICAL, repeated } from "#testing/mangle/texts.ts";
+import { PATHOLOGICAL, repeated, UNSEEN } from "#testing/mangle/texts.ts";
 import { ALICE, ECHO, soon } from "#testing/room.ts";
 import { systemClock } from "./clock.ts";
 
@@ -57,5 +57,23 @@ describe("a text of 60 kB is echoed whole, with as few rows and calls as any oth
     for (const { content } of server.sent) {
       expect(new TextEncoder().encode(JSON.stringify(content)).length).toBeLessThanOrEqual(BOUNDS.eventContent.max);
     }
+  });
+});
+
+describe("a text of 30 kB that is read as people see it is answered with as few calls, and so is the next one", () => {
+  test.for(Object.entries(UNSEEN))("%s", async ([, piece]) => {
+    world = await composed({ echo: { backend: { use: "echo" } } }, { SENDER_TURNS_PER_MINUTE: "0" });
+    await world.joined(ALICE, ECHO);
+    const { server, calls } = world;
+    const text = repeated(piece, LENGTH / 2);
+    const content = {
+      ...{ format: "org.matrix.custom.html", formatted_body: text },
+      "com.beeper.per_message_profile": { displayname: repeated(piece, 190), has_fallback: true },
+      "m.relates_to": { "m.in_reply_to": { event_id: "$before" } },
+    };
+    await world.push(aMessage(text, { content }), aMessage(`!status ${text}`), aMessage("and now?"));
+    await vi.waitFor(() => expect(world?.bodies()).toContain("echo and now?"), soon);
+    expect(server.sent.length).toBeLessThan(PARTS_MAX);
+    expect(calls.length).toBeLessThan(3 * CALLS_BESIDE + CALLS_A_PART * server.sent.length);
   });
 });

@@ -1,7 +1,7 @@
 /** What strangers, members, backends and homeservers can make Troupe work on. */
 import { BOUNDS } from "#core/bounds.ts";
 import { RoomId } from "#core/protocol/ids.ts";
-import { PATHOLOGICAL, repeated } from "#testing/mangle/texts.ts";
+import { PATHOLOGICAL, repeated, UNSEEN } from "#testing/mangle/texts.ts";
 import { ALICE, ECHO, inPieces, openStage, type Stage } from "./stage.ts";
 
 export const TEXT_LENGTH = 60_000;
@@ -49,11 +49,12 @@ export async function openWorks(): Promise<{ works: Work[]; close: () => void }>
       await stage.settled();
     },
   });
-  const texts = Object.entries(PATHOLOGICAL).map(([name, piece]) =>
+  const texts = Object.entries({ ...PATHOLOGICAL, ...UNSEEN }).map(([name, piece]) =>
     work(`text: ${name}`, messageOf(repeated(piece, TEXT_LENGTH))),
   );
+  const pages = Object.entries(UNSEEN).map(([name, piece]) => work(`HTML: ${name}`, htmlOf(piece)));
   return {
-    works: [...texts, ...roomWorks(stage, work), replyWork(stage), ...transactionWorks(stage)],
+    works: [...texts, ...pages, ...roomWorks(stage, work), replyWork(stage), ...transactionWorks(stage)],
     close: stage.close,
   };
 }

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { CONTENT_KEY } from "#core/message/mark.ts";
-import { addressedIn } from "#core/message/mention.ts";
 import { readMessage } from "#core/message/message.ts";
 import type { JsonObject, RoomEvent } from "#core/protocol/event.ts";
 import { BOT, EventId, UserId } from "#core/protocol/ids.ts";
@@ -187,6 +186,6 @@ describe("a user id in the text", () => {
   test("means the same user when the link is read", async () => {
     const formatted_body = (await toHtml("@a/b:hs.test", giveWay)) ?? "";
     const content = { msgtype: "m.text", body: "x", format: "org.matrix.custom.html", formatted_body };
-    expect(addressedIn(content).users).toEqual([UserId.parse("@a/b:hs.test")]);
+    expect(readMessage(anEvent({ content })).addressed.users).toEqual([UserId.parse("@a/b:hs.test")]);
   });
 });

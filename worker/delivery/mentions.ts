@@ -5,12 +5,8 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#user-and-room-mentions
  */
 import { BOUNDS } from "#core/bounds.ts";
-import { addressedIn } from "#core/message/mention.ts";
+import { namedIn } from "#core/message/mention.ts";
 import type { UserId } from "#core/protocol/ids.ts";
-
-/** The users a text names, as far as `addressedIn` reads it. */
-const namedIn = (markdown: string): UserId[] =>
-  markdown.includes("@") ? addressedIn({ msgtype: "m.text", body: markdown }).users : [];
 
 /** Gives the users that each part of a reply mentions, asked part by part; never `self`. */
 export function mentionsOnce(self: UserId): (part: string) => UserId[] {

@@ -1,6 +1,7 @@
 /** The part of the ledger's contract about families: one row that stands for many agents. */
 import { describe, expect, test } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
+import { folded } from "#core/message/readable.ts";
 import { AgentId, isOurs, UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { aSpec, ghost, member, NAMESPACE, ROOM, setRoomLayer } from "#testing/ledger-rows.ts";
@@ -116,6 +117,14 @@ function familyContract(make: Make): void {
     expect(ids(await ledger.presentIn(ROOM, [], "the 22 of 1"))).toEqual(["ear_1"]);
     expect(ids(await ledger.presentIn(ROOM, [], "the 3 of 3"))).toEqual(["ear_1"]);
     expect(ids(await ledger.presentIn(ROOM, [], "same"))).toEqual(["ear_1", "u_1", "u_2"]);
+  });
+
+  test("is found by its name in whichever characters the operator wrote it", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("z_*", { name: "ＺＯE\u0308 *" }), aSpec("robot", { name: "🤖\ufe0f" })]);
+    await ledger.setMembers(ROOM, [ghost("z_1"), ghost("robot")]);
+    expect(ids(await ledger.presentIn(ROOM, [], folded("Zo\u00eb 1")))).toEqual(["z_1"]);
+    expect(ids(await ledger.presentIn(ROOM, [], folded("🤖")))).toEqual(["robot"]);
   });
 
   test("has settings in a room under its key; those under a member's id win", async () => {

@@ -23,6 +23,7 @@ const LEVEL: Record<LogEvent, Level> = {
   ping_failed: "warn",
   sweep_failed: "error",
   tend_failed: "error",
+  agent_may_not_speak: "warn",
   joined: "info",
   join_failed: "warn",
   invitations_refused: "info",

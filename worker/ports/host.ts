@@ -40,6 +40,7 @@ export type LogEvent =
   | "ping_failed"
   | "sweep_failed"
   | "tend_failed"
+  | "agent_may_not_speak"
   | "joined"
   | "join_failed"
   | "invitations_refused"

@@ -137,7 +137,7 @@ export interface RoomLedger {
   /** The facts of a room; those of an unknown one where nothing is stored. */
   room(roomId: RoomId): Promise<RoomFacts>;
   /**
-   * The agents of a crowded room that an event could concern: those named by user id or by (lower-case) name, those that
+   * The agents of a crowded room that an event could concern: those named by user id or by (folded) name, those that
    * listen to everything, and those the room's layer names, at most 20 of each.
    */
   presentIn(roomId: RoomId, named: readonly UserId[], name: string | undefined): Promise<Present[]>;

@@ -14,6 +14,7 @@ import { obey } from "./commands/obey.ts";
 import { causeOf } from "./digest.ts";
 import { acceptInvitation, leaveOpenedChat } from "./invitations.ts";
 import type { Occasion } from "./occasion.ts";
+import { lookUp } from "./rooms/aliases.ts";
 import { follow } from "./rooms/follow.ts";
 import { decline, depart } from "./rooms/moves.ts";
 import type { Stint } from "./rooms/stint.ts";
@@ -66,6 +67,9 @@ export async function act(
       const notices = await follow(needs, { ...occasion, to: verdict.to }, stint);
       return notices === "unfinished" ? notices : { ...NO_EFFECTS, reason: "follow", notices };
     }
+    case "look_up":
+      await lookUp(needs, verdict.aliases);
+      return { ...NO_EFFECTS, reason: "state" };
     case "depart": {
       const reason = await depart(needs, event.room_id, stint);
       return reason === "unfinished" ? reason : { ...NO_EFFECTS, reason };

@@ -1,5 +1,6 @@
 /** Gathers the facts that the gate needs for an event, and no others. */
 import type { Person } from "#core/access/access.ts";
+import { BOUNDS } from "#core/bounds.ts";
 import {
   type Concerned,
   type Facts,
@@ -12,7 +13,7 @@ import {
 } from "#core/gate/facts.ts";
 import { type FactNeeds, needsOf } from "#core/gate/needs.ts";
 import { type Message, readMessage } from "#core/message/message.ts";
-import { withoutRelay } from "#core/message/text.ts";
+import { repeatedBy } from "#core/message/text.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { agentOfGhost, BOT, ghostUserId, isLocal, isOurs, type Namespace, UserId } from "#core/protocol/ids.ts";
 import { powerOf } from "#core/protocol/room-state.ts";
@@ -51,9 +52,10 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: R
   const nowMs = clock.now();
   const { room, sender } = await eventFacts(needs, message, needed, nowMs, cache);
   const present = needed.room ? await agentsFor(needs, needed, room, sender) : [];
-  const [invited, left] = await Promise.all([
+  const [invited, left, aliases] = await Promise.all([
     invitedOf(needs, event, needed, sender),
     needed.someoneLeft && (await isLastPerson(needs, event)) ? { peopleLeft: false } : {},
+    aliasesOf(needs, event, needed),
   ]);
   const chat = needed.joiner && (await openedChat(needs, event, needed.joiner));
   const { repliedAgent, askedAgents, thread, markedRow, pairs, isEcho, askers } = sender;
@@ -74,6 +76,7 @@ export async function gather(needs: GatherNeeds, waiting: WaitingEvent, cache: R
     bearsOurMark: markedRow !== undefined && !isOurs(namespace, event.sender),
     ...(isMessageHere ? { pairs, echoes: isEcho } : {}),
     ...invited,
+    ...aliases,
     ...left,
     ...(repliedAgent ? { repliedAgent } : {}),
     ...(thread ? { thread } : {}),
@@ -143,8 +146,8 @@ const ECHO_MS = 2 * 60_000;
 const ECHO_LENGTH_MIN = 8;
 
 /** The texts that would repeat an agent's reply: the message's, with and without a relayed sender's name. */
-const echoTexts = ({ event, text }: Message): string[] =>
-  event.type === "m.room.message" ? withoutRelay(text).filter(({ length }) => length >= ECHO_LENGTH_MIN) : [];
+const echoTexts = (message: Message): string[] =>
+  message.event.type === "m.room.message" ? repeatedBy(message).filter(({ length }) => length >= ECHO_LENGTH_MIN) : [];
 
 async function invitedOf(
   { ledger, namespace }: GatherNeeds,
@@ -173,6 +176,17 @@ async function invitedOf(
       ...(agent?.family ? { family: agent.family } : {}),
     },
   };
+}
+
+/** Aliases of the configuration that the room says to have, or had as far as we know. */
+async function aliasesOf(
+  { ledger }: GatherNeeds,
+  { room_id: here }: RoomEvent,
+  { aliases: named }: FactNeeds,
+): Promise<Pick<Facts, "aliases">> {
+  if (!named) return {};
+  const concerned = (await ledger.aliases()).filter(({ alias, roomId }) => named.includes(alias) !== (roomId === here));
+  return { aliases: concerned.slice(0, BOUNDS.aliasesAtOnce.max).map(({ alias }) => alias) };
 }
 
 /** A direct chat that a third one joins: the room, and the people in it. */

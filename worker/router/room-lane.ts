@@ -149,8 +149,20 @@ async function decide(needs: Needs, waiting: WaitingEvent, cache: RoomCache): Pr
   // Refused invitations are counted instead (rooms/refusals.ts): strangers can send them as fast as they like.
   if (verdict.kind === "ignore" && occasion.facts.invited === undefined) {
     needs.log("event_dropped", { eventId: waiting.event.event_id, reason: verdict.reason });
+    if (verdict.reason === "may_not_speak") await tellOperator(needs, occasion, verdict);
   }
   return { occasion, verdict, changes: changesOf(gathered, verdict) };
+}
+
+/** One line a minute for a room: its users can write as much as they like. */
+async function tellOperator(
+  { ledger, log }: Needs,
+  { facts: { room, nowMs } }: Occasion,
+  { about, evidence }: Ignored,
+): Promise<void> {
+  const bucket = { key: `silent:${room.id}`, perMinute: 1 };
+  if ((await ledger.takeTokens([bucket], nowMs)) === 0)
+    log("agent_may_not_speak", { agent: about, room: room.id, ...evidence });
 }
 
 const progressOf = ({ isWritten, ...progress }: RoomProgress): Progress | "lost" => (isWritten ? progress : "lost");

@@ -160,6 +160,8 @@ export function inWords(verdict: Verdict): string {
       return `encrypted, says ${verdict.agent}`;
     case "follow":
       return `follow to ${verdict.to}`;
+    case "look_up":
+      return `look up ${verdict.aliases.join(", ")}`;
     case "depart":
       return "depart";
     case "no_direct_chat":

@@ -33,6 +33,8 @@ export interface FakeHomeserver {
   devices: Set<string>;
   /** The answer to `/joined_members`, by room. In any other room whoever asks is alone. */
   members: Map<string, string[]>;
+  /** Display names, by user id; users without one have none. */
+  names: Map<string, string>;
   /** The answer to `/messages`, newest first, by room. */
   history: Map<string, unknown[]>;
   /** Whole state events, by `room|type`. */
@@ -59,6 +61,7 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     users: new Set(),
     devices: new Set(),
     members: new Map(),
+    names: new Map(),
     history: new Map(),
     state: new Map(),
     aliases: new Map(),
@@ -121,6 +124,13 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
   const answers: Array<[RegExp, () => Response]> = [
     [/\/send\//, () => (method === "PUT" ? send(server, request) : json(405, {}))],
     [/\/joined_members$/, () => (server.refusedReads.has(roomId) ? NOT_IN_ROOM() : json(200, { joined: members() }))],
+    [
+      /\/members$/,
+      () =>
+        server.refusedReads.has(roomId)
+          ? NOT_IN_ROOM()
+          : json(200, { chunk: Object.keys(members()).map((id) => memberEvent(server, id)) }),
+    ],
     [/\/messages$/, () => json(200, { chunk: server.history.get(roomId) ?? [] })],
     [/\/whoami$/, () => json(200, { user_id: userId, device_id: deviceId })],
     [/\/state\/[^/]+(?:\/[^/]*)?$/, () => stateOf(server, request, roomId)],
@@ -139,6 +149,14 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
   ];
   const found = answers.find(([pattern]) => pattern.test(path));
   return found ? found[1]() : json(404, { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" });
+}
+
+function memberEvent({ names }: FakeHomeserver, userId: string): object {
+  const displayname = names.get(userId);
+  return {
+    ...{ type: "m.room.member", state_key: userId, sender: userId },
+    content: { membership: "join", ...(displayname === undefined ? {} : { displayname }) },
+  };
 }
 
 const NOT_IN_ROOM = () => json(403, { errcode: "M_FORBIDDEN", error: "Appservice not in room" });

@@ -48,6 +48,14 @@ export const RECEIVED = {
   mentionText: { max: 8_000, unit: "characters", because: "Ids and pills stand early; the search is linear in it." },
   name: { max: 200, unit: "characters", because: "Longer names are no names; they go into prompts and comparisons." },
   patternText: { max: 8_000, unit: "characters", because: "Twenty patterns an agent are searched for in it." },
+  beginning: { max: 800, unit: "characters", because: "A mention at the start is an id or a name, with its marks." },
+  letterMarks: {
+    max: 30,
+    unit: "characters",
+    because: "No script has more marks on one letter; to put a longer run in order takes time in its square.",
+  },
+  label: { max: 400, unit: "characters", because: "The name in a link to a user has emphasis and entities beside it." },
+  namesakes: { max: 5, unit: "users", because: "An answer that names more users of one name is not read." },
   commandLine: { max: 1_000, unit: "characters", because: "An argument is an id, a name or a code." },
   patternSteps: { max: 200_000, unit: "characters", because: "All patterns together read so much of a message." },
   pattern: { max: 200, unit: "characters", because: "The size of a pattern drives the time of its search." },
@@ -56,6 +64,7 @@ export const RECEIVED = {
   // What is kept of a room.
   membersRead: { max: 10_000, unit: "users", because: "Of a crowd, beside our own: two are told from many." },
   membersAtOnce: { max: 1_000, unit: "users", because: "Other work goes on between them; each costs microseconds." },
+  roomAliases: { max: 100, unit: "entries", because: "A room has a few; each is compared with the configuration." },
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
   // What is kept of the homeserver.

@@ -24,7 +24,7 @@ const patterns = new Map<string, RE2JS>();
 export function patternOf(source: string): RE2JS {
   const cached = patterns.get(source);
   if (cached) return cached;
-  const pattern = RE2JS.compile(source, RE2JS.CASE_INSENSITIVE);
+  const pattern = RE2JS.compile(source.normalize("NFC"), RE2JS.CASE_INSENSITIVE);
   if (patterns.size > PATTERNS_CACHED_MAX) patterns.clear();
   patterns.set(source, pattern);
   return pattern;

@@ -1,9 +1,10 @@
 /** The agents a message addresses, and how it addresses them. */
 import { BOUNDS } from "../bounds.ts";
 import { patternOf } from "../configuration/settings.ts";
-import { type Addressed, opensWith } from "../message/mention.ts";
+import { withoutCode } from "../message/code.ts";
+import { type Addressed, openerOf } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";
-import { withoutCode } from "../message/text.ts";
+import { plain } from "../message/readable.ts";
 import { type Concerned, type Facts, isDirect } from "./facts.ts";
 import type { Because } from "./reasons.ts";
 
@@ -24,7 +25,8 @@ export function addressees(message: Message, facts: Facts): Addressee[] {
   const mentioned = mentionedBy(message, present);
   if (mentioned.length > 0) return mentioned;
   const { text: free } = addressed;
-  const named = free === undefined ? [] : present.filter(({ agent }) => opensWith(free, agent.name));
+  const opensWith = free === undefined ? () => false : openerOf(free);
+  const named = present.filter(({ agent }) => opensWith(agent.name));
   if (named.length > 0) return because("mention", named);
   const author = present.filter(({ agent }) => agent.id === facts.repliedAgent);
   if (relations.repliedTo && author.length > 0) return because("reply", author);
@@ -47,14 +49,21 @@ const because = (reason: Because, concerned: readonly Concerned[]): Addressee[] 
 
 function mentionedBy({ addressed, text }: Message, present: readonly Concerned[]): Addressee[] {
   const patterns = new Set(present.flatMap(({ agent }) => agent.settings.patterns));
-  const length = Math.min(BOUNDS.patternText.max, Math.floor(BOUNDS.patternSteps.max / patterns.size));
-  const plain = patterns.size > 0 ? withoutCode(text.slice(0, length)) : "";
-  const found = once((pattern: string) => patternOf(pattern).matcher(plain).find());
+  const texts = patterns.size > 0 ? searchedFor(text, patterns.size) : [];
+  const found = once((pattern: string) => texts.some((one) => patternOf(pattern).matcher(one).find()));
   return present.flatMap((concerned): Addressee[] => {
     if (isMentioned(concerned, addressed)) return [{ concerned, because: "mention" }];
     const pattern = concerned.agent.settings.patterns.find(found);
     return pattern === undefined ? [] : [{ concerned, because: "mention", pattern }];
   });
+}
+
+/** The text outside of code as it was written, and in plain characters where that differs; so much that the search is bounded. */
+function searchedFor(text: string, patterns: number): string[] {
+  const written = withoutCode(text.slice(0, BOUNDS.patternText.max));
+  const texts = [...new Set([written, plain(written)])];
+  const length = Math.min(BOUNDS.patternText.max, Math.floor(BOUNDS.patternSteps.max / patterns / texts.length));
+  return texts.map((one) => one.slice(0, length));
 }
 
 /** Agents often have the same patterns. */

@@ -11,6 +11,7 @@ import {
 } from "../message/command.ts";
 import { withoutMention } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";
+import { beginningOf, folded } from "../message/readable.ts";
 import { BOT } from "../protocol/ids.ts";
 import type { Addressee } from "./addressees.ts";
 import { firstEntries, grounds } from "./evidence.ts";
@@ -21,11 +22,13 @@ import { circlesOf, personOf, refusal } from "./permits.ts";
 const isNamed = ({ because }: Addressee): boolean => because !== "listening";
 
 /** The command in a message, by any present agent's prefix; undefined for chat. */
-export function commandIn({ event, text }: Message, facts: Facts): Command | undefined {
-  const structured = structuredCommand(event.content);
+export function commandIn(message: Message, facts: Facts): Command | undefined {
+  const structured = structuredCommand(message.event.content);
   if (structured) return structured;
-  const own = withoutCalls(text, facts);
   const prefixes = new Set(facts.present.map(({ agent }) => agent.settings.prefix));
+  const { folded: beginning } = beginningOf(message.text);
+  if (![...prefixes, "/"].some((prefix) => beginning.includes(folded(prefix)))) return undefined;
+  const own = withoutCalls(message, facts);
   for (const prefix of prefixes) {
     const command = parseCommand(own, prefix);
     if (command) return command;
@@ -33,14 +36,21 @@ export function commandIn({ event, text }: Message, facts: Facts): Command | und
   return undefined;
 }
 
-/** A text without the mentions it begins with. Longer names are tried first: one may begin with another. */
-function withoutCalls(text: string, { present, room: { botUserId } }: Facts): string {
+/** The text without the mentions it begins with. Longer names are tried first: one may begin with another. */
+function withoutCalls({ text, links }: Message, { present, room: { botUserId } }: Facts): string {
   const agents = present.map(({ agent, userId }) => ({ name: agent.name, userId }));
   const all = [...agents, ...(botUserId ? [{ name: BOT_NAME, userId: botUserId }] : [])];
   const calls = all.toSorted((one, other) => other.name.length - one.name.length);
-  const withoutOne = (rest: string) =>
-    calls.reduce((left, { name, userId }) => withoutMention(left, name, userId), rest);
-  return calls.reduce(withoutOne, text);
+  let [left, beginning] = [text, beginningOf(text)];
+  for (const _ of calls) {
+    const before = left;
+    for (const called of calls) {
+      const rest = withoutMention(left, called, links, beginning);
+      if (rest !== left) [left, beginning] = [rest, beginningOf(rest)];
+    }
+    if (left === before) break;
+  }
+  return left;
 }
 
 /** The command with the agents it is for, or why it is not obeyed. The caller treats the message below it. */

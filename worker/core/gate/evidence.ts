@@ -28,6 +28,8 @@ const EVIDENCE = {
   ignored_sender: z.object({ entry: z.string() }),
   not_permitted: z.object({ dm: z.string().optional() }),
   power_too_low: z.object({ needed: z.number(), has: z.number() }),
+  /** The power that a message needs in the room, and the agent's. */
+  may_not_speak: z.object({ needed: z.number(), has: z.number() }),
   room_not_allowed: Entries,
   /** The person for whom the agent asked. */
   asker_not_permitted: z.object({ asker: z.string() }),

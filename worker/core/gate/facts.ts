@@ -137,6 +137,8 @@ export interface Facts {
   /** Another user repeats, word for word, what an agent has just said here. */
   echoes?: boolean;
   invited?: Invited;
+  /** Aliases of the configuration whose room may have changed by the event. */
+  aliases?: readonly string[];
   /** False when a user left and only our own users remain. */
   peopleLeft?: boolean;
   /** Everybody in a direct chat of ours that a third one has just joined, but for our own users. */
@@ -197,6 +199,8 @@ export type Verdict =
   | { kind: "encrypted"; agent: AgentId }
   /** The room was replaced. */
   | { kind: "follow"; to: RoomId }
+  /** These aliases of the configuration are looked up again. */
+  | { kind: "look_up"; aliases: readonly string[] }
   /** Only our own users are left. */
   | { kind: "depart" }
   /** Somebody has joined a direct chat, and nobody there may bring these agents to a room. */

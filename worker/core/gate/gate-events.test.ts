@@ -20,6 +20,8 @@ import type { Facts } from "./facts.ts";
 type Row = [name: string, event: RoomEvent, seen: Facts, expected: string];
 const verdictIs = ([, event, seen, expected]: Row) => expect(inWords(verdictOn(event, seen))).toBe(expected);
 
+const aliasesOf = (alias: string) => anEvent({ type: "m.room.canonical_alias", state_key: "", content: { alias } });
+
 describe("an event that is no message", () => {
   const tombstone = (content: Record<string, unknown>, over = {}) =>
     anEvent({ type: "m.room.tombstone", state_key: "", content, ...over });
@@ -36,6 +38,14 @@ describe("an event that is no message", () => {
     ],
     ["a name", anEvent({ type: "m.room.name", state_key: "", content: { name: "Echo: hi" } }), facts(), "ignore state"],
     ["power levels", anEvent({ type: "m.room.power_levels", state_key: "", content: {} }), facts(), "ignore state"],
+    ["aliases that no setting names", aliasesOf("#a:hs.test"), facts({ aliases: [] }), "ignore state"],
+    ["aliases that a setting names", aliasesOf("#a:hs.test"), facts({ aliases: ["#a:hs.test"] }), "look up #a:hs.test"],
+    [
+      "aliases in a soft-failed event",
+      aliasesOf("#a:hs.test"),
+      facts({ aliases: ["#a:hs.test"], softFailed: true }),
+      "ignore soft_failed",
+    ],
     [
       "a topic of ours",
       anEvent({ type: "m.room.topic", state_key: "", content: {} }),

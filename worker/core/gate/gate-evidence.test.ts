@@ -15,10 +15,15 @@ import {
 } from "#testing/gate-facts.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { RoomId } from "../protocol/ids.ts";
+import { RoomState } from "../protocol/room-state.ts";
 import { explain } from "../strings/reasons.ts";
 import { cutEntry, evidenceText, firstEntries, grounds, readEvidence } from "./evidence.ts";
 import type { Facts } from "./facts.ts";
 
+/** A room in which messages need power. */
+const QUIET = RoomState.parse({
+  levels: { users: {}, users_default: 0, state_default: 50, events: { "m.room.message": 50 } },
+});
 const MINUTE_MS = 60_000;
 const call = aMessage("hello", { content: mentions(ECHO_ID) });
 const invitation = aMembership(ECHO_ID, "invite");
@@ -94,6 +99,12 @@ describe("a verdict keeps the evidence", () => {
       seen: inDirectChat({ users: [], dm: "allowlist" }, { sender: { isLocal: false } }),
       evidence: { dm: "allowlist" },
       says: "(`dm` is `allowlist`)",
+    },
+    {
+      reason: "may_not_speak",
+      seen: alone({}, { room: { state: QUIET } }),
+      evidence: { needed: 50, has: 0 },
+      says: "echo may not send messages in this room: that needs power 50, and it has 0",
     },
     {
       reason: "command_too_old",

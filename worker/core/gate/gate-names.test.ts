@@ -46,7 +46,7 @@ describe("a name at the start", () => {
     ["and a full stop", "Echo", "Echo. hello", NONE],
     ["and a semicolon", "Echo", "Echo; hello", NONE],
     ["and a hyphen", "Echo", "Echo - hello", NONE],
-    ["and a colon of another script", "Echo", "Echo： hello", NONE],
+    ["and a colon of another script", "Echo", "Echo： hello", ECHO],
     ["alone", "Echo", "Echo", NONE],
     ["behind another word", "Echo", "Hey Echo: hello", NONE],
     ["on the second line", "Echo", "hello\nEcho: hello", NONE],

@@ -9,7 +9,8 @@
  *     in which nobody may bring the agent to a room; an invitation of one of our users: `unknown_agent`,
  *     `ignored_sender`, a user's invitation into a replacement room, `invites_off`, `not_on_invite_list`, `dm_disabled`,
  *     `not_invited_by_user`, `asker_unknown` of an agent's, else `join`; every other one is `membership`.
- *  3. State, but no redaction: `follow` for a tombstone of a sender some agent listens to; else `own_event` or `state`.
+ *  3. State, but no redaction: `follow` for a tombstone of a sender some agent listens to; `look_up` for the room's aliases where the
+ *     configuration has them; else `own_event` or `state`.
  *  4. Reactions: `own_event`; `not_a_message` unless it is a stop sign; `not_addressed`, `bot`, `not_permitted`; else `stop`.
  *  5. Encrypted events: `own_event`; a notice where some agent would answer the sender; else `encrypted`.
  *  6. Redactions: `own_event`, else `redaction`. Every other type is `not_a_message`.
@@ -22,7 +23,7 @@
  * 11. For each addressed agent (`permits.ts`): `muted`, `echo` by words, `bot` or `own_event`, `hop_limit`, `pair_guard`,
  *     `ignored_sender`; in a direct chat `dm_disabled`, `not_permitted`; in a room `rooms_disabled`, `room_not_allowed`,
  *     `not_permitted`, `power_too_low`; all of these for the people on whose behalf an agent asks too: `asker_unknown`,
- *     `asker_not_permitted`. If all are hindered, the first one's reason decides; or `pair`, where that agent
+ *     `asker_not_permitted`; `may_not_speak`. If all are hindered, the first one's reason decides; or `pair`, where that agent
  *     gives codes to unknown users.
  * 12. `too_old` where the message is too old for all of the others; else they are woken.
  *
@@ -31,6 +32,7 @@
 
 import { withoutMention } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";
+import { folded } from "../message/readable.ts";
 import { type AgentId, EventId } from "../protocol/ids.ts";
 import { type Addressee, addressees } from "./addressees.ts";
 import { commandIn, gateCommand } from "./commands.ts";
@@ -45,7 +47,7 @@ import {
   type Woken,
 } from "./facts.ts";
 import { gateMember } from "./members.ts";
-import { botGrounds, hindrance, isCounted, isMachine, refusal } from "./permits.ts";
+import { botGrounds, hindrance, isCounted, isMachine, refusal, silence } from "./permits.ts";
 import type { IgnoreReason } from "./reasons.ts";
 
 /** Decides on one event. Pure: all facts are given. */
@@ -82,14 +84,15 @@ function gateState(message: Message, facts: Facts): Verdict {
   const isHeard = facts.present.some((one) => refusal(message, facts, one) === undefined);
   // Where no agent listens to the sender, a user they listen to can still invite them to the new room.
   if (replacement && isHeard) return { kind: "follow", to: replacement };
-  return ignore(facts.sender.isOurs ? "own_event" : "state");
+  const { aliases = [], sender } = facts;
+  return aliases.length > 0 ? { kind: "look_up", aliases } : ignore(sender.isOurs ? "own_event" : "state");
 }
 
 function gateEncrypted(message: Message, facts: Facts): Verdict {
   const { sender, present, room } = facts;
   if (sender.isOurs) return ignore("own_event");
   // Only a sender who would be answered is told why there is no answer.
-  const first = present.find((one) => refusal(message, facts, one) === undefined);
+  const first = present.find((one) => (refusal(message, facts, one) ?? silence(facts, one)) === undefined);
   return first && !room.muted ? { kind: "encrypted", agent: first.agent.id } : ignore("encrypted");
 }
 
@@ -100,13 +103,13 @@ function gateRedaction({ event }: Message, { sender }: Facts): Verdict {
   return redacted.success ? { kind: "redaction", eventId: redacted.data } : ignore("not_a_message");
 }
 
-/** The reaction that stops an agent, with and without the selector that makes it a picture. */
-const STOP_KEYS = new Set(["🛑", "🛑\ufe0f"]);
+/** The reaction that stops an agent. Clients may add the selector that makes it a picture. */
+const STOP_KEY = "🛑";
 
 function gateReaction(message: Message, facts: Facts): Verdict {
   const { eventId, key } = message.relations.annotates ?? {};
   if (facts.sender.isOurs) return ignore("own_event");
-  if (eventId === undefined || key === undefined || !STOP_KEYS.has(key)) return ignore("not_a_message");
+  if (eventId === undefined || key === undefined || folded(key) !== STOP_KEY) return ignore("not_a_message");
   const meant = facts.present.filter(
     ({ agent }) => agent.id === facts.repliedAgent || facts.askedAgents?.includes(agent.id),
   );
@@ -183,7 +186,7 @@ function refuse(message: Message, { concerned }: Addressee, refused: Grounds<Ign
   const { agent } = concerned;
   if (isMachine(message, facts, agent.settings)) return ignoreFor(refused, agent.id);
   const isUnknown = refused.reason === "not_permitted" && isDirect(concerned, facts.room);
-  return isUnknown && agent.settings.dm === "pairing"
+  return isUnknown && agent.settings.dm === "pairing" && !silence(facts, concerned)
     ? { kind: "pair", agent: agent.id }
     : ignoreFor(refused, agent.id);
 }
@@ -193,7 +196,7 @@ function wokenBy(message: Message, text: string, { concerned, because, pattern }
   return {
     concerned,
     because,
-    text: withoutMention(text, agent.name, userId),
+    text: withoutMention(text, { name: agent.name, userId }, message.links),
     conversation: conversationWith(concerned, message, facts),
     isCounted: isCounted(message, facts, concerned, because),
     ...(pattern === undefined ? {} : { pattern }),

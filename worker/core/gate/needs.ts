@@ -7,7 +7,7 @@ import { type DeliveryKey, keyOfOwn } from "../message/mark.ts";
 import { openingOf } from "../message/mention.ts";
 import type { Message } from "../message/message.ts";
 import { type EventId, UserId } from "../protocol/ids.ts";
-import type { RoomState } from "../protocol/room-state.ts";
+import { aliasesNamed, type RoomState } from "../protocol/room-state.ts";
 
 const MembershipKind = z.enum(["join", "invite", "leave", "ban", "knock"]);
 export type MembershipKind = z.infer<typeof MembershipKind>;
@@ -31,6 +31,8 @@ export interface FactNeeds {
   someoneLeft: boolean;
   /** A user who has joined. */
   joiner?: UserId;
+  /** Aliases that the room now has, or says to have. */
+  aliases?: readonly string[];
   /** State to be stored, whatever the verdict. */
   state?: Partial<RoomState>;
 }
@@ -69,6 +71,8 @@ function needsOfMessage({ event, mark, addressed, relations }: Message): FactNee
 }
 
 function needsOfState({ event, state }: Message): Partial<FactNeeds> {
+  if (event.type === "m.room.canonical_alias" && event.state_key === "")
+    return { aliases: aliasesNamed(event.content) };
   return state ? { state, room: event.type === "m.room.tombstone" } : {};
 }
 

@@ -4,8 +4,9 @@ import { isResting } from "../access/pair-guard.ts";
 import { patternOf, type Settings } from "../configuration/settings.ts";
 import type { Message } from "../message/message.ts";
 import type { UserId } from "../protocol/ids.ts";
+import { powerOf, powerToSend } from "../protocol/room-state.ts";
 import { cutEntry, firstEntries, type Grounds, grounds } from "./evidence.ts";
-import { type Concerned, type Facts, isDirect } from "./facts.ts";
+import { type Concerned, type Facts, isDirect, type Present } from "./facts.ts";
 import type { Because, IgnoreReason } from "./reasons.ts";
 
 export const personOf = (userId: UserId, { sender }: Pick<Facts, "sender">): Person => ({
@@ -154,7 +155,17 @@ export function hindrance(
   const pair = facts.pairs?.get(agent.id);
   if (pair && isCounted(message, facts, concerned, because) && isResting(pair, facts.nowMs))
     return grounds("pair_guard", { events: pair.count, restMs: pair.restUntilMs - facts.nowMs });
-  return refusal(message, facts, concerned);
+  return refusal(message, facts, concerned) ?? silence(facts, concerned);
+}
+
+/** Why an agent could not send its answer to the room; undefined where its power is enough. */
+export function silence(
+  { room: { state } }: Facts,
+  { userId }: Pick<Present, "userId">,
+): Grounds<"may_not_speak"> | undefined {
+  const needed = powerToSend(state, "m.room.message");
+  const has = powerOf(state, userId);
+  return has < needed ? grounds("may_not_speak", { needed, has }) : undefined;
 }
 
 /** True when an access list of invitations names the inviter. */

@@ -22,6 +22,7 @@ const IGNORE_REASONS = [
   "room_not_allowed",
   "asker_unknown",
   "asker_not_permitted",
+  "may_not_speak",
   "not_addressed",
   "no_agent",
   "unknown_agent",

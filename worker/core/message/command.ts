@@ -7,6 +7,7 @@
 import * as z from "zod/v4";
 import { BOUNDS } from "../bounds.ts";
 import type { RoomEvent } from "../protocol/event.ts";
+import { beginningOf, behind, plain } from "./readable.ts";
 
 interface CommandDescription {
   /** The argument, as users read it. */
@@ -87,7 +88,7 @@ export const COMMANDS = {
     everywhere: true,
   },
   deny: {
-    usage: "<user id | code>",
+    usage: "<user id | name | code>",
     sentence: "Take that permission back, or reject a code.",
     about: "agent",
     allowed: ["admins"],
@@ -137,7 +138,7 @@ export const describeCommand = (name: CommandName): CommandDescription => COMMAN
 
 export interface Command {
   name: CommandName;
-  /** The text after the word, on its line, trimmed. */
+  /** The text after the word, on its line, trimmed and `plain`. */
   args: string;
   /** The text below that line. */
   rest: string;
@@ -147,19 +148,18 @@ const byWord = new Map<string, CommandName>(
   COMMAND_NAMES.flatMap((name) => [name, ...(describeCommand(name).aliases ?? [])].map((word) => [word, name])),
 );
 
-/** Longer than any command. */
-const WORD_LENGTH = 32;
-
-/** Parses a command; `/` is always a prefix too. Undefined for chat. */
+/** Parses a command, in whichever characters it is typed; `/` is always a prefix too. Undefined for chat. */
 export function parseCommand(text: string, prefix: string): Command | undefined {
-  const sign = [prefix, "/"].find((one) => text.startsWith(one));
-  if (sign === undefined) return undefined;
-  const [line = "", ...below] = text.slice(sign.length).split(/\r?\n/);
-  const [word = ""] = line.slice(0, WORD_LENGTH).match(/^[a-z]+/i) ?? [];
-  const name = byWord.get(word.toLowerCase());
-  const behind = line.slice(word.length, BOUNDS.commandLine.max);
-  if (name === undefined || !/^(?:\s|$)/.test(behind)) return undefined;
-  return { name, args: behind.trim(), rest: below.join("\n").trim() };
+  const beginning = beginningOf(text);
+  const signed = [prefix, "/"].map((sign) => behind(text, sign, beginning)).find((rest) => rest !== undefined);
+  if (signed === undefined) return undefined;
+  const [line = "", ...below] = signed.split(/\r?\n/);
+  const word = beginningOf(line);
+  const [letters = ""] = word.folded.match(/^[a-z]+/) ?? [];
+  const name = byWord.get(letters);
+  const behindWord = line.slice(word.endOf(letters.length), BOUNDS.commandLine.max);
+  if (name === undefined || !/^(?:\s|$)/.test(behindWord)) return undefined;
+  return { name, args: plain(behindWord).trim(), rest: below.join("\n").trim() };
 }
 
 const Structured = z.object({ command: z.string(), arguments: z.record(z.string(), z.unknown()).catch({}) });
@@ -171,5 +171,6 @@ export function structuredCommand(content: RoomEvent["content"]): Command | unde
   const name = given && byWord.get(given.command.toLowerCase());
   if (!name) return undefined;
   const [argument] = Object.values(given.arguments);
-  return { name, args: typeof argument === "string" ? argument.slice(0, BOUNDS.commandLine.max).trim() : "", rest: "" };
+  const typed = typeof argument === "string" ? argument.slice(0, BOUNDS.commandLine.max) : "";
+  return { name, args: plain(typed).trim(), rest: "" };
 }

@@ -11,7 +11,9 @@ import * as z from "zod/v4";
 import { BOUNDS } from "../bounds.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { UserId } from "../protocol/ids.ts";
-import { promptText, withoutCode } from "./text.ts";
+import { withoutCode } from "./code.ts";
+import { pillsIn, type UserLink, userOfLink } from "./links.ts";
+import { beginningOf, behind, folded, plain } from "./readable.ts";
 
 export interface Addressed {
   users: UserId[];
@@ -25,8 +27,8 @@ const Mentions = z.object({
   room: z.boolean().catch(false),
 });
 
-/** The users a message addresses by mention. `text` is its prompt text. */
-export function addressedIn(content: RoomEvent["content"], text = promptText(content)): Addressed {
+/** The users a message addresses by mention: `text` is what was written, `links` are the links in it. */
+export function addressedIn(content: RoomEvent["content"], text: string, links: () => readonly UserLink[]): Addressed {
   const mentions = Mentions.safeParse(content["m.mentions"]);
   if (mentions.success) {
     const { user_ids, room } = mentions.data;
@@ -36,54 +38,22 @@ export function addressedIn(content: RoomEvent["content"], text = promptText(con
     };
   }
   const free = withoutCode(text.slice(0, BOUNDS.mentionText.max));
-  const pills = pillsIn(content);
-  const room = ROOM.test(free);
-  if (pills.length > 0) return { users: pills, room };
-  return { users: idsIn(free), room, text: free };
+  const room = ROOM.test(plain(free));
+  const linked = unique(links().map(({ userId }) => userId));
+  if (linked.length > 0) return { users: linked, room };
+  return { users: idsIn(plain(free)), room, text: free };
 }
 
 const ROOM = /(?:^|[\s([{"'])@room\b/;
 
 const unique = (ids: UserId[]): UserId[] => [...new Set(ids)].slice(0, BOUNDS.mentionsRead.max);
 
-const QUOTED = /<(\/?)(?:mx-reply|code|pre|blockquote)\b[^<>]*>/gi;
+/** The links to users in the HTML of a message. */
+export const htmlPills = ({ formatted_body: html, format }: RoomEvent["content"]): UserLink[] =>
+  typeof html === "string" && format === "org.matrix.custom.html" ? pillsIn(html) : [];
 
-/** The users that links in the HTML stand for, outside of quotations and code. */
-function pillsIn({ formatted_body: html, format }: RoomEvent["content"]): UserId[] {
-  if (typeof html !== "string" || format !== "org.matrix.custom.html") return [];
-  const own = withoutElements(html.slice(0, BOUNDS.mentionText.max));
-  const links = [...own.matchAll(/<a\s[^<>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)];
-  return unique(links.flatMap(([, double, single]) => userOfLink(double ?? single ?? "") ?? []));
-}
-
-/** Removes quotations and code, nested ones too. */
-function withoutElements(html: string): string {
-  let [kept, at, depth] = ["", 0, 0];
-  for (const { 0: tag, 1: slash, index } of html.matchAll(QUOTED)) {
-    if (depth === 0) kept += html.slice(at, index);
-    depth = slash ? Math.max(depth - 1, 0) : depth + 1;
-    at = index + tag.length;
-  }
-  return depth === 0 ? kept + html.slice(at) : kept;
-}
-
-/** @see https://spec.matrix.org/v1.19/appendices/#uris */
-function userOfLink(href: string): UserId | undefined {
-  const link = href.replaceAll("&amp;", "&");
-  const [, fragment] = link.match(/^https?:\/\/(?:www\.)?matrix\.to\/#\/([^?/]+)/i) ?? [];
-  const [, uri] = link.match(/^matrix:(?:u|user)\/([^?/]+)/i) ?? [];
-  const id = fragment ?? (uri === undefined ? undefined : `@${uri}`);
-  return id === undefined ? undefined : UserId.safeParse(decoded(id)).data;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // An invalid link stands for no user: no user id is empty.
-    return "";
-  }
-}
+/** The users that a text names by their whole ids, outside of code. */
+export const namedIn = (text: string): UserId[] => idsIn(withoutCode(text.slice(0, BOUNDS.mentionText.max)));
 
 /** Regular expressions, to be used without case: a whole user id, and the characters that may not stand before it. */
 export const ID_IN_TEXT = String.raw`@[a-z0-9._=/+-]+:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?`;
@@ -94,28 +64,72 @@ const ID = new RegExp(`(?<!${WITHIN_A_WORD})${ID_IN_TEXT}`, "gi");
 const idsIn = (text: string): UserId[] =>
   unique([...text.matchAll(ID)].flatMap(([id]) => UserId.safeParse(id).data ?? []));
 
-/** The text before the first `:` or `,`, in lower case: it may be an agent's name. */
+/** What may stand between a name at the start and the rest, when it is folded. */
+const SEPARATOR = "[:,、،∶]";
+/** The same as they are typed. */
+const SEPARATORS = ":,：，﹕﹐､、،∶";
+const OPENING = new RegExp(`^\\s*@?([^:,、،∶\\n]+)${SEPARATOR}`);
+const SEPARATED = new RegExp(`^\\s*${SEPARATOR}`);
+
+/** The text before the first `:` or `,`, folded: it may be an agent's name. */
 export function openingOf(text: string): string | undefined {
-  const [, name] = text.slice(0, BOUNDS.name.max + 2).match(/^\s*@?([^:,\n]+)[:,]/) ?? [];
-  return name?.trim().toLowerCase() || undefined;
+  const [, name = ""] = beginningOf(text).folded.match(OPENING) ?? [];
+  return name.length <= BOUNDS.name.max ? name.trim() || undefined : undefined;
 }
 
-/** Whether a text begins with a name followed by `:` or `,`, ignoring case. */
-export function opensWith(text: string, name: string): boolean {
-  const start = text.trimStart().replace(/^@/, "").toLowerCase();
-  return name !== "" && start.startsWith(name.toLowerCase()) && /^\s*[:,]/.test(start.slice(name.toLowerCase().length));
+/** Says of names whether a text begins with them, followed by `:` or `,`, in whichever characters. */
+export function openerOf(text: string): (name: string) => boolean {
+  const start = beginningOf(text.trimStart()).folded.replace(/^@/, "");
+  return (name) => {
+    const wanted = folded(name);
+    return wanted !== "" && start.startsWith(wanted) && SEPARATED.test(start.slice(wanted.length));
+  };
 }
+
+/** Someone whom a message may begin with. */
+export interface Called {
+  name: string;
+  userId: UserId;
+}
+
+/** The forms of a mention: the texts of links first, as they may be longer than the name. */
+const formsOf = ({ name, userId }: Called, links: readonly UserLink[]): string[] => [
+  ...links.flatMap((link) => (link.userId === userId && link.label.length <= BOUNDS.name.max ? link.label : [])),
+  ...[userId, `<${userId}>`, `(${userId})`],
+  // Element tells users of one name apart by their ids.
+  ...(name === "" ? [] : [`${name} (${userId})`, `@[${name}]`, `[${name}]`, `@${name}`, name]),
+];
+
+const BEHIND_MENTION = new RegExp(`^[\\s${SEPARATORS}]`);
+const BETWEEN = new RegExp(`^[\\s${SEPARATORS}]+`);
 
 /**
- * A text without the mention it begins with, in the forms clients use: the name, `@name`, `@[name]`, the user id. A text
- * that is only a mention stays as it is.
+ * A text without the mention it begins with, in the forms clients use: the label of a pill, the name, `@name`, `@[name]`, the
+ * user id, a link to the user. A text that is only a mention stays as it is.
  */
-export function withoutMention(text: string, name: string, userId: UserId): string {
-  for (const form of [userId, `@[${name}]`, `[${name}]`, `@${name}`, name]) {
-    if (form === "" || text.slice(0, form.length).toLowerCase() !== form.toLowerCase()) continue;
-    const rest = text.slice(form.length);
-    if (rest !== "" && !/^[\s:,]/.test(rest)) continue;
-    return rest.replace(/^[\s:,]+/, "") || text;
+export function withoutMention(
+  text: string,
+  called: Called,
+  links: readonly UserLink[],
+  beginning = beginningOf(text),
+): string {
+  const linked = behindLink(text, called);
+  if (linked !== undefined) return linked || text;
+  for (const form of formsOf(called, links)) {
+    const rest = behind(text, form, beginning);
+    if (rest === undefined || (rest !== "" && !BEHIND_MENTION.test(rest))) continue;
+    const own = rest.replace(BETWEEN, "");
+    // Plain texts of HTML have the target of a link behind its label.
+    return (behindLink(own, called) ?? own) || text;
   }
   return text;
+}
+
+const LINK =
+  /^[<(]?((?:https?:\/\/(?:www\.)?matrix\.to\/#\/|matrix:u(?:ser)?\/)[^\s<>()]{1,1000}?)[>)]?[:,：，]?(?:\s+|$)/i;
+
+/** The text behind a bare link to the user it begins with. */
+function behindLink(text: string, { userId }: Called): string | undefined {
+  const [whole = "", href = ""] = text.match(LINK) ?? [];
+  return href !== "" && userOfLink(href) === userId ? text.slice(whole.length) : undefined;
 }

@@ -6,9 +6,10 @@ import * as z from "zod/v4";
 import type { RoomEvent } from "../protocol/event.ts";
 import type { EventId } from "../protocol/ids.ts";
 import { type RoomState, stateIn } from "../protocol/room-state.ts";
+import type { UserLink } from "./links.ts";
 import { type Mark, markIn } from "./mark.ts";
-import { type Addressed, addressedIn } from "./mention.ts";
-import { promptText, type Relations, relationsOf } from "./text.ts";
+import { type Addressed, addressedIn, htmlPills } from "./mention.ts";
+import { type Relations, relationsOf, writtenIn } from "./text.ts";
 
 export interface Message {
   readonly event: RoomEvent;
@@ -16,10 +17,14 @@ export interface Message {
   readonly content: RoomEvent["content"];
   /** The text an agent is asked; empty when there is none. */
   readonly text: string;
+  /** The body that the text was read from. */
+  readonly body: string;
   readonly relations: Relations;
   /** Our content key, on events of this or of another Troupe. */
   readonly mark: Mark | undefined;
   readonly addressed: Addressed;
+  /** The users its links are to, and the texts that stand for them, outside of quotations and code. */
+  readonly links: readonly UserLink[];
   readonly place: MessagePlace;
   /** The change a state event makes to the state we keep; undefined for all other events. */
   readonly state: Partial<RoomState> | undefined;
@@ -37,10 +42,11 @@ export function readMessage(event: RoomEvent): Message {
   const content = once(() => contentOf(event, relations()));
   const mark = once(() => markIn(event));
   // The new content of an edit has relations of its own.
-  const text = once(() =>
-    content() === event.content ? promptText(event.content, relations()) : promptText(content()),
+  const written = once(() =>
+    content() === event.content ? writtenIn(event.content, relations()) : writtenIn(content()),
   );
-  const addressed = once(() => addressedIn(content(), text()));
+  const links = once(() => [...htmlPills(content()), ...written().links]);
+  const addressed = once(() => addressedIn(content(), written().text, links));
   const place = once(() => placeOf(event, relations(), mark));
   const state = once(() => stateIn(event));
   return {
@@ -49,7 +55,10 @@ export function readMessage(event: RoomEvent): Message {
       return content();
     },
     get text() {
-      return text();
+      return written().text;
+    },
+    get body() {
+      return written().body;
     },
     get relations() {
       return relations();
@@ -59,6 +68,9 @@ export function readMessage(event: RoomEvent): Message {
     },
     get addressed() {
       return addressed();
+    },
+    get links() {
+      return links();
     },
     get place() {
       return place();

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { aMessage } from "#testing/events.ts";
 import { repliesTo } from "#testing/gate-facts.ts";
+import { withoutCode } from "./code.ts";
 import { readMessage } from "./message.ts";
-import { promptText, withoutCode } from "./text.ts";
+import { promptText, repeatedBy } from "./text.ts";
 
 describe("the text of a message", () => {
   test.for<[name: string, body: string, content: Record<string, unknown>, text: string]>([
@@ -26,6 +27,14 @@ describe("the text of a message", () => {
     expect(readMessage(aMessage("* new", { content: { ...edit, "m.new_content": "x" } })).text).toBe("* new");
     expect(readMessage(aMessage("old", { content: { "m.new_content": fresh } })).text).toBe("old");
   });
+});
+
+test("a text that a bridge repeats is also compared as it was sent, with and without the name before it", () => {
+  const reply = "Zoe\u0308 said\u200b so";
+  expect(repeatedBy(readMessage(aMessage(reply)))).toContain(reply);
+  expect(repeatedBy(readMessage(aMessage(`<Echo> ${reply}`)))).toContain(reply);
+  const profile = { "com.beeper.per_message_profile": { displayname: "Echo", has_fallback: true } };
+  expect(repeatedBy(readMessage(aMessage("Echo: said so", { content: profile })))).toContain("said so");
 });
 
 describe("a text without code", () => {

@@ -6,6 +6,9 @@
 import * as z from "zod/v4";
 import type { RoomEvent } from "../protocol/event.ts";
 import { EventId } from "../protocol/ids.ts";
+import { type UserLink, withoutUserLinks } from "./links.ts";
+import { withoutProfileName } from "./profile.ts";
+import { readable } from "./readable.ts";
 
 const Relation = z.object({
   rel_type: z.string().optional().catch(undefined),
@@ -48,20 +51,39 @@ export function relationsOf({ content }: Pick<RoomEvent, "content">): Relations 
 const TEXTS = new Set(["m.text", "m.emote"]);
 const MEDIA = new Set(["m.image", "m.file", "m.audio", "m.video"]);
 
+/** What a person wrote: the text, and the users that Markdown links in it are to. */
+export interface Written {
+  text: string;
+  /** The body that the text was read from, where it is one. */
+  body: string;
+  links: readonly UserLink[];
+}
+
 /**
- * The text a person wrote, trimmed, without the quotation that old clients put before a reply. The text of a file is its
- * caption, not its name. Empty when there is no text.
+ * What a person wrote, as people read it and trimmed: without the quotation that old clients put before a reply, the name
+ * that a profile's fallback begins with, and the targets of links to users. The text of a file is its caption, not its name.
+ * Empty when there is no text.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#media-captions
  */
-export function promptText(content: RoomEvent["content"], { mayQuote } = relationsOf({ content })): string {
+export function writtenIn(content: RoomEvent["content"], { mayQuote } = relationsOf({ content })): Written {
   const { msgtype, body, filename } = content;
-  if (typeof body !== "string" || typeof msgtype !== "string") return "";
-  if (MEDIA.has(msgtype)) return typeof filename === "string" && filename !== body ? body.trim() : "";
+  if (typeof body !== "string" || typeof msgtype !== "string") return NOTHING;
+  if (MEDIA.has(msgtype) && (typeof filename !== "string" || filename === body)) return NOTHING;
   // The body of an unknown kind of message is its fallback for people to read.
-  const text = TEXTS.has(msgtype) && mayQuote ? withoutFallback(body) : body;
-  return text.trim();
+  const unquoted = TEXTS.has(msgtype) && mayQuote ? withoutFallback : (said: string) => said;
+  const shown = unquoted(readable(body));
+  const own = withoutProfileName(shown, content);
+  // A profile's name may stand before the quotation or behind it.
+  const { text, links } = withoutUserLinks(own === undefined ? shown : unquoted(own));
+  return { text: text.trim(), body, links };
 }
+
+const NOTHING: Written = { text: "", body: "", links: [] };
+
+/** The text of `writtenIn`. */
+export const promptText = (content: RoomEvent["content"], relations?: Relations): string =>
+  writtenIn(content, relations).text;
 
 /** Leading quoted lines, as clients before v1.13 of the specification put them. */
 const withoutFallback = (body: string): string =>
@@ -69,41 +91,13 @@ const withoutFallback = (body: string): string =>
 
 const RELAYED = /^(?:<[^>\n]{1,80}>|\[[^\]\n]{1,80}\]|(?:\*\*)?[^\n:*]{1,80}(?:\*\*)?:(?:\*\*)?)\s+/;
 
-/** A text as it is, and without the sender's name that a bridge without ghosts may have put before it. */
-export const withoutRelay = (text: string): string[] => [...new Set([text, text.replace(RELAYED, "")])];
-
-/** The text without code spans and fences: a name inside of code addresses no agent. */
-export function withoutCode(text: string): string {
-  const lines: string[] = [];
-  let fence: string | undefined;
-  for (const line of text.split("\n")) {
-    const marker = line.match(/^ {0,3}(`{3,}|~{3,})/)?.[1];
-    if (marker && fence === undefined) fence = marker;
-    else if (marker && fence !== undefined && marker.startsWith(fence)) fence = undefined;
-    else if (fence === undefined) lines.push(line);
-  }
-  return withoutSpans(lines.join("\n"));
-}
-
-/** A run of backticks opens a span that a run of the same length ends; without such a run it is text. */
-function withoutSpans(text: string): string {
-  if (!text.includes("`")) return text;
-  const runs = [...text.matchAll(/`+/g)];
-  const kept: string[] = [];
-  let at = 0;
-  for (let open = 0; open < runs.length; ) {
-    const run = runs[open];
-    const close = run && runs.findIndex((other, index) => index > open && other[0].length === run[0].length);
-    if (!run || close === undefined || close < 0) {
-      open++;
-      continue;
-    }
-    kept.push(text.slice(at, run.index), " ");
-    at = (runs[close]?.index ?? 0) + run[0].length;
-    open = close + 1;
-  }
-  return `${kept.join("")}${text.slice(at)}`;
-}
+/**
+ * What a bridge may have repeated: a message as it was sent and as it is read, and without the sender's name that a bridge
+ * without ghosts may have put before it.
+ */
+export const repeatedBy = ({ text, body }: Pick<Written, "text" | "body">): string[] => [
+  ...new Set([text, body].flatMap((one) => [one, one.replace(RELAYED, "")])),
+];
 
 /**
  * The text in at most so many characters, which must be one at least: a longer one ends with an ellipsis. It is never cut

@@ -29,6 +29,8 @@ const Levels = z.object({
   users: z.record(z.string(), Level.catch(0)).catch({}).transform(within),
   users_default: Level.catch(0),
   state_default: Level.catch(50),
+  /** Rooms that an earlier version read have none. */
+  events_default: Level.optional().catch(undefined),
   events: z.record(z.string(), Level.catch(50)).catch({}).transform(within),
 });
 
@@ -156,6 +158,21 @@ function createChange(content: RoomEvent["content"], sender: UserId): Partial<Ro
 /** The power of a room's creators: above every level that can be given. */
 export const CREATOR_POWER = Number.MAX_SAFE_INTEGER;
 
+const Aliases = z.object({
+  alias: z.string().optional().catch(undefined),
+  alt_aliases: z.array(z.unknown()).catch([]),
+});
+
+/**
+ * The aliases that `m.room.canonical_alias` names. Only the homeserver's directory knows which room they mean.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#mroomcanonical_alias
+ */
+export function aliasesNamed(content: RoomEvent["content"]): string[] {
+  const { alias, alt_aliases } = Aliases.parse(content);
+  return [alias, ...alt_aliases.slice(0, BOUNDS.roomAliases.max)].filter((one) => typeof one === "string");
+}
+
 /** A user's power level in a room, by its levels or as its creator. */
 export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: UserId): number {
   if (creatorsRule && creators.includes(userId)) return CREATOR_POWER;
@@ -167,3 +184,7 @@ export function powerOf({ levels, creators, creatorsRule }: RoomState, userId: U
 /** True where the user may send state events of this type. */
 export const maySendState = (state: RoomState, userId: UserId, type: string): boolean =>
   powerOf(state, userId) >= (state.levels?.events[type] ?? state.levels?.state_default ?? 0);
+
+/** The power that messages of a type need in the room. Without `m.room.power_levels` everybody may send them. */
+export const powerToSend = ({ levels }: RoomState, type: string): number =>
+  levels?.events[type] ?? levels?.events_default ?? 0;

@@ -17,7 +17,17 @@ export const allowed = (userId: string, agent: string): string => `${codeSpan(us
 export const welcome = (agent: string): string => `Welcome. You may now talk to **${agent}**.`;
 export const USER_ID_NEEDED = "Add a whole user id, such as `@alice:example.org`.";
 
+export const ONE_USER = "Name one user at a time.";
+
 export const USER_OR_CODE_NEEDED = "Add a user id or a code.";
 export const DENIED = "Done.";
+export const denied = (userId: string, agent: string): string =>
+  `Done. ${codeSpan(userId)} may no longer talk to **${agent}** by a code or by \`!allow\`.`;
 export const NOTHING_TO_DENY =
   "No such user was let in, and there is no such code. Users on the list `users` are removed in the configuration.";
+export const notLetIn = (userId: string, agent: string): string =>
+  `${codeSpan(userId)} was not let in to **${agent}** by a code or by \`!allow\`. Users on the list \`users\` are removed in the configuration.`;
+export const MEMBERS_UNKNOWN =
+  "No such code is known, and the members of this room cannot be read at the moment. Add a whole user id, such as `@alice:example.org`.";
+export const severalNamed = (userIds: readonly string[], hasMore: boolean): string =>
+  `Several users here have this name, and nothing was changed. Add the id of the one you mean: ${userIds.map(codeSpan).join(", ")}${hasMore ? ", or another one" : ""}.`;

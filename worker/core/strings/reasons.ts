@@ -2,13 +2,32 @@
  * Why an event was answered or not, in sentences: what happened, and which setting to change. With evidence they name the
  * numbers and patterns that decided.
  */
-import type { Evidence, EvidenceFor, Grounds } from "../gate/evidence.ts";
+import { cutEntry, type Evidence, type EvidenceFor, type Grounds } from "../gate/evidence.ts";
 import { type CommandReason, isCommandReason, type OtherReason, type Reason } from "../gate/reasons.ts";
 import { CREATOR_POWER } from "../protocol/room-state.ts";
 import { codeSpan } from "./code-span.ts";
 
 type OwnReason = Exclude<Reason, CommandReason>;
-type Sentences = { [R in OwnReason]: (agent: string, evidence: EvidenceFor[R] | undefined) => string };
+type Sentences = {
+  [R in OwnReason]: (agent: string, evidence: EvidenceFor[R] | undefined, aliases: AliasMeanings) => string;
+};
+
+/** What the aliases of the configuration mean now, seen from a room; those of other rooms are left out. */
+export type AliasMeanings = ReadonlyMap<string, "here" | "no room">;
+
+export function aliasMeanings(
+  known: readonly { alias: string; roomId?: string | undefined }[],
+  here: string,
+): AliasMeanings {
+  const meanings = new Map<string, "here" | "no room">();
+  for (const { alias, roomId } of known) {
+    if (roomId === undefined || roomId === here) meanings.set(cutEntry(alias), roomId === here ? "here" : "no room");
+  }
+  return meanings;
+}
+
+/** True for verdicts whose sentence says what aliases mean now. */
+export const saysAliases = (reason: unknown): boolean => reason === "room_not_allowed";
 
 /** `evidence` is undefined for rows of older versions; `agent` is the agent the verdict is about. */
 const SENTENCES: Sentences = {
@@ -31,12 +50,18 @@ const SENTENCES: Sentences = {
     `The sender's power level in this room is too low for ${agent}${evidence ? `: it needs power ${evidence.needed}, has ${evidence.has}` : ""}. Lower \`power\`, or give the sender a higher level.`,
   dm_disabled: (agent) => `${agent} does not answer in direct chats. Change \`dm\`.`,
   rooms_disabled: (agent) => `${agent} answers in direct chats only. Change \`rooms\`.`,
-  room_not_allowed: (agent, evidence) =>
-    `This room is not among those ${agent} answers in${evidence ? `: ${otherRooms(evidence)}` : ""}. Add it to \`allowedRooms\`.`,
+  room_not_allowed: (agent, evidence, aliases) => {
+    const listed = evidence?.entries ?? [];
+    if (listed.some((entry) => aliases.get(entry) === "here"))
+      return `This room was not among those ${agent} answers in when it came: its alias was given to it later. Say it again.`;
+    return `This room is not among those ${agent} answers in${evidence ? `: ${roomsOf(evidence, aliases)}` : ""}. ${listed.some((entry) => aliases.has(entry)) ? "Give the room that alias, or add its id" : "Add it"} to \`allowedRooms\`.`;
+  },
   asker_unknown: (agent) =>
     `An agent sent it, and it is not known any more for whom. ${agent} answers agents only for people it may talk to; ask it yourself.`,
   asker_not_permitted: (agent, evidence) =>
     `An agent sent it for ${evidence ? codeSpan(evidence.asker) : "a person"}, and ${agent} answers agents only for people it may talk to here. Add them to \`users\`, or say \`!allow\`.`,
+  may_not_speak: (agent, evidence) =>
+    `${agent} may not send messages in this room${evidence ? `: that needs power ${evidence.needed}, and it has ${powerText(evidence.has)}` : ""}, so it was not asked. Give it a higher power level, or lower the one for messages.`,
   not_addressed: () =>
     "It addresses no agent: not by a mention, a reply, a direct chat or a thread. Mention the agent, or set `mention: false` for the room.",
   no_agent: () => "No agent is in the room.",
@@ -95,20 +120,31 @@ const SENTENCES: Sentences = {
 };
 
 /** A verdict in a sentence or two. `about` is the agent it is about. */
-export function explain(grounds: Grounds, about: string | undefined): string {
+export function explain(grounds: Grounds, about: string | undefined, aliases: AliasMeanings = NO_ALIASES): string {
   const { reason, evidence } = grounds;
   if (isCommandReason(reason)) return "A command. The answer to it shows its result.";
-  return sentence(reason, about ?? "the agent", evidence);
+  return sentence(reason, about ?? "the agent", evidence, aliases);
 }
+
+const NO_ALIASES: AliasMeanings = new Map();
 
 /** A stored verdict in a sentence or two, whichever version stored it. */
-export function explainStored(reason: Reason | OtherReason, evidence: Evidence, about: string | undefined): string {
+export function explainStored(
+  reason: Reason | OtherReason,
+  evidence: Evidence,
+  about: string | undefined,
+  aliases?: AliasMeanings,
+): string {
   if (typeof reason !== "string") return `This is the verdict of another version of Troupe: ${reason.other}.`;
-  return explain({ reason, evidence }, about);
+  return explain({ reason, evidence }, about, aliases);
 }
 
-const sentence = <R extends OwnReason>(reason: R, agent: string, evidence: EvidenceFor[R] | undefined): string =>
-  SENTENCES[reason](agent, evidence);
+const sentence = <R extends OwnReason>(
+  reason: R,
+  agent: string,
+  evidence: EvidenceFor[R] | undefined,
+  aliases: AliasMeanings,
+): string => SENTENCES[reason](agent, evidence, aliases);
 
 const CROWD = { sender: "of the sender", room: "of this room", all: "of all rooms" } as const;
 const ECHO = { mark: "the mark of one of our messages", words: "the same words" } as const;
@@ -137,6 +173,16 @@ function whatFailed({ status, errcode }: EvidenceFor["given_up"] = {}): string {
 const times = (failures = 1): string => (failures > 1 ? ` ${failures} times` : "");
 
 type Entries = EvidenceFor["room_not_allowed"];
+
+/** Aliases that mean no room yet are told from entries that mean other rooms. */
+function roomsOf({ entries, more }: Entries, aliases: AliasMeanings): string {
+  const unknown = entries.filter((entry) => aliases.get(entry) === "no room");
+  const others = entries.filter((entry) => !unknown.includes(entry));
+  const told = unknown.map((entry) => `\`${entry}\` means no room yet`);
+  return [...(others.length > 0 || told.length === 0 ? [otherRooms({ entries: others, more })] : []), ...told].join(
+    "; ",
+  );
+}
 
 function otherRooms({ entries, more }: Entries): string {
   if (entries.length === 0) return "`allowedRooms` is empty";

@@ -157,5 +157,15 @@ describe("the text of a quoted event", () => {
       },
       "indeed",
     ],
+    [
+      "kind 7: what a relay's user typed, without the name that the event marks and without what nobody sees",
+      {
+        content: {
+          ...{ msgtype: "m.text", body: "Bo: [Zoe\u0308](https://matrix.to/#/@zoe:hs.test)\u200b said so" },
+          "com.beeper.per_message_profile": { displayname: "Bo", has_fallback: true },
+        },
+      },
+      "Zo\u00eb said so",
+    ],
   ])("%s", ([, event, text]) => expect(quoteOf(anEvent(event))?.text).toBe(text));
 });

@@ -4,6 +4,7 @@ import { aliasesIn, type Configuration, isAttentive, isFamily } from "#core/conf
 import { Groups, Layer, RoomLayer, RoomName } from "#core/configuration/settings.ts";
 import { problemOf, readStored, withDropped } from "#core/configuration/stored.ts";
 import { MASK } from "#core/configuration/url-secrets.ts";
+import { folded } from "#core/message/readable.ts";
 import { RoomId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import type { ConfigurationLedger, Page, Revision } from "#ports/configuration.ts";
@@ -183,7 +184,7 @@ function insertAgents(agents: readonly AgentSpec[], defaults: Layer, guard: Sql)
     storedJson(`the agent ${agent.id}`, AgentSpec, withoutMask(agent)),
     isFamily(agent.id) ? 1 : 0,
     isAttentive(defaults, agent) ? 1 : 0,
-    agent.name.toLowerCase(),
+    folded(agent.name),
     isStoredPicture(agent.avatar) ? 1 : 0,
   ]);
   const stored = sql`(

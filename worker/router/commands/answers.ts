@@ -12,7 +12,7 @@ import {
   statusOf,
   whoYouAre,
 } from "#core/strings/commands.ts";
-import { explainStored } from "#core/strings/reasons.ts";
+import { aliasMeanings, explainStored, saysAliases } from "#core/strings/reasons.ts";
 import { conversationOf, type Obeyed, type Order } from "./order.ts";
 
 export function help({ concerned, occasion: { message, facts } }: Order): Obeyed {
@@ -100,5 +100,6 @@ export async function why({ needs, occasion: { message } }: Order): Promise<Obey
   const { repliedTo } = message.relations;
   const found = repliedTo ? await needs.ledger.verdictOf(repliedTo) : (await needs.ledger.verdictsIn(roomId, 1)).at(0);
   if (found?.roomId !== roomId || found.verdict === undefined) return { say: NO_SUCH_MESSAGE };
-  return { say: explainStored(found.verdict, found.evidence, found.about) };
+  const aliases = saysAliases(found.verdict) ? aliasMeanings(await needs.ledger.aliases(), roomId) : undefined;
+  return { say: explainStored(found.verdict, found.evidence, found.about, aliases) };
 }

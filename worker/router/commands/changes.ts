@@ -5,6 +5,9 @@ import { tooLarge } from "#core/configuration/configuration.ts";
 import { type Layer, RoomLayer, THREAD_MODES } from "#core/configuration/settings.ts";
 import { WHILE_BUSY_MODES } from "#core/configuration/turn-settings.ts";
 import type { Concerned } from "#core/gate/facts.ts";
+import { unquoted } from "#core/message/argument.ts";
+import { roomOfLink } from "#core/message/links.ts";
+import { folded } from "#core/message/readable.ts";
 import { roomByAlias } from "#core/protocol/client/rooms.ts";
 import { AgentKey, RoomId } from "#core/protocol/ids.ts";
 import {
@@ -55,13 +58,14 @@ export function model(order: Order): Promise<Obeyed> | Obeyed {
   if (args === "") {
     return { say: modelsOf(concerned.map(({ agent }) => ({ name: agent.name, model: agent.settings.model }))) };
   }
-  const chosen = args === "default" ? "" : args;
+  const wanted = unquoted(args);
+  const chosen = folded(wanted) === "default" ? "" : wanted;
   return change(order, { model: chosen }, modelChosen(namesOf(concerned), chosen));
 }
 
 export function thread(order: Order): Promise<Obeyed> | Obeyed {
   const { args, concerned } = order;
-  const mode = THREAD_MODES.find((one) => one === args);
+  const mode = THREAD_MODES.find((one) => one === folded(unquoted(args)));
   if (args === "") {
     return { say: threadModes(concerned.map(({ agent }) => ({ name: agent.name, threads: agent.settings.threads }))) };
   }
@@ -71,7 +75,7 @@ export function thread(order: Order): Promise<Obeyed> | Obeyed {
 
 export async function queue(order: Order): Promise<Obeyed> {
   const { args, concerned } = order;
-  const whileBusy = WHILE_BUSY_MODES.find((one) => one === args);
+  const whileBusy = WHILE_BUSY_MODES.find((one) => one === folded(unquoted(args)));
   if (whileBusy) return change(order, { turns: { whileBusy } }, whileBusyChosen(namesOf(concerned), whileBusy));
   if (args !== "") return { say: oneOf(WHILE_BUSY_MODES) };
   const agents = await Promise.all(
@@ -150,7 +154,8 @@ function unlessLimited(error: unknown): undefined {
   if (!(error instanceof Trouble) || error.error.status !== 429) throw error;
 }
 
-async function roomNamed(needs: Order["needs"], agent: Agent, name: string): Promise<RoomId | undefined> {
+async function roomNamed(needs: Order["needs"], agent: Agent, args: string): Promise<RoomId | undefined> {
+  const name = roomOfLink(unquoted(args)) ?? unquoted(args);
   if (!name.startsWith("#")) return RoomId.safeParse(name).data;
   const intent = await intentOf(needs, agent.id);
   const answer = intent?.ok ? await intent.value.send(roomByAlias(name)) : undefined;

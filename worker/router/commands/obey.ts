@@ -2,7 +2,9 @@
 import { BOUNDS } from "#core/bounds.ts";
 import { grounds } from "#core/gate/evidence.ts";
 import { aboutOf, type Ordered } from "#core/gate/facts.ts";
+import { silence } from "#core/gate/permits.ts";
 import type { CommandName } from "#core/message/command.ts";
+import { userIdOf } from "#core/protocol/ids.ts";
 import { NAME_ONE } from "#core/strings/commands.ts";
 import type { NoticePlace } from "#ports/delivery.ts";
 import { causeOf } from "../digest.ts";
@@ -56,7 +58,8 @@ export async function obey(needs: ActNeeds, occasion: Occasion, ordered: Ordered
     cause,
     ...(thread ? { threadRoot: thread } : {}),
   };
-  const answer = obeyed.say === undefined ? [] : [needs.delivery.notice(place, obeyed.say)];
+  const isSilent = silence(occasion.facts, { userId: userIdOf(needs.namespace, speaker) }) !== undefined;
+  const answer = obeyed.say === undefined || isSilent ? [] : [needs.delivery.notice(place, obeyed.say)];
   return {
     reason: `command_${command.name}`,
     turns: then.turns,

@@ -5,11 +5,11 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directoryroomroomalias
  */
 import { BOUNDS } from "#core/bounds.ts";
-import { roomByAlias } from "#core/protocol/client/rooms.ts";
+import { roomAliases, roomByAlias } from "#core/protocol/client/rooms.ts";
 import { isMissing } from "#core/protocol/errcode.ts";
 import type { RoomId } from "#core/protocol/ids.ts";
 import { isAhead } from "#core/turn/clocks.ts";
-import type { Ghosts } from "#ports/homeserver.ts";
+import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 
@@ -34,6 +34,21 @@ export async function lookUp(needs: Needs, aliases: readonly string[]): Promise<
   const unresolved: string[] = [];
   for (const alias of aliases) if (!(await resolve(needs, alias, known.get(alias)))) unresolved.push(alias);
   return unresolved;
+}
+
+/**
+ * Resolves the aliases of a room that was just joined, as far as the configuration has them and they mean no room yet. Best
+ * effort: the upkeep looks them up too.
+ */
+export async function lookUpOf(needs: Needs, intent: Pick<Intent, "send">, roomId: RoomId): Promise<void> {
+  const unknown = (await needs.ledger.aliases()).filter((one) => one.roomId === undefined);
+  if (unknown.length === 0) return;
+  const named = await intent.send(roomAliases(roomId));
+  if (!named.ok) return;
+  await lookUp(
+    needs,
+    named.value.filter((alias) => unknown.some((one) => one.alias === alias)),
+  );
 }
 
 /**

@@ -9,12 +9,14 @@ import type { IgnoreReason } from "#core/gate/reasons.ts";
 import { joinRoom, leaveRoom } from "#core/protocol/client/rooms.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type Namespace, type RoomId, type Speaker, splitUserId, type UserId } from "#core/protocol/ids.ts";
+import { powerOf, powerToSend } from "#core/protocol/room-state.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Ghosts, Intent, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { InvitationLimits } from "#ports/rooms.ts";
 import { causeOf } from "../digest.ts";
+import { lookUpOf } from "./aliases.ts";
 import { publishCommands } from "./descriptions.ts";
 import { readBack } from "./gaps.ts";
 import { readMembers, readRoom } from "./read-room.ts";
@@ -87,10 +89,12 @@ export async function join(
   log("joined", { agent: speaker, room: roomId });
   const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
   const { state, people } = await readRoom(needs, intent.value, roomId, members);
+  await lookUpOf(needs, intent.value, roomId);
   await readBack(needs, intent.value, roomId);
   // The descriptions are the same for all our users, so the first one publishes them.
   if (isFirst) await publishCommands(intent.value, roomId, state);
-  return { reason: "join", notices: await introduction(needs, roomId, speaker, people) };
+  const maySpeak = powerOf(state, intent.value.userId) >= powerToSend(state, "m.room.message");
+  return { reason: "join", notices: maySpeak ? await introduction(needs, roomId, speaker, people) : [] };
 }
 
 /**

@@ -50,6 +50,30 @@ export const PATHOLOGICAL: Record<string, string> = {
   everything: '**_~~[a](<b> "c") `d` ![e](f)\n> - 1. g\n',
 };
 
+/** The same for readers of what people typed: they leave some of it out. */
+export const UNSEEN: Record<string, string> = {
+  "marks above and below": "\u0301\u0323",
+  "marks on letters": "e\u0323\u0301",
+  joiners: "\u200d",
+  "spaces of no width": "a\u200b",
+  "marks of direction": "\u202ea\u2069",
+  selectors: "\ufe0f",
+  tags: "\u{e0041}",
+  families: "👩\u200d👩\u200d👧\ufe0f",
+  "letters of full width": "Ｅｃｈｏ：",
+  "signs of full width": "！",
+  "a letter that is eighteen": "\ufdfa",
+  "parts of syllables": "\u1100\u1161\u11a8",
+  "joined letters": "क्\u200d",
+  "halves of pairs": "\ud83d",
+  "links to users": "[a](https://matrix.to/#/@a:b) ",
+  "links without a label": "](https://matrix.to/#/@a:b)",
+  "targets that do not end": "](https://matrix.to/#/",
+  "pills that do not end": '<a href="https://matrix.to/#/@a:b">',
+  "names of profiles": "<strong data-mx-profile-fallback>a: ",
+  "quotations of replies": "> <@a:b> ",
+};
+
 /** The piece, repeated to this length. */
 export const repeated = (piece: string, length: number): string =>
   piece.repeat(Math.ceil(length / piece.length)).slice(0, length);

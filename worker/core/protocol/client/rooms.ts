@@ -4,7 +4,7 @@ import { BOUNDS } from "../../bounds.ts";
 import { err, ok } from "../../result.ts";
 import type { JsonObject } from "../event.ts";
 import { RoomId } from "../ids.ts";
-import { type RoomState, readStateEvent, type StateType } from "../room-state.ts";
+import { aliasesNamed, type RoomState, readStateEvent, type StateType } from "../room-state.ts";
 import { answerOf, CLIENT, confirmedBy, type Request, unread } from "./request.ts";
 
 /** The path of a room, for the endpoints below it. */
@@ -62,6 +62,17 @@ export const roomByAlias = (alias: string): Request<RoomId> => ({
     z.object({ room_id: RoomId }).transform(({ room_id }) => room_id),
     "room_id",
   ),
+});
+
+/**
+ * The aliases a room says to have; `M_NOT_FOUND` where it says none.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidstateeventtypestatekey
+ */
+export const roomAliases = (roomId: RoomId): Request<string[]> => ({
+  method: "GET",
+  path: statePath(roomId, "m.room.canonical_alias", ""),
+  answer: answerOf(z.record(z.string(), z.unknown()).transform(aliasesNamed), "content"),
 });
 
 /**
