@@ -9,8 +9,8 @@
  *     in which nobody may bring the agent to a room; an invitation of one of our users: `unknown_agent`,
  *     `ignored_sender`, a user's invitation into a replacement room, `invites_off`, `not_on_invite_list`, `dm_disabled`,
  *     `not_invited_by_user`, `asker_unknown` of an agent's, else `join`; every other one is `membership`.
- *  3. State, but no redaction: `follow` for a tombstone of a sender some agent listens to; `look_up` for the room's aliases where the
- *     configuration has them; else `own_event` or `state`.
+ *  3. State, but no redaction: `follow` for a tombstone of a sender some agent listens to; `look_up` for the room's
+ *     aliases where the configuration has them; else `own_event` or `state`.
  *  4. Reactions: `own_event`; `not_a_message` unless it is a stop sign; `not_addressed`, `bot`, `not_permitted`; else `stop`.
  *  5. Encrypted events: `own_event`; a notice where some agent would answer the sender; else `encrypted`.
  *  6. Redactions: `own_event`, else `redaction`. Every other type is `not_a_message`.
