@@ -1,13 +1,17 @@
 /** The app that both hosts run: HTTP routes, lanes with their pump, sweep, upkeep. A host supplies only its bindings. */
 import { Hono } from "hono";
+import { BOUNDS } from "#core/bounds.ts";
 import type { AgentSpec, BackendSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
+import { lackedOf } from "#core/protocol/capabilities.ts";
+import { whoAmI } from "#core/protocol/client/account.ts";
+import { isLacking, isPassing } from "#core/protocol/errcode.ts";
 import type { Namespace, RoomId } from "#core/protocol/ids.ts";
 import { messageOf } from "#core/result.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
-import type { Ask, Ghosts, Standing } from "#ports/homeserver.ts";
+import type { Answer, Ask, Ghosts, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log, LogEvent, Writes } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -27,7 +31,8 @@ import { sweep } from "./lanes/sweep.ts";
 import { homeserverState, type TendOptions, tend } from "./lanes/tend.ts";
 import { isTimeDoubted } from "./lanes/time.ts";
 import { askByFetch } from "./matrix/ask.ts";
-import { clientServer } from "./matrix/client-server.ts";
+import { knownCapabilities, refreshCapabilities } from "./matrix/capabilities.ts";
+import { type Call, clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
 import { reviving } from "./matrix/revival.ts";
 import { sharedByRooms } from "./matrix/room-requests.ts";
@@ -129,7 +134,16 @@ export function compose(host: Host): App {
     await lookUp({ ledger, ghosts: users, clock }, aliasesIn(await ledger.configuration()));
   };
   const configuring = { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known };
-  const tending = tendingOf(environment, { ledger, clock, log, doorbell, standing, ghosts: users, mayGoOn });
+  const tending = tendingOf(environment, {
+    ledger,
+    clock,
+    log,
+    doorbell,
+    standing,
+    ghosts: users,
+    mayGoOn,
+    call,
+  });
   return {
     http: routes(environment, {
       ...configuring,
@@ -161,14 +175,21 @@ function homeserverOf(
   return watched({ call, clock, log, onSilence });
 }
 
-async function enter(needs: Parameters<typeof enterBot>[0]): Promise<boolean> {
+async function enter(needs: Parameters<typeof enterBot>[0] & { ledger: Ledger }): Promise<boolean> {
+  const { ledger, log } = needs;
   const entered = await enterBot(needs);
   if (!entered.ok) {
     const { status, errcode, message } = entered.error;
-    needs.log("homeserver_unreachable", { status, errcode, message });
+    log("homeserver_unreachable", { status, errcode, message });
+    if (isPassing(entered.error)) return false;
   }
+  const refusal = entered.ok ? "" : `${entered.error.status} ${entered.error.errcode}`.slice(0, BOUNDS.id.max);
+  if (((await ledger.mark(BOT_MARK)) ?? "") !== refusal) await ledger.setMark(BOT_MARK, refusal);
   return entered.ok;
 }
+
+/** How the homeserver refuses the bot for good; empty when it does not. */
+const BOT_MARK = "bot_refused";
 
 /** Logs an error, and gives this instead of what was to come. */
 const failed =
@@ -186,6 +207,7 @@ interface TendNeeds {
   standing: Standing;
   ghosts: Ghosts;
   mayGoOn: Host["mayGoOn"];
+  call: Call;
 }
 
 function tendingOf(environment: Environment, needs: TendNeeds) {
@@ -197,12 +219,21 @@ function tendingOf(environment: Environment, needs: TendNeeds) {
     repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users, namespace: namespaceOf(environment) }, roomId),
     reportRefusals: () => reportRefusals({ ledger, log }),
     lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users, mayGoOn }),
-    async ping() {
-      const pinged = await users.ping(environment.APPSERVICE_ID);
-      if (!pinged.ok) log("ping_failed", { ...pinged.error });
-      return pinged.ok;
-    },
+    ping: () => ping(environment, needs),
   };
+}
+
+/** Whether the homeserver reaches us; where it has no ping, whether it is there. Then asks what it has, if that is due. */
+async function ping(environment: Environment, needs: TendNeeds): Promise<Answer<undefined>> {
+  const { call, ledger, clock, log, ghosts: users } = needs;
+  const { APPSERVICE_ID: appserviceId, HOMESERVER_URL: address = "" } = environment;
+  const pinged = await users.ping(appserviceId);
+  const answer = pinged.ok || !isLacking(pinged.error) ? pinged : await call(whoAmI());
+  if (!answer.ok) log("ping_failed", { ...answer.error });
+  else {
+    await refreshCapabilities({ call, ledger, clock, log, address, appserviceId, bot: () => users.bot() });
+  }
+  return answer;
 }
 
 interface RouteNeeds extends Configuring {
@@ -220,7 +251,14 @@ interface RouteNeeds extends Configuring {
 function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono {
   const { ledger, clock, log, doorbell, namespace, onDoubt } = needs;
   const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
-  const homeserver = () => homeserverState(ledger);
+  const homeserver = async () => {
+    const [state, capabilities, botRefused] = await Promise.all([
+      homeserverState(ledger),
+      knownCapabilities(ledger),
+      ledger.mark(BOT_MARK),
+    ]);
+    return { state, lacks: lackedOf(capabilities), botRefused };
+  };
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const http = new Hono();
   http.notFound(unknownPath);

@@ -16,6 +16,8 @@ export default {
   async scheduled(_controller, env, ctx) {
     const app = compose(hostOf(env, ctx));
     await app.sweep();
-    if (await app.enter()) await app.tend();
+    await app.enter();
+    // Also where the bot is refused: the upkeep does what it can.
+    await app.tend();
   },
 } satisfies ExportedHandler<Env, Ring>;

@@ -151,11 +151,19 @@ async function keepSweeping(app: App, over: AbortSignal): Promise<void> {
   }
 }
 
-/** Runs the upkeep regularly, once the bot is set up on the homeserver. */
+/**
+ * Runs the upkeep regularly, and at once when the bot is set up on the homeserver. Until then that is tried again and again:
+ * a homeserver that refuses the bot does not hold up the upkeep.
+ */
 async function keepTending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
-  while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
+  const tend = (afterStart: boolean) =>
+    app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: messageOf(error) }));
+  for (let tries = 0; !over.aborted && !(await app.enter()); tries++) {
+    if ((tries * ENTER_MS) % Math.max(everyMs, ENTER_MS) < ENTER_MS) await tend(tries === 0);
+    await systemClock.sleep(ENTER_MS, over);
+  }
   for (let afterStart = true; !over.aborted; afterStart = false) {
-    await app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: messageOf(error) }));
+    await tend(afterStart);
     await systemClock.sleep(everyMs, over);
   }
 }

@@ -2,7 +2,9 @@
 
 import { Hono } from "hono";
 import { BOUNDS } from "#core/bounds.ts";
+import type { Capability } from "#core/protocol/capabilities.ts";
 import { messageOf } from "#core/result.ts";
+import { BOT_REFUSED, LACKED, unreachable } from "#core/strings/homeserver.ts";
 import { UNREADABLE_ROWS } from "#core/strings/repair.ts";
 import type { Clock, Log, Writes } from "#ports/host.ts";
 import type { Figures, OperatorLedger } from "#ports/operator.ts";
@@ -14,13 +16,22 @@ interface Needs {
   writes: Writes;
   clock: Clock;
   log: Log;
-  /** Whether the homeserver answered the last ping; undefined before the first one. */
-  homeserver: () => Promise<{ reachable: boolean; atMs: number } | undefined>;
+  homeserver: () => Promise<Homeserver>;
   /** The clock jumped, or nothing ran for long: nothing is deleted for now. */
   isTimeDoubted: () => Promise<boolean>;
   isOperator: IsOperator;
   /** Prometheus text, or JSON on hosts that no scraper reaches. */
   format: "prometheus" | "json";
+}
+
+/** What is known of the homeserver. */
+interface Homeserver {
+  /** Whether it answered the last ping, or with which error it did not; undefined before the first one. */
+  state: { reachable: boolean; errcode?: string; atMs: number } | undefined;
+  /** What it lacks, and the bridge does without. */
+  lacks: readonly Capability[];
+  /** How it refuses the bot's account for good; empty or undefined when it does not. */
+  botRefused: string | undefined;
 }
 
 const TIME_DOUBTED =
@@ -35,14 +46,15 @@ export function health(needs: Needs): Hono {
   app.get("/health", async (c) => {
     try {
       const ok = await takesWrites(needs);
-      const [figures, state, isDoubted] = await Promise.all([
+      const [figures, known, isDoubted] = await Promise.all([
         ledger.figures(clock.now()),
         homeserver(),
         isTimeDoubted(),
       ]);
-      const problems = [...(ok ? [] : [NOT_STORED]), ...problemsOf(figures, state, isDoubted)];
+      const problems = [...(ok ? [] : [NOT_STORED]), ...problemsOf(figures, known, isDoubted)];
+      const shown = known.state ? { ...known.state, lacks: known.lacks.map((one) => LACKED[one]) } : null;
       // 200 means that transactions are taken. Other trouble is listed in `problems`.
-      return c.json({ ok, problems, homeserver: state ?? null, ...figures }, ok ? 200 : 503);
+      return c.json({ ok, problems, homeserver: shown, ...figures }, ok ? 200 : 503);
     } catch (error) {
       log("request_failed", { path: "/health", error: messageOf(error) });
       return c.json({ ok: false, problems: ["the database does not answer"] }, 503);
@@ -51,7 +63,7 @@ export function health(needs: Needs): Hono {
   app.get("/metrics", async (c) => {
     const refusal = await refusalOf(isOperator, c);
     if (refusal) return c.text(`${refusal.sentence}\n`, refusal.status);
-    const [figures, verdicts, state] = await Promise.all([
+    const [figures, verdicts, { state }] = await Promise.all([
       ledger.figures(clock.now(), BOUNDS.metricsRows.max),
       ledger.verdicts(),
       homeserver(),
@@ -67,9 +79,10 @@ const NOT_STORED =
 
 const PROMETHEUS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
-function problemsOf(figures: Figures, state: { reachable: boolean } | undefined, isDoubted: boolean): string[] {
+function problemsOf(figures: Figures, { state, botRefused }: Homeserver, isDoubted: boolean): string[] {
   const problems: string[] = [];
-  if (state?.reachable === false) problems.push("the homeserver cannot be reached, or cannot reach the bridge");
+  if (state?.reachable === false) problems.push(unreachable(state.errcode));
+  if (botRefused) problems.push(BOT_REFUSED(botRefused));
   if (figures.outboxAgeMs > OUTBOX_AGE_MS_MAX) problems.push("replies are waiting to be sent");
   if (figures.deadLetters > 0) problems.push("there are dead letters");
   if (figures.unreadableRows > 0) problems.push(UNREADABLE_ROWS);

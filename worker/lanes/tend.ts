@@ -2,8 +2,10 @@
  * The regular upkeep on both hosts, once a minute: ping the homeserver, look up aliases, repair gaps in rooms, delete old
  * rows.
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import { isAhead } from "#core/turn/clocks.ts";
+import type { Answer } from "#ports/homeserver.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
 import { grantMissed, type PlaceNeeds } from "./places.ts";
@@ -14,8 +16,11 @@ import { isTimeDoubted } from "./time.ts";
 interface Needs extends PlaceNeeds, RepairNeeds {
   ledger: Ledger;
   keep: Retention;
-  /** True when the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
-  ping: () => Promise<boolean>;
+  /**
+   * Whether the homeserver reaches us; where it has no ping, whether it is there. A ping also makes Synapse retry its queue
+   * now instead of after its back-off.
+   */
+  ping: () => Promise<Answer<undefined>>;
   /** Logs how many invitations were refused meanwhile. */
   reportRefusals: () => Promise<void>;
   /** Looks the configuration's aliases up again. */
@@ -28,6 +33,8 @@ const PING_MS = 5 * 60_000;
 /** The result of the last ping. */
 export interface HomeserverState {
   reachable: boolean;
+  /** Why it is not: the code of the error. */
+  errcode?: string;
   /** Our clock, milliseconds since the epoch. */
   atMs: number;
 }
@@ -37,18 +44,26 @@ export interface TendOptions {
   afterStart: boolean;
 }
 
-/** Runs the upkeep once. While the homeserver cannot be reached it only deletes old rows. */
+/**
+ * Runs the upkeep once. While the homeserver cannot be reached it only deletes old rows. A step that fails does not hold up
+ * the others; the first error is thrown at the end.
+ */
 export async function tend(needs: Needs, options: TendOptions = { afterStart: false }): Promise<void> {
   const { ledger, clock } = needs;
-  await needs.reportRefusals();
-  await grantMissed(needs);
-  const reachable = await isReachable(needs, options);
-  if (reachable) {
-    await needs.lookUpAliases();
+  const errors: unknown[] = [];
+  const step = async (work: () => Promise<unknown>) => work().catch((error: unknown) => void errors.push(error));
+  await step(needs.reportRefusals);
+  await step(() => grantMissed(needs));
+  await step(async () => {
+    if (!(await isReachable(needs, options))) return;
+    await step(needs.lookUpAliases);
     await repairRooms(needs);
-  }
-  await searchOn(needs);
-  if (!(await isTimeDoubted(ledger, clock))) await forget(needs);
+  });
+  await step(() => searchOn(needs));
+  await step(async () => {
+    if (!(await isTimeDoubted(ledger, clock))) await forget(needs);
+  });
+  if (errors.length > 0) throw errors[0];
 }
 
 /** The step that the last upkeep did not come to. */
@@ -73,8 +88,10 @@ async function isReachable({ ledger, clock, ping }: Needs, { afterStart }: TendO
   const before = afterStart ? undefined : await homeserverState(ledger);
   const nowMs = clock.now();
   if (before?.reachable && !isAhead(before.atMs, nowMs) && nowMs - before.atMs < PING_MS) return true;
-  const reachable = await ping();
-  const state: HomeserverState = { reachable, atMs: clock.now() };
+  const pinged = await ping();
+  const reachable = pinged.ok;
+  const why = pinged.ok ? {} : { errcode: pinged.error.errcode.slice(0, BOUNDS.id.max) };
+  const state: HomeserverState = { reachable, ...why, atMs: clock.now() };
   if (reachable && !before?.reachable) await ledger.setMark(REPAIR_MARK, "due");
   await ledger.setMark(HOMESERVER_MARK, JSON.stringify(state));
   return reachable;

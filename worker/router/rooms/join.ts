@@ -9,6 +9,7 @@ import type { IgnoreReason } from "#core/gate/reasons.ts";
 import { joinRoom, leaveRoom } from "#core/protocol/client/rooms.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type Namespace, type RoomId, type Speaker, splitUserId, type UserId } from "#core/protocol/ids.ts";
+import { caught } from "#core/result.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
 import type { Ghosts, Intent, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
@@ -43,6 +44,10 @@ interface JoinOptions {
   /** Servers that are in the room. */
   via?: readonly string[];
   judge?: Judge;
+  /** A homeserver may push an invitation before it has stored it: a join that it forbids then is tried once more. */
+  isInvited?: boolean;
+  /** A room whose past the homeserver fails to show, while it answers others, is joined without it. */
+  mayMissPast?: boolean;
 }
 
 /** The intent of a speaker; undefined where there is no such agent. */
@@ -62,12 +67,17 @@ export async function join(
   needs: JoinNeeds,
   roomId: RoomId,
   speaker: Speaker,
-  { via = [], judge }: JoinOptions = {},
+  { via = [], judge, isInvited = false, mayMissPast = false }: JoinOptions = {},
 ): Promise<Joined> {
   const { log } = needs;
   const intent = await intentOf(needs, speaker);
   if (!intent) return { reason: "unknown_agent", notices: [] };
-  const joined = intent.ok ? await intent.value.send(joinRoom(roomId, via)) : intent;
+  const ask = async () => (intent.ok ? await intent.value.send(joinRoom(roomId, via)) : intent);
+  let joined = await ask();
+  if (isInvited && !joined.ok && joined.error.errcode === "M_FORBIDDEN") {
+    await needs.clock.sleep(BOUNDS.invitationTime.max);
+    joined = await ask();
+  }
   if (!intent.ok || !joined.ok) {
     const error = joined.ok ? undefined : joined.error;
     log("join_failed", { agent: speaker, room: roomId, status: error?.status, errcode: error?.errcode });
@@ -83,10 +93,19 @@ export async function join(
   log("joined", { agent: speaker, room: roomId });
   const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
   const { state, people } = await readRoom(needs, intent.value, roomId);
-  await readBack(needs, intent.value, roomId);
+  await readPast(needs, intent.value, roomId, mayMissPast);
   // The descriptions are the same for all our users, so the first one publishes them.
   if (isFirst) await publishCommands(intent.value, roomId, state);
   return { reason: "join", notices: await introduction(needs, roomId, speaker, people) };
+}
+
+/** What is missed is found by the upkeep as soon as the room can be read. */
+async function readPast(needs: JoinNeeds, intent: Intent, roomId: RoomId, mayMiss: boolean): Promise<void> {
+  const read = await caught(readBack(needs, intent, roomId));
+  if (read.ok) return;
+  const trouble = mayMiss && read.error instanceof Trouble ? read.error : undefined;
+  if (!trouble || (await isForAll(trouble.error, needs.standing))) throw read.error;
+  needs.log("gap_unrepaired", { room: roomId, error: trouble.message });
 }
 
 /**
@@ -101,7 +120,7 @@ export function joinAtOnce(
   judge?: Judge,
 ): Promise<Joined> {
   const via = new Set([splitUserId(by)[1], needs.namespace.serverName]);
-  const tried = join(needs, roomId, speaker, { via: [...via], ...(judge ? { judge } : {}) });
+  const tried = join(needs, roomId, speaker, { via: [...via], mayMissPast: true, ...(judge ? { judge } : {}) });
   return tried.catch(async (error: unknown) => {
     if (!(error instanceof Trouble) || (await isForAll(error.error, needs.standing))) throw error;
     return { ...joinFailed(error.error), notices: [] };
