@@ -6,3 +6,4 @@ import { outageSuite } from "./outage.suite.ts";
 conversationSuite("node", "dendrite");
 gateSuite("node", "dendrite");
 outageSuite("node", "dendrite");
+conversationSuite("worker", "dendrite");

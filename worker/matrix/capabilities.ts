@@ -56,8 +56,9 @@ export async function refreshCapabilities(needs: Needs): Promise<void> {
   if (isFresh && stored.version === version) return;
   const asked = await ask(needs);
   const found = { version, atMs: isWhole(asked) ? nowMs : 0, ...answersOf(stored), ...answersOf(asked) };
-  await ledger.setMark(MARK, storedCapabilities(found));
+  // Before the mark: if this fails, it is found out again at the next ping.
   if (takesDevices(found) !== takesDevices(stored)) await ledger.setDevices(takesDevices(found));
+  await ledger.setMark(MARK, storedCapabilities(found));
   if (JSON.stringify(answersOf(found)) !== JSON.stringify(answersOf(stored)))
     log("homeserver_capabilities", answersOf(found));
 }

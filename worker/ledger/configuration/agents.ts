@@ -48,7 +48,6 @@ export function agentRows(
         areTaken
           ? sql`DELETE FROM ghosts WHERE device_id = ''`
           : sql`UPDATE ghosts SET device_id = '' WHERE device_id <> ''`,
-        "durable",
       );
     },
   };
