@@ -3,7 +3,13 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { OLD_VERSIONS, type OldVersion } from "./worker/testing/old-database.ts";
 
-const LEVELS = ["**/*.workerd.test.ts", "**/*.live.test.ts", "**/node_modules/**", "**/dist/**"];
+const LEVELS = [
+  "**/*.workerd.test.ts",
+  "**/*.live.test.ts",
+  "**/*.homeserver.test.ts",
+  "**/node_modules/**",
+  "**/dist/**",
+];
 
 const dumpOf = (version: OldVersion) => readFileSync(`./worker/testing/fixtures/${version}.sql`, "utf8");
 
@@ -39,6 +45,15 @@ export default defineConfig({
         test: {
           name: "live",
           include: ["appservice/**/*.live.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "homeservers",
+          include: ["appservice/**/*.homeserver.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 300_000,
           fileParallelism: false,

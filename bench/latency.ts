@@ -16,7 +16,8 @@ import { stringify } from "yaml";
 import { registrationShape } from "#core/protocol/registration.ts";
 import { type LiveClient, liveClient } from "../appservice/live/client.ts";
 import { applyAgents, freePort, type HostKind, type HostSettings, startHost } from "../appservice/live/hosts.ts";
-import { installSynapse, registerUser, startSynapse } from "../appservice/playground/synapse.ts";
+import { registerUser } from "../appservice/playground/accounts.ts";
+import { installSynapse, startSynapse } from "../appservice/playground/synapse.ts";
 import { median, ms, quantile, ratioInterval, table } from "./figures.ts";
 import type { RivalSettings, Sync } from "./rivals/latency.ts";
 

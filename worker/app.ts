@@ -3,11 +3,14 @@ import { Hono } from "hono";
 import type { AgentSpec, BackendSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
+import { lackedOf } from "#core/protocol/capabilities.ts";
+import { whoAmI } from "#core/protocol/client/account.ts";
+import { isLacking } from "#core/protocol/errcode.ts";
 import { botUserId, type Namespace, type RoomId } from "#core/protocol/ids.ts";
 import { messageOf } from "#core/result.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
-import type { Ask, Ghosts, Standing } from "#ports/homeserver.ts";
+import type { Answer, Ask, Ghosts, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log, LogEvent, Writes } from "#ports/host.ts";
 import type { Doorbell } from "#ports/lanes.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -28,7 +31,8 @@ import { sweep } from "./lanes/sweep.ts";
 import { homeserverState, type TendOptions, tend } from "./lanes/tend.ts";
 import { isTimeDoubted } from "./lanes/time.ts";
 import { askByFetch } from "./matrix/ask.ts";
-import { clientServer } from "./matrix/client-server.ts";
+import { knownCapabilities, refreshCapabilities } from "./matrix/capabilities.ts";
+import { type Call, clientServer } from "./matrix/client-server.ts";
 import { enterBot, ghosts } from "./matrix/ghosts.ts";
 import { reviving } from "./matrix/revival.ts";
 import { sharedByRooms } from "./matrix/room-requests.ts";
@@ -131,7 +135,16 @@ export function compose(host: Host): App {
     await lookUp({ ledger, ghosts: users, clock }, aliasesIn(await ledger.configuration()));
   };
   const configuring = { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known };
-  const tending = tendingOf(environment, { ledger, clock, log, doorbell, standing, ghosts: users, mayGoOn });
+  const tending = tendingOf(environment, {
+    ledger,
+    clock,
+    log,
+    doorbell,
+    standing,
+    ghosts: users,
+    mayGoOn,
+    call,
+  });
   return {
     http: routes(environment, {
       ...configuring,
@@ -195,6 +208,7 @@ interface TendNeeds {
   standing: Standing;
   ghosts: Ghosts;
   mayGoOn: Host["mayGoOn"];
+  call: Call;
 }
 
 function tendingOf(environment: Environment, needs: TendNeeds) {
@@ -206,12 +220,21 @@ function tendingOf(environment: Environment, needs: TendNeeds) {
     repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users, namespace: namespaceOf(environment) }, roomId),
     reportRefusals: () => reportRefusals({ ledger, log }),
     lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users, mayGoOn }),
-    async ping() {
-      const pinged = await users.ping(environment.APPSERVICE_ID);
-      if (!pinged.ok) log("ping_failed", { ...pinged.error });
-      return pinged;
-    },
+    ping: () => ping(environment, needs),
   };
+}
+
+/** Whether the homeserver reaches us; where it has no ping, whether it is there. Then asks what it has, if that is due. */
+async function ping(environment: Environment, needs: TendNeeds): Promise<Answer<unknown>> {
+  const { call, ledger, clock, log, ghosts: users } = needs;
+  const { APPSERVICE_ID: appserviceId, HOMESERVER_URL: address = "" } = environment;
+  const pinged = await users.ping(appserviceId);
+  const answer = pinged.ok || !isLacking(pinged.error) ? pinged : await call(whoAmI());
+  if (!answer.ok) log("ping_failed", { ...answer.error });
+  else {
+    await refreshCapabilities({ call, ledger, clock, log, address, appserviceId, bot: () => users.bot() });
+  }
+  return answer;
 }
 
 interface RouteNeeds extends Configuring {
@@ -229,7 +252,14 @@ interface RouteNeeds extends Configuring {
 function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono {
   const { ledger, clock, log, doorbell, namespace, onDoubt } = needs;
   const isOperator = ADMIN_TOKEN === undefined ? undefined : matchesSecret(ADMIN_TOKEN);
-  const homeserver = () => homeserverState(ledger);
+  const homeserver = async () => {
+    const [state, capabilities, bot] = await Promise.all([
+      homeserverState(ledger),
+      knownCapabilities(ledger),
+      botRefusal(ledger),
+    ]);
+    return { state, lacks: lackedOf(capabilities), bot };
+  };
   const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const http = new Hono();
   http.notFound(unknownPath);
@@ -238,7 +268,6 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
     health({
       ...needs,
       homeserver,
-      botRefusal: () => botRefusal(ledger),
       botUserId: botUserId(namespace),
       isTimeDoubted: () => isTimeDoubted(ledger, clock),
       isOperator,

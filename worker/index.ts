@@ -17,6 +17,7 @@ export default {
     const app = compose(hostOf(env, ctx));
     await app.sweep();
     await app.enter();
+    // Also where the bot is refused: the upkeep does what it can.
     await app.tend();
   },
 } satisfies ExportedHandler<Env, Ring>;

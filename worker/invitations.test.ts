@@ -209,6 +209,23 @@ describe("an invitation to a direct chat", () => {
   });
 });
 
+/**
+ * Dendrite writes the event to its streams inside the transaction that stores it.
+ *
+ * @see https://github.com/matrix-org/dendrite/blob/v0.13.8/roomserver/internal/input/input_latest_events.go
+ */
+test("kind 9: an invitation that is pushed before the homeserver has stored it is accepted", async () => {
+  await begin(echo());
+  let refusals = 1;
+  world.server.answerFirst = ({ path }) =>
+    path.endsWith("/join") && refusals-- > 0
+      ? Response.json({ errcode: "M_FORBIDDEN", error: "Room is private" }, { status: 403 })
+      : undefined;
+  await world.push(invites(ALICE, ECHO));
+  await verdicts({ join: 1 });
+  expect(requested(/\/join\?/)).toHaveLength(2);
+});
+
 test("an invitation to a room that does not replace the one it claims is judged as any other", async () => {
   await begin(echo({ invites: "off" }));
   await world.joined(ALICE, ECHO, BOB);

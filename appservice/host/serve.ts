@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { serve as listen } from "@hono/node-server";
 import type { Configuration } from "#core/configuration/configuration.ts";
 import type { Environment } from "#core/configuration/environment.ts";
+import { lackedOf } from "#core/protocol/capabilities.ts";
 import { messageOf } from "#core/result.ts";
 import type { Ask } from "#ports/homeserver.ts";
 import type { Log } from "#ports/host.ts";
@@ -14,6 +15,7 @@ import type { Ledger } from "#ports/ledger.ts";
 import { type App, compose } from "../../worker/app.ts";
 import { systemClock } from "../../worker/clock.ts";
 import { knownTime } from "../../worker/lanes/time.ts";
+import { knownCapabilities } from "../../worker/matrix/capabilities.ts";
 import { homeserverUrl } from "../../worker/matrix/well-known.ts";
 import { keepAliveAsk } from "./ask.ts";
 import { consoleLog } from "./console-log.ts";
@@ -97,7 +99,9 @@ export async function serve({ environment: given, env, configuration, write }: O
   // The homeserver's answer says whether the clock jumped or no process ran: what was asked long ago is too late then.
   if (clock.jumpMs() !== 0) await Promise.race([app.enter(), systemClock.sleep(ENTER_MS)]);
   const { url, close } = await bind(app, environment);
-  log("started", { url, homeserver: environment.HOMESERVER_URL, alone: lock?.isAlone ?? false });
+  const lacks = lackedOf(await knownCapabilities(ledger));
+  const lacking = lacks.length > 0 ? { homeserverLacks: lacks } : {};
+  log("started", { url, homeserver: environment.HOMESERVER_URL, alone: lock?.isAlone ?? false, ...lacking });
   const timers = Promise.all([
     keepSweeping(app, over.signal),
     keepTending(app, log, environment.TEND_SECONDS * 1_000, over.signal),

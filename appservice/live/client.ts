@@ -27,7 +27,7 @@ export interface LiveClient {
 interface Sync {
   next_batch: string;
   rooms?: {
-    join?: Record<string, { ephemeral: { events: Array<{ type: string; content: { user_ids: string[] } }> } }>;
+    join?: Record<string, { ephemeral?: { events: Array<{ type: string; content: { user_ids: string[] } }> } }>;
   };
 }
 const TYPING_SYNCS_MAX = 20;
@@ -75,7 +75,7 @@ export async function liveClient(homeserver: string, user: string, password: str
       for (let from = since, tries = 0; tries < TYPING_SYNCS_MAX; tries++) {
         const sync = await call<Sync>("GET", `/sync?timeout=2000&since=${encodeURIComponent(from)}`);
         from = sync.next_batch;
-        const events = sync.rooms?.join?.[room]?.ephemeral.events ?? [];
+        const events = sync.rooms?.join?.[room]?.ephemeral?.events ?? [];
         const typing = events.find((event) => event.type === "m.typing")?.content.user_ids ?? [];
         if (typing.length > 0) return typing;
       }

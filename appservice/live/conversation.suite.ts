@@ -1,4 +1,4 @@
-/** Conversations from a user's view, on a real Synapse. The same suite for both hosts. */
+/** Conversations from a user's view, on a real homeserver. The same suite for both hosts and each homeserver. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LLMock } from "@copilotkit/aimock";
@@ -7,6 +7,7 @@ import type { Logger } from "matrix-js-sdk/lib/logger.js";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { closeFence } from "#core/turn/parts.ts";
 import { eventually, type Seen } from "./client.ts";
+import type { HomeserverKind } from "./homeserver.ts";
 import type { HostKind } from "./hosts.ts";
 import { openWorld, SERVER_NAME, type World } from "./world.ts";
 
@@ -38,8 +39,8 @@ function shown(events: Seen[]): string[] {
     });
 }
 
-export function conversationSuite(kind: HostKind): void {
-  describe(`a conversation on ${kind}`, () => {
+export function conversationSuite(kind: HostKind, homeserver: HomeserverKind = "synapse"): void {
+  describe(`a conversation on ${kind} with ${homeserver}`, () => {
     let world: World;
     let model: LLMock;
 
@@ -58,6 +59,7 @@ export function conversationSuite(kind: HostKind): void {
           },
         ],
         { MODEL_API_KEY: MODEL_KEY },
+        homeserver,
       );
     });
     afterAll(async () => {
@@ -289,7 +291,7 @@ export function conversationSuite(kind: HostKind): void {
       await world.restartHost();
       await eventually(async () => expect((await told(room, "guide")).join()).toMatch(/^1\. A troupe.*30\. /s), 50_000);
       expect(await told(room, "guide")).toHaveLength(1);
-      await world.restartSynapse();
+      await world.restartHomeserver();
       const echo = await direct("echo");
       await world.alice.say(echo, "after the restart");
       await eventually(async () => expect(await told(echo, "echo")).toEqual(["echo after the restart"]), 40_000);

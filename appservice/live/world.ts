@@ -4,17 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { registrationShape } from "#core/protocol/registration.ts";
-import { installSynapse, registerUser, type Synapse, startSynapse } from "../playground/synapse.ts";
+import { registerUser } from "../playground/accounts.ts";
+import type { RunningServer } from "../playground/server.ts";
 import { type LiveClient, liveClient } from "./client.ts";
+import { type HomeserverKind, install } from "./homeserver.ts";
 import { applyAgents, freePort, type HostKind, type HostSettings, type RunningHost, startHost } from "./hosts.ts";
 
 export const SERVER_NAME = "live.localhost";
 const NAMESPACE = { serverName: SERVER_NAME, ghostPrefix: "agent_", botLocalpart: "troupe" };
-/** Shared with the playground, so that Synapse is installed once. */
-const VENV = "data/synapse-venv";
 
 export interface World {
-  synapse: Synapse;
+  homeserver: RunningServer;
   host: RunningHost;
   settings: HostSettings;
   alice: LiveClient;
@@ -24,16 +24,22 @@ export interface World {
   /** The rooms that one of our own users has joined. */
   roomsOf(userId: string): Promise<string[]>;
   restartHost(): Promise<void>;
-  restartSynapse(): Promise<void>;
+  /** `killed`: without warning. */
+  restartHomeserver(how?: "killed"): Promise<void>;
   /** Pushes a transaction as the homeserver would. */
   push(transactionId: string, events: unknown[]): Promise<Response>;
   admin(path: string, init?: RequestInit): Promise<Response>;
   close(): Promise<void>;
 }
 
-export async function openWorld(kind: HostKind, agents: object[], env: Record<string, string> = {}): Promise<World> {
+export async function openWorld(
+  kind: HostKind,
+  agents: object[],
+  env: Record<string, string> = {},
+  homeserverKind: HomeserverKind = "synapse",
+): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-live-"));
-  const python = await installSynapse({ venv: VENV, progress: (line) => process.stdout.write(`${line}\n`) });
+  const startHomeserver = await install(homeserverKind);
   const settings: HostSettings = {
     homeserver: `http://127.0.0.1:${await freePort()}`,
     serverName: SERVER_NAME,
@@ -52,22 +58,22 @@ export async function openWorld(kind: HostKind, agents: object[], env: Record<st
     registration,
     stringify(registrationShape({ id: "troupe", url, asToken, hsToken, namespace: NAMESPACE })),
   );
-  const dir = join(folder, "synapse");
+  const dir = join(folder, homeserverKind);
   const port = Number(new URL(settings.homeserver).port);
-  const runSynapse = () =>
-    startSynapse({ python, dir, port, serverName: SERVER_NAME, registrationFiles: [registration] });
+  const runHomeserver = () =>
+    startHomeserver({ dir, port, serverName: SERVER_NAME, registrationFiles: [registration] });
 
-  const synapse = await runSynapse();
+  const homeserver = await runHomeserver();
   const user = async (name: string) => {
-    await registerUser(synapse, dir, name, "password");
+    await registerUser(homeserver, dir, name, "password");
     return liveClient(settings.homeserver, name, "password");
   };
   const host = await startHost(kind, settings).catch(async (error: unknown) => {
-    await synapse.stop();
+    await homeserver.stop();
     throw error;
   });
   const world: World = {
-    synapse,
+    homeserver,
     settings,
     host,
     alice: await user("alice"),
@@ -84,9 +90,9 @@ export async function openWorld(kind: HostKind, agents: object[], env: Record<st
       await world.host.kill();
       world.host = await startHost(kind, settings);
     },
-    async restartSynapse() {
-      await world.synapse.stop();
-      world.synapse = await runSynapse();
+    async restartHomeserver(how) {
+      await (how === "killed" ? world.homeserver.kill() : world.homeserver.stop());
+      world.homeserver = await runHomeserver();
     },
     push: (transactionId, events) =>
       fetch(`${url}/_matrix/app/v1/transactions/${transactionId}`, {
@@ -98,7 +104,7 @@ export async function openWorld(kind: HostKind, agents: object[], env: Record<st
       fetch(`${url}/admin/${path}`, { ...init, headers: { authorization: `Bearer ${settings.adminToken}` } }),
     async close() {
       await world.host.kill();
-      await world.synapse.stop();
+      await world.homeserver.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -13,9 +13,12 @@ import { environmentOrThrow } from "../host/environment.ts";
 import { aloneIn } from "../host/locks/file-lock.ts";
 import { type Stoppable, untilStopped } from "../host/process/run.ts";
 import { type Served, serve } from "../host/serve.ts";
+import { registerUser } from "./accounts.ts";
 import { PLAYGROUND_FILE } from "./place.ts";
+import { UserError } from "./processes.ts";
 import { withSample } from "./sample.ts";
-import { installSynapse, registerUser, type Synapse, startSynapse, stopLeftover, UserError } from "./synapse.ts";
+import { stopLeftover } from "./server.ts";
+import { installSynapse, type Synapse, startSynapse } from "./synapse.ts";
 import { NAMESPACE, readWorld, SERVER_NAME, type World, writeRegistration } from "./world.ts";
 
 const FOLDER = "data/playground";

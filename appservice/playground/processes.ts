@@ -2,17 +2,25 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
+/** An error the user can fix. Its message is printed without a stack. */
+export class UserError extends Error {}
+
 interface Finished {
   code: number;
   output: string;
 }
 
 /** Runs a program to its end. When `signal` aborts, the program is stopped with its children, and this rejects. */
-export async function run(command: string, args: string[], signal?: AbortSignal): Promise<Finished> {
+export async function run(
+  command: string,
+  args: string[],
+  signal?: AbortSignal,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Finished> {
   signal?.throwIfAborted();
   const finished = await new Promise<Finished>((resolve) => {
     // A process group of its own, so that its children can be stopped with it.
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, env });
     const end = () => endGroup(child.pid);
     signal?.addEventListener("abort", end);
     process.once("exit", end);

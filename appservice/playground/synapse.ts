@@ -2,24 +2,18 @@
  * A real Synapse: installed once into a virtual environment, started on loopback, stopped by its process id. It uses
  * SQLite, does not federate, and keeps everything in one folder.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { createHmac, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
-import * as z from "zod/v4";
 import { aloneIn } from "../host/locks/file-lock.ts";
-import { commandOf, lastLines, run } from "./processes.ts";
+import { secrets } from "./accounts.ts";
+import { lastLines, run, UserError } from "./processes.ts";
+import { type RunningServer, startServer, stopLeftover } from "./server.ts";
 
 const SYNAPSE_VERSION = "1.163.2";
 const LEASH = join(import.meta.dirname, "leash.py");
-const HEALTHY_MS_MAX = 60_000;
-const STOPPING_MS_MAX = 10_000;
 const INSTALLING_MS_MAX = 600_000;
-
-/** An error the user can fix. Its message is printed without a stack. */
-export class UserError extends Error {}
 
 interface Install {
   venv: string;
@@ -84,14 +78,7 @@ async function checkPython(): Promise<void> {
   );
 }
 
-export interface Synapse {
-  url: string;
-  port: number;
-  pid: number;
-  stop(): Promise<void>;
-  /** Resolves when the process has ended for any reason. */
-  exited: Promise<void>;
-}
+export type Synapse = RunningServer;
 
 interface Start {
   python: string;
@@ -115,74 +102,16 @@ export async function startSynapse({ python, dir, port, serverName, registration
     if (generated.code !== 0) throw new UserError(`Synapse could not be set up:\n${lastLines(generated.output)}`);
   }
 
-  const logFile = join(dir, "synapse.log");
-  const log = openSync(logFile, "w");
   // A process group of its own: Ctrl-C must not reach Synapse before the bridge has stopped. A kill without warning closes
   // its standard input.
-  const child = spawn(python, [LEASH, "synapse.app.homeserver", "-c", config], {
-    stdio: ["pipe", log, log],
-    detached: true,
-    cwd: dir,
+  return startServer({
+    name: "Synapse",
+    command: [python, LEASH, "synapse.app.homeserver", "-c", config],
+    dir,
+    log: join(dir, "synapse.log"),
+    port,
+    healthPath: "/health",
   });
-  // Synapse writes a pid file only when it daemonizes.
-  if (child.pid !== undefined) writeFileSync(join(dir, PID_FILE), `${child.pid}\n`);
-  const exited = new Promise<void>((done) => child.on("exit", () => done()).on("error", () => done()));
-  // If the process exits without `stop`, Synapse is killed.
-  const killAtExit = () => child.kill("SIGKILL");
-  process.once("exit", killAtExit);
-  void exited.then(() => process.off("exit", killAtExit));
-  const url = `http://127.0.0.1:${port}`;
-  if (!(await healthy(url, child))) {
-    await stop(child, exited);
-    throw new UserError(`Synapse did not start:\n${lastLines(readFileSync(logFile, "utf8"))}`);
-  }
-  return { url, port, pid: child.pid ?? 0, stop: () => stop(child, exited), exited };
-}
-
-async function healthy(url: string, child: ChildProcess): Promise<boolean> {
-  const until = Date.now() + HEALTHY_MS_MAX;
-  while (Date.now() < until && child.exitCode === null && child.signalCode === null) {
-    const answer = await fetch(`${url}/health`).catch(() => undefined);
-    if (answer?.ok) return true;
-    await sleep(100);
-  }
-  return false;
-}
-
-async function stop(child: ChildProcess, exited: Promise<void>): Promise<void> {
-  child.kill("SIGTERM");
-  const patience = new AbortController();
-  await Promise.race([exited, sleep(STOPPING_MS_MAX, undefined, { signal: patience.signal }).catch(() => undefined)]);
-  patience.abort();
-  child.kill("SIGKILL");
-  await exited;
-}
-
-const PID_FILE = "homeserver.pid";
-
-/** Stops a Synapse that a killed playground left running in this folder. Two on one database would corrupt it. */
-export async function stopLeftover(dir: string): Promise<void> {
-  const file = join(dir, PID_FILE);
-  const pid = existsSync(file) ? Number.parseInt(readFileSync(file, "utf8"), 10) : Number.NaN;
-  if (!(pid > 1)) return;
-  // The pid may belong to another program by now, so the command line must be a Synapse of this folder.
-  const isOurs = async () => (await commandOf(pid)).includes(`-c ${join(dir, "homeserver.yaml")}`);
-  if (!(await isOurs())) return;
-  send(pid, "SIGTERM");
-  for (let waited = 0; waited < STOPPING_MS_MAX; waited += 100) {
-    if (!(await isOurs())) return;
-    await sleep(100);
-  }
-  send(pid, "SIGKILL");
-}
-
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    // The process has ended in the meantime.
-    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
-  }
 }
 
 const LOGGING = {
@@ -233,40 +162,4 @@ function settings({ dir, port, serverName, registrationFiles }: Omit<Start, "pyt
     rc_presence: { per_user: MANY },
     rc_delayed_event_mgmt: MANY,
   };
-}
-
-/** Created once and kept: new secrets would log out all users. */
-function secrets(dir: string): Record<string, string> {
-  const file = join(dir, "secrets.json");
-  if (!existsSync(file)) {
-    const names = ["registration_shared_secret", "macaroon_secret_key", "form_secret"];
-    const made = Object.fromEntries(names.map((name) => [name, randomBytes(32).toString("base64url")]));
-    writeFileSync(file, JSON.stringify(made), { mode: 0o600 });
-  }
-  return JSON.parse(readFileSync(file, "utf8"));
-}
-
-const Nonce = z.object({ nonce: z.string() });
-const Refusal = z.object({ errcode: z.string().optional() });
-
-/** Registers an ordinary user; succeeds if the user exists already. */
-export async function registerUser(
-  synapse: { url: string },
-  dir: string,
-  user: string,
-  password: string,
-): Promise<void> {
-  const url = `${synapse.url}/_synapse/admin/v1/register`;
-  const { nonce } = Nonce.parse(await (await fetch(url)).json());
-  const mac = createHmac("sha1", secrets(dir)["registration_shared_secret"] ?? "")
-    .update([nonce, user, password, "notadmin"].join("\0"))
-    .digest("hex");
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ nonce, username: user, password, admin: false, mac }),
-  });
-  if (answer.ok) return;
-  const { errcode } = Refusal.parse(await answer.json());
-  if (errcode !== "M_USER_IN_USE") throw new Error(`${user} could not be registered: ${answer.status} ${errcode}`);
 }

@@ -2,9 +2,10 @@
 
 import { Hono } from "hono";
 import { BOUNDS } from "#core/bounds.ts";
+import type { Capability } from "#core/protocol/capabilities.ts";
 import type { UserId } from "#core/protocol/ids.ts";
 import { messageOf } from "#core/result.ts";
-import { homeserverProblems, type Refusal } from "#core/strings/health.ts";
+import { homeserverProblems, LACKED, type Refusal } from "#core/strings/health.ts";
 import { UNREADABLE_ROWS } from "#core/strings/repair.ts";
 import type { Clock, Log, Writes } from "#ports/host.ts";
 import type { Figures, OperatorLedger } from "#ports/operator.ts";
@@ -16,16 +17,23 @@ interface Needs {
   writes: Writes;
   clock: Clock;
   log: Log;
-  /** Whether the homeserver answered the last ping; undefined before the first one. */
-  homeserver: () => Promise<{ reachable: boolean; atMs: number; refusal?: Refusal } | undefined>;
-  /** Why the homeserver did not give us the bot the last time, if it did not. */
-  botRefusal: () => Promise<Refusal | undefined>;
+  homeserver: () => Promise<Homeserver>;
   botUserId: UserId;
   /** The clock jumped, or nothing ran for long: nothing is deleted for now. */
   isTimeDoubted: () => Promise<boolean>;
   isOperator: IsOperator;
   /** Prometheus text, or JSON on hosts that no scraper reaches. */
   format: "prometheus" | "json";
+}
+
+/** What is known of the homeserver. */
+interface Homeserver {
+  /** Whether it answered the last ping, or with which error it did not; undefined before the first one. */
+  state: { reachable: boolean; atMs: number; refusal?: Refusal } | undefined;
+  /** What it lacks, and the bridge does without. */
+  lacks: readonly Capability[];
+  /** Why it did not give us the bot the last time, if it did not. */
+  bot: Refusal | undefined;
 }
 
 const TIME_DOUBTED =
@@ -35,25 +43,25 @@ const TIME_DOUBTED =
 const OUTBOX_AGE_MS_MAX = 60_000;
 
 export function health(needs: Needs): Hono {
-  const { ledger, clock, log, homeserver, botRefusal, botUserId, isTimeDoubted, isOperator, format } = needs;
+  const { ledger, clock, log, homeserver, botUserId, isTimeDoubted, isOperator, format } = needs;
   const app = new Hono();
   app.get("/health", async (c) => {
     try {
-      const [ok, figures, state, bot, isDoubted] = await Promise.all([
+      const [ok, figures, known, isDoubted] = await Promise.all([
         takesWrites(needs),
         ledger.figures(clock.now()),
         homeserver(),
-        botRefusal(),
         isTimeDoubted(),
       ]);
       const problems = [
         ...(ok ? [] : [NOT_STORED]),
         ...refusedOf(needs.writes),
-        ...homeserverProblems({ ping: state, bot, botUserId }),
+        ...homeserverProblems({ ping: known.state, bot: known.bot, botUserId }),
         ...problemsOf(figures, isDoubted),
       ];
+      const shown = known.state ? { ...known.state, lacks: known.lacks.map((one) => LACKED[one]) } : null;
       // 200 means that transactions are taken. Other trouble is listed in `problems`.
-      return c.json({ ok, problems, homeserver: state ?? null, ...figures }, ok ? 200 : 503);
+      return c.json({ ok, problems, homeserver: shown, ...figures }, ok ? 200 : 503);
     } catch (error) {
       log("request_failed", { path: "/health", error: messageOf(error) });
       return c.json({ ok: false, problems: ["the database does not answer", ...refusedOf(needs.writes)] }, 503);
@@ -62,7 +70,7 @@ export function health(needs: Needs): Hono {
   app.get("/metrics", async (c) => {
     const refusal = await refusalOf(isOperator, c);
     if (refusal) return c.text(`${refusal.sentence}\n`, refusal.status);
-    const [figures, verdicts, state] = await Promise.all([
+    const [figures, verdicts, { state }] = await Promise.all([
       ledger.figures(clock.now(), BOUNDS.metricsRows.max),
       ledger.verdicts(),
       homeserver(),

@@ -14,7 +14,8 @@
  * A refusal that promises more luck later is believed until it came many times in a row, while the homeserver stores other
  * things: then it is about this message or this room, and what waits behind it goes on.
  *
- * A retry repeats path, body, user and device byte for byte, so that the homeserver recognises it as a duplicate.
+ * A retry repeats path, body, user and device byte for byte, so that the homeserver recognises it as a duplicate. Without a
+ * device it may not: then the room is read back first (`sent-before.ts`).
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers
  */
@@ -36,6 +37,7 @@ import type { Clock, Log } from "#ports/host.ts";
 import type { Running, Work } from "#ports/lanes.ts";
 import type { PlaceLedger } from "#ports/turns.ts";
 import { freeze } from "./freeze.ts";
+import { sentBefore } from "./sent-before.ts";
 
 const BACK_OFF = { firstMs: 1_000, maxMs: BOUNDS.sendRetryPause.max };
 const LIMITED_BACK_OFF = { ...BACK_OFF, firstMs: 50 };
@@ -77,7 +79,7 @@ export function outLane(needs: Needs): Work<OpenOutboxRow | undefined> {
     const isNext = ({ notBeforeMs }: OpenOutboxRow) =>
       isDue(notBeforeMs, needs.clock.now(), BOUNDS.pauseAhead.max) && needs.mayGoOn?.() !== false;
     while (row && isNext(row) && !running.lost.aborted) {
-      const end = await attempt(needs, running.lease, row);
+      const end = await attempt(needs, running, row);
       if (!end) return undefined;
       const after = await finish(needs, running, row, end);
       if (after === "released") return after;
@@ -113,7 +115,8 @@ async function grantPlaces({ ledger, clock, ring }: Needs): Promise<void> {
 }
 
 /** Sends a row once; undefined when it is to be sent again later. A row that is too late or refused becomes a dead letter. */
-async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<OutboxEnd | undefined> {
+async function attempt(needs: Needs, running: Running, row: OpenOutboxRow): Promise<OutboxEnd | undefined> {
+  const { lease } = running;
   const { ledger, clock, log, random } = needs;
   if (await isLate(needs, row)) {
     const end = dead(needs, row, `A message of ${row.userId} would have come too long after the question`);
@@ -121,7 +124,8 @@ async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<
   }
   const request = await requestOf(needs, lease, row);
   if (request === "lost") return undefined;
-  const sent = request.ok ? await send(needs, row, request.value) : request;
+  const sent = request.ok ? await sendOnce(needs, running, row, request.value) : request;
+  if (sent === "lost") return undefined;
   // A crash before the end is stored repeats the send, and the homeserver answers with the same event id.
   if (sent.ok) return { state: "sent", eventId: sent.value };
   if ("never" in sent.error) return dead(needs, row, sent.error.never);
@@ -167,6 +171,36 @@ async function makeUser(
   if (speaker !== BOT && !agent) return err({ never: `${userId} does not exist, and its agent is retired` });
   const intent = agent ? await ghosts.intent(agent) : await ghosts.bot();
   return intent.ok ? ok(intent.value.deviceId) : err(refusalOf(userId, intent.error));
+}
+
+/** Sends a request, unless an earlier attempt did. `lost`: the lease is, while the room was read. */
+async function sendOnce(
+  needs: Needs,
+  { lost }: Running,
+  row: OpenOutboxRow,
+  request: FrozenRequest,
+): Promise<Result<EventId, Refusal> | "lost"> {
+  // A plain row was never sent; with a device the homeserver knows what it has sent.
+  if (row.frozen && request.deviceId === "") {
+    const wait = () => needs.clock.sleep(BOUNDS.sentTime.max, lost);
+    const { send: ask } = needs.ghosts.existing(row.userId, "");
+    const before = await sentBefore({ send: ask, roomId: roomOf(row.lane), wait }, row);
+    if (before.ok && before.value !== undefined) return ok(before.value);
+    if (!before.ok && !(await isUnreadable(needs, row, before.error))) return err({ again: before.error });
+    if (lost.aborted) return "lost";
+  }
+  return send(needs, row, request);
+}
+
+/**
+ * The homeserver fails to show this room again and again, while it answers others: then the message is sent, as it may not
+ * have been. Conduit shows no room to an appservice, and remembers transaction ids.
+ *
+ * @see https://gitlab.com/famedly/conduit/-/blob/next/conduit/src/api/client_server/message.rs
+ */
+async function isUnreadable({ ghosts }: Needs, row: OpenOutboxRow, error: HomeserverError): Promise<boolean> {
+  if (error.status === 429 || row.refusal !== REFUSED || row.refusals < BOUNDS.unreadableRoom.max) return false;
+  return (await ghosts.existing(row.userId, "").send(whoAmI())).ok;
 }
 
 async function send(

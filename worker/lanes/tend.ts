@@ -17,7 +17,10 @@ import { isTimeDoubted } from "./time.ts";
 interface Needs extends PlaceNeeds, RepairNeeds {
   ledger: Ledger;
   keep: Retention;
-  /** Well when the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
+  /**
+   * Whether the homeserver reaches us; where it has no ping, whether it is there. A ping also makes Synapse retry its queue
+   * now instead of after its back-off.
+   */
   ping: () => Promise<Answer<unknown>>;
   /** Logs how many invitations were refused meanwhile. */
   reportRefusals: () => Promise<void>;
@@ -42,18 +45,26 @@ export interface TendOptions {
   afterStart: boolean;
 }
 
-/** Runs the upkeep once. While the homeserver cannot be reached it only deletes old rows. */
+/**
+ * Runs the upkeep once. While the homeserver cannot be reached it only deletes old rows. A step that fails does not hold up
+ * the others; the first error is thrown at the end.
+ */
 export async function tend(needs: Needs, options: TendOptions = { afterStart: false }): Promise<void> {
   const { ledger, clock } = needs;
-  await needs.reportRefusals();
-  await grantMissed(needs);
-  const reachable = await isReachable(needs, options);
-  if (reachable) {
-    await needs.lookUpAliases();
+  const errors: unknown[] = [];
+  const step = async (work: () => Promise<unknown>) => work().catch((error: unknown) => void errors.push(error));
+  await step(needs.reportRefusals);
+  await step(() => grantMissed(needs));
+  await step(async () => {
+    if (!(await isReachable(needs, options))) return;
+    await step(needs.lookUpAliases);
     await repairRooms(needs);
-  }
-  await searchOn(needs);
-  if (!(await isTimeDoubted(ledger, clock))) await forget(needs);
+  });
+  await step(() => searchOn(needs));
+  await step(async () => {
+    if (!(await isTimeDoubted(ledger, clock))) await forget(needs);
+  });
+  if (errors.length > 0) throw errors[0];
 }
 
 /** The step that the last upkeep did not come to. */

@@ -300,5 +300,17 @@ export function agentsContract(make: Make): void {
       await ledger.setGhost({ ...ghost, profile: "Echo" });
       expect(await ledger.ghost(ghost.userId)).toEqual({ ...ghost, profile: "Echo" });
     });
+
+    test("lose their device and keep their profile, and are forgotten when there are devices again", async () => {
+      const ledger = await make();
+      const echo = { userId: UserId.parse("@agent_echo:hs.test"), deviceId: "TROUPE", profile: "Echo" };
+      await ledger.setGhost(echo);
+      await ledger.setDevices(true);
+      expect(await ledger.ghost(echo.userId)).toEqual(echo);
+      await ledger.setDevices(false);
+      expect(await ledger.ghost(echo.userId)).toEqual({ ...echo, deviceId: "" });
+      await ledger.setDevices(true);
+      expect(await ledger.ghost(echo.userId)).toBeUndefined();
+    });
   });
 }

@@ -19,6 +19,7 @@ import type { Answer, Ask } from "#ports/homeserver.ts";
  */
 export interface Identity {
   userId: UserId;
+  /** Empty where the user has none: the homeserver has no devices for appservices. */
   deviceId?: string;
 }
 /** Never rejects: no answer is an error with status 0. */
@@ -56,7 +57,7 @@ export function clientServer({ url, asToken, ask }: Needs): Call {
 const identityQuery = (identity: Identity | undefined): Record<string, string> =>
   identity === undefined
     ? {}
-    : { user_id: identity.userId, ...(identity.deviceId === undefined ? {} : { device_id: identity.deviceId }) };
+    : { user_id: identity.userId, ...(identity.deviceId ? { device_id: identity.deviceId } : {}) };
 
 const searchOf = (query: NonNullable<Request<unknown>["query"]>): string =>
   new URLSearchParams(

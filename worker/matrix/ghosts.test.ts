@@ -78,18 +78,18 @@ describe("a ghost", () => {
 });
 
 describe("the bot", () => {
-  test("gets account and device, and asks whether the homeserver understands devices", async () => {
+  test("gets account and device, and asks whether the homeserver knows it", async () => {
     expect(await enterBot(needs())).toMatchObject({ ok: true });
     expect(logged).toEqual([]);
   });
-  test("logs it when the homeserver does not", async () => {
-    const honest = server.fetch;
-    server.fetch = (input, init) =>
-      String(input).includes("whoami")
-        ? Promise.resolve(Response.json({ user_id: "@troupe:hs.test" }))
-        : honest(input, init);
+  test("is not well where the homeserver does not know it", async () => {
+    server.answerFirst = ({ path }) => (path.endsWith("/whoami") ? new Response("{}", { status: 401 }) : undefined);
+    expect(await enterBot(needs())).toMatchObject({ ok: false });
+  });
+  test("has no device where the homeserver makes none", async () => {
+    for (const one of ["devices", "deviceId"] as const) server.lacks.add(one);
     expect(await enterBot(needs())).toMatchObject({ ok: true });
-    expect(logged).toEqual(["homeserver_without_device_id"]);
+    expect(await ghosts(needs()).bot()).toMatchObject({ ok: true, value: { deviceId: "" } });
   });
 });
 

@@ -5,7 +5,8 @@
  * @see https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions
  */
 import { type Agent, BOT_NAME } from "#core/configuration/agent.ts";
-import { actingDevice } from "#core/protocol/client/account.ts";
+import { takesDevices } from "#core/protocol/capabilities.ts";
+import { whoAmI } from "#core/protocol/client/account.ts";
 import { uploadMedia } from "#core/protocol/client/media.ts";
 import { setAvatarUrl, setDisplayName } from "#core/protocol/client/profile.ts";
 import { pingAppservice } from "#core/protocol/client/server.ts";
@@ -13,16 +14,16 @@ import { botUserId, ghostUserId, type Namespace, type UserId } from "#core/proto
 import { err, ok } from "#core/result.ts";
 import type { Answer, Ghost, GhostLedger, Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Log } from "#ports/host.ts";
+import type { OperatorLedger } from "#ports/operator.ts";
+import { DEVICE_ID, knownCapabilities } from "./capabilities.ts";
 import type { Call } from "./client-server.ts";
+import { digest } from "./digest.ts";
 import { bindIntent } from "./intent.ts";
 import { enter } from "./revival.ts";
 
-/** The device every ghost is made with. Device ids are a user's own, so all may be the same. */
-const DEVICE_ID = "TROUPE";
-
 interface Needs {
   call: Call;
-  ledger: GhostLedger;
+  ledger: Pick<GhostLedger, "ghost" | "setGhost"> & Pick<OperatorLedger, "mark">;
   namespace: Namespace;
   log: Log;
 }
@@ -43,7 +44,7 @@ export function ghosts(needs: Needs): Ghosts {
     async intent(agent, given) {
       const userId = ghostUserId(namespace, agent.id);
       const known = given ?? (await ledger.ghost(userId));
-      const ghost = known ? ok(known) : await enter(call, userId, DEVICE_ID, agent.name);
+      const ghost = known ? ok(known) : await make(needs, userId, agent.name);
       if (!ghost.ok) {
         logFailure(userId, ghost.error);
         return ghost;
@@ -64,28 +65,27 @@ export function ghosts(needs: Needs): Ghosts {
   };
 }
 
+/** Makes an account, with a device where the homeserver has them. */
+async function make({ call, ledger }: Needs, userId: UserId, name: string): Promise<Answer<Ghost>> {
+  const deviceId = takesDevices(await knownCapabilities(ledger)) ? DEVICE_ID : "";
+  return enter(call, userId, deviceId, name);
+}
+
 /** The bot as the ledger knows it, made at the first call. */
-async function knownBot({ call, ledger, namespace }: Needs): Promise<Answer<Ghost>> {
+async function knownBot(needs: Needs): Promise<Answer<Ghost>> {
+  const { ledger, namespace } = needs;
   const userId = botUserId(namespace);
   const known = await ledger.ghost(userId);
   if (known) return ok(known);
-  const bot = await enter(call, userId, DEVICE_ID, BOT_NAME);
+  const bot = await make(needs, userId, BOT_NAME);
   if (bot.ok) await ledger.setGhost(bot.value);
   return bot;
 }
 
-/**
- * Makes the bot's account and device, then finds out whether the homeserver understands `device_id`. One that does not
- * sends messages twice after its restarts, so the log warns the operator.
- */
+/** Makes the bot's account and device, then asks the homeserver whether it knows them. */
 export async function enterBot(needs: Needs): Promise<Answer<undefined>> {
-  const { call, log } = needs;
   const bot = await knownBot(needs);
-  if (!bot.ok) return bot;
-  const device = await call(actingDevice(), bot.value);
-  if (!device.ok) return device;
-  if (device.value !== bot.value.deviceId) log("homeserver_without_device_id");
-  return ok(undefined);
+  return bot.ok ? needs.call(whoAmI(), bot.value) : bot;
 }
 
 async function showProfile(
@@ -112,8 +112,3 @@ function bytesOf(base64: string): Uint8Array<ArrayBuffer> | undefined {
 /** A text that changes whenever the name or the picture does. */
 const profileOf = async ({ name, avatar }: Pick<Agent, "name" | "avatar">): Promise<string> =>
   JSON.stringify(avatar ? [name, avatar.mediaType, await digest(avatar.base64)] : [name]);
-
-async function digest(text: string): Promise<string> {
-  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(bytes).slice(0, 12), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}

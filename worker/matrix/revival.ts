@@ -7,8 +7,9 @@
  * a device together with it: only a message that it had accepted, and whose answer was lost, could appear twice.
  */
 import { putDevice, registerUser, whoAmI } from "#core/protocol/client/account.ts";
-import { isGone } from "#core/protocol/errcode.ts";
+import { isGone, isLacking } from "#core/protocol/errcode.ts";
 import { splitUserId, type UserId } from "#core/protocol/ids.ts";
+import { ok } from "#core/result.ts";
 import type { Answer, Ghost, GhostLedger } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Call, Identity } from "./client-server.ts";
@@ -75,11 +76,16 @@ export function reviving({ call, ledger, clock, log }: Needs): Call {
   };
 }
 
-/** Makes an account and its device. Neither request may carry the device id: the device does not exist yet. */
+/**
+ * Makes an account and its device, where `deviceId` is not empty and the homeserver has devices for appservices. Neither
+ * request may carry the device id: the device does not exist yet.
+ */
 export async function enter(call: Call, userId: UserId, deviceId: string, name: string): Promise<Answer<Ghost>> {
   const [localpart] = splitUserId(userId);
   const account = await call(registerUser(localpart));
   if (!account.ok && account.error.errcode !== "M_USER_IN_USE") return account;
+  if (deviceId === "") return ok({ userId, deviceId });
   const device = await call(putDevice(deviceId, name), { userId });
-  return device.ok ? { ok: true, value: { userId, deviceId } } : device;
+  if (device.ok) return ok({ userId, deviceId });
+  return isLacking(device.error) ? ok({ userId, deviceId: "" }) : device;
 }

@@ -10,7 +10,7 @@ export type Level = "debug" | "info" | "warn" | "error";
 
 const LEVEL: Record<LogEvent, Level> = {
   started: "info",
-  homeserver_without_device_id: "warn",
+  homeserver_capabilities: "info",
   homeserver_unreachable: "warn",
   transaction: "debug",
   dead_letter: "warn",

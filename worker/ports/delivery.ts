@@ -50,6 +50,7 @@ export interface OutboxRow {
 
 /** A request as it is sent, and sent again, byte for byte. */
 export interface FrozenRequest {
+  /** Empty where it is sent without a device: the homeserver may forget its transaction id. */
   deviceId: string;
   /** From `/_matrix` on, without the query. */
   path: string;

@@ -10,8 +10,9 @@ export type Answer<Value> = Result<Value, HomeserverError>;
 /** The client–server API bound to one acting user and its device. */
 export interface Intent {
   readonly userId: UserId;
+  /** Empty where the homeserver has no devices for appservices. */
   readonly deviceId: string;
-  /** Sends the request with `user_id` and `device_id`. Never rejects: no answer is an error with status 0. */
+  /** Sends the request with `user_id` and, where there is a device, `device_id`. Never rejects: no answer is an error with status 0. */
   send<Value>(request: Request<Value>): Promise<Answer<Value>>;
 }
 
@@ -61,6 +62,7 @@ export interface AskAnswer {
 /** A ghost, or the bot, as it was made. */
 export interface Ghost {
   userId: UserId;
+  /** Empty where the homeserver has no devices for appservices. */
   deviceId: string;
   /** The agent's name and avatar as they were last shown to the homeserver. */
   profile?: string;
@@ -70,4 +72,9 @@ export interface Ghost {
 export interface GhostLedger {
   ghost(userId: UserId): Promise<Ghost | undefined>;
   setGhost(ghost: Ghost): Promise<void>;
+  /**
+   * The homeserver has no devices for appservices any more: our users have none. Or it has them again: users without one
+   * are forgotten, and made again with one.
+   */
+  setDevices(areTaken: boolean): Promise<void>;
 }

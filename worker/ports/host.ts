@@ -27,7 +27,7 @@ export type Log = (event: LogEvent, fields?: Record<string, Json | undefined>) =
 
 export type LogEvent =
   | "started"
-  | "homeserver_without_device_id"
+  | "homeserver_capabilities"
   | "homeserver_unreachable"
   | "transaction"
   | "dead_letter"

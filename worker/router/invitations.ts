@@ -2,6 +2,7 @@
  * An invitation that the gate accepts: it is counted, and the room is judged again by what it turns out to be once one of our
  * users is in it. Until then the inviter's server alone says whether it is a direct chat.
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { type Grounds, grounds } from "#core/gate/evidence.ts";
 import type { Invited } from "#core/gate/facts.ts";
 import { gate } from "#core/gate/gate.ts";
@@ -38,8 +39,12 @@ export async function acceptInvitation(needs: ActNeeds, occasion: Occasion, spea
     return judgeAgain(occasion, intent, found);
   };
   const inviter = remoteServerOf(needs.namespace, occasion.waiting.event.sender);
-  const via = inviter === undefined ? [] : [inviter];
-  const joined = await join(needs, roomId, speaker, { via, judge });
+  const joined = await join(needs, roomId, speaker, {
+    via: inviter === undefined ? [] : [inviter],
+    judge,
+    isInvited: true,
+    mayMissPast: occasion.waiting.failures >= BOUNDS.unreadablePast.max,
+  });
   if (joined.reason === "join_failed") return joined;
   if (joined.reason !== "join") return { ...joined, members: [] };
   const notices = speaker === BOT ? [] : await successionNotice(needs, roomId, speaker);

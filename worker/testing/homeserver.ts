@@ -2,6 +2,7 @@
  * A homeserver in memory that answers like Synapse 1.163, refusals included. A send is idempotent by its path, whichever
  * user sends it. The `refusals` of a test are answered first.
  */
+import type { Capability } from "#core/protocol/capabilities.ts";
 import type { JsonObject } from "#core/protocol/event.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 
@@ -11,6 +12,8 @@ interface Sent {
   deviceId: string;
   content: JsonObject;
   eventId: string;
+  /** Its transaction id is known no more. */
+  isForgotten?: true;
 }
 
 export interface FakeHomeserver {
@@ -47,6 +50,12 @@ export interface FakeHomeserver {
   refusedJoins?: number;
   /** Whole events, by id. */
   events: Map<string, JsonObject>;
+  /** What it lacks, as Dendrite 0.13.8 does: what it answers instead was recorded there. */
+  lacks: Set<Capability>;
+  /** What it says of its version. */
+  versions: string[];
+  /** A restart of a homeserver that keeps transaction ids in its memory. */
+  forgetSends(): void;
 }
 
 const json = (status: number, body: object) => Response.json(body, { status });
@@ -67,6 +76,11 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     aliases: new Map(),
     events: new Map(),
     refusedReads: new Set(),
+    lacks: new Set(),
+    versions: ["v1.11"],
+    forgetSends() {
+      for (const sent of server.sent) sent.isForgotten = true;
+    },
     fetch: async (input, init) => {
       const request = new Request(input, init);
       const url = new URL(request.url);
@@ -91,6 +105,8 @@ async function answer(server: FakeHomeserver, method: string, url: URL, body: un
   const userId = query.get("user_id") ?? "";
   const deviceId = query.get("device_id") ?? "";
   if (path.endsWith("/register")) return register(server, body);
+  if (path.endsWith("/versions")) return json(200, { versions: server.versions, unstable_features: {} });
+  if (server.lacks.has("ping") && path.endsWith("/ping")) return UNRECOGNIZED();
   if (/\/appservice\/[^/]+\/ping$/.test(path)) {
     server.pings.push((body as { transaction_id: string }).transaction_id);
     return json(200, { duration_ms: 1 });
@@ -100,13 +116,22 @@ async function answer(server: FakeHomeserver, method: string, url: URL, body: un
     return json(403, { errcode: "M_FORBIDDEN", error: "Application service has not registered this user" });
   }
   const device = path.match(/\/devices\/(.+)$/)?.[1];
-  if (device) {
-    server.devices.add(`${userId}|${device}`);
-    return json(201, {});
-  }
-  if (!server.devices.has(`${userId}|${deviceId}`))
+  if (device) return putDevice(server, userId, device);
+  if (isUnknownDevice(server, userId, deviceId))
     return json(400, { errcode: "M_UNKNOWN_DEVICE", error: "Unknown device" });
   return asUser(server, { method, path, userId, deviceId, body });
+}
+
+function putDevice(server: FakeHomeserver, userId: string, device: string): Response {
+  if (server.lacks.has("devices")) return json(404, { errcode: "M_FORBIDDEN", error: "device does not exist" });
+  server.devices.add(`${userId}|${device}`);
+  return json(201, {});
+}
+
+/** None is named where there are none. */
+function isUnknownDevice({ lacks, devices }: FakeHomeserver, userId: string, deviceId: string): boolean {
+  if (lacks.has("deviceId") || (lacks.has("devices") && deviceId === "")) return false;
+  return !devices.has(`${userId}|${deviceId}`);
 }
 
 interface UserRequest {
@@ -132,7 +157,10 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
           : json(200, { chunk: Object.keys(members()).map((id) => memberEvent(server, id)) }),
     ],
     [/\/messages$/, () => json(200, { chunk: server.history.get(roomId) ?? [] })],
-    [/\/whoami$/, () => json(200, { user_id: userId, device_id: deviceId })],
+    [
+      /\/whoami$/,
+      () => json(200, { user_id: userId, device_id: server.lacks.has("deviceId") ? "AS_Device" : deviceId }),
+    ],
     [/\/state\/[^/]+(?:\/[^/]*)?$/, () => stateOf(server, request, roomId)],
     [/\/directory\/room\//, () => orMissing(server.aliases.get(last(path)), (room_id) => ({ room_id, servers: [] }))],
     [/\/event\/[^/]+$/, () => orMissing(server.events.get(last(path)), (event) => event)],
@@ -148,7 +176,7 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
     [/\/upload$/, () => json(200, { content_uri: "mxc://hs.test/avatar" })],
   ];
   const found = answers.find(([pattern]) => pattern.test(path));
-  return found ? found[1]() : json(404, { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" });
+  return found ? found[1]() : UNRECOGNIZED();
 }
 
 function memberEvent({ names }: FakeHomeserver, userId: string): object {
@@ -158,6 +186,8 @@ function memberEvent({ names }: FakeHomeserver, userId: string): object {
     content: { membership: "join", ...(displayname === undefined ? {} : { displayname }) },
   };
 }
+
+const UNRECOGNIZED = () => json(404, { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" });
 
 const NOT_IN_ROOM = () => json(403, { errcode: "M_FORBIDDEN", error: "Appservice not in room" });
 
@@ -187,7 +217,7 @@ function send(
   const refusal = server.refusals.shift();
   if (refusal === "unreachable") throw new TypeError("fetch failed");
   if (refusal) return refusal;
-  const known = server.sent.find((sent) => sent.path === request.path);
+  const known = server.sent.find((sent) => sent.path === request.path && !sent.isForgotten);
   const eventId = known?.eventId ?? `$sent${server.sent.length}`;
   if (!known) {
     server.sent.push({

@@ -64,7 +64,32 @@ export const WORK = {
     unit: "attempts",
     because: "About an hour of rate limits or of changing errors while others are stored: the lane has to go on.",
   },
+  unreadableRoom: {
+    max: 3,
+    unit: "attempts",
+    because: "A message that may have been sent is sent again where its room cannot be read: lost is worse than twice.",
+  },
+  unreadablePast: {
+    max: 2,
+    unit: "attempts",
+    because: "People wait for the agent they invited; some homeservers show the past of a room to no appservice.",
+  },
   sendRetryPause: { max: MINUTE, unit: "milliseconds", because: "A homeserver that is back is noticed in time." },
+  invitationTime: {
+    max: SECOND,
+    unit: "milliseconds",
+    because: "Dendrite pushes an invitation before the transaction ends that stores it; that takes milliseconds.",
+  },
+  sentPages: {
+    max: 5,
+    unit: "pages",
+    because: "A message that may have been sent is among the last of its sender, which 500 events of the room hold.",
+  },
+  sentTime: {
+    max: 3 * SECOND,
+    unit: "milliseconds",
+    because: "A homeserver that was killed with a request in its queue has shown the message by then.",
+  },
   outDepth: { max: 50, unit: "messages", because: "More of them are replies that cannot be sent." },
 
   // What is tried again.

@@ -41,6 +41,15 @@ export const isPassing = ({ status, errcode }: HomeserverError): boolean =>
 export const isMissing = ({ status, errcode }: HomeserverError): boolean => status === 404 && errcode === "M_NOT_FOUND";
 
 /**
+ * True where the homeserver does not have what was asked for: the endpoint, or what it stands for. Dendrite answers 404
+ * with `M_FORBIDDEN` where it makes no device. A proxy that does not find the homeserver says no more than 404.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#common-error-codes
+ */
+export const isLacking = ({ status, errcode }: HomeserverError): boolean =>
+  status === 404 || status === 405 || errcode === "M_UNRECOGNIZED";
+
+/**
  * True where the homeserver does not know the user or the device a request is made as. Before 1.163 Synapse named the
  * second error by its proposal.
  *

@@ -39,6 +39,8 @@ export const registrationShape = ({ id, url, asToken, hsToken, namespace }: Wish
   rate_limited: false,
   // Typing and receipts are not used, and each would be a request of its own.
   receive_ephemeral: false,
+  // Tuwunel makes devices only for appservices that have this key; Synapse and Dendrite do not know it.
+  device_management: true,
   namespaces: { users: [{ exclusive: true, regex: usersRegex(namespace) }], aliases: [], rooms: [] },
 });
 

@@ -1,4 +1,5 @@
 /** Sentences of `/health` about the homeserver. They name variables and accounts, and repeat no text of the homeserver's. */
+import type { Capability } from "../protocol/capabilities.ts";
 import type { HomeserverError } from "../protocol/errcode.ts";
 import { isBadToken, isPassing } from "../protocol/errcode.ts";
 import type { UserId } from "../protocol/ids.ts";
@@ -34,3 +35,12 @@ function botProblem({ status, errcode }: Refusal, botUserId: UserId): string {
   if (errcode !== "M_EXCLUSIVE") return `${refused}; agents answer without it where they can`;
   return `${refused}: BOT_LOCALPART must be the sender_localpart of the registration file, and no other application service may claim that user`;
 }
+
+const READ_BACK = "A message that may have been sent already is looked for in its room before it is sent again";
+
+/** What a homeserver lacks, and what the bridge does without it. */
+export const LACKED: Record<Capability, string> = {
+  devices: `the homeserver makes no devices for appservices: the agents have none. ${READ_BACK}`,
+  deviceId: `the homeserver does not take the device a request names: none is named. ${READ_BACK}`,
+  ping: "the homeserver has no ping for appservices: whether it reaches the bridge is seen only when it pushes events",
+};

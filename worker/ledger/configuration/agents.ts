@@ -42,6 +42,14 @@ export function agentRows(
         "durable",
       );
     },
+
+    async setDevices(areTaken) {
+      await all(
+        areTaken
+          ? sql`DELETE FROM ghosts WHERE device_id = ''`
+          : sql`UPDATE ghosts SET device_id = '' WHERE device_id <> ''`,
+      );
+    },
   };
 }
 

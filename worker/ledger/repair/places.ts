@@ -2,6 +2,7 @@
 import { AgentSpec, StoredAvatar } from "#core/configuration/agent.ts";
 import { RoomName } from "#core/configuration/settings.ts";
 import { problemOf } from "#core/configuration/stored.ts";
+import { readCapabilities } from "#core/protocol/capabilities.ts";
 import { AgentId, AgentKey, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import { RoomState } from "#core/protocol/room-state.ts";
@@ -137,6 +138,7 @@ const MARKS: Readonly<Record<string, (value: string) => boolean>> = {
     const { status, errcode } = Object(parseJson(value)) as Row;
     return value === "well" || (Number.isFinite(status) && typeof errcode === "string");
   },
+  capabilities: (value) => readCapabilities(value) !== undefined,
   emptied: (value) => Number.isFinite(Number(value)),
 };
 const marks: Inspection = {

@@ -10,8 +10,9 @@ import { joinRoom, leaveRoom } from "#core/protocol/client/rooms.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type Namespace, type RoomId, type Speaker, splitUserId, type UserId } from "#core/protocol/ids.ts";
 import { powerOf, powerToSend } from "#core/protocol/room-state.ts";
+import { caught } from "#core/result.ts";
 import type { Delivery, OutboxRow } from "#ports/delivery.ts";
-import type { Ghosts, Intent, Standing } from "#ports/homeserver.ts";
+import type { Answer, Ghosts, Intent, Standing } from "#ports/homeserver.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { InvitationLimits } from "#ports/rooms.ts";
@@ -48,6 +49,10 @@ interface JoinOptions {
   /** Servers that are in the room. */
   via?: readonly string[];
   judge?: Judge;
+  /** A homeserver may push an invitation before it has stored it: a join that it forbids then is tried once more. */
+  isInvited?: boolean;
+  /** A room whose past the homeserver fails to show, while it answers others, is joined without it. */
+  mayMissPast?: boolean;
 }
 
 /** The intent of a speaker; undefined where there is no such agent. */
@@ -67,12 +72,12 @@ export async function join(
   needs: JoinNeeds,
   roomId: RoomId,
   speaker: Speaker,
-  { via = [], judge }: JoinOptions = {},
+  { via = [], judge, isInvited = false, mayMissPast = false }: JoinOptions = {},
 ): Promise<Joined> {
   const { log } = needs;
   const intent = await intentOf(needs, speaker);
   if (!intent) return { reason: "unknown_agent", notices: [] };
-  const joined = intent.ok ? await intent.value.send(joinRoom(roomId, via)) : intent;
+  const joined = intent.ok ? await enter(needs, intent.value, roomId, { via, isInvited }) : intent;
   if (!intent.ok || !joined.ok) {
     const error = joined.ok ? undefined : joined.error;
     log("join_failed", { agent: speaker, room: roomId, status: error?.status, errcode: error?.errcode });
@@ -90,11 +95,32 @@ export async function join(
   const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
   const { state, people } = await readRoom(needs, intent.value, roomId, members);
   await lookUpOf(needs, intent.value, roomId);
-  await readBack(needs, intent.value, roomId);
+  await readPast(needs, intent.value, roomId, mayMissPast);
   // The descriptions are the same for all our users, so the first one publishes them.
   if (isFirst) await publishCommands(intent.value, roomId, state);
   const maySpeak = powerOf(state, intent.value.userId) >= powerToSend(state, "m.room.message");
   return { reason: "join", notices: maySpeak ? await introduction(needs, roomId, speaker, people) : [] };
+}
+
+async function enter(
+  { clock }: JoinNeeds,
+  intent: Intent,
+  roomId: RoomId,
+  { via, isInvited }: Required<Pick<JoinOptions, "via" | "isInvited">>,
+): Promise<Answer<undefined>> {
+  const joined = await intent.send(joinRoom(roomId, via));
+  if (!isInvited || joined.ok || joined.error.errcode !== "M_FORBIDDEN") return joined;
+  await clock.sleep(BOUNDS.invitationTime.max);
+  return intent.send(joinRoom(roomId, via));
+}
+
+/** What is missed is found by the upkeep as soon as the room can be read. */
+async function readPast(needs: JoinNeeds, intent: Intent, roomId: RoomId, mayMiss: boolean): Promise<void> {
+  const read = await caught(readBack(needs, intent, roomId));
+  if (read.ok) return;
+  const trouble = mayMiss && read.error instanceof Trouble ? read.error : undefined;
+  if (!trouble || (await isForAll(trouble.error, needs.standing))) throw read.error;
+  needs.log("gap_unrepaired", { room: roomId, error: trouble.message });
 }
 
 /**
@@ -109,7 +135,7 @@ export function joinAtOnce(
   judge?: Judge,
 ): Promise<Joined> {
   const via = new Set([splitUserId(by)[1], needs.namespace.serverName]);
-  const tried = join(needs, roomId, speaker, { via: [...via], ...(judge ? { judge } : {}) });
+  const tried = join(needs, roomId, speaker, { via: [...via], mayMissPast: true, ...(judge ? { judge } : {}) });
   return tried.catch(async (error: unknown) => {
     if (!(error instanceof Trouble) || (await isForAll(error.error, needs.standing))) throw error;
     return { ...joinFailed(error.error), notices: [] };

@@ -1,7 +1,7 @@
 /** Events of a room: sending one, reading one, reading older ones back. */
 import * as z from "zod/v4";
 import { type JsonObject, RoomEvent } from "../event.ts";
-import { EventId, type RoomId } from "../ids.ts";
+import { EventId, type RoomId, type UserId } from "../ids.ts";
 import { answerOf, type Request } from "./request.ts";
 import { roomPath } from "./rooms.ts";
 
@@ -63,12 +63,18 @@ const Messages = z.object({ chunk: z.array(z.unknown()), end: z.string().nullish
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
  */
-export const messagesBefore = (roomId: RoomId, from?: string): Request<Page> => ({
+export const messagesBefore = (roomId: RoomId, from?: string): Request<Page> => pageBefore(roomId, from, {});
+
+/** The same of one sender's messages only. A homeserver that ignores the filter gives the others' as well. */
+export const messagesOfBefore = (roomId: RoomId, sender: UserId, from?: string): Request<Page> =>
+  pageBefore(roomId, from, { filter: JSON.stringify({ senders: [sender], types: ["m.room.message"] }) });
+
+const pageBefore = (roomId: RoomId, from: string | undefined, more: Record<string, string>): Request<Page> => ({
   method: "GET",
   path: `${roomPath(roomId)}/messages`,
   // What our own server lacks of them it asks others for.
   remote: "",
-  query: { dir: "b", limit: String(PAGE_EVENTS), ...(from === undefined ? {} : { from }) },
+  query: { dir: "b", limit: String(PAGE_EVENTS), ...(from === undefined ? {} : { from }), ...more },
   answer: answerOf(
     Messages.transform(({ chunk, end }) => ({
       raws: chunk,

@@ -1,5 +1,6 @@
 /** The homeserver itself: where it is, and whether it reaches us. */
 import * as z from "zod/v4";
+import { BOUNDS } from "../../bounds.ts";
 import { answerOf, confirmedBy, type Request } from "./request.ts";
 
 const WellKnown = z.object({ "m.homeserver": z.object({ base_url: z.url({ protocol: /^https?$/ }) }) });
@@ -15,6 +16,24 @@ export const wellKnown = (): Request<string> => ({
   answer: answerOf(
     WellKnown.transform((found) => found["m.homeserver"].base_url.replace(/\/+$/, "")),
     "m.homeserver.base_url",
+  ),
+});
+
+/**
+ * What the homeserver says of its version, as a text. Few say what they are called, and none has to; with another version
+ * the list of features is another one as a rule.
+ *
+ * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientversions
+ */
+export const homeserverVersion = (): Request<string> => ({
+  method: "GET",
+  path: "/_matrix/client/versions",
+  answerMsMax: BOUNDS.silence.max,
+  answer: answerOf(
+    z
+      .object({ versions: z.array(z.unknown()), unstable_features: z.unknown() })
+      .transform(({ versions, unstable_features }) => JSON.stringify([versions, unstable_features])),
+    "versions",
   ),
 });
 
