@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { AgentSpec, BackendSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
-import type { Namespace, RoomId } from "#core/protocol/ids.ts";
+import type { Namespace, RoomId, UserId } from "#core/protocol/ids.ts";
 import { messageOf } from "#core/result.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
@@ -21,6 +21,7 @@ import { backends } from "./backends/registry.ts";
 import { createSecretCipher } from "./backends/secrets/cipher.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
 import { laneWork } from "./lane-work.ts";
+import { COMPARE_MARK } from "./lanes/compare.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { REPAIR_MARK } from "./lanes/repair.ts";
 import { sweep } from "./lanes/sweep.ts";
@@ -35,6 +36,7 @@ import { watched } from "./matrix/standing.ts";
 import { homeserverUrl } from "./matrix/well-known.ts";
 import { matchesSecret } from "./observe/secrets.ts";
 import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
+import { compareUser } from "./router/rooms/compare.ts";
 import { repair } from "./router/rooms/gaps.ts";
 import { restoreState } from "./router/rooms/read-room.ts";
 import { reportRefusals } from "./router/rooms/refusals.ts";
@@ -93,7 +95,8 @@ export function compose(host: Host): App {
   const namespace = namespaceOf(environment);
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
   const { call, ...standing } = homeserverOf(host, onDoubt);
-  const asUser = reviving({ call, ledger, clock, log });
+  const onLost = () => ledger.setMark(COMPARE_MARK, "due");
+  const asUser = reviving({ call, ledger, clock, log, onLost });
   const users = ghosts({ call: asUser, ledger, namespace, log });
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
@@ -189,12 +192,15 @@ interface TendNeeds {
 }
 
 function tendingOf(environment: Environment, needs: TendNeeds) {
-  const { ledger, clock, log, ghosts: users, mayGoOn } = needs;
+  const { ledger, clock, log, standing, doorbell, ghosts: users, mayGoOn } = needs;
+  const comparing = { ledger, clock, log, ghosts: users, namespace: namespaceOf(environment) };
+  const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   return {
     ...needs,
     keep: retentionOf(environment),
     turnsAtOnce: environment.TURNS_AT_ONCE,
-    repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users, namespace: namespaceOf(environment) }, roomId),
+    repair: (roomId: RoomId) => repair(comparing, roomId),
+    compareUser: (userId: UserId) => compareUser({ ...comparing, standing, ring, mayGoOn }, userId),
     reportRefusals: () => reportRefusals({ ledger, log }),
     lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users, mayGoOn }),
     async ping() {

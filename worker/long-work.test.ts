@@ -257,6 +257,7 @@ test("500 active rooms are compared after an outage in upkeeps that stay within 
   const at = await worker();
   const { ledger, server } = at;
   await ledger.setAgents([aSpec("echo")]);
+  server.users.add("@agent_echo:hs.test");
   const rooms = Array.from({ length: 500 }, (_, count) => RoomId.parse(`!room${String(count).padStart(3, "0")}`));
   for (const room of rooms) {
     await ledger.setMembers(room, [member(ALICE), ghost("echo")]);

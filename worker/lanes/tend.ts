@@ -1,17 +1,18 @@
 /**
- * The regular upkeep on both hosts, once a minute: ping the homeserver, look up aliases, repair gaps in rooms, delete old
- * rows.
+ * The regular upkeep on both hosts, once a minute: ping the homeserver, look up aliases, compare our users, repair gaps in
+ * rooms, delete old rows.
  */
 import { parseJson } from "#core/protocol/json.ts";
 import { isAhead } from "#core/turn/clocks.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
+import { type CompareNeeds, compareUsers } from "./compare.ts";
 import { grantMissed, type PlaceNeeds } from "./places.ts";
 import { REPAIR_MARK, type RepairNeeds, repairRooms } from "./repair.ts";
 import { searchOn } from "./search.ts";
 import { isTimeDoubted } from "./time.ts";
 
-interface Needs extends PlaceNeeds, RepairNeeds {
+interface Needs extends PlaceNeeds, CompareNeeds, RepairNeeds {
   ledger: Ledger;
   keep: Retention;
   /** True when the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
@@ -45,6 +46,7 @@ export async function tend(needs: Needs, options: TendOptions = { afterStart: fa
   const reachable = await isReachable(needs, options);
   if (reachable) {
     await needs.lookUpAliases();
+    await compareUsers(needs);
     await repairRooms(needs);
   }
   await searchOn(needs);

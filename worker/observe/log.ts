@@ -23,6 +23,8 @@ const LEVEL: Record<LogEvent, Level> = {
   ping_failed: "warn",
   sweep_failed: "error",
   tend_failed: "error",
+  room_found: "info",
+  user_uncompared: "debug",
   joined: "info",
   join_failed: "warn",
   invitations_refused: "info",

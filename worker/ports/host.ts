@@ -36,6 +36,8 @@ export type LogEvent =
   | "ping_failed"
   | "sweep_failed"
   | "tend_failed"
+  | "room_found"
+  | "user_uncompared"
   | "joined"
   | "join_failed"
   | "invitations_refused"

@@ -33,6 +33,8 @@ export interface FakeHomeserver {
   devices: Set<string>;
   /** The answer to `/joined_members`, by room. In any other room whoever asks is alone. */
   members: Map<string, string[]>;
+  /** Open invitations as a homeserver shows them, by user and room. */
+  invited: Map<string, Record<string, JsonObject>>;
   /** The answer to `/messages`, newest first, by room. */
   history: Map<string, unknown[]>;
   /** Whole state events, by `room|type`. */
@@ -47,6 +49,8 @@ export interface FakeHomeserver {
   events: Map<string, JsonObject>;
 }
 
+const BOT = "@troupe:hs.test";
+
 const json = (status: number, body: object) => Response.json(body, { status });
 
 export function fakeHomeserver(asToken: string): FakeHomeserver {
@@ -59,6 +63,7 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     users: new Set(),
     devices: new Set(),
     members: new Map(),
+    invited: new Map(),
     history: new Map(),
     state: new Map(),
     aliases: new Map(),
@@ -93,7 +98,7 @@ async function answer(server: FakeHomeserver, method: string, url: URL, body: un
     return json(200, { duration_ms: 1 });
   }
   if (path.endsWith("/whoami") && userId === "") return json(200, { user_id: "@troupe:hs.test" });
-  if (!server.users.has(userId)) {
+  if (!server.users.has(userId) && (userId !== BOT || deviceId !== "")) {
     return json(403, { errcode: "M_FORBIDDEN", error: "Application service has not registered this user" });
   }
   const device = path.match(/\/devices\/(.+)$/)?.[1];
@@ -101,7 +106,7 @@ async function answer(server: FakeHomeserver, method: string, url: URL, body: un
     server.devices.add(`${userId}|${device}`);
     return json(201, {});
   }
-  if (!server.devices.has(`${userId}|${deviceId}`))
+  if (deviceId !== "" && !server.devices.has(`${userId}|${deviceId}`))
     return json(400, { errcode: "M_UNKNOWN_DEVICE", error: "Unknown device" });
   return asUser(server, { method, path, userId, deviceId, body });
 }
@@ -118,9 +123,12 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
   const { method, path, userId, deviceId } = request;
   const roomId = decodeURIComponent(path.match(/\/rooms\/([^/]+)/)?.[1] ?? "");
   const members = () => Object.fromEntries((server.members.get(roomId) ?? [userId]).map((id) => [id, {}]));
+  const roomsOf = () => [...server.members].flatMap(([room, users]) => (users.includes(userId) ? room : []));
   const answers: Array<[RegExp, () => Response]> = [
     [/\/send\//, () => (method === "PUT" ? send(server, request) : json(405, {}))],
     [/\/joined_members$/, () => (server.refusedReads.has(roomId) ? NOT_IN_ROOM() : json(200, { joined: members() }))],
+    [/\/joined_rooms$/, () => json(200, { joined_rooms: roomsOf() })],
+    [/\/sync$/, () => json(200, { next_batch: "s", rooms: { invite: server.invited.get(userId) ?? {} } })],
     [/\/messages$/, () => json(200, { chunk: server.history.get(roomId) ?? [] })],
     [/\/whoami$/, () => json(200, { user_id: userId, device_id: deviceId })],
     [/\/state\/[^/]+(?:\/[^/]*)?$/, () => stateOf(server, request, roomId)],

@@ -51,6 +51,12 @@ export const RECEIVED = {
   // What is kept of a room.
   membersRead: { max: 10_000, unit: "users", because: "Of a crowd, beside our own: two are told from many." },
   membersAtOnce: { max: 1_000, unit: "users", because: "Other work goes on between them; each costs microseconds." },
+  invitationsRead: {
+    max: 100,
+    unit: "rooms",
+    because: "Invitations of one user in one comparison; the next one has more.",
+  },
+  strippedState: { max: 100, unit: "events", because: "Of an invitation: a room shows a few of them." },
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
   // Whom invitations make.
