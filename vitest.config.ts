@@ -3,7 +3,7 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { OLD_VERSIONS, type OldVersion } from "./worker/testing/old-database.ts";
 
-const LEVELS = ["**/*.workerd.test.ts", "**/*.live.test.ts", "**/node_modules/**", "**/dist/**"];
+const LEVELS = ["**/*.workerd.test.ts", "**/*.live.test.ts", "**/*.long.test.ts", "**/node_modules/**", "**/dist/**"];
 
 const dumpOf = (version: OldVersion) => readFileSync(`./worker/testing/fixtures/${version}.sql`, "utf8");
 
@@ -40,6 +40,15 @@ export default defineConfig({
           name: "live",
           include: ["appservice/**/*.live.test.ts"],
           testTimeout: 60_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "long",
+          include: ["appservice/**/*.long.test.ts"],
+          testTimeout: 600_000,
           hookTimeout: 300_000,
           fileParallelism: false,
         },

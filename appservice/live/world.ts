@@ -23,13 +23,19 @@ export interface World {
   user(name: string): Promise<LiveClient>;
   /** The rooms that one of our own users has joined. */
   roomsOf(userId: string): Promise<string[]>;
-  restartHost(): Promise<void>;
-  restartSynapse(): Promise<void>;
+  /** The folder with Synapse's database. */
+  synapseFolder: string;
+  /** Kills the host and starts it again, as another kind where one is named. `meanwhile` is done while it is down. */
+  restartHost(meanwhile?: Meanwhile, kind?: HostKind): Promise<void>;
+  /** The same for Synapse. It is stopped as an operator stops it. */
+  restartSynapse(meanwhile?: Meanwhile): Promise<void>;
   /** Pushes a transaction as the homeserver would. */
   push(transactionId: string, events: unknown[]): Promise<Response>;
   admin(path: string, init?: RequestInit): Promise<Response>;
   close(): Promise<void>;
 }
+
+type Meanwhile = () => unknown;
 
 export async function openWorld(kind: HostKind, agents: object[], env: Record<string, string> = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "troupe-live-"));
@@ -80,12 +86,15 @@ export async function openWorld(kind: HostKind, agents: object[], env: Record<st
       });
       return ((await answer.json()) as { joined_rooms: string[] }).joined_rooms;
     },
-    async restartHost() {
+    synapseFolder: dir,
+    async restartHost(meanwhile, as = kind) {
       await world.host.kill();
-      world.host = await startHost(kind, settings);
+      await meanwhile?.();
+      world.host = await startHost(as, settings);
     },
-    async restartSynapse() {
+    async restartSynapse(meanwhile) {
       await world.synapse.stop();
+      await meanwhile?.();
       world.synapse = await runSynapse();
     },
     push: (transactionId, events) =>
