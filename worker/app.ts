@@ -200,7 +200,8 @@ function tendingOf(environment: Environment, needs: TendNeeds) {
     keep: retentionOf(environment),
     turnsAtOnce: environment.TURNS_AT_ONCE,
     repair: (roomId: RoomId) => repair(comparing, roomId),
-    compareUser: (userId: UserId) => compareUser({ ...comparing, standing, ring, mayGoOn }, userId),
+    compareUser: (userId: UserId, inTurn: boolean) =>
+      compareUser({ ...comparing, standing, ring, mayGoOn }, userId, inTurn),
     reportRefusals: () => reportRefusals({ ledger, log }),
     lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users, mayGoOn }),
     async ping() {

@@ -3,6 +3,7 @@
  * database that was lost or restored, users that it does not know any more, pushes that never came.
  */
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import { AgentSpec } from "#core/configuration/agent.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { RoomId, UserId } from "#core/protocol/ids.ts";
@@ -219,6 +220,15 @@ describe("a homeserver that was restored", () => {
       await decided({ join: 1, not_invited_by_user: 1 });
     }
     expect(requested(/!other\/leave/)).toHaveLength(1);
+  });
+
+  test("kind 8: a user with many rooms is asked for invitations after a loss, and not each time in turn", async () => {
+    await begin("echo");
+    for (let n = 0; n <= BOUNDS.roomsAskedInTurn.max; n++) inRoom(`!r${n}`, ALICE, BOB, ECHO);
+    await world.app.tend({ afterStart: true });
+    expect(requested(/\/sync/)).toHaveLength(1);
+    await world.app.tend();
+    expect([requested(/joined_rooms/).length, requested(/\/sync/).length]).toEqual([4, 1]);
   });
 
   test("kind 8, input 3: an account that is gone is made again once, and all of ours are compared", async () => {

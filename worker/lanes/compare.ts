@@ -16,8 +16,8 @@ export interface CompareNeeds {
   clock: Clock;
   log: Log;
   standing: Standing;
-  /** Compares one user. `unfinished`: the rest is done in the next run. */
-  compareUser: (userId: UserId) => Promise<"done" | "unfinished">;
+  /** Compares one user; `inTurn`: as one of the slow rotation. `unfinished`: the rest is done in the next run. */
+  compareUser: (userId: UserId, inTurn: boolean) => Promise<"done" | "unfinished">;
   /** False when this run has done as much as the host allows. */
   mayGoOn?: (() => boolean) | undefined;
 }
@@ -56,7 +56,7 @@ async function comparePages(
     known += users.length;
     for (const userId of users) {
       const isSpent = needs.clock.now() >= untilMs || needs.mayGoOn?.() === false;
-      if (isSpent || !(await compareOne(needs, userId))) return at;
+      if (isSpent || !(await compareOne(needs, userId, !isRound))) return at;
     }
     // With the bot alone the configuration has yet to come: it is the ledger of a first start.
     if (next === undefined) return isRound && from === "" && known <= 1 ? "" : undefined;
@@ -66,8 +66,9 @@ async function comparePages(
 }
 
 /** False when nothing further is to be asked now. A user about whom alone there is no answer is passed by. */
-async function compareOne({ compareUser, log, standing }: CompareNeeds, userId: UserId): Promise<boolean> {
-  const compared = await caught(compareUser(userId));
+async function compareOne(needs: CompareNeeds, userId: UserId, inTurn: boolean): Promise<boolean> {
+  const { compareUser, log, standing } = needs;
+  const compared = await caught(compareUser(userId, inTurn));
   if (compared.ok) return compared.value === "done";
   log("user_uncompared", { user: userId, error: messageOf(compared.error) });
   return standing.isWell();

@@ -204,6 +204,11 @@ export const WORK = {
     unit: "users",
     because: "Of the slow rotation in one upkeep: two requests each. After a reset all of them are compared at once.",
   },
+  roomsAskedInTurn: {
+    max: 200,
+    unit: "rooms",
+    because: "In the slow rotation, users with more are not asked for open invitations: it costs a homeserver much.",
+  },
   comparedMembers: {
     max: 50,
     unit: "users",

@@ -109,8 +109,12 @@ export interface CompareUserNeeds extends CompareNeeds {
  * user the homeserver does not know is forgotten. Throws `Trouble` where the homeserver does not answer; a room about which
  * alone it does not is passed by.
  */
-export async function compareUser(needs: CompareUserNeeds, userId: UserId): Promise<"done" | "unfinished"> {
-  const { ledger, ghosts, log, standing, mayGoOn } = needs;
+export async function compareUser(
+  needs: CompareUserNeeds,
+  userId: UserId,
+  inTurn: boolean,
+): Promise<"done" | "unfinished"> {
+  const { ledger, ghosts, namespace } = needs;
   const user = ghosts.as(userId);
   const joined = await user.send(joinedRooms());
   if (!joined.ok) {
@@ -118,14 +122,26 @@ export async function compareUser(needs: CompareUserNeeds, userId: UserId): Prom
     if (isGone(joined.error)) await ledger.forgetGhost(userId);
     return "done";
   }
-  for (const roomId of await ledger.roomsWithout(userId, joined.value)) {
+  if ((await findRooms(needs, user, joined.value)) === "unfinished") return "unfinished";
+  // Synapse fails where the appservice's own user asks for them, and looks at each joined room for the answer.
+  const isCostly = inTurn && joined.value.length > BOUNDS.roomsAskedInTurn.max;
+  if (userId !== botUserId(namespace) && !isCostly) await decideInvitations(needs, user);
+  return "done";
+}
+
+/** Reads those of the rooms that are not known. */
+async function findRooms(
+  needs: CompareUserNeeds,
+  user: Reader,
+  joined: readonly RoomId[],
+): Promise<"done" | "unfinished"> {
+  const { ledger, log, standing, mayGoOn } = needs;
+  for (const roomId of await ledger.roomsWithout(user.userId, joined)) {
     if (mayGoOn?.() === false) return "unfinished";
     const read = await caught(readUnknown(needs, user, roomId));
-    if (read.ok) log("room_found", { room: roomId, user: userId });
+    if (read.ok) log("room_found", { room: roomId, user: user.userId });
     else if (!(read.error instanceof Trouble) || (await isForAll(read.error.error, standing))) throw read.error;
   }
-  // Synapse fails where the appservice's own user asks for them.
-  if (userId !== botUserId(needs.namespace)) await decideInvitations(needs, user);
   return "done";
 }
 
