@@ -57,7 +57,8 @@ export function comparison(database: Database): ComparisonLedger {
       const undecided = sql`
         SELECT DISTINCT room_id AS roomId FROM events
         WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
-      const results = await atomic([...lists.map((list) => reopened(list, nowMs)), undecided], "durable");
+      // What is lost of it by a crash is found again by the next comparison.
+      const results = await atomic([...lists.map((list) => reopened(list, nowMs)), undecided]);
       return columnOf((results.at(-1) ?? []) as { roomId: string }[], "roomId", RoomId);
     },
   };

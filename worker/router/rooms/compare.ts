@@ -79,7 +79,7 @@ export function meeting(needs: CompareNeeds): Meet {
   }
 
   return async ({ room_id: roomId, sender }) => {
-    // What our own users say wakes nobody who would not be woken by the next message of somebody else.
+    // Our own messages wake nobody before somebody else has spoken.
     if (isOurs(namespace, sender)) return false;
     const atMs = strange.get(roomId);
     if (atMs !== undefined && Math.abs(clock.now() - atMs) < STRANGE_MS) return false;
