@@ -7,6 +7,7 @@ const LEVELS = [
   "**/*.workerd.test.ts",
   "**/*.live.test.ts",
   "**/*.homeserver.test.ts",
+  "**/*.long.test.ts",
   "**/node_modules/**",
   "**/dist/**",
 ];
@@ -55,6 +56,15 @@ export default defineConfig({
           name: "homeservers",
           include: ["appservice/**/*.homeserver.test.ts"],
           testTimeout: 60_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "long",
+          include: ["appservice/**/*.long.test.ts"],
+          testTimeout: 600_000,
           hookTimeout: 300_000,
           fileParallelism: false,
         },

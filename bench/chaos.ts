@@ -3,13 +3,14 @@ import { parseArgs } from "node:util";
 import { type ChaosReport, chaos, type Trials } from "../appservice/live/chaos/chaos.ts";
 
 const HELP = `npm run chaos -- [--host node|worker|both] [--kills 500] [--sessions 200] [--messages 4000] [--seed 1]
-                 [--without overlaps,clock,broken] [--compare] [--json]
+                 [--without overlaps,clock,broken,restored] [--compare] [--json]
 
 Sessions talk to an agent while Troupe is killed at random moments, and on Node the homeserver too. Every message must
 be answered once and in order. The Worker starts slowly: give it fewer kills.
 
   overlaps   starts overlap with their predecessors (Node)
   clock      the clock jumps by a day or a year (Node)
+  restored   the homeserver's database is put back to a copy of it, in the middle (Node)
   broken     a backend never answers, and the homeserver answers 500 to everything in one room
 
 --compare runs twice, the second time without the broken backend and room. It says how much slower the others were.
@@ -38,6 +39,7 @@ const trials: Trials = {
   overlaps: !without.includes("overlaps"),
   clock: !without.includes("clock"),
   broken: !without.includes("broken"),
+  restored: !without.includes("restored"),
 };
 /** Slower than this, the 95th percentile of the other rooms shows that they wait for the broken one. */
 const SLOWER_MAX = 1.5;

@@ -6,7 +6,7 @@ import { type Environment, namespaceOf } from "#core/configuration/environment.t
 import { lackedOf } from "#core/protocol/capabilities.ts";
 import { whoAmI } from "#core/protocol/client/account.ts";
 import { isLacking } from "#core/protocol/errcode.ts";
-import { botUserId, type Namespace, type RoomId } from "#core/protocol/ids.ts";
+import { botUserId, type Namespace, type RoomId, type UserId } from "#core/protocol/ids.ts";
 import { messageOf } from "#core/result.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
@@ -25,6 +25,7 @@ import { createSecretCipher } from "./backends/secrets/cipher.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
 import { laneWork } from "./lane-work.ts";
 import { botRefusal, noteBot } from "./lanes/bot.ts";
+import { COMPARE_MARK } from "./lanes/compare.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { REPAIR_MARK } from "./lanes/repair.ts";
 import { sweep } from "./lanes/sweep.ts";
@@ -40,6 +41,7 @@ import { watched } from "./matrix/standing.ts";
 import { homeserverUrl } from "./matrix/well-known.ts";
 import { matchesSecret } from "./observe/secrets.ts";
 import { lookUp, lookUpAgain } from "./router/rooms/aliases.ts";
+import { compareUser } from "./router/rooms/compare.ts";
 import { repair } from "./router/rooms/gaps.ts";
 import { restoreState } from "./router/rooms/read-room.ts";
 import { reportRefusals } from "./router/rooms/refusals.ts";
@@ -99,7 +101,8 @@ export function compose(host: Host): App {
   const { writes = {} } = host;
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
   const { call, ...standing } = homeserverOf(host, onDoubt);
-  const asUser = reviving({ call, ledger, clock, log });
+  const onLost = () => ledger.setMark(COMPARE_MARK, "due");
+  const asUser = reviving({ call, ledger, clock, log, onLost });
   const users = ghosts({ call: asUser, ledger, namespace, log });
   const known = backends();
   const cipher = createSecretCipher(environment.SECRET_KEY);
@@ -135,16 +138,7 @@ export function compose(host: Host): App {
     await lookUp({ ledger, ghosts: users, clock }, aliasesIn(await ledger.configuration()));
   };
   const configuring = { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known };
-  const tending = tendingOf(environment, {
-    ledger,
-    clock,
-    log,
-    doorbell,
-    standing,
-    ghosts: users,
-    mayGoOn,
-    call,
-  });
+  const tending = tendingOf(environment, { ledger, clock, log, doorbell, standing, ghosts: users, mayGoOn, call });
   return {
     http: routes(environment, {
       ...configuring,
@@ -160,16 +154,18 @@ export function compose(host: Host): App {
     applyAgents: async (agents) => void (await ledger.setAgents(agents)),
     applyConfiguration: (configuration) => applyOrThrow(configuring, configuration),
     warnings: () => warningsAboutStored(configuring),
-    sweep: () =>
-      sweep({ ledger, doorbell, clock })
-        .then(async (rung) => {
-          await askToRepeat(writes, tending.ping);
-          return rung;
-        })
-        .catch(failed(log, "sweep_failed", 0)),
+    sweep: () => sweepAndAsk({ ...tending, writes }).catch(failed(log, "sweep_failed", 0)),
     tend: (options) => tend(tending, options),
     enter: () => enter({ call: asUser, ledger, namespace, log }).catch(failed(log, "tend_failed", false)),
   };
+}
+
+async function sweepAndAsk(
+  needs: Parameters<typeof sweep>[0] & { writes: Writes; ping: () => Promise<unknown> },
+): Promise<number> {
+  const rung = await sweep(needs);
+  await askToRepeat(needs.writes, needs.ping);
+  return rung;
 }
 
 /** The homeserver's API, by which it also shows whether it is well. */
@@ -212,12 +208,16 @@ interface TendNeeds {
 }
 
 function tendingOf(environment: Environment, needs: TendNeeds) {
-  const { ledger, clock, log, ghosts: users, mayGoOn } = needs;
+  const { ledger, clock, log, standing, doorbell, ghosts: users, mayGoOn } = needs;
+  const comparing = { ledger, clock, log, ghosts: users, namespace: namespaceOf(environment) };
+  const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   return {
     ...needs,
     keep: retentionOf(environment),
     turnsAtOnce: environment.TURNS_AT_ONCE,
-    repair: (roomId: RoomId) => repair({ ledger, clock, ghosts: users, namespace: namespaceOf(environment) }, roomId),
+    repair: (roomId: RoomId) => repair(comparing, roomId),
+    compareUser: (userId: UserId, inTurn: boolean) =>
+      compareUser({ ...comparing, standing, ring, mayGoOn }, userId, inTurn),
     reportRefusals: () => reportRefusals({ ledger, log }),
     lookUpAliases: () => lookUpAgain({ ledger, clock, ghosts: users, mayGoOn }),
     ping: () => ping(environment, needs),

@@ -140,6 +140,7 @@ describe("an invitation to a direct chat", () => {
     expect(said()).toEqual([expect.stringContaining("there are others in this room")]);
     expect(await rowsAbout("%", "members")).toBe(0);
     expect(await rowsAbout("%", "directs")).toBe(0);
+    world.server.members.set(ROOM, [EVE, BOB]);
     await world.push(aMessage("hello", { sender: EVE, room_id: ROOM }));
     await verdicts({ not_invited_by_user: 1, no_agent: 1 });
   });

@@ -12,6 +12,7 @@ import type { InvitationLimits } from "#ports/rooms.ts";
 import { delivery } from "./delivery/delivery.ts";
 import { outLane } from "./delivery/out-lane.ts";
 import { roomLane } from "./router/room-lane.ts";
+import { meeting } from "./router/rooms/compare.ts";
 import type { Limits } from "./turns/limits.ts";
 import { sessionLane } from "./turns/session-lane.ts";
 
@@ -49,6 +50,7 @@ interface Needs {
 export function laneWork(needs: Needs): (run: RunLane) => Work {
   const { ledger, clock, log, namespace, ghosts, standing, ring, backends, cipher, fetch, env } = needs;
   const { agentEnv, limits, turnMsMax, mayBegin, mayGoOn, sendFloorMs, random, invitations } = needs;
+  const meet = meeting({ ledger, ghosts, clock, log, namespace });
   const deliveryBy = (run: RunLane) => delivery({ ledger, clock, log, namespace, run });
   return (run) => (running, first) => {
     switch (first.kind) {
@@ -63,6 +65,7 @@ export function laneWork(needs: Needs): (run: RunLane) => Work {
           ring,
           random,
           invitations,
+          meet,
           mayGoOn,
           delivery: deliveryBy(run),
         })(running, first.events);

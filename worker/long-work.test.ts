@@ -17,6 +17,7 @@ import { type TemporaryLedger, temporaryLedger } from "#testing/temp-ledger.ts";
 import { type App, compose } from "./app.ts";
 import { systemClock } from "./clock.ts";
 import { createMeter } from "./host/meter.ts";
+import { COMPARE_MARK } from "./lanes/compare.ts";
 import { REPAIR_MARK } from "./lanes/repair.ts";
 import { createLedger } from "./ledger/ledger.ts";
 import type { Database } from "./ledger/sql/database.ts";
@@ -257,6 +258,7 @@ test("500 active rooms are compared after an outage in upkeeps that stay within 
   const at = await worker();
   const { ledger, server } = at;
   await ledger.setAgents([aSpec("echo")]);
+  server.users.add("@agent_echo:hs.test");
   const rooms = Array.from({ length: 500 }, (_, count) => RoomId.parse(`!room${String(count).padStart(3, "0")}`));
   for (const room of rooms) {
     await ledger.setMembers(room, [member(ALICE), ghost("echo")]);
@@ -277,3 +279,36 @@ test("500 active rooms are compared after an outage in upkeeps that stay within 
   // Even where nothing is known of a room it takes less than an hour.
   expect(upkeeps).toBeLessThan(60);
 }, 120_000);
+
+test("after the ledger was lost 200 rooms of one agent are found in upkeeps that stay within the limits", async () => {
+  const at = await worker();
+  const { ledger, server } = at;
+  await ledger.setAgents([aSpec("echo")]);
+  server.users.add("@agent_echo:hs.test");
+  const rooms = Array.from({ length: 200 }, (_, count) => `!room${String(count).padStart(3, "0")}`);
+  for (const room of rooms) server.members.set(room, [ALICE, "@agent_echo:hs.test"]);
+  let upkeeps = 0;
+  for (; upkeeps === 0 || (await ledger.mark(COMPARE_MARK)) !== "done"; upkeeps++) {
+    await at.tend();
+    if (upkeeps > 60) throw new Error("it comes to no end");
+  }
+  expect((await ledger.roomsAfter("", 300)).map(String)).toEqual(rooms);
+  expect(Math.max(...at.runs)).toBeLessThanOrEqual(BOUNDS.callsARun.max);
+}, 120_000);
+
+test("the slow rotation through 100 agents asks about a few of them in each upkeep", async () => {
+  const at = await worker();
+  const { ledger, server } = at;
+  await ledger.setAgents(AGENTS.slice(0, 100).map((id) => aSpec(id)));
+  await ledger.setMark(COMPARE_MARK, "done");
+  await at.tend();
+  await ledger.setMark(COMPARE_MARK, "done");
+  await ledger.setMark("compare_next", "");
+  for (let upkeep = 0; upkeep < 25; upkeep++) {
+    server.requests.length = 0;
+    await at.tend();
+    const asked = server.requests.filter((request) => request.includes("/joined_rooms")).length;
+    expect(asked).toBeLessThanOrEqual(BOUNDS.comparedUsers.max + 1);
+    if (upkeep < 20) expect(asked).toBeGreaterThan(0);
+  }
+}, 60_000);

@@ -95,6 +95,7 @@ describe("a room", () => {
     expect(requests.filter((request) => /\/join\/!next/.test(request))).toHaveLength(1);
     expect(requests.filter((request) => /!next\/leave/.test(request))).toHaveLength(1);
     expect(requests.filter((request) => request.startsWith("PUT") && request.includes("!next"))).toEqual([]);
+    bridge.world.server.members.set("!next", [ALICE]);
     await bridge.world.push(aMessage("hello", { room_id: "!next" }));
     await bridge.verdict("no_agent");
   });

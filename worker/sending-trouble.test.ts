@@ -217,7 +217,7 @@ describe("a user of ours that the homeserver has lost", () => {
     expect(await world.app.enter()).toBe(true);
   });
 
-  test("again and again is made anew once in some minutes", async () => {
+  test("whom it does not help to be made anew is made so once in half a minute", async () => {
     await begin();
     await world.push(aMessage("one"));
     await untilSettled(5);
@@ -228,7 +228,7 @@ describe("a user of ours that the homeserver has lost", () => {
         : undefined;
     for (let count = 0; count < 5; count++) await world.push(aMessage("x"));
     await untilSettled(20);
-    expect(world.server.requests.filter((request) => request.includes("/register"))).toHaveLength(1);
+    expect(world.server.requests.filter((request) => request.includes("/register")).length).toBeLessThan(3);
     expect((await letters()).length).toBeGreaterThan(0);
   });
 });

@@ -23,14 +23,19 @@ export interface World {
   user(name: string): Promise<LiveClient>;
   /** The rooms that one of our own users has joined. */
   roomsOf(userId: string): Promise<string[]>;
-  restartHost(): Promise<void>;
-  /** `killed`: without warning. */
-  restartHomeserver(how?: "killed"): Promise<void>;
+  /** The folder with the homeserver's database. */
+  homeserverFolder: string;
+  /** Kills the host and starts it again, as another kind where one is named. `meanwhile` is done while it is down. */
+  restartHost(meanwhile?: Meanwhile, kind?: HostKind): Promise<void>;
+  /** The same for the homeserver. It is stopped as an operator stops it, or `killed`: without warning. */
+  restartHomeserver(how?: "stopped" | "killed", meanwhile?: Meanwhile): Promise<void>;
   /** Pushes a transaction as the homeserver would. */
   push(transactionId: string, events: unknown[]): Promise<Response>;
   admin(path: string, init?: RequestInit): Promise<Response>;
   close(): Promise<void>;
 }
+
+type Meanwhile = () => unknown;
 
 export async function openWorld(
   kind: HostKind,
@@ -86,12 +91,15 @@ export async function openWorld(
       });
       return ((await answer.json()) as { joined_rooms: string[] }).joined_rooms;
     },
-    async restartHost() {
+    homeserverFolder: dir,
+    async restartHost(meanwhile, as = kind) {
       await world.host.kill();
-      world.host = await startHost(kind, settings);
+      await meanwhile?.();
+      world.host = await startHost(as, settings);
     },
-    async restartHomeserver(how) {
+    async restartHomeserver(how = "stopped", meanwhile) {
       await (how === "killed" ? world.homeserver.kill() : world.homeserver.stop());
+      await meanwhile?.();
       world.homeserver = await runHomeserver();
     },
     push: (transactionId, events) =>

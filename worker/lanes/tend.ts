@@ -1,6 +1,6 @@
 /**
- * The regular upkeep on both hosts, once a minute: ping the homeserver, look up aliases, repair gaps in rooms, delete old
- * rows.
+ * The regular upkeep on both hosts, once a minute: ping the homeserver, look up aliases, compare our users, repair gaps in
+ * rooms, delete old rows.
  */
 import { parseJson } from "#core/protocol/json.ts";
 import type { Refusal } from "#core/strings/health.ts";
@@ -9,12 +9,13 @@ import type { Answer } from "#ports/homeserver.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
 import { readRefusal, refusalOf } from "./bot.ts";
+import { type CompareNeeds, compareUsers } from "./compare.ts";
 import { grantMissed, type PlaceNeeds } from "./places.ts";
 import { REPAIR_MARK, type RepairNeeds, repairRooms } from "./repair.ts";
 import { searchOn } from "./search.ts";
 import { isTimeDoubted } from "./time.ts";
 
-interface Needs extends PlaceNeeds, RepairNeeds {
+interface Needs extends PlaceNeeds, CompareNeeds, RepairNeeds {
   ledger: Ledger;
   keep: Retention;
   /**
@@ -58,6 +59,7 @@ export async function tend(needs: Needs, options: TendOptions = { afterStart: fa
   await step(async () => {
     if (!(await isReachable(needs, options))) return;
     await step(needs.lookUpAliases);
+    await step(() => compareUsers(needs));
     await repairRooms(needs);
   });
   await step(() => searchOn(needs));

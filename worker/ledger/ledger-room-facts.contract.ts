@@ -99,6 +99,7 @@ function factsContract(make: Make): void {
       joinedCount: 0,
       present: [],
       crowded: false,
+      withoutOurs: true,
     });
   });
 

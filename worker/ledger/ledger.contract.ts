@@ -5,6 +5,7 @@ import { accessContract } from "./ledger-access.contract.ts";
 import { admissionsContract } from "./ledger-admissions.contract.ts";
 import { askersContract } from "./ledger-askers.contract.ts";
 import { clocksContract } from "./ledger-clocks.contract.ts";
+import { comparisonContract } from "./ledger-comparison.contract.ts";
 import { configurationContract } from "./ledger-configuration.contract.ts";
 import { contextContract } from "./ledger-context.contract.ts";
 import { controlsContract } from "./ledger-controls.contract.ts";
@@ -48,6 +49,7 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
     senderContract(make);
     askersContract(make);
     admissionsContract(make);
+    comparisonContract(make);
     upkeepContract(make);
     roomsContract(make);
     orderContract(make);

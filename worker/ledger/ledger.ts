@@ -7,6 +7,7 @@ import { createResolvePlace } from "./configuration/resolve.ts";
 import { leases } from "./leases.ts";
 import { repair } from "./repair/repair.ts";
 import { admissions } from "./rooms/admissions.ts";
+import { comparison } from "./rooms/comparison.ts";
 import { intake } from "./rooms/intake.ts";
 import { members } from "./rooms/members.ts";
 import { roomFacts, roomReader } from "./rooms/room-facts.ts";
@@ -46,6 +47,7 @@ export function createLedger(given: Database): Ledger {
     ...senderFacts(database, rooms),
     ...settling(database),
     ...members(database),
+    ...comparison(database),
     ...admissions(database),
     ...turns(database, current),
     ...places(database),

@@ -40,6 +40,7 @@ export function ghosts(needs: Needs): Ghosts {
       return bot;
     },
     existing: (userId, deviceId) => bindIntent(call, userId, deviceId),
+    as: (userId) => ({ userId, send: (request) => call(request, { userId }) }),
     ping: (appserviceId) => call(pingAppservice(appserviceId, crypto.randomUUID())),
     async intent(agent, given) {
       const userId = ghostUserId(namespace, agent.id);

@@ -6,6 +6,11 @@ import type { Call } from "./client-server.ts";
 import { reviving } from "./revival.ts";
 
 const LOST = { status: 400, errcode: "M_UNKNOWN_DEVICE", message: "Unknown device" };
+const NOT_REGISTERED = {
+  status: 403,
+  errcode: "M_FORBIDDEN",
+  message: "Application service has not registered this user (@agent_echo:hs.test)",
+};
 const IDENTITY = { userId: UserId.parse("@agent_echo:hs.test"), deviceId: "TROUPE" };
 
 /** The homeserver answers it with the error of another server. */
@@ -14,16 +19,18 @@ const PROXIED = "/join";
 /** A homeserver that has lost the device. It answers each request in a task of its own, and makes a device slowly. */
 function world() {
   const made: string[] = [];
-  const homeserver = { isLost: true, nowMs: 1_000_000 };
+  const lost: number[] = [];
+  const homeserver = { isLost: true, staysLost: false, error: LOST, nowMs: 1_000_000 };
   const call: Call = async (request, identity) => {
     const isLost = homeserver.isLost;
     const isMaking = request.path.includes("/devices/");
     await new Promise((resolve) => setTimeout(resolve, isMaking ? 20 : 1));
     if (isMaking) {
       made.push(request.path);
-      homeserver.isLost = false;
+      homeserver.isLost = homeserver.staysLost;
     }
-    if (request.path === PROXIED || (isLost && identity?.deviceId !== undefined)) return err(LOST);
+    if (request.path === PROXIED || (isLost && identity?.deviceId !== undefined))
+      return err(request.path === PROXIED ? LOST : homeserver.error);
     const read = request.answer({ user_id: IDENTITY.userId });
     return read.ok ? read : err({ ...LOST, errcode: "M_UNKNOWN" });
   };
@@ -32,10 +39,11 @@ function world() {
     ledger: { setGhost: async () => undefined },
     clock: { now: () => homeserver.nowMs },
     log: () => undefined,
+    onLost: async () => void lost.push(homeserver.nowMs),
   });
   const send = (path: string, at: number) => revived({ method: "GET", path, answer: () => ok(at) }, IDENTITY);
   const ask = (at: number) => send(`/${at}`, at);
-  return { ask, send, made, homeserver };
+  return { ask, send, made, lost, homeserver };
 }
 
 test("requests that meet the loss together all have their answer, also those that begin meanwhile", async () => {
@@ -48,14 +56,34 @@ test("requests that meet the loss together all have their answer, also those tha
   expect(made).toHaveLength(1);
 });
 
-test("one that is lost again at once stays so for some minutes", async () => {
+test("one that is lost another time is made anew again", async () => {
   const { ask, made, homeserver } = world();
   await ask(0);
   homeserver.isLost = true;
-  expect(await ask(1)).toEqual(err(LOST));
-  homeserver.nowMs += 300_000;
-  expect(await ask(2)).toEqual(ok(2));
+  expect(await ask(1)).toEqual(ok(1));
   expect(made).toHaveLength(2);
+});
+
+test("one for which that does not help stays lost for half a minute", async () => {
+  const { ask, made, homeserver } = world();
+  homeserver.staysLost = true;
+  for (let n = 0; n < 3; n++) expect(await ask(n)).toEqual(err(LOST));
+  expect(made).toHaveLength(1);
+  homeserver.staysLost = false;
+  expect(await ask(3)).toEqual(err(LOST));
+  homeserver.nowMs += 30_000;
+  expect(await ask(4)).toEqual(ok(4));
+  expect(made).toHaveLength(2);
+});
+
+test("a lost account, other than a lost device, is said to be", async () => {
+  const { ask, lost, homeserver } = world();
+  await ask(0);
+  expect(lost).toEqual([]);
+  homeserver.isLost = true;
+  homeserver.error = NOT_REGISTERED;
+  expect(await ask(1)).toEqual(ok(1));
+  expect(lost).toHaveLength(1);
 });
 
 test("one that another server calls lost is not made anew, and is made anew as soon as it is lost", async () => {

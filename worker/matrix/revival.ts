@@ -7,7 +7,7 @@
  * a device together with it: only a message that it had accepted, and whose answer was lost, could appear twice.
  */
 import { putDevice, registerUser, whoAmI } from "#core/protocol/client/account.ts";
-import { isGone, isLacking } from "#core/protocol/errcode.ts";
+import { type HomeserverError, isGone, isLacking, isPassing } from "#core/protocol/errcode.ts";
 import { splitUserId, type UserId } from "#core/protocol/ids.ts";
 import { ok } from "#core/result.ts";
 import type { Answer, Ghost, GhostLedger } from "#ports/homeserver.ts";
@@ -19,24 +19,34 @@ interface Needs {
   ledger: Pick<GhostLedger, "setGhost">;
   clock: Pick<Clock, "now">;
   log: Log;
+  /** Called when the account of a user was lost: then the homeserver may have lost more. */
+  onLost: () => Promise<void>;
 }
 
-/** A user that is lost again within this time stays so: something deletes it. */
-const PAUSE_MS = 5 * 60_000;
+/** For this long a user stays lost whom it did not help to be made anew. */
+const PAUSE_MS = 30_000;
 
 interface Revival {
   atMs: number;
   /** True when the user was made. */
   made: Promise<boolean>;
   isOver: boolean;
+  /** A request that had waited for it was answered otherwise than before. */
+  hasHelped: boolean;
 }
 
 /** A `call` that makes lost users anew. */
-export function reviving({ call, ledger, clock, log }: Needs): Call {
+export function reviving({ call, ledger, clock, log, onLost }: Needs): Call {
   const revivals = new Map<UserId, Revival>();
 
+  async function remember(made: Ghost, because: HomeserverError): Promise<void> {
+    // Without a profile: name and picture are shown anew at the next turn.
+    await ledger.setGhost(made);
+    if (!isDeviceOnly(because)) await onLost();
+  }
+
   function begin({ userId, deviceId }: Required<Identity>, because: string): Revival {
-    const revival: Revival = { atMs: clock.now(), made: make(), isOver: false };
+    const revival: Revival = { atMs: clock.now(), made: make(), isOver: false, hasHelped: false };
     async function make(): Promise<boolean> {
       const found = await call(whoAmI(), { userId, deviceId });
       if (found.ok || !isGone(found.error)) {
@@ -45,9 +55,12 @@ export function reviving({ call, ledger, clock, log }: Needs): Call {
       }
       const made = await enter(call, userId, deviceId, splitUserId(userId)[0]);
       log("ghost_made_anew", { user: userId, because, ...(made.ok ? {} : made.error) });
-      // Without a profile: name and picture are shown anew at the next turn.
-      if (made.ok) await ledger.setGhost(made.value);
-      return made.ok;
+      if (!made.ok) {
+        if (isPassing(made.error)) revivals.delete(userId);
+        return false;
+      }
+      await remember(made.value, found.error);
+      return true;
     }
     const over = () => {
       revival.isOver = true;
@@ -57,13 +70,17 @@ export function reviving({ call, ledger, clock, log }: Needs): Call {
     return revival;
   }
 
-  /** The revival that a failed request waits for. None where the user was made anew before it, and is lost again. */
+  /**
+   * The revival that a failed request waits for. A user that was made anew and is lost another time is made anew again; none
+   * where the last time has not helped.
+   */
   function revivalFor(identity: Required<Identity>, before: Revival | undefined, because: string): Revival | undefined {
     const nowMs = clock.now();
     for (const [user, { atMs }] of revivals) if (Math.abs(nowMs - atMs) >= PAUSE_MS) revivals.delete(user);
     const latest = revivals.get(identity.userId);
     if (!latest) return begin(identity, because);
-    return latest !== before || !latest.isOver ? latest : undefined;
+    if (latest !== before || !latest.isOver) return latest;
+    return latest.hasHelped ? begin(identity, because) : undefined;
   }
 
   return async (request, identity) => {
@@ -72,9 +89,15 @@ export function reviving({ call, ledger, clock, log }: Needs): Call {
     if (answer.ok || identity?.deviceId === undefined || !isGone(answer.error)) return answer;
     const { userId, deviceId } = identity;
     const revival = revivalFor({ userId, deviceId }, before, answer.error.errcode);
-    return (await revival?.made) ? call(request, identity) : answer;
+    if (!revival || !(await revival.made)) return answer;
+    const again = await call(request, identity);
+    if (again.ok || !isGone(again.error)) revival.hasHelped = true;
+    return again;
   };
 }
+
+/** The user is known, and the device is not. */
+const isDeviceOnly = ({ errcode }: HomeserverError): boolean => errcode !== "M_FORBIDDEN";
 
 /**
  * Makes an account and its device, where `deviceId` is not empty and the homeserver has devices for appservices. Neither

@@ -24,6 +24,8 @@ const LEVEL: Record<LogEvent, Level> = {
   sweep_failed: "error",
   tend_failed: "error",
   agent_may_not_speak: "warn",
+  room_found: "info",
+  user_uncompared: "debug",
   joined: "info",
   join_failed: "warn",
   invitations_refused: "info",

@@ -33,6 +33,8 @@ export interface Ghosts {
   bot(): Promise<Answer<Intent>>;
   /** An intent for a ghost that must exist already. */
   existing(userId: UserId, deviceId: string): Intent;
+  /** Asks as one of our users, without its device: for questions about a user that the homeserver may not know. */
+  as(userId: UserId): Pick<Intent, "userId" | "send">;
   /** Asks the homeserver to call our `/ping`; fails when it cannot be reached, or cannot reach us. */
   ping(appserviceId: string): Promise<Answer<undefined>>;
 }

@@ -41,6 +41,8 @@ export type LogEvent =
   | "sweep_failed"
   | "tend_failed"
   | "agent_may_not_speak"
+  | "room_found"
+  | "user_uncompared"
   | "joined"
   | "join_failed"
   | "invitations_refused"

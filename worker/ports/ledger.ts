@@ -3,6 +3,7 @@
  * is one statement or one atomic batch. A method that takes a `Lease` writes nothing, and says so, once a later claim of
  * the lane has replaced it.
  */
+import type { ComparisonLedger } from "./comparison.ts";
 import type { ConfigurationLedger, PeopleLedger } from "./configuration.ts";
 import type { OutboxLedger } from "./delivery.ts";
 import type { GhostLedger } from "./homeserver.ts";
@@ -13,6 +14,7 @@ import type { PlaceLedger, SessionLedger, TurnLedger } from "./turns.ts";
 
 export type Ledger = LaneLedger &
   RoomLedger &
+  ComparisonLedger &
   TurnLedger &
   SessionLedger &
   PlaceLedger &

@@ -22,6 +22,7 @@ import type { Ghosts } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Occasion } from "./occasion.ts";
+import type { Meet } from "./rooms/compare.ts";
 import { restoreState } from "./rooms/read-room.ts";
 
 export interface GatherNeeds {
@@ -29,6 +30,7 @@ export interface GatherNeeds {
   ghosts: Ghosts;
   clock: Clock;
   namespace: Namespace;
+  meet: Meet;
 }
 
 /** The facts of the room whose events follow each other; cleared when one of them may have changed the room. */
@@ -104,6 +106,10 @@ async function eventFacts(
   const query = { sender, target, threadRoot, ownKey, echo };
   if (cache.room?.id === roomId) return { room: cache.room, sender: await ledger.sender(roomId, query) };
   let facts = await ledger.eventFacts(roomId, query);
+  // An invitation alone says nothing about a room.
+  if (needed.room && facts.room.withoutOurs && (await needs.meet(message.event))) {
+    facts = await ledger.eventFacts(roomId, query);
+  }
   if (facts.room.stateIsLost) {
     await restoreState(needs, facts.room);
     facts = await ledger.eventFacts(roomId, query);

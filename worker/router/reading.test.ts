@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { RoomEvent } from "#core/protocol/event.ts";
+import { UserId } from "#core/protocol/ids.ts";
 import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
 import type { Running } from "#ports/lanes.ts";
@@ -36,6 +37,7 @@ const ghosts: Ghosts = {
   intent: offline,
   bot: offline,
   ping: offline,
+  as: () => ({ userId: UserId.parse(ALICE), send: offline }),
   existing: () => {
     throw new Error("no homeserver is needed");
   },
@@ -70,7 +72,8 @@ async function runLane(event: RoomEvent): Promise<{ taken: Map<string, number>; 
   };
   const lookUps = LOOK_UPS.map((name) => vi.spyOn(ledger, name));
   const invitations = { anInviter: 0, aFamily: 0, families: 0, members: 0 };
-  const base = { invitations, ledger, clock: systemClock, log: () => undefined, namespace: NAMESPACE };
+  const meet = offline;
+  const base = { invitations, meet, ledger, clock: systemClock, log: () => undefined, namespace: NAMESPACE };
   const delivers = delivery({ ...base, run: async () => ({}) });
   await roomLane({ ...base, ghosts, standing: WELL, random: () => 0, ring: async () => undefined, delivery: delivers })(
     running,

@@ -15,12 +15,12 @@ import type { Running, Work } from "#ports/lanes.ts";
 import type { Confirmation, IgnoredEvent, RoomProgress, Settled } from "#ports/rooms.ts";
 import { act } from "./act.ts";
 import { afterFailure, type FailureNeeds } from "./failures.ts";
-import { type Gathered, gather, type RoomCache } from "./gather.ts";
+import { type Gathered, type GatherNeeds, gather, type RoomCache } from "./gather.ts";
 import type { Occasion } from "./occasion.ts";
 import { beginStint, type Stint, type StintNeeds } from "./rooms/stint.ts";
 import type { ActNeeds } from "./wake.ts";
 
-export interface Needs extends ActNeeds, FailureNeeds, StintNeeds {
+export interface Needs extends GatherNeeds, ActNeeds, FailureNeeds, StintNeeds {
   ledger: ActNeeds["ledger"];
 }
 

@@ -38,6 +38,8 @@ export interface FakeHomeserver {
   members: Map<string, string[]>;
   /** Display names, by user id; users without one have none. */
   names: Map<string, string>;
+  /** Open invitations as a homeserver shows them, by user and room. */
+  invited: Map<string, Record<string, JsonObject>>;
   /** The answer to `/messages`, newest first, by room. */
   history: Map<string, unknown[]>;
   /** Whole state events, by `room|type`. */
@@ -58,6 +60,8 @@ export interface FakeHomeserver {
   forgetSends(): void;
 }
 
+const BOT = "@troupe:hs.test";
+
 const json = (status: number, body: object) => Response.json(body, { status });
 
 export function fakeHomeserver(asToken: string): FakeHomeserver {
@@ -71,6 +75,7 @@ export function fakeHomeserver(asToken: string): FakeHomeserver {
     devices: new Set(),
     members: new Map(),
     names: new Map(),
+    invited: new Map(),
     history: new Map(),
     state: new Map(),
     aliases: new Map(),
@@ -112,7 +117,7 @@ async function answer(server: FakeHomeserver, method: string, url: URL, body: un
     return json(200, { duration_ms: 1 });
   }
   if (path.endsWith("/whoami") && userId === "") return json(200, { user_id: "@troupe:hs.test" });
-  if (!server.users.has(userId)) {
+  if (!server.users.has(userId) && (userId !== BOT || deviceId !== "")) {
     return json(403, { errcode: "M_FORBIDDEN", error: "Application service has not registered this user" });
   }
   const device = path.match(/\/devices\/(.+)$/)?.[1];
@@ -128,9 +133,9 @@ function putDevice(server: FakeHomeserver, userId: string, device: string): Resp
   return json(201, {});
 }
 
-/** None is named where there are none. */
+/** A request may name none. */
 function isUnknownDevice({ lacks, devices }: FakeHomeserver, userId: string, deviceId: string): boolean {
-  if (lacks.has("deviceId") || (lacks.has("devices") && deviceId === "")) return false;
+  if (lacks.has("deviceId") || deviceId === "") return false;
   return !devices.has(`${userId}|${deviceId}`);
 }
 
@@ -146,6 +151,7 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
   const { method, path, userId, deviceId } = request;
   const roomId = decodeURIComponent(path.match(/\/rooms\/([^/]+)/)?.[1] ?? "");
   const members = () => Object.fromEntries((server.members.get(roomId) ?? [userId]).map((id) => [id, {}]));
+  const roomsOf = () => [...server.members].flatMap(([room, users]) => (users.includes(userId) ? room : []));
   const answers: Array<[RegExp, () => Response]> = [
     [/\/send\//, () => (method === "PUT" ? send(server, request) : json(405, {}))],
     [/\/joined_members$/, () => (server.refusedReads.has(roomId) ? NOT_IN_ROOM() : json(200, { joined: members() }))],
@@ -156,6 +162,8 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
           ? NOT_IN_ROOM()
           : json(200, { chunk: Object.keys(members()).map((id) => memberEvent(server, id)) }),
     ],
+    [/\/joined_rooms$/, () => json(200, { joined_rooms: roomsOf() })],
+    [/\/sync$/, () => json(200, { next_batch: "s", rooms: { invite: server.invited.get(userId) ?? {} } })],
     [/\/messages$/, () => json(200, { chunk: server.history.get(roomId) ?? [] })],
     [
       /\/whoami$/,

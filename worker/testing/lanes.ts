@@ -71,6 +71,7 @@ export function lanesOn(given: Given): Lanes {
       intent: async ({ id }) => ok({ ...intent, userId: UserId.parse(`@agent_${id}:hs.test`) }),
       bot: async () => ok(intent),
       existing: () => intent,
+      as: () => intent,
       ping: async () => ok(undefined),
     },
     standing: { isWell: async () => true },

@@ -1,6 +1,6 @@
 /**
  * Chaos: many conversations, while the bridge is killed, started twice and has its clock moved (and the homeserver is
- * killed too, on the Node host), a backend hangs and the homeserver fails in one room. In the end every message elsewhere
+ * killed, and its database put back to a copy, on the Node host), a backend hangs and the homeserver fails in one room. In the end every message elsewhere
  * must have been answered once, in the order of its conversation. The report names every exception.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -12,7 +12,7 @@ import { startUnkindHomeserver, type UnkindHomeserver } from "#testing/unkind/in
 import { applyAgents, freePort, type HostKind, type HostSettings } from "../hosts.ts";
 import { type Model, startModel } from "../model.ts";
 import { type Bridge, startBridge } from "./disturbances.ts";
-import { GHOST, type Reckoning, reckon, unanswered } from "./reckoning.ts";
+import { GHOST, NOTHING_LOST, type Reckoning, type Restored, reckon, unanswered } from "./reckoning.ts";
 
 /** What may happen besides kills. */
 export interface Trials {
@@ -22,6 +22,8 @@ export interface Trials {
   clock: boolean;
   /** One agent's backend never answers, and the homeserver answers 500 to everything in one room. */
   broken: boolean;
+  /** The homeserver's database is put back to a copy of it, in the middle. Node only. */
+  restored: boolean;
 }
 
 export interface ChaosOptions {
@@ -40,6 +42,12 @@ export interface ChaosReport extends Reckoning {
   overlaps: number;
   clockMoves: number;
   homeserverKills: number;
+  /** How often the homeserver was restored. */
+  restores: number;
+  /** Messages that it lost by that: they are in no room any more. */
+  gone: number;
+  /** Messages without an answer in the copy: the answer they were given later may be lost. */
+  excused: number;
   messages: number;
   /** Backend calls. There are more calls than messages, because kills interrupt some. */
   asked: number;
@@ -56,6 +64,8 @@ const KILLS_A_HOMESERVER_KILL = 8;
 /** The run ends after this long without a new answer. */
 const DRAIN_MS = 150_000;
 const CLOCK_CHANCE = 0.3;
+/** When the homeserver's database is copied, and when the copy is put in its place: the share of the kills that are done. */
+const [COPIED, RESTORED] = [0.4, 0.6];
 /** How many rooms talk to the agent whose backend hangs. */
 const HANGING_ROOMS = 8;
 const CHANCES = 5;
@@ -74,6 +84,8 @@ interface Stage {
   asked: Map<string, string[]>;
   /** Questions that were open when the homeserver was killed. They may have been pushed at any later time. */
   shaken: Set<string>;
+  /** What the homeserver lost when it was restored. */
+  restored: Restored;
 }
 
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -139,7 +151,9 @@ const agentOf = (id: string, modelUrl: string) => ({
 });
 
 /** The ghosts join each room by an invitation that the bridge accepts, so that the bridge knows the members. */
-async function stageOf(given: Omit<Stage, "rooms" | "hopelessRooms" | "asked" | "shaken">): Promise<Stage> {
+async function stageOf(
+  given: Omit<Stage, "rooms" | "hopelessRooms" | "asked" | "shaken" | "restored">,
+): Promise<Stage> {
   const { homeserver, options } = given;
   const roomWith = (user: string, ghost: string): string => {
     const room = homeserver.createRoom(user, ghost);
@@ -155,7 +169,14 @@ async function stageOf(given: Omit<Stage, "rooms" | "hopelessRooms" | "asked" | 
   }
   await homeserver.settle({ quietMs: 1_500, withinMs: 120_000 });
   if (options.trials.broken) homeserver.breakRoom(hopelessRooms.at(-1) ?? "");
-  return { ...given, rooms, hopelessRooms, asked: new Map(rooms.map((room) => [room, []])), shaken: new Set() };
+  return {
+    ...given,
+    rooms,
+    hopelessRooms,
+    asked: new Map(rooms.map((room) => [room, []])),
+    shaken: new Set(),
+    restored: NOTHING_LOST,
+  };
 }
 
 const userOf = (n: number) => `@u${n}:hs.test`;
@@ -165,12 +186,14 @@ const hopelessUser = (n: number) => `@h${n}:hs.test`;
 async function storm(stage: Stage): Promise<number> {
   const { options, bridge, random } = stage;
   let [said, reported, homeserverKills] = [0, 0, 0];
+  const restore = restorer(stage);
   const perKill = Math.ceil(options.messages / (options.kills + 1));
   while (bridge.counts.kills < options.kills || said < options.messages) {
     for (let n = 0; n < perKill && said < options.messages; n++) {
       say(stage, ++said);
       await sleep(random() * 10);
     }
+    await restore();
     if (bridge.counts.kills >= options.kills) continue;
     sayInHopelessRooms(stage, said);
     await sleep(random() * 700);
@@ -186,6 +209,28 @@ async function storm(stage: Stage): Promise<number> {
     options.progress(`${kills} of ${options.kills} kills, ${said} of ${options.messages} messages`);
   }
   return homeserverKills;
+}
+
+/** Copies the homeserver's database when it is time, and puts the copy back when that is; once. */
+function restorer(stage: Stage): () => Promise<void> {
+  const { options, homeserver, bridge, asked } = stage;
+  let copy: ReturnType<UnkindHomeserver["copy"]> | undefined;
+  let open: string[] = [];
+  let before = new Map<string, number>();
+  return async () => {
+    if (!options.trials.restored || options.kind !== "node" || stage.restored !== NOTHING_LOST) return;
+    const done = bridge.counts.kills / options.kills;
+    if (!copy && done >= COPIED) {
+      copy = homeserver.copy();
+      open = unanswered(homeserver, asked);
+      before = new Map([...asked].map(([room, questions]) => [room, questions.length]));
+    }
+    if (!copy || done < RESTORED) return;
+    const gone = new Set([...asked].flatMap(([room, questions]) => questions.splice(before.get(room) ?? 0)));
+    stage.restored = { gone, excused: new Set(open) };
+    for (const question of open) stage.shaken.add(question);
+    await homeserver.restore(copy);
+  };
 }
 
 async function killHomeserver({ homeserver, asked, shaken, random }: Stage): Promise<void> {
@@ -213,12 +258,16 @@ async function report(stage: Stage, homeserverKills: number): Promise<ChaosRepor
   const startedAt = performance.now();
   await drained(stage);
   const drainMs = Math.round(performance.now() - startedAt);
-  const reckoning = reckon(homeserver, asked, stage.shaken);
+  const { shaken, restored } = stage;
+  const reckoning = reckon(homeserver, asked, shaken, restored);
   const violations = homeserver.violations.map((violation) => `the bridge was not allowed to: ${violation}`);
   const { fromMemory, fromStore } = homeserver.counts;
   return {
     ...bridge.counts,
     homeserverKills,
+    restores: restored === NOTHING_LOST ? 0 : 1,
+    gone: restored.gone.size,
+    excused: restored.excused.size,
     messages: options.messages,
     asked: model.asked(),
     forgotten: homeserver.lost.length,
@@ -230,19 +279,15 @@ async function report(stage: Stage, homeserverKills: number): Promise<ChaosRepor
 }
 
 /** Waits until everything is answered or no more answers arrive. */
-async function drained({ homeserver, asked, options }: Stage): Promise<void> {
+async function drained({ homeserver, asked, options, restored }: Stage): Promise<void> {
   const total = [...asked.values()].flat().length;
-  const count = () =>
-    [...asked.keys()].reduce(
-      (sum, room) => sum + homeserver.visible(room).filter(({ sender }) => sender === GHOST).length,
-      0,
-    );
-  let [last, lastAt] = [count(), Date.now()];
-  while (last < total && Date.now() - lastAt < DRAIN_MS) {
+  const left = () => unanswered(homeserver, asked).filter((question) => !restored.excused.has(question)).length;
+  let [last, lastAt] = [left(), Date.now()];
+  while (last > 0 && Date.now() - lastAt < DRAIN_MS) {
     await sleep(500);
-    const now = count();
+    const now = left();
     if (now !== last) [last, lastAt] = [now, Date.now()];
-    options.progress(`${now} of ${total} answered`);
+    options.progress(`${total - now} of ${total} answered`);
   }
   // Time for a second answer, which would be an error.
   await sleep(3_000);

@@ -17,11 +17,21 @@ export interface Reckoning {
   exceptions: string[];
 }
 
+/** What a homeserver lost when its database was put back to a copy. */
+export interface Restored {
+  /** Questions from after the copy. They are in no room any more; the bridge may answer them all the same, once. */
+  gone: ReadonlySet<string>;
+  /** Questions that had no answer in the copy. If they were answered after it, those answers are lost. */
+  excused: ReadonlySet<string>;
+}
+export const NOTHING_LOST: Restored = { gone: new Set(), excused: new Set() };
+
 /** `asked`: the questions of each room, in order. `shaken`: those that a killed homeserver may have pushed at any time. */
 export function reckon(
   homeserver: UnkindHomeserver,
   asked: ReadonlyMap<string, readonly string[]>,
   shaken: ReadonlySet<string>,
+  restored: Restored = NOTHING_LOST,
 ): Reckoning {
   const exceptions: string[] = [];
   const waits: number[] = [];
@@ -29,9 +39,9 @@ export function reckon(
   for (const [room, questions] of asked) {
     const said = homeserver.visible(room).filter(({ sender }) => sender === GHOST);
     const answered = said.map(({ body }) => questionOf(body) ?? body);
-    answers += said.length;
+    answers += answered.filter((answer) => !restored.gone.has(answer)).length;
     interrupted += said.filter(({ body }) => body.includes("interrupted")).length;
-    const { wrong, behind } = compare(room, questions, answered);
+    const { wrong, behind } = compare(room, questions, answered, restored);
     const excused = behind.filter((question) => shaken.has(question));
     late += excused.length;
     const outOfOrder = behind.filter((question) => !shaken.has(question));
@@ -69,10 +79,11 @@ function waitsIn(homeserver: UnkindHomeserver, room: string): number[] {
 }
 
 /** The errors in a room, and the questions that were answered after a later one. */
-function compare(room: string, questions: readonly string[], answers: readonly string[]) {
-  const missing = questions.filter((question) => !answers.includes(question));
+function compare(room: string, questions: readonly string[], answers: readonly string[], restored: Restored) {
+  const { gone, excused } = restored;
+  const missing = questions.filter((question) => !answers.includes(question) && !excused.has(question));
   const twice = answers.filter((answer, at) => answers.indexOf(answer) !== at);
-  const strange = answers.filter((answer) => !questions.includes(answer));
+  const strange = answers.filter((answer) => !questions.includes(answer) && !gone.has(answer));
   const places = questions.map((question) => answers.indexOf(question));
   const behind = questions.filter((_, at) =>
     places.slice(at + 1).some((place) => place >= 0 && place < (places[at] ?? -1)),

@@ -65,6 +65,12 @@ export const RECEIVED = {
   membersRead: { max: 10_000, unit: "users", because: "Of a crowd, beside our own: two are told from many." },
   membersAtOnce: { max: 1_000, unit: "users", because: "Other work goes on between them; each costs microseconds." },
   roomAliases: { max: 100, unit: "entries", because: "A room has a few; each is compared with the configuration." },
+  invitationsRead: {
+    max: 100,
+    unit: "rooms",
+    because: "Invitations of one user in one comparison; the next one has more.",
+  },
+  strippedState: { max: 100, unit: "events", because: "Of an invitation: a room shows a few of them." },
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
 
   // What is kept of the homeserver.

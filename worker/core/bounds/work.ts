@@ -241,6 +241,41 @@ export const WORK = {
     unit: "milliseconds",
     because: "A room that hangs keeps the repair of the others waiting no longer.",
   },
+  comparedUsers: {
+    max: 5,
+    unit: "users",
+    because: "Of the slow rotation in one upkeep: two requests each. After a reset all of them are compared at once.",
+  },
+  roomsAskedInTurn: {
+    max: 200,
+    unit: "rooms",
+    because: "In the slow rotation, users with more are not asked for open invitations: it costs a homeserver much.",
+  },
+  comparedMembers: {
+    max: 50,
+    unit: "users",
+    because: "The list of a larger room costs more than it is worth each time; it is read where the room refuses us.",
+  },
+  comparisonTime: {
+    max: 20 * SECOND,
+    unit: "milliseconds",
+    because: "The repair of rooms comes after it in the same upkeep; the next one goes on.",
+  },
+  comparedUserTime: {
+    max: 5 * SECOND,
+    unit: "milliseconds",
+    because: "A user about whom the homeserver does not answer is asked about again later.",
+  },
+  membersAsked: {
+    max: 20,
+    unit: "users",
+    because: "Of a room that speaks and is unknown: one of them is there. Synapse answers the first.",
+  },
+  strangeRooms: {
+    max: 1_000,
+    unit: "rooms",
+    because: "Rooms that none of our users is in are remembered, so that not each of their events asks again.",
+  },
   aliasTime: {
     max: 10 * SECOND,
     unit: "milliseconds",

@@ -67,6 +67,8 @@ export interface RoomFacts {
   present: readonly Present[];
   /** More agents have joined than are looked at for each event. */
   crowded: boolean;
+  /** None of our users is known to be there: neither the bot, nor an agent's, nor that of one that was removed. */
+  withoutOurs?: true;
 }
 
 /** The facts of a room we know nothing of. */
@@ -80,6 +82,7 @@ export const unknownRoom = (id: RoomId): RoomFacts => ({
   joinedCount: 0,
   present: [],
   crowded: false,
+  withoutOurs: true,
 });
 
 /** Facts about an event's sender, and about the events it refers to. */

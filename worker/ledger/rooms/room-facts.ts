@@ -86,6 +86,7 @@ export function roomReader({ namespace, noted }: NotingDatabase, resolvePlace: R
         crowded: row.ghosts > PRESENT_MAX,
       };
       if (!state) facts.stateIsLost = true;
+      if (row.ghosts === 0 && row.botJoined === 0) facts.withoutOurs = true;
       if (place.direct !== undefined) facts.direct = place.direct;
       if (row.botJoined === 1) facts.botUserId = botUserId(namespace);
       return facts;

@@ -6,14 +6,18 @@
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
  */
 import { BOUNDS } from "#core/bounds.ts";
+import type { RoomFacts } from "#core/gate/facts.ts";
 import { messagesBefore } from "#core/protocol/client/messages.ts";
+import { isPassing } from "#core/protocol/errcode.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
-import type { Namespace, RoomId } from "#core/protocol/ids.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
 import { readSlice } from "#core/protocol/transaction.ts";
-import type { Ghosts, Intent } from "#ports/homeserver.ts";
+import { caught } from "#core/result.ts";
+import type { Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { readRoom } from "./read-room.ts";
+import { type CompareNeeds, compareRoom } from "./compare.ts";
+import { type Reader, readRoom } from "./read-room.ts";
 import { Trouble } from "./trouble.ts";
 
 interface Needs {
@@ -25,7 +29,7 @@ interface Needs {
  * Stores the missing events of a room; events older than all known ones are history from before the agent joined. Returns
  * how many were missing. Throws `Trouble` when the room cannot be read.
  */
-export async function readBack(needs: Needs, intent: Intent, roomId: RoomId): Promise<number> {
+export async function readBack(needs: Needs, intent: Pick<Intent, "send">, roomId: RoomId): Promise<number> {
   const { ledger, clock } = needs;
   const { events, known } = await latest(needs, intent, roomId);
   // Read newest first, stored oldest first.
@@ -56,20 +60,27 @@ async function inSlices(
   }
 }
 
-/** The same as one of the agents in the room. 0 when there is none. */
-export async function repair(needs: Needs & { ghosts: Ghosts; namespace: Namespace }, roomId: RoomId): Promise<number> {
-  const { present, state } = await needs.ledger.room(roomId);
-  const [first] = present;
-  const agent = first && (await needs.ledger.agent(first.agent.id));
-  const intent = agent && (await needs.ghosts.intent(agent));
-  if (!intent?.ok) return 0;
+/** The same as one of our users in the room, whose members are compared before. 0 when there is none. */
+export async function repair(needs: CompareNeeds, roomId: RoomId): Promise<number> {
+  const room = await needs.ledger.room(roomId);
+  const reader = await compareRoom(needs, room);
+  const repaired = await caught(readAs(needs, reader, room));
+  if (repaired.ok) return repaired.value;
+  const { error } = repaired;
+  if (!(error instanceof Trouble) || isPassing(error.error)) throw error;
+  // It was thought to be there, and is not.
+  return readAs(needs, await compareRoom(needs, room, true), room);
+}
+
+async function readAs(needs: CompareNeeds, reader: Reader | undefined, { id, state }: RoomFacts): Promise<number> {
+  if (!reader) return 0;
   // Every room has a creator: without one the state was never read.
-  if (state.creators.length === 0) await readRoom(needs, intent.value, roomId);
-  return readBack(needs, intent.value, roomId);
+  if (state.creators.length === 0) await readRoom(needs, reader, id);
+  return readBack(needs, reader, id);
 }
 
 /** Reads pages until one has only known events, or none while earlier pages had some. */
-async function latest({ ledger, clock }: Needs, intent: Intent, roomId: RoomId) {
+async function latest({ ledger, clock }: Needs, intent: Pick<Intent, "send">, roomId: RoomId) {
   const events: RoomEvent[] = [];
   const known = new Set<string>();
   let from: string | undefined;

@@ -93,7 +93,7 @@ export async function join(
   }
   log("joined", { agent: speaker, room: roomId });
   const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
-  const { state, people } = await readRoom(needs, intent.value, roomId, members);
+  const { state, people } = await readRoom(needs, intent.value, roomId, { read: members });
   await lookUpOf(needs, intent.value, roomId);
   await readPast(needs, intent.value, roomId, mayMissPast);
   // The descriptions are the same for all our users, so the first one publishes them.

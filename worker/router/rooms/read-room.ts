@@ -6,7 +6,7 @@
 
 import { BOUNDS } from "#core/bounds.ts";
 import type { RoomFacts } from "#core/gate/facts.ts";
-import { joinedMembers } from "#core/protocol/client/members.ts";
+import { joinedMembers, memberBefore, memberEvent } from "#core/protocol/client/members.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
 import { isMissing, isPassing } from "#core/protocol/errcode.ts";
 import { isOurs, type Namespace, type RoomId, UserId } from "#core/protocol/ids.ts";
@@ -23,7 +23,7 @@ interface ReadNeeds {
 }
 
 /** The users with these ids: ours, and others up to a bound. The gate needs no more of a crowd than that it is one. */
-async function usersAmong(
+export async function usersAmong(
   { clock, namespace }: Pick<ReadNeeds, "clock" | "namespace">,
   ids: readonly string[],
 ): Promise<UserId[]> {
@@ -42,6 +42,9 @@ async function usersAmong(
   return users;
 }
 
+/** One of our users in a room, with its device or without. */
+export type Reader = Pick<Intent, "userId" | "send">;
+
 /** The members of a room, and what was stored when they were read: later events say more. */
 export interface MembersRead {
   ids: readonly string[];
@@ -51,7 +54,7 @@ export interface MembersRead {
 /** Throws `Trouble` when they cannot be read. */
 export async function readMembers(
   { ledger }: Pick<ReadNeeds, "ledger">,
-  intent: Intent,
+  intent: Pick<Reader, "send">,
   roomId: RoomId,
 ): Promise<MembersRead> {
   const readAt = await ledger.latestPlace();
@@ -63,20 +66,23 @@ export async function readMembers(
 /**
  * Copies a room's members and state into the ledger. Throws `Trouble` when it cannot be read: then no turn starts there.
  * `read`: the members, where they were read since the join.
+ * `isDirect` is asked where two are in the room, and it is not known how the one that is ours came there.
  */
 export async function readRoom(
   { ledger, clock, namespace }: ReadNeeds,
-  intent: Intent,
+  intent: Pick<Reader, "send">,
   roomId: RoomId,
-  read?: MembersRead,
+  { read, isDirect }: { read?: MembersRead; isDirect?: (ours: UserId) => Promise<boolean> } = {},
 ): Promise<{ state: RoomState; people: number }> {
   const { ids, readAt } = read ?? (await readMembers({ ledger }, intent, roomId));
   const users = await usersAmong({ clock, namespace }, ids);
   const state = await readState(intent, roomId);
+  const [direct] = users.length <= 2 ? users.filter((userId) => isOurs(namespace, userId)) : [];
+  const invited = direct && (await isDirect?.(direct)) ? direct : undefined;
   await ledger.setState(roomId, state, readAt);
   await ledger.setMembers(
     roomId,
-    users.map((userId) => ({ userId, membership: "join" })),
+    users.map((userId) => ({ userId, membership: "join", direct: userId === invited })),
     readAt,
   );
   await inherit(ledger, roomId, state);
@@ -105,7 +111,28 @@ export async function restoreState(
   await ledger.setState(id, state, readAt);
 }
 
-async function readState(intent: Intent, roomId: RoomId): Promise<RoomState> {
+/** How far back the own membership is read: a user that is given another name or picture has one more. */
+const MEMBERSHIPS_READ = 5;
+
+/**
+ * Whether one of our users was invited as to a direct chat, read off its own membership and those before. Where that cannot be
+ * found out it was: two are there, and the gate asks whether the other one may talk to it.
+ */
+export async function wasInvitedDirectly(user: Reader, roomId: RoomId): Promise<boolean> {
+  const first = await user.send(memberEvent(roomId, user.userId));
+  let event = first.ok ? first.value : undefined;
+  for (let read = 1; event; read++) {
+    const { content, before, contentBefore } = event;
+    const invitation = [content, contentBefore].find((one) => one?.["membership"] === "invite");
+    if (invitation) return invitation["is_direct"] === true;
+    if (before === undefined || read >= MEMBERSHIPS_READ) return true;
+    const older = await user.send(memberBefore(roomId, before));
+    event = older.ok ? older.value : undefined;
+  }
+  return true;
+}
+
+async function readState(intent: Pick<Reader, "send">, roomId: RoomId): Promise<RoomState> {
   const pieces = await Promise.all(
     STATE_TYPES.map(async (type) => {
       const answer = await intent.send(stateEvent(roomId, type));

@@ -12,8 +12,11 @@ import { type Counts, dice, KIND, noCounts, type Unkindness } from "./dice.ts";
 import { type Pusher, pusher } from "./push/pusher.ts";
 import {
   append,
+  type Copy,
+  copyOf,
   createRoom,
   emptyStore,
+  restore,
   roomOf,
   type Store,
   type StoredEvent,
@@ -88,6 +91,10 @@ export interface UnkindHomeserver extends People {
   stop(): Promise<void>;
   /** Kills and starts it on the same port. Its queue, its counters and its idempotency cache in memory are lost. */
   restart(): Promise<void>;
+  /** A copy of its database. */
+  copy(): Copy;
+  /** Kills it, puts a copy in the place of its database, and starts it: whatever came after the copy is gone. */
+  restore(copy: Copy): Promise<void>;
 }
 
 const SERVER: Namespace = { serverName: "hs.test", ghostPrefix: "agent_", botLocalpart: "troupe" };
@@ -158,6 +165,12 @@ export async function startUnkindHomeserver(options: Options): Promise<UnkindHom
     stop,
     async restart() {
       await stop();
+      await start(port);
+    },
+    copy: () => copyOf(store),
+    async restore(copy) {
+      await stop();
+      restore(store, copy);
       await start(port);
     },
   };

@@ -78,6 +78,15 @@ export function emptyStore(serverName: string, seed: number): Store {
   };
 }
 
+/** A copy of the database, as of a backup. */
+export type Copy = Omit<Store, "serverName" | "id">;
+
+/** In one go, so that an event stays the same object in its room, in the stream and by its id. */
+export const copyOf = ({ serverName: _, id: __, ...data }: Store): Copy => structuredClone(data);
+
+/** Puts a copy in the place of the data. New ids are still other ones: in Matrix they depend on the time. */
+export const restore = (store: Store, copy: Copy): Store => Object.assign(store, structuredClone(copy));
+
 export interface NewEvent {
   room: string;
   type: string;

@@ -1,4 +1,6 @@
 /** Calls for rooms: memberships, members, messages, typing, state. Sends are in `sends.ts`. */
+import type { JsonObject } from "#core/protocol/event.ts";
+import { isOurs, UserId } from "#core/protocol/ids.ts";
 import { asRead } from "../push/wire.ts";
 import { append, joined, membership, type Room, type Store, setMembership } from "../store.ts";
 import { type Answer, answer, type Needs, type Respond, type Route, refusal, type UserCall } from "./call.ts";
@@ -9,10 +11,33 @@ const STATE = inRoom(String.raw`\/state\/([^/]+)(?:\/([^/]*))?`);
 const MESSAGES_DEFAULT = 10;
 
 export const roomAnswers = (needs: Needs, send: Respond): Route[] => [
+  ...ownRoomAnswers(needs),
   ...membershipAnswers(needs),
   ...memberAnswers(needs),
   ["PUT", inRoom(String.raw`\/(?:send|redact)\/([^/]+)\/([^/]+)`), send],
 ];
+
+/** The rooms of the acting user, and the invitations they have not answered. */
+function ownRoomAnswers({ store }: Needs): Route[] {
+  const roomsWith = (userId: string, kind: string) =>
+    [...store.rooms.values()].filter((room) => membership(room, userId) === kind);
+  const joinedRooms: Respond = ({ userId }) =>
+    answer(200, { joined_rooms: roomsWith(userId, "join").map(({ id }) => id) });
+  const sync: Respond = (call) => {
+    const invite: JsonObject = {};
+    for (const { id, state } of roomsWith(call.userId, "invite")) {
+      const event = state.get(`m.room.member|${call.userId}`);
+      if (!event) continue;
+      const { type, state_key = "", sender, content } = event;
+      invite[id] = { invite_state: { events: [...(event.inviteState ?? []), { type, state_key, sender, content }] } };
+    }
+    return answer(200, { next_batch: `s${store.stream.length}`, rooms: { invite } });
+  };
+  return [
+    ["GET", /^\/client\/v3\/joined_rooms$/, joinedRooms],
+    ["GET", /^\/client\/v3\/sync$/, sync],
+  ];
+}
 
 function membershipAnswers({ store, written }: Needs): Route[] {
   const join: Respond = ({ userId }, [id = ""]) => {
@@ -41,7 +66,7 @@ function membershipAnswers({ store, written }: Needs): Route[] {
   ];
 }
 
-function memberAnswers({ store, written, typing }: Needs): Route[] {
+function memberAnswers({ store, namespace, written, typing }: Needs): Route[] {
   /** Refuses users who are not in the room. */
   const member =
     (respond: (call: UserCall, room: Room, parts: string[]) => Answer): Respond =>
@@ -64,8 +89,27 @@ function memberAnswers({ store, written, typing }: Needs): Route[] {
     written();
     return answer(200, { event_id: event.event_id });
   };
+  /** An appservice may read them as any of its users, once one of them is in the room. */
+  const joinedMembers: Respond = (_, [id = ""]) => {
+    const room = store.rooms.get(id);
+    if (room && joined(room).some((user) => isOurs(namespace, UserId.parse(user))))
+      return answer(200, { joined: Object.fromEntries(members(room)) });
+    return refusal(403, "M_FORBIDDEN", "Appservice not in room");
+  };
   return [
-    ["GET", inRoom("/joined_members"), member((_, room) => answer(200, { joined: Object.fromEntries(members(room)) }))],
+    ["GET", inRoom("/joined_members"), joinedMembers],
+    [
+      "GET",
+      inRoom("/event/([^/]+)"),
+      member((call, room, [eventId]) => {
+        const event = room.events.find((one) => one.event_id === eventId);
+        if (!event) return refusal(404, "M_NOT_FOUND", "Event not found.");
+        return answer(
+          200,
+          asRead(event, Date.now(), call, (id) => store.byId.get(id)),
+        );
+      }),
+    ],
     ["GET", inRoom("/messages"), member((call, room) => messages(store, call, room))],
     [
       "GET",

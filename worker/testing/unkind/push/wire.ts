@@ -53,6 +53,7 @@ export function asRead(event: StoredEvent, nowMs: number, reader: Reader, find: 
   const isOwn = sentBy !== undefined && sentBy.userId === reader.userId && sentBy.deviceId === reader.deviceId;
   return version1(event, nowMs, {
     ...(isOwn ? { transaction_id: sentBy.txnId } : {}),
+    ...(event.replaced ? { replaces_state: event.replaced.eventId } : {}),
     ...redaction(event, nowMs, find),
   });
 }

@@ -1,0 +1,3 @@
+import { lostSuite } from "./lost.suite.ts";
+
+lostSuite("node", "short");

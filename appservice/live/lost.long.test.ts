@@ -1,0 +1,4 @@
+import { lostSuite } from "./lost.suite.ts";
+
+lostSuite("node", "long");
+lostSuite("worker", "long");
