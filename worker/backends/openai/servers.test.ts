@@ -35,27 +35,37 @@ const chunk = (delta: object, finish: string | null = null) =>
 describe("the answer of a server", () => {
   const half = chunk({ content: "half" });
   test.for<[name: string, body: string, code: string]>([
-    ["sends garbage", "data: {not json\n\ndata: [DONE]\n\n", "upstream"],
-    ["sends JSON of another kind", 'data: {"a":1}\n\ndata: [DONE]\n\n', "upstream"],
-    ["sends garbage in the middle", `${half}data: {not json\n\n${chunk({}, "stop")}data: [DONE]\n\n`, "upstream"],
-    ["sends an HTML page", "<html>Bad gateway</html>", "disconnected"],
+    ["sends an HTML page of a proxy", "<html>Bad gateway</html>", "upstream"],
     ["sends nothing", "", "disconnected"],
-    ["sends an object of a proxy", '{"hello":"proxy"}', "disconnected"],
-    ["sends an object of a proxy as an event", 'data: {"hello":"proxy"}\n\ndata: [DONE]\n\n', "upstream"],
-    ["sends a list", "[]", "disconnected"],
-    ["sends a list as an event", "data: []\n\ndata: [DONE]\n\n", "upstream"],
-    ["sends null", "null", "disconnected"],
-    ["sends null as an event", "data: null\n\ndata: [DONE]\n\n", "upstream"],
-    ["sends choices that are none", 'data: {"choices":null}\n\ndata: [DONE]\n\n', "upstream"],
-    ["sends a choice without a delta", 'data: {"choices":[{"hello":"proxy"}]}\n\ndata: [DONE]\n\n', "disconnected"],
-    ["sends only the end", "data: [DONE]\n\n", "disconnected"],
+    ["sends an object of a proxy", '{"hello":"proxy"}', "upstream"],
+    ["sends a list", "[]", "upstream"],
+    ["sends null", "null", "upstream"],
+    ["sends garbage without an end", "data: {not json\n\n", "upstream"],
+    ["sends half of a record, and the end", `data: {"choices":[{"delta":{"conte\n\ndata: [DONE]\n\n`, "disconnected"],
     ["ends without a finish reason", half, "disconnected"],
     ["ends with an error of its own", `${half}data: {"error":{"message":"gone"}}\n\ndata: [DONE]\n\n`, "upstream"],
     ["ends with an error that has a status", `${half}data: {"error":{"message":"slow","code":429}}\n\n`, "rate_limit"],
-  ])("a server that %s: the turn fails with %s", async ([, body, code]) => {
+    ["says why there is no answer, and the end", 'data: {"detail":"Not authenticated"}\n\ndata: [DONE]\n\n', "auth"],
+  ])("a server that %s: the turn fails with $2", async ([, body, code]) => {
     const events = await against(body);
-    expect(events.at(-2)).toMatchObject({ type: "error", code, retryable: true });
+    expect(events.at(-2)).toMatchObject({ type: "error", code, retryable: code !== "auth" });
     expect(events.at(-1)).toEqual({ type: "finish", finishReason: "error" });
+  });
+
+  const end = `${chunk({}, "stop")}data: [DONE]\n\n`;
+  test.for<[name: string, body: string, text: string]>([
+    ["only the end", "data: [DONE]\n\n", ""],
+    ["garbage before the end", "data: {not json\n\ndata: [DONE]\n\n", ""],
+    ["garbage in the middle", `${half}data: {not json\n\n${end}`, "half"],
+    ["JSON of another kind", `${half}data: {"a":1}\n\n${end}`, "half"],
+    ["a list", `${half}data: []\n\n${end}`, "half"],
+    ["null", `${half}data: null\n\n${end}`, "half"],
+    ["choices that are none", `${half}data: {"choices":null}\n\n${end}`, "half"],
+    ["a choice without a delta", `${half}data: {"choices":[{"hello":"proxy"}]}\n\n${end}`, "half"],
+  ])("kind 1: %s does not spoil an answer that has an end", async ([, body, text]) => {
+    const events = await against(body);
+    expect(textOf(events)).toBe(text);
+    expect(events.at(-1)).toMatchObject({ type: "finish", finishReason: "stop" });
   });
 
   test("an error in the middle of a text closes the text", async () => {
@@ -71,8 +81,8 @@ describe("the answer of a server", () => {
     }
   });
 
-  test("a redirect is not tried again", async () => {
-    expect((await against("", {}, 301)).at(-2)).toMatchObject({ code: "bad_request", retryable: false, status: 301 });
+  test("a redirect is a wrong address, and not tried again", async () => {
+    expect((await against("", {}, 301)).at(-2)).toMatchObject({ code: "bad_address", retryable: false, status: 301 });
   });
 
   test("the token count is reported; without one the usage is empty", async () => {
@@ -160,8 +170,17 @@ describe("the connection is closed", () => {
     });
   });
 
-  test("when the answer is invalid", async () => {
-    await untilGone("data: {not json\n\n", async (baseUrl) => {
+  test("a moment after the end of an answer, whether the server says that it is the end or not", async () => {
+    for (const end of ["data: [DONE]\n\n", chunk({}, "stop")]) {
+      await untilGone(chunk({ content: "whole" }) + end, async (baseUrl) => {
+        const events = await eventsOf(stream(baseUrl));
+        expect([textOf(events), events.at(-1)]).toMatchObject(["whole", { finishReason: "stop" }]);
+      });
+    }
+  });
+
+  test("when the server says an error", async () => {
+    await untilGone('data: {"error":"gone"}\n\n', async (baseUrl) => {
       expect((await eventsOf(stream(baseUrl))).at(-2)).toMatchObject({ code: "upstream" });
     });
   });
