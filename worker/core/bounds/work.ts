@@ -24,6 +24,7 @@ export const WORK = {
     unit: "milliseconds",
     because: "A model that is loaded at last is noticed in time; people wait for the answer.",
   },
+  redirects: { max: 5, unit: "requests", because: "A server that moved twice is rare; a circle has no end." },
   complaintDepth: {
     max: 8,
     unit: "levels",
