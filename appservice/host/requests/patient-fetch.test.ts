@@ -3,7 +3,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Fetch } from "#core/turn/backend.ts";
-import { patientFetch } from "./patient-fetch.ts";
+import { withShortLimits } from "#testing/node-limits.ts";
+import { mayKnowKey, patientFetch } from "./patient-fetch.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -29,19 +30,6 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
 const ask = (url: string, init: RequestInit = {}) => patientFetch()(url, { method: "POST", body: "{}", ...init });
 
 describe("kind 6, patience", () => {
-  /** Where Node's client keeps its limits. They are half a second here, and not five minutes. */
-  const PLACE = Symbol.for("undici.globalDispatcher.1");
-  const withShortLimits = async (use: () => Promise<void>) => {
-    // Node makes it with the first request.
-    await fetch("data:,").then((response) => response.text());
-    const before = Reflect.get(globalThis, PLACE) as { constructor: new (limits: object) => object };
-    Reflect.set(globalThis, PLACE, new before.constructor({ headersTimeout: 500, bodyTimeout: 500 }));
-    try {
-      await use();
-    } finally {
-      Reflect.set(globalThis, PLACE, before);
-    }
-  };
   const slow: RequestListener = (request, response) => {
     const inHeaders = request.url === "/headers";
     if (!inHeaders) response.write("first ");
@@ -144,6 +132,16 @@ describe("a redirect", () => {
     expect(await (await ask(url, { body: "question", headers })).text()).toBe("question");
     expect(seen.splice(0)).toEqual([undefined]);
   });
+  test.for<[from: string, to: string, keeps: boolean]>([
+    ["http://a.test/v1", "http://a.test/v2", true],
+    ["http://a.test/v1", "https://a.test/v1", true],
+    ["http://a.test:8080/v1", "https://a.test/v1", true],
+    ["https://a.test/v1", "http://a.test/v1", false],
+    ["https://a.test/v1", "https://b.a.test/v1", false],
+    ["https://a.test/v1", "https://a.test:8443/v1", false],
+  ])("from %s to %s keeps the key: %s", ([from, to, keeps]) =>
+    expect(mayKnowKey(new URL(from), new URL(to))).toBe(keeps),
+  );
   test("that would make a GET of it is given", async () => {
     expect((await ask(await from(301, await serving(target)), { headers })).status).toBe(301);
     expect(seen).toEqual([]);

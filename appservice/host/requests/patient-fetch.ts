@@ -57,12 +57,15 @@ export function patientFetch(): Fetch {
       const next = redirects < BOUNDS.redirects.max ? redirectOf(incoming, order.method, url) : undefined;
       if (!next) return responseOf(incoming);
       incoming.destroy();
-      // Another server must not learn the key.
-      if (next.origin !== url.origin) order.headers.delete("authorization");
+      if (!mayKnowKey(url, next)) order.headers.delete("authorization");
       url = next;
     }
   };
 }
+
+/** Another server must not learn the key. The same one may, where it only wants to be asked by https. */
+export const mayKnowKey = (from: URL, to: URL): boolean =>
+  from.origin === to.origin || (from.hostname === to.hostname && from.protocol === "http:" && to.protocol === "https:");
 
 const readRequest = async (request: Request): Promise<Order & { url: string }> => ({
   url: request.url,

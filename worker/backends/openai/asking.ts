@@ -7,7 +7,7 @@ import type { Fetch, FinishReason, TurnContext } from "#core/turn/backend.ts";
 import type { Verdict } from "./answer/answer.ts";
 import { type Reading, readAnswer } from "./answer/reading.ts";
 import { RecordSplitter } from "./answer/records.ts";
-import { boundedFetch } from "./bounded-fetch.ts";
+import { boundedBody } from "./bounded-body.ts";
 import { type Complaint, complaintOf } from "./failure/complaint.ts";
 import { type Failure, failure, failureOf, failureOfConnection, type Writing } from "./failure/failure.ts";
 
@@ -32,16 +32,15 @@ interface Attempt {
 }
 
 export function asking(needs: Needs, secrets: readonly string[]): Asking {
-  const fetch = boundedFetch(needs.fetch);
   const giveUpAtMs = needs.now() + needs.patienceMs;
   let last: Attempt | undefined;
   return {
     ending: () => last && endingOf(last, { secrets, nowMs: needs.now() }),
     async fetch(...request) {
-      last = await attempt(fetch, request, needs, secrets);
+      last = await attempt(request, needs, secrets);
       for (let pauseMs = FIRST_PAUSE_MS; last.failure?.event.code === "loading"; pauseMs *= 2) {
         if (!(await pause(needs, last.failure, pauseMs, giveUpAtMs))) break;
-        last = await attempt(fetch, request, needs, secrets);
+        last = await attempt(request, needs, secrets);
       }
       // The SDK ends with this error. What it says of it is not read.
       if (last.failure || !last.reading) throw new Error("the request failed");
@@ -66,21 +65,17 @@ async function pause(
   return !signal.aborted;
 }
 
-async function attempt(
-  fetch: Fetch,
-  request: Parameters<Fetch>,
-  needs: Needs,
-  secrets: readonly string[],
-): Promise<Attempt> {
+async function attempt(request: Parameters<Fetch>, needs: Needs, secrets: readonly string[]): Promise<Attempt> {
   let response: Response;
   try {
-    response = await fetch(...request);
+    response = await needs.fetch(...request);
   } catch (error) {
     return { headers: new Headers(), failure: failureOfConnection(error, { secrets }) };
   }
-  const { ok, headers, body } = response;
+  const { ok, headers } = response;
+  const body = boundedBody(response);
   const writing = { secrets, nowMs: needs.now() };
-  if (!ok) return { headers, failure: failureOf(await complaintIn(response), headers, writing) };
+  if (!ok) return { headers, failure: failureOf(await complaintIn(response, body), headers, writing) };
   if (!body) return { headers, failure: failure("disconnected", "the answer is empty", { secrets }) };
   const reading = await readAnswer(body, needs);
   const { complaint, isHeard } = reading.answer;
@@ -89,16 +84,20 @@ async function attempt(
 }
 
 /** A refusal is read as an answer is: some servers write it as an event. */
-async function complaintIn(response: Response): Promise<Complaint> {
-  const { status, url, redirected } = response;
+async function complaintIn(
+  { status, url, redirected }: Response,
+  body: ReadableStream<Uint8Array> | undefined,
+): Promise<Complaint> {
   // What came of a page that broke off is not worth another failure.
-  const text = await response.text().catch(() => "");
+  const text = await new Response(body).text().catch(() => "");
   const splitter = new RecordSplitter();
   const values = [...splitter.push(text), ...splitter.end()].flatMap(({ value }) =>
     value === undefined ? [] : [value],
   );
   const complaint = complaintOf(values[0] ?? text, status);
-  return redirected ? { ...complaint, words: `after a redirect to ${url}: ${complaint.words}` } : complaint;
+  return redirected
+    ? { ...complaint, isElsewhere: true, words: `redirected to ${url}: ${complaint.words}` }
+    : complaint;
 }
 
 function endingOf({ headers, reading, failure: told }: Attempt, writing: Writing): Ending | undefined {

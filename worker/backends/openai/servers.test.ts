@@ -85,6 +85,14 @@ describe("the answer of a server", () => {
     expect((await against("", {}, 301)).at(-2)).toMatchObject({ code: "bad_address", retryable: false, status: 301 });
   });
 
+  test("kind 4: a redirect that takes the request's method or key on the way is a wrong address", async () => {
+    const events = await serving((request, response) => {
+      if (request.method === "POST") response.writeHead(301, { location: "/elsewhere" }).end();
+      else response.writeHead(401).end('{"error":{"message":"Missing API key"}}');
+    }, ask);
+    expect(events.at(-2)).toMatchObject({ code: "bad_address", errorText: expect.stringContaining("/elsewhere") });
+  });
+
   test("the token count is reported; without one the usage is empty", async () => {
     const usage =
       'data: {"id":"c","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}\n\n';

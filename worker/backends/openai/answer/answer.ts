@@ -157,6 +157,8 @@ export class Answer {
 
   /** What the whole text has that its pieces had not. */
   #restOf({ text, whole }: Chunk): string {
+    // Most chunks have none, and to compare the text so far costs its length.
+    if (whole === "") return "";
     const said = this.#text + text;
     if (whole.startsWith(said)) return whole.slice(said.length);
     return said.endsWith(whole) ? "" : whole;

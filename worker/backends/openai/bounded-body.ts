@@ -1,16 +1,11 @@
 /** Reads no more of a backend's answer than its bound: a stream that goes on is broken off, a page of an error is cut. */
 import { BOUNDS } from "#core/bounds.ts";
-import type { Fetch } from "#core/turn/backend.ts";
 
-export const boundedFetch =
-  (fetch: Fetch): Fetch =>
-  async (input, init) => {
-    const response = await fetch(input, init);
-    const { body, ok, status, statusText, headers } = response;
-    if (!body) return response;
-    const counted = ok ? counting(BOUNDS.backendStream.max, "fails") : counting(BOUNDS.backendError.max, "ends");
-    return new Response(body.pipeThrough(counted), { status, statusText, headers });
-  };
+/** The body of an answer. Undefined where there is none. */
+export function boundedBody({ body, ok }: Response): ReadableStream<Uint8Array> | undefined {
+  const counted = ok ? counting(BOUNDS.backendStream.max, "fails") : counting(BOUNDS.backendError.max, "ends");
+  return body?.pipeThrough(counted);
+}
 
 /** Passes so many bytes on. What comes after them fails the stream, or ends it. */
 function counting(bytesMax: number, beyond: "fails" | "ends"): TransformStream<Uint8Array, Uint8Array> {
