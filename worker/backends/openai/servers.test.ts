@@ -1,6 +1,7 @@
 /** Servers that answer wrongly, break off or hang: each answers byte for byte. */
 import { createServer, type RequestListener } from "node:http";
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import { aContext, aRequest, eventsOf, textOf } from "../backend.contract.ts";
 import { OpenAi, openai } from "./openai.ts";
 
@@ -93,6 +94,16 @@ describe("the answer of a server", () => {
     expect(events.at(-2)).toMatchObject({ code: "bad_address", errorText: expect.stringContaining("/elsewhere") });
   });
 
+  test("a line that pauses in the middle is read whole", async () => {
+    const line = chunk({ content: 'a } b ]} "c' }, "stop");
+    const events = await serving((_request, response) => {
+      const half = line.indexOf("]}") + 2;
+      response.write(line.slice(0, half));
+      setTimeout(() => response.end(line.slice(half)), BOUNDS.backendTail.max + 500);
+    }, ask);
+    expect(textOf(events)).toBe('a } b ]} "c');
+  });
+
   test("the token count is reported; without one the usage is empty", async () => {
     const usage =
       'data: {"id":"c","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}\n\n';
@@ -177,6 +188,20 @@ describe("the connection is closed", () => {
       for await (const event of stream(baseUrl)) if (event.type === "text-delta") break;
     });
   });
+
+  test("a moment after a whole record whose line has no end", async () => {
+    const completion = JSON.stringify({ choices: [{ message: { content: "whole" } }] }, null, 1);
+    for (const begin of [
+      completion,
+      `${chunk({ content: "whole" })}data: [DONE]`,
+      chunk({ content: "whole" }, "stop").trim(),
+    ]) {
+      await untilGone(begin, async (baseUrl) => {
+        const events = await eventsOf(stream(baseUrl));
+        expect([textOf(events), events.at(-1)]).toMatchObject(["whole", { finishReason: "stop" }]);
+      });
+    }
+  }, 20_000);
 
   test("a moment after the end of an answer, whether the server says that it is the end or not", async () => {
     for (const end of ["data: [DONE]\n\n", chunk({}, "stop")]) {

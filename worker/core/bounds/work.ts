@@ -20,7 +20,7 @@ export const WORK = {
     because: "Behind the end of an answer only a count of tokens follows; some servers never close the connection.",
   },
   loadingPause: {
-    max: 15 * SECOND,
+    max: 10 * SECOND,
     unit: "milliseconds",
     because: "A model that is loaded at last is noticed in time; people wait for the answer.",
   },

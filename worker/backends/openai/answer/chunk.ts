@@ -67,22 +67,27 @@ function messagesOf(value: object, choice: unknown): { piece: unknown; full: unk
   const [delta, message] = [fieldOf(choice, "delta"), fieldOf(choice, "message")];
   const isPiece = textAt(value, "object").endsWith(".chunk");
   // A chunk that has its piece in `message` and not in `delta` is read as if it had a delta.
-  if (isPiece && !isObject(delta)) return { piece: message, full: undefined, isPiece };
+  if (isPiece && delta === undefined) return { piece: message, full: undefined, isPiece };
   return { piece: delta, full: message, isPiece };
 }
 
 function finishOf(choice: unknown): string | undefined {
-  const finish = textAt(choice, "finish_reason") || textAt(choice, "finishReason") || textAt(choice, "stop_reason");
+  const finish =
+    textAt(choice, "finish_reason") ||
+    textAt(fieldOf(choice, "finish_reason"), "type") ||
+    textAt(choice, "finishReason") ||
+    textAt(choice, "stop_reason");
   return finish === "" || finish === "null" ? undefined : finish;
 }
 
 /** Text may be a string, a part, or a list of parts, some of which are thoughts. A refusal is said to the user too. */
 function contentOf(message: unknown): { text: string; reasoning: string } {
-  const content = fieldOf(message, "content");
+  // Some servers send the text itself where OpenAI has an object around it.
+  const content = typeof message === "string" ? message : fieldOf(message, "content");
   const parts = Array.isArray(content) ? content : [content];
   let [text, reasoning] = ["", ""];
   for (const part of parts) {
-    if (typeof part === "string") text += part;
+    if (typeof part === "string" || typeof part === "number") text += part;
     else if (/think|reason/.test(textAt(part, "type"))) reasoning += thoughtOf(part);
     else text += textAt(part, "text") || textAt(fieldOf(part, "text"), "value") || textAt(part, "refusal");
   }

@@ -40,9 +40,9 @@ async function* piecesOf(
   const splitter = new RecordSplitter();
   const reader = body.getReader();
   try {
-    for await (const text of textsOf(reader, answer, sleep)) {
-      answer.see(text);
-      const piece = passOn(answer, splitter.push(text));
+    for await (const text of textsOf(reader, { answer, splitter, sleep })) {
+      answer.see(text ?? "");
+      const piece = passOn(answer, text === undefined ? splitter.settle() : splitter.push(text));
       if (piece !== "") yield piece;
       if (answer.complaint) return;
     }
@@ -59,19 +59,27 @@ async function* piecesOf(
 const passOn = (answer: Answer, records: readonly StreamRecord[], isCut = false): string =>
   records.map((record) => answer.take(record, isCut)).join("");
 
-/** The answer's text. Behind its end a server is waited for only a moment: some never close the connection. */
+/**
+ * The answer's text; undefined where nothing more came for a moment in the middle of a line. Behind its end a server is
+ * waited for only a moment: some never close the connection.
+ */
 async function* textsOf(
   reader: ReadableStreamDefaultReader<Uint8Array>,
-  answer: Answer,
-  sleep: TurnContext["sleep"],
-): AsyncGenerator<string> {
+  { answer, splitter, sleep }: { answer: Answer; splitter: RecordSplitter; sleep: TurnContext["sleep"] },
+): AsyncGenerator<string | undefined> {
   // Ignores a byte order mark, and replaces bytes that are no UTF-8.
   const decoder = new TextDecoder();
+  const pause = <T>(then: T): Promise<T> => sleep(BOUNDS.backendTail.max).then(() => then);
   let overdue: Promise<Read> | undefined;
   for (;;) {
-    if (answer.isEnded) overdue ??= sleep(BOUNDS.backendTail.max).then(() => ({ done: true }));
-    const read: Promise<Read> = reader.read();
-    const { done, value } = await (overdue ? Promise.race([read, overdue]) : read);
+    if (answer.isEnded) overdue ??= pause({ done: true });
+    const read: Promise<Read> = Promise.race([reader.read(), ...(overdue === undefined ? [] : [overdue])]);
+    const mayIdle = overdue === undefined && splitter.isWaiting;
+    if (mayIdle && (await Promise.race([read, pause("idle")])) === "idle") {
+      yield undefined;
+      if (answer.isEnded) break;
+    }
+    const { done, value } = await read;
     if (done) break;
     yield decoder.decode(value, { stream: true });
   }

@@ -19,6 +19,7 @@ describe("records are found", () => {
     ["in events", 'data: {"a":1}\n\ndata: [DONE]\n\n', [{ a: 1 }, "done"]],
     ["without blanks behind the field", 'data:{"a":1}\n\ndata:[DONE]', [{ a: 1 }, "done"]],
     ["without empty lines between", 'data: {"a":1}\ndata: {"b":2}\ndata: [DONE]\n', [{ a: 1 }, { b: 2 }, "done"]],
+    ["behind blanks", '  data: {"a":1}\n\n', [{ a: 1 }]],
     ["with returns", 'data: {"a":1}\r\rdata: [DONE]\r\r', [{ a: 1 }, "done"]],
     ["with names", 'event: error\ndata: {"a":1}\n\ndata: {"b":2}\n\n', [["error", { a: 1 }], { b: 2 }]],
     ["with a field that is written twice", 'data: data: {"a":1}\n\n', [{ a: 1 }]],

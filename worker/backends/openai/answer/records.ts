@@ -19,7 +19,7 @@ export interface StreamRecord {
   value: unknown;
 }
 
-const FIELD = /^(data|event|id|retry|error)[ \t]*(?::|$)[ ]?/i;
+const FIELD = /^[ \t]*(data|event|id|retry|error)[ \t]*(?::|$)[ ]?/i;
 const DONE = /^(?:"?\[done\]"?|done)$/i;
 const NEWLINE = /\r\n|\n|\r/g;
 
@@ -45,6 +45,22 @@ export class RecordSplitter {
       from = newline.index + newline[0].length;
     }
     this.#line += text.slice(from);
+    return this.#given();
+  }
+
+  /** A line has begun that has no end yet. */
+  get isWaiting(): boolean {
+    return this.#line.trim() !== "";
+  }
+
+  /** Takes the line that has no end yet, where a record is whole with it: the server may never end it. */
+  settle(): StreamRecord[] {
+    const field = FIELD.exec(this.#line);
+    const begun = this.#bare ? [this.#bare.text] : (this.#data?.lines ?? []);
+    const text = [...begun, field ? this.#line.slice(field[0].length) : this.#line].join("\n");
+    if (wholeValue(text) === undefined && !isDone(text)) return [];
+    this.#take(this.#line);
+    this.#line = "";
     return this.#given();
   }
 

@@ -5,15 +5,16 @@ const anyOf = (...patterns: readonly RegExp[]): RegExp =>
 
 /** Credit or budget. */
 export const NO_CREDIT = anyOf(
-  /insufficient_quota|billing_hard_limit|billing_not_active/,
+  /insufficient[_ ]quota|billing_hard_limit|billing_not_active|余额不足|额度不足|欠费/,
   /credit balance is too low|insufficient (?:balance|credits?|funds)|requires more credits/,
   /budget(?:_| has been )?exceeded|exceeded ?budget|over budget/,
   /(?:no|not enough|out of) (?:credits?|balance|funds)|payment required|in arrears/,
+  /exceeded your [^.\n]{0,30}credits|credits? (?:has been |have been |is |are )?(?:exhausted|used up)/,
 );
 
 /** A quota that may be one of a minute, of a day, or of the account. */
 export const QUOTA = anyOf(
-  /exceeded your (?:current |monthly )?quota|quota (?:has been |is )?exceeded/,
+  /exceeded your (?:current |monthly )?quota|quota (?:has been |is )?(?:exceeded|exhausted|not enough|used up)/,
   /check your plan and billing|usage limit|spend(?:ing)?[ _]limit/,
 );
 export const DAILY = /per[ _-]?day|daily (?:limit|quota)|\b[RT]PD\b/i;
@@ -41,9 +42,10 @@ export const NOT_LOADED = anyOf(
 );
 /** The model is being loaded. */
 export const LOADING = anyOf(
-  /loading (?:the |your )?model|model_loading|warming up|still starting/,
+  /loading (?:the |your )?model|model[ _]loading|warming up|still starting|starting up/,
+  /(?:server|service|engine|model)[^.\n]{0,40}\bis (?:still |currently )?(?:starting|initiali[sz]ing)/,
   /model[^.\n]{0,80}\b(?:is|are|being) (?:still |currently |being )*load(?:ing|ed\b(?=[^.\n]{0,80}(?:wait|try)))/,
-  /is (?:currently |still )loading|model is not (?:yet )?ready/,
+  /is (?:currently |still )loading|model\b[^.\n]{0,80}\bis not (?:yet )?ready/,
 );
 
 export const KEY = anyOf(
@@ -62,7 +64,7 @@ export const FILTER = anyOf(
 
 export const MODEL = anyOf(
   /model_not_found|model_decommissioned|deploymentnotfound|api deployment for this resource/,
-  /(?:unknown|invalid|no such) model|not a valid model|no models? (?:is |are )?loaded|try pulling it/,
+  /(?:unknown|invalid|no such) model|not a valid model|no models? (?:is |are )?(?:currently )?loaded|try pulling it/,
   /model\b[^.\n]{0,120}?(?:does not exist|not exist|not found|isn't available)/,
   /model\b[^.\n]{0,120}?is not (?:available|a valid|loaded|supported|installed|deployed)/,
   /model\b[^.\n]{0,120}?has been (?:deprecated|decommissioned|removed)/,
