@@ -70,7 +70,7 @@ export async function serve({ environment: given, env, configuration, write }: O
     environment,
     ledger,
     clock,
-    fetch: patientFetch(),
+    fetch: patientFetch(env),
     ask: heardBy(clock, keepAliveAsk()),
     log,
     env: (name) => env[name] || undefined,

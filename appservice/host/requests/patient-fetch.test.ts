@@ -117,6 +117,14 @@ test("reads a body that is compressed, and an answer without one", async () => {
   expect((await ask(`${url}/none`)).body).toBeNull();
 });
 
+test("asks through the proxies of the environment, where Node is told to", async () => {
+  const proxy = await serving(({ url }, response) => response.end(`by proxy: ${url}`));
+  const env = { NODE_USE_ENV_PROXY: "1", http_proxy: proxy };
+  const read = async (fetch: Fetch) => (await fetch("http://model.test/v1", { method: "POST", body: "{}" })).text();
+  expect(await read(patientFetch(env))).toBe("by proxy: http://model.test/v1");
+  await expect(read(patientFetch({ http_proxy: proxy }))).rejects.toMatchObject({ code: /ENOTFOUND|EAI_AGAIN/ });
+});
+
 describe("a redirect", () => {
   const seen: (string | undefined)[] = [];
   const target: RequestListener = async (request, response) => {

@@ -26,9 +26,15 @@ interface Order {
   signal: AbortSignal;
 }
 
-/** A redirect that would make a GET of another request is not followed, but given. */
-export function patientFetch(): Fetch {
-  const [http, https] = [new HttpAgent(PROBES), new HttpsAgent(PROBES)];
+/**
+ * A redirect that would make a GET of another request is not followed, but given. `env` has the proxies, and whether they
+ * are used.
+ *
+ * @see https://nodejs.org/api/http.html#built-in-proxy-support
+ */
+export function patientFetch(env: Record<string, string | undefined> = {}): Fetch {
+  const options = { ...PROBES, ...(env["NODE_USE_ENV_PROXY"] === "1" ? { proxyEnv: asProcessEnv(env) } : {}) };
+  const [http, https] = [new HttpAgent(options), new HttpsAgent(options)];
   const send = (url: URL, order: Order, isRepeated = false): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const { method, headers, body, signal } = order;
@@ -74,6 +80,8 @@ const readRequest = async (request: Request): Promise<Order & { url: string }> =
   body: new Uint8Array(await request.arrayBuffer()),
   signal: request.signal,
 });
+
+const asProcessEnv = (env: Record<string, string | undefined>): NodeJS.ProcessEnv => env as NodeJS.ProcessEnv;
 
 const isReset = (error: Error): boolean => "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
 

@@ -94,6 +94,13 @@ shapesOf("Groq", [
     is: { code: "quota", retryable: false },
   },
   {
+    name: "kind 4, a wrong address, in no more words",
+    source: "https://github.com/egoist/chatwise-releases/issues/269",
+    status: 404,
+    body: error("Not Found"),
+    is: { code: "bad_address" },
+  },
+  {
     name: "kind 4, a wrong address",
     source: "https://github.com/theJayTea/WritingTools/issues/263",
     status: 404,
@@ -254,6 +261,13 @@ shapesOf("Anthropic", [
     source: "https://github.com/anthropics/anthropic-sdk-typescript/issues/690",
     status: 404,
     body: anthropic("not_found_error", "model: invalid-model"),
+    is: { code: "not_found" },
+  },
+  {
+    name: "kind 4, a model that is not there, in other words",
+    source: "https://github.com/anthropics/anthropic-sdk-typescript/issues/690",
+    status: 404,
+    body: anthropic("not_found_error", "Not found"),
     is: { code: "not_found" },
   },
   {

@@ -15,6 +15,8 @@ interface Cause {
 }
 
 const isClientError = ({ status }: Complaint): boolean => status === undefined || status < 500;
+/** Anthropic says "Not found" also of a model. */
+const isNoModel = ({ status, words: said }: Complaint): boolean => status === 404 && !/not_found_error/.test(said);
 /** The form of a request is refused with these; a template that fails is a 500. */
 const mayBeForm = ({ status }: Complaint): boolean => [undefined, 400, 404, 415, 422, 500, 501].includes(status);
 const isRate = ({ status, words: said }: Complaint): boolean =>
@@ -36,6 +38,7 @@ const CAUSES: readonly Cause[] = [
   { code: "unsupported", when: (complaint) => mayBeForm(complaint) && unsupportedPart(complaint) !== undefined },
   { code: "not_found", words: words.MODEL },
   { code: "bad_address", words: words.ADDRESS, when: isClientError },
+  { code: "bad_address", words: words.NOT_FOUND, when: isNoModel },
   { code: "rate_limit", words: words.RATE, when: isClientError },
   { code: "busy", words: words.BUSY, when: ({ status }) => status !== 429 },
 ];

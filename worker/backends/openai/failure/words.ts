@@ -77,6 +77,9 @@ export const ADDRESS = anyOf(
   /file not found|resource not found|no such (?:endpoint|path)|endpoint not found/,
 );
 
+/** Nothing but that. */
+export const NOT_FOUND = /^(?:message|error|detail): (?:404:? ?)?(?:page |path |url )?not found\.?$/im;
+
 export const BUSY = anyOf(
   /overload|server (?:is )?busy|capacity|no (?:free )?slots?|queue is full|maximum pending requests/,
   /temporarily unavailable|service_unavailable|too many (?:pending|concurrent)|high demand/,
