@@ -57,6 +57,7 @@ describe("the answer of a server", () => {
   test.for<[name: string, body: string, text: string]>([
     ["only the end", "data: [DONE]\n\n", ""],
     ["garbage before the end", "data: {not json\n\ndata: [DONE]\n\n", ""],
+    ["a record of something else that is cut", `${half}data: {"content":"pi\n\n${end}`, "half"],
     ["garbage in the middle", `${half}data: {not json\n\n${end}`, "half"],
     ["JSON of another kind", `${half}data: {"a":1}\n\n${end}`, "half"],
     ["a list", `${half}data: []\n\n${end}`, "half"],
@@ -103,6 +104,14 @@ describe("the answer of a server", () => {
     }, ask);
     expect(textOf(events)).toBe('a } b ]} "c');
   });
+
+  test.for(["constructor", "__proto__", "something_new"])(
+    "kind 2: the finish reason %s ends an answer",
+    async (reason) => {
+      const events = await against(chunk({ content: "whole" }, reason));
+      expect([textOf(events), events.at(-1)]).toMatchObject(["whole", { type: "finish", finishReason: "other" }]);
+    },
+  );
 
   test("the token count is reported; without one the usage is empty", async () => {
     const usage =

@@ -12,32 +12,34 @@ import { ToolCalls } from "./tool-calls.ts";
 /** `refusal`: the model declines to answer. `broken`: the server says that it could not go on. */
 type Ending = Exclude<FinishReason, "error" | "interrupted"> | "refusal" | "broken";
 
-const ENDINGS: Record<string, Ending> = {
-  stop: "stop",
-  end_turn: "stop",
-  length: "length",
-  max_tokens: "length",
-  max_output_tokens: "length",
-  model_length: "length",
-  content_filter: "content-filter",
-  safety: "content-filter",
-  recitation: "content-filter",
-  prohibited_content: "content-filter",
-  blocklist: "content-filter",
-  sensitive: "content-filter",
-  refusal: "refusal",
-  tool_calls: "tool-calls",
-  tool_use: "tool-calls",
-  function_call: "tool-calls",
-  stop_sequence: "stop",
-  eos: "stop",
-  eos_token: "stop",
-  error: "broken",
-  abort: "broken",
-  cancelled: "broken",
-  network_error: "broken",
-  insufficient_system_resource: "broken",
-};
+const ENDINGS: ReadonlyMap<string, Ending> = new Map<string, Ending>(
+  Object.entries({
+    stop: "stop",
+    end_turn: "stop",
+    length: "length",
+    max_tokens: "length",
+    max_output_tokens: "length",
+    model_length: "length",
+    content_filter: "content-filter",
+    safety: "content-filter",
+    recitation: "content-filter",
+    prohibited_content: "content-filter",
+    blocklist: "content-filter",
+    sensitive: "content-filter",
+    refusal: "refusal",
+    tool_calls: "tool-calls",
+    tool_use: "tool-calls",
+    function_call: "tool-calls",
+    stop_sequence: "stop",
+    eos: "stop",
+    eos_token: "stop",
+    error: "broken",
+    abort: "broken",
+    cancelled: "broken",
+    network_error: "broken",
+    insufficient_system_resource: "broken",
+  }),
+);
 
 export type Verdict =
   | { ended: "well"; finishReason: FinishReason }
@@ -94,7 +96,7 @@ export class Answer {
         .join("");
     } else if (isErrorName(record.name)) this.#complaint ??= { value: record.text };
     // A cut record after the end was to hold a count of tokens; one in the middle was to hold text.
-    else if (/"(?:choices|delta|content)"/.test(record.text) && !(isCut && this.isEnded)) this.#isDamaged = true;
+    else if (record.text.includes('"choices"') && !(isCut && this.isEnded)) this.#isDamaged = true;
     return "";
   }
 
@@ -169,7 +171,7 @@ export class Answer {
       if (isWhole) this.#ending ??= "stop";
       return;
     }
-    this.#ending = ENDINGS[finish.toLowerCase()] ?? "other";
+    this.#ending = ENDINGS.get(finish.toLowerCase()) ?? "other";
     this.#words = finish;
   }
 }
