@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { AgentSpec, BackendSpec } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration } from "#core/configuration/configuration.ts";
 import { type Environment, namespaceOf } from "#core/configuration/environment.ts";
-import type { Namespace, RoomId } from "#core/protocol/ids.ts";
+import { botUserId, type Namespace, type RoomId } from "#core/protocol/ids.ts";
 import { messageOf } from "#core/result.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { LaneId } from "#core/turn/lane.ts";
@@ -16,11 +16,12 @@ import type { InvitationLimits } from "#ports/rooms.ts";
 import { admin } from "./admin/admin.ts";
 import { applyOrThrow, type Configuring, warningsAboutStored } from "./admin/configure.ts";
 import { health } from "./admin/health.ts";
-import { noting } from "./admin/writes.ts";
+import { askToRepeat, countRefused, noting } from "./admin/writes.ts";
 import { backends } from "./backends/registry.ts";
 import { createSecretCipher } from "./backends/secrets/cipher.ts";
 import { ingress, unknownPath } from "./ingress/ingress.ts";
 import { laneWork } from "./lane-work.ts";
+import { botRefusal, noteBot } from "./lanes/bot.ts";
 import { createPump, type Pump } from "./lanes/pump.ts";
 import { REPAIR_MARK } from "./lanes/repair.ts";
 import { sweep } from "./lanes/sweep.ts";
@@ -77,7 +78,7 @@ export interface App {
   sweep(): Promise<number>;
   /** The upkeep, due once a minute. */
   tend(options?: TendOptions): Promise<void>;
-  /** Makes the bot's account and device. False when the homeserver or the database fails; the log says why. */
+  /** Makes the bot's account and device. False when the homeserver or the database fails: the log and `/health` say why. */
   enter(): Promise<boolean>;
   /** Replaces all agents. */
   applyAgents(agents: readonly AgentSpec[]): Promise<void>;
@@ -91,6 +92,7 @@ export interface App {
 export function compose(host: Host): App {
   const { environment, ledger, clock, fetch, log } = host;
   const namespace = namespaceOf(environment);
+  const { writes = {} } = host;
   const onDoubt = () => ledger.setMark(REPAIR_MARK, "due");
   const { call, ...standing } = homeserverOf(host, onDoubt);
   const asUser = reviving({ call, ledger, clock, log });
@@ -137,7 +139,7 @@ export function compose(host: Host): App {
       namespace,
       onDoubt,
       ghosts: users,
-      writes: host.writes ?? {},
+      writes,
       metrics: host.metrics,
     }),
     pump,
@@ -145,7 +147,13 @@ export function compose(host: Host): App {
     applyAgents: async (agents) => void (await ledger.setAgents(agents)),
     applyConfiguration: (configuration) => applyOrThrow(configuring, configuration),
     warnings: () => warningsAboutStored(configuring),
-    sweep: () => sweep({ ledger, doorbell, clock }).catch(failed(log, "sweep_failed", 0)),
+    sweep: () =>
+      sweep({ ledger, doorbell, clock })
+        .then(async (rung) => {
+          await askToRepeat(writes, tending.ping);
+          return rung;
+        })
+        .catch(failed(log, "sweep_failed", 0)),
     tend: (options) => tend(tending, options),
     enter: () => enter({ call: asUser, ledger, namespace, log }).catch(failed(log, "tend_failed", false)),
   };
@@ -161,8 +169,9 @@ function homeserverOf(
   return watched({ call, clock, log, onSilence });
 }
 
-async function enter(needs: Parameters<typeof enterBot>[0]): Promise<boolean> {
+async function enter(needs: Parameters<typeof enterBot>[0] & { ledger: Ledger }): Promise<boolean> {
   const entered = await enterBot(needs);
+  await noteBot(needs.ledger, entered);
   if (!entered.ok) {
     const { status, errcode, message } = entered.error;
     needs.log("homeserver_unreachable", { status, errcode, message });
@@ -200,7 +209,7 @@ function tendingOf(environment: Environment, needs: TendNeeds) {
     async ping() {
       const pinged = await users.ping(environment.APPSERVICE_ID);
       if (!pinged.ok) log("ping_failed", { ...pinged.error });
-      return pinged.ok;
+      return pinged;
     },
   };
 }
@@ -229,6 +238,8 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
     health({
       ...needs,
       homeserver,
+      botRefusal: () => botRefusal(ledger),
+      botUserId: botUserId(namespace),
       isTimeDoubted: () => isTimeDoubted(ledger, clock),
       isOperator,
       format: needs.metrics,
@@ -240,6 +251,7 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
     "/",
     ingress({
       ledger: { accept: noting(needs.writes, ledger, clock) },
+      onTransaction: (isTaken) => countRefused(needs.writes, isTaken),
       doorbell,
       log,
       clock,

@@ -39,7 +39,7 @@ const OUR_OWN = [
   "TOGETHER_MAX",
 ];
 const scattered = (source: string): string[] =>
-  [...source.matchAll(/^(?:export )?const (\w+_MAX)\b[^=]*= (?!BOUNDS\.)/gm)]
+  [...source.matchAll(/^(?:export )?const (\w+_(?:MAX|PER_MINUTE))\b[^=]*= (?!BOUNDS\.)/gm)]
     .map(([, name = ""]) => name)
     .filter((name) => !OUR_OWN.includes(name));
 
@@ -72,6 +72,7 @@ describe("a bound that is not in the table", () => {
     ["const NAMES_MAX = 7;", ["NAMES_MAX"]],
     ["export const NAMES_MAX: number = 7;", ["NAMES_MAX"]],
     ["const NAMES_MAX = BOUNDS.names.max;", []],
+    ["const NAMES_PER_MINUTE = 7;", ["NAMES_PER_MINUTE"]],
     ["const ROUNDS_MAX = 7;", []],
   ])("is found: %s", ([source, names]) => expect(scattered(source)).toEqual(names));
 });

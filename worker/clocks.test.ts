@@ -89,6 +89,19 @@ describe("a jump forward", () => {
     },
   );
 
+  test("that ends a clock set back by a year deletes nothing of what is there", async () => {
+    const clock = await begin();
+    const asked = aMessage("one");
+    await world.push(asked);
+    await said("echo one");
+    for (const ms of [0, -365 * DAY_MS, 365 * DAY_MS, HOUR_MS / 2, HOUR_MS / 2 + 1_000]) {
+      clock.move(ms);
+      await world.app.sweep();
+      await world.app.tend();
+      expect((await world.ledger.known([asked.event_id])).size).toBe(1);
+    }
+  });
+
   test("that is taken back is doubted no more", async () => {
     const clock = await begin();
     await world.app.sweep();

@@ -1,8 +1,13 @@
 /** Commands from end to end: who may use them, and their results. */
 import { describe, expect, test, vi } from "vitest";
+import { RoomId, UserId } from "#core/protocol/ids.ts";
+import { RoomState } from "#core/protocol/room-state.ts";
+import { composed } from "#testing/composed.ts";
 import { aMessage } from "#testing/events.ts";
-import { ROOM, setRoomLayer } from "#testing/ledger-rows.ts";
+import { aSpec, ROOM, setRoomLayer } from "#testing/ledger-rows.ts";
 import { ALICE, aBridge, BOB, ECHO, EVE, echo, GUIDE, soon } from "#testing/room.ts";
+import { temporaryLedger } from "#testing/temp-ledger.ts";
+import { systemClock } from "./clock.ts";
 
 const mention = (userId: string) => ({ content: { "m.mentions": { user_ids: [userId] } } });
 const replyTo = (event_id: string) => ({ content: { "m.relates_to": { "m.in_reply_to": { event_id } } } });
@@ -105,6 +110,41 @@ describe("a command", () => {
     await bridge.world.push(aMessage("hello"));
     await bridge.answered(/^echo hello$/);
   });
+
+  test("!sethome in a room whose id has any character leaves the agent readable", async () => {
+    await bridge.begin(echo({ admins: [ALICE] }));
+    const odd = RoomId.parse("!line\u2028and\nline:evil.test");
+    const members = [ALICE, ECHO].map((id) => ({
+      userId: UserId.parse(id),
+      membership: "join" as const,
+      direct: true,
+    }));
+    await bridge.world.ledger.setMembers(odd, members);
+    await bridge.world.push(aMessage("!sethome", { room_id: odd }));
+    await bridge.verdict("command_sethome");
+    await bridge.world.push(aMessage("hello"));
+    await bridge.answered(/^echo hello$/);
+  });
+
+  test.for(["!unmute", "!mute", "!model large"])(
+    "%s in a room whose settings cannot be read says so, and lets nobody in whom they keep out",
+    async (command) => {
+      const store = await temporaryLedger();
+      await store.ledger.setAgents([aSpec("echo", { commands: { model: ["local"] } })]);
+      const world = await composed({}, {}, systemClock, store);
+      await world.joined(ALICE, BOB, ECHO);
+      const levels = { users: { [BOB]: 50 }, users_default: 0, state_default: 50, events: {} };
+      await world.ledger.setState(ROOM, RoomState.parse({ levels }));
+      const value = JSON.stringify({ users: [ALICE], threads: "tomorrow" });
+      await store.client.execute({ sql: "INSERT INTO settings (name, value) VALUES ('room:!room', ?)", args: [value] });
+      await world.push(aMessage(`${ECHO} ${command}`, { sender: BOB }), aMessage(`${ECHO} hello`, { sender: BOB }));
+      await vi.waitFor(async () => expect(await world.ledger.verdicts()).toMatchObject({ muted: 1 }), soon);
+      await vi.waitFor(() => expect(world.bodies()).toEqual([expect.stringMatching(/cannot be read/)]), soon);
+      const { rows } = await store.client.execute("SELECT value FROM settings WHERE name = 'room:!room'");
+      expect(rows).toMatchObject([{ value }]);
+      world.close();
+    },
+  );
 
   test("!thread holds for the agent in the room from the next message on", async () => {
     await bridge.begin(echo({ admins: [ALICE] }));

@@ -82,6 +82,52 @@ describe("while the database is full", () => {
   });
 });
 
+describe("kind 10: transactions that are refused", () => {
+  const REFUSED = expect.stringContaining("transactions of the homeserver were answered with an error");
+  /** As for a connection that is broken while others are well: our own try succeeds. */
+  const breakAccepting = async () =>
+    database.client.execute("CREATE TRIGGER no BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'broken'); END");
+
+  test("are a problem when they are three in a row, until one is stored", async () => {
+    await breakAccepting();
+    for (const text of ["a", "bb", "ccc"]) {
+      nowMs += 20_000;
+      expect((await health())[1]).not.toContainEqual(REFUSED);
+      expect(await push(text)).toBe(500);
+    }
+    nowMs += 20_000;
+    expect(await health()).toEqual([200, [REFUSED]]);
+    await database.client.execute("DROP TRIGGER no");
+    expect([await push("dddd"), await health()]).toEqual([200, [200, []]]);
+  });
+
+  test("are asked for again by one ping, when the database is well", async () => {
+    const { server, app } = world;
+    await breakAccepting();
+    await app.sweep();
+    expect(server.pings).toHaveLength(0);
+    await push("a");
+    await app.sweep();
+    await app.sweep();
+    expect(server.pings).toHaveLength(1);
+    await push("bb");
+    await database.client.execute("DROP TRIGGER no");
+    await app.sweep();
+    expect(server.pings).toHaveLength(2);
+    expect(await push("bb")).toBe(200);
+    await app.sweep();
+    expect(server.pings).toHaveLength(2);
+  });
+
+  test("for what is no fault of ours are none", async () => {
+    const headers = { authorization: "Bearer hs-token-of-tests" };
+    for (const init of [{ body: "{" }, { body: "{}", headers: {} }, {}, {}]) {
+      await world.app.http.request("/_matrix/app/v1/transactions/1", { method: "PUT", headers, ...init });
+    }
+    expect(await health()).toEqual([200, []]);
+  });
+});
+
 test("counts no more rows than its bound, however many there are", async () => {
   const many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)";
   for (const insert of [

@@ -16,6 +16,7 @@ export default {
   async scheduled(_controller, env, ctx) {
     const app = compose(hostOf(env, ctx));
     await app.sweep();
-    if (await app.enter()) await app.tend();
+    await app.enter();
+    await app.tend();
   },
 } satisfies ExportedHandler<Env, Ring>;

@@ -105,6 +105,8 @@ describe("invitations that are accepted are counted", () => {
     await begin(echo({ users: ["*"] }), { INVITATIONS_PER_HOUR: 2 });
     await world.push(...["a", "b", "c"].map((name) => invites(`@${name}:evil.test`, ECHO)), invites(BOB, ECHO));
     await verdicts({ join: 3, invite_limit: 1 });
+    // By way of that server, so that its joins are told from those of others (matrix/room-requests.ts).
+    expect(requested(/\/join\/.*server_name=evil\.test/)).toHaveLength(2);
   });
 
   test.for<[name: string, settings: Record<string, number>, expected: Record<string, number>]>([
@@ -160,6 +162,20 @@ describe("an invitation to a direct chat", () => {
     }
   });
 
+  test("to which others come while the room is read is left by the event of the first of them", async () => {
+    await begin(open());
+    let reads = 0;
+    world.server.answerFirst = ({ path }) => {
+      if (path.endsWith("/joined_members")) reads++;
+      world.server.members.set(ROOM, reads <= 1 ? [EVE, ECHO] : crowd(2));
+      return undefined;
+    };
+    const joins = (id: string) => aMembership(id, "join", { sender: id, room_id: ROOM });
+    await world.push(invites(EVE, ECHO, { room: ROOM, direct: true }), joins("@m0:evil.test"), joins("@m1:evil.test"));
+    await verdicts({ join: 1, no_direct_chat: 1, membership: 1 });
+    expect(requested(/!room\/leave/)).toHaveLength(1);
+  });
+
   test("in which nobody else is, is one", async () => {
     await begin(open());
     world.server.members.set(ROOM, [EVE, ECHO]);
@@ -167,6 +183,19 @@ describe("an invitation to a direct chat", () => {
     await verdicts({ join: 1 });
     await world.push(aMessage("hello", { sender: EVE, room_id: ROOM }));
     await vi.waitFor(() => expect(said()).toContain("echo hello"), soon);
+  });
+
+  test("is none where the room cannot be read after the join: strangers in it are no partners of a chat", async () => {
+    await begin(echo({ users: [ALICE], dm: "open", mention: false }));
+    world.server.members.set(ROOM, [ALICE, EVE, ECHO]);
+    world.server.answerFirst = ({ path }) =>
+      path.includes("/state/") ? Response.json({ errcode: "M_FORBIDDEN" }, { status: 403 }) : undefined;
+    await world.push(invites(ALICE, ECHO, { room: ROOM, direct: true }));
+    await verdicts({ given_up: 1 });
+    await world.push(aMembership(ECHO, "join", { sender: ECHO, room_id: ROOM }));
+    await world.push(aMessage("hello", { sender: EVE, room_id: ROOM }));
+    await verdicts({ given_up: 1, membership: 1, not_permitted: 1 });
+    expect(await rowsAbout("%", "directs")).toBe(0);
   });
 
   test("in which others are is a room where the inviter may bring the agent to a room too", async () => {
@@ -196,6 +225,20 @@ test("an invitation to a room that does not replace the one it claims is judged 
   });
   await world.push(invites(ALICE, ECHO, { room: "!next" }));
   await verdicts({ invites_off: 1, join: 1 });
+});
+
+test("rooms that say that another one replaces them keep nobody from following into it", async () => {
+  await begin(echo({ invites: "off" }));
+  for (const room of [RoomId.parse("!a"), ROOM]) {
+    const members = [ALICE, ECHO].map((id) => ({ userId: UserId.parse(id), membership: "join" as const }));
+    await world.ledger.setMembers(room, members);
+    await world.ledger.setState(room, { ...(await world.ledger.room(room)).state, replacement: RoomId.parse("!next") });
+  }
+  world.server.members.set("!next", [ALICE, ECHO]);
+  const content = { room_version: "12", predecessor: { room_id: ROOM } };
+  world.server.state.set("!next|m.room.create", { sender: ALICE, content });
+  await world.push(invites(ALICE, ECHO, { room: "!next" }));
+  await verdicts({ join: 1 });
 });
 
 test("strangers who wait for approval keep neither local users nor those of other servers from asking", async () => {

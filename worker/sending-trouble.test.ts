@@ -3,10 +3,11 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
 import { RoomId } from "#core/protocol/ids.ts";
 import { type Composed, composed } from "#testing/composed.ts";
+import type { DatabaseCall } from "#testing/database-calls.ts";
 import { aMessage } from "#testing/events.ts";
 import { aSpec, member } from "#testing/ledger-rows.ts";
 import { type MovingClock, movingClock } from "#testing/moving-clock.ts";
-import { ALICE, ECHO, soon } from "#testing/room.ts";
+import { ALICE, BOB, ECHO, soon } from "#testing/room.ts";
 import { temporaryLedger } from "#testing/temp-ledger.ts";
 
 let world: Composed;
@@ -39,6 +40,7 @@ async function untilSettled(steps: number, stepMs = 10_000): Promise<number> {
 
 const sends = (path: string) => path.includes("/send/");
 const broken = () => Response.json({ errcode: "M_UNKNOWN", error: "Internal server error" }, { status: 500 });
+const away = () => new Response("Bad gateway", { status: 502 });
 const letters = () => world.ledger.deadLetters(10);
 
 describe("a message that the homeserver fails again and again", () => {
@@ -69,6 +71,46 @@ describe("a message that the homeserver fails again and again", () => {
     expect(world.bodies()).toEqual(["echo two"]);
   });
 
+  test("does not make another conversation's answer behind it late", async () => {
+    await begin({ turns: { replyAge: 60 }, scope: "user" });
+    await world.joined(ALICE, BOB, ECHO);
+    failFirst();
+    const content = { msgtype: "m.text", body: "two", "m.mentions": { user_ids: [ECHO] } };
+    await world.push(
+      aMessage("one", { content: { ...content, body: "one" } }),
+      aMessage("two", { sender: BOB, content }),
+    );
+    await untilSettled(60);
+    expect(world.bodies()).toEqual(["echo two"]);
+  });
+
+  test("is buried also where the failures differ, as those of a proxy and of the homeserver do", async () => {
+    await begin();
+    let tries = 0;
+    world.server.answerFirst = ({ path }) => {
+      if (!sends(path)) return undefined;
+      return tries++ % 2 === 0 ? broken() : new Response("Gateway timeout", { status: 504 });
+    };
+    await world.push(aMessage("one"));
+    expect(await untilSettled(60)).toBeLessThan(10 * 60_000);
+    expect(await letters()).toMatchObject([{ kind: "outbox" }]);
+  });
+
+  test("is kept through an outage, though it fails once more at its end", async () => {
+    await begin();
+    world.server.answerFirst = ({ path }) => (sends(path) || path.includes("/account_data/") ? away() : undefined);
+    await world.push(aMessage("one"));
+    for (let minute = 0; minute < 20; minute++) await pass(60_000);
+    let once = true;
+    world.server.answerFirst = ({ path }) => {
+      if (!once || !sends(path)) return undefined;
+      once = false;
+      return away();
+    };
+    await untilSettled(20);
+    expect([world.bodies(), await letters()]).toEqual([["echo one"], []]);
+  });
+
   test("is kept while the homeserver stores nothing", async () => {
     await begin();
     world.server.answerFirst = ({ path }) => (sends(path) || path.includes("/account_data/") ? broken() : undefined);
@@ -80,7 +122,20 @@ describe("a message that the homeserver fails again and again", () => {
     expect(world.bodies()).toEqual(["echo one"]);
   });
 
-  test("is kept while the failures differ, or ask it to wait", async () => {
+  test("is kept while a proxy gives every request an answer of its own, with 200", async () => {
+    await begin();
+    await world.push(aMessage("before"));
+    await untilSettled(10);
+    world.server.answerFirst = () => Response.json({ hello: "proxy" });
+    await world.push(aMessage("one"));
+    for (let minute = 0; minute < 30; minute++) await pass(60_000);
+    expect(await letters()).toEqual([]);
+    delete world.server.answerFirst;
+    await untilSettled(10);
+    expect(world.bodies()).toEqual(["echo before", "echo one"]);
+  });
+
+  test("is kept while it is asked to wait", async () => {
     await begin();
     let tries = 0;
     const limit = () => Response.json({ errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 1_000 }, { status: 429 });
@@ -93,6 +148,26 @@ describe("a message that the homeserver fails again and again", () => {
     await untilSettled(200);
     expect([world.bodies(), await letters()]).toEqual([["echo one"], []]);
   });
+});
+
+test("a turn whose answer cannot be sent is looked at as often as that is tried", async () => {
+  const calls: DatabaseCall[] = [];
+  clock = movingClock();
+  const temporary = await temporaryLedger(calls);
+  await temporary.ledger.setAgents([aSpec("echo")]);
+  world = await composed({}, {}, clock, temporary);
+  await world.joined(ALICE, ECHO);
+  let tries = 0;
+  world.server.answerFirst = ({ path }) => {
+    if (!sends(path)) return undefined;
+    tries++;
+    return away();
+  };
+  await world.push(aMessage("one"));
+  for (let second = 0; second < 600; second += 2) await pass(2_000);
+  const claims = calls.filter(({ method }) => method === "claim").length;
+  expect(tries).toBeGreaterThan(5);
+  expect(claims).toBeLessThan(5 * tries);
 });
 
 describe("a user of ours that the homeserver has lost", () => {
@@ -147,8 +222,8 @@ describe("a user of ours that the homeserver has lost", () => {
     await world.push(aMessage("one"));
     await untilSettled(5);
     world.server.requests.length = 0;
-    world.server.answerFirst = ({ path }) =>
-      sends(path)
+    world.server.answerFirst = ({ path, userId }) =>
+      userId === ECHO && !path.includes("/devices/")
         ? Response.json({ errcode: "M_UNKNOWN_DEVICE", error: "Unknown device" }, { status: 400 })
         : undefined;
     for (let count = 0; count < 5; count++) await world.push(aMessage("x"));

@@ -42,6 +42,18 @@ describe("a new registration", () => {
     expect(readFileSync(out, "utf8")).toBe(before);
   });
 
+  // https://github.com/element-hq/synapse/issues/4092 and 18754
+  test.for(["http://[::1]:9993", "https://[2001:db8::1]", "http://[::ffff:127.0.0.1]:9993/"])(
+    "input 35: is refused with a sentence for %s, to which Synapse pushes nothing",
+    async (url) => {
+      const out = join(folder, "ipv6.yaml");
+      await expect(registration({ ...OPTIONS, url, out })).rejects.toThrow(
+        /^--url must have a name or an IPv4 address/,
+      );
+      expect(existsSync(out)).toBe(false);
+    },
+  );
+
   test.for<{ without: string; code: string }>([
     { without: "the library", code: "ERR_MODULE_NOT_FOUND" },
     { without: "what the library loads", code: "MODULE_NOT_FOUND" },

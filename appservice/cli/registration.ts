@@ -30,9 +30,21 @@ const MISSING =
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && "code" in error && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(error.code));
 
+/**
+ * Synapse encodes the host as a name for DNS, which a colon is not allowed in, and pushes nothing.
+ *
+ * @see https://github.com/element-hq/synapse/issues/18754
+ */
+const isReachable = (url: string): boolean => !URL.parse(url)?.hostname.startsWith("[");
+
 /** Validated by the same rules as the bridge's environment variables. */
 const OptionValues = z.object({
-  "--url": z.url({ protocol: /^https?$/, error: "must be an http(s) URL, at which the homeserver reaches the bridge" }),
+  "--url": z
+    .url({ protocol: /^https?$/, error: "must be an http(s) URL, at which the homeserver reaches the bridge" })
+    .refine(
+      isReachable,
+      "must have a name or an IPv4 address: Synapse cannot push to an IPv6 address in brackets. Use a name that stands for it, such as ip6-localhost, and set HOST to the address",
+    ),
   "--server-name": Environment.shape.SERVER_NAME,
   "--ghost-prefix": Environment.shape.GHOST_PREFIX,
   "--bot-localpart": Environment.shape.BOT_LOCALPART,

@@ -21,7 +21,16 @@ export function consoleLog(
 function lineOf({ level, event, fields }: Line, coloured: boolean): string {
   const label = coloured ? styleText(COLOUR[level], event) : event;
   const rest = Object.entries(fields).map(
-    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+    ([name, value]) => `${name}=${escaped(typeof value === "string" ? value : JSON.stringify(value))}`,
   );
   return [new Date().toISOString(), level.padEnd(5), label, ...rest].join(" ");
 }
+
+const NAMED: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** A field may quote others, as a server's error: it must neither begin a line of its own nor command the terminal. */
+const escaped = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (sign) => NAMED[sign] ?? `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`,
+  );

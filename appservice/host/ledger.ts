@@ -8,7 +8,8 @@ import { createLedger } from "../../worker/ledger/ledger.ts";
 import type { Database, Durability } from "../../worker/ledger/sql/database.ts";
 import { libsqlDatabase } from "../../worker/ledger/sql/libsql.ts";
 import { fetchWithin, MIGRATION_MS, SQL_MS } from "../../worker/ledger/sql/within.ts";
-import { migrateFile, openFile } from "./file-database.ts";
+import { migrateFile, openFile, type Place } from "./file-database.ts";
+import { whileBusy } from "./locks/busy.ts";
 import { makePrivate } from "./private-files.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../../migrations");
@@ -25,7 +26,10 @@ export interface OpenLedger {
 /** Opens the configured database and brings it up to date. */
 export async function openLedger(environment: Environment): Promise<OpenLedger> {
   const { LIBSQL_URL: url, LIBSQL_AUTH_TOKEN: authToken, DATA_DIR } = environment;
-  if (url === undefined) return fileLedger(join(DATA_DIR, DATABASE), namespaceOf(environment));
+  if (url === undefined) {
+    // Another process may have locked the file, or migrate it.
+    return whileBusy(MIGRATION_MS, () => fileLedger(join(DATA_DIR, DATABASE), namespaceOf(environment)));
+  }
   // Imported only here: together they cost a second and 130 MB.
   const [{ createClient }, { migrate }, { drizzle }] = await Promise.all([
     import("@libsql/client/web"),
@@ -48,9 +52,13 @@ export async function openLedger(environment: Environment): Promise<OpenLedger> 
 
 /** A file as the ledger's database, brought up to date. */
 export function fileLedger(path: string, namespace: Namespace): OpenLedger {
-  makePrivate(path);
-  migrateFile(path, MIGRATIONS);
-  const [durable, relaxed] = [openFile(path, "FULL"), openFile(path, "NORMAL")];
+  const prepare = () => {
+    makePrivate(path);
+    migrateFile(path, MIGRATIONS);
+  };
+  prepare();
+  const place: Place = { replaced: 0, onReplaced: prepare };
+  const [durable, relaxed] = [openFile(path, "FULL", { place }), openFile(path, "NORMAL", { place })];
   return {
     ledger: createLedger({ ...onTwoConnections(durable, relaxed), namespace }),
     close() {

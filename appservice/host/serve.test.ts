@@ -1,9 +1,11 @@
 /** The Node host as a deployment sees it: one process takes over from another one, on the same folder. */
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createClient } from "@libsql/client";
 import { afterEach, expect, test, vi } from "vitest";
 import { Configuration } from "#core/configuration/configuration.ts";
 import { Environment } from "#core/configuration/environment.ts";
@@ -110,6 +112,27 @@ test("a turn that takes longer than the grace time is handed over at once", asyn
   });
 }, 60_000);
 
+test("a start after days and a stop do not wait long for a homeserver that takes requests and answers none", async () => {
+  const { start, environment } = await begin();
+  await (await start([])).stop();
+  const database = createClient({ url: `file:${join(environment.DATA_DIR, "troupe.db")}` });
+  const lastKnown = JSON.stringify({ atMs: Date.now() - 3 * 86_400_000, doubtedUntilMs: 0 });
+  await database.execute({ sql: "INSERT OR REPLACE INTO marks (name, value) VALUES ('clock', ?)", args: [lastKnown] });
+  database.close();
+  const hung = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(hung, "listening");
+  closing.push(() => hung.close());
+  const address = hung.address();
+  if (address === null || typeof address === "string") throw new Error("it does not listen");
+  const elsewhere = { ...environment, HOMESERVER_URL: `http://127.0.0.1:${address.port}` };
+  const served = await serve({ environment: elsewhere, env: {}, write: () => {} });
+  expect((await fetch(`${served.url}/health`)).status).toBe(200);
+  const stoppedAt = Date.now();
+  await served.stop();
+  expect(Date.now() - stoppedAt).toBeLessThan(10_000);
+  hung.closeAllConnections();
+}, 30_000);
+
 test("a start without a file keeps the configuration, and an invalid file prevents the start", async () => {
   const { environment } = await begin();
   const quiet = { environment, env: {}, write: () => undefined };
@@ -139,6 +162,28 @@ test("a start names the line to add for variables that stored agents may not rea
   expect(lines.join()).not.toContain("variables_not_listed");
   await (await serve({ environment, env: {}, write })).stop();
   expect(lines.join()).toMatch(/variables_not_listed warning=guide: .*AGENT_ENV=.*,CORP/);
+});
+
+test("kind 9, input 33: without the bot the upkeep runs, agents answer, and health names the bot", async () => {
+  const { homeserver, environment } = await begin();
+  // Outside the namespaces of the registration, so that the homeserver refuses it as Synapse does.
+  const settings = { ...environment, BOT_LOCALPART: "intruder", TEND_SECONDS: 1 };
+  const configuration = Configuration.parse({
+    defaults: { mention: false },
+    agents: [{ id: "guide", name: "Guide", backend: { use: "echo" } }],
+  });
+  const served = await serve({ environment: settings, env: {}, configuration, write: () => undefined });
+  closing.push(() => served.stop());
+  homeserver.appservice(served.url);
+  const room = await entered(homeserver);
+  homeserver.say(room, ALICE, "hello");
+  await vi.waitFor(() => expect(said(homeserver, room)).toEqual(["echo hello"]), soon);
+  const health = async () => (await fetch(`${served.url}/health`)).json();
+  const problems = [expect.stringContaining("@intruder:hs.test (400 M_EXCLUSIVE)")];
+  await vi.waitFor(
+    async () => expect(await health()).toMatchObject({ ok: true, problems, homeserver: { reachable: true } }),
+    soon,
+  );
 });
 
 test("without HOMESERVER_URL the well-known file is read, and a sentence says so when that fails", async () => {

@@ -32,7 +32,7 @@ export interface Served {
 const SWEEP_MS = 5_000;
 /** How long running turns may finish after SIGTERM; then the next process goes on with them. */
 const GRACE_MS = 7_000;
-/** The pause before another try while the homeserver does not answer at the start. */
+/** How long a start waits for the homeserver, and the pause before another try. */
 const ENTER_MS = 5_000;
 
 interface Options {
@@ -65,13 +65,13 @@ export async function serve({ environment: given, env, configuration, write }: O
   const last = await knownTime(ledger);
   if (last) clock.goOnFrom(last.atMs);
   const log = consoleLog(environment, write);
-  const over = new AbortController();
+  const [over, ended] = [new AbortController(), new AbortController()];
   const app = compose({
     environment,
     ledger,
     clock,
     fetch: patientFetch(env),
-    ask: heardBy(clock, keepAliveAsk()),
+    ask: heardBy(clock, until(ended.signal, keepAliveAsk())),
     log,
     env: (name) => env[name] || undefined,
     ...(typeof configuration === "object"
@@ -96,7 +96,7 @@ export async function serve({ environment: given, env, configuration, write }: O
   for (const warning of await app.warnings()) log("variables_not_listed", { warning });
 
   // The homeserver's answer says whether the clock jumped or no process ran: what was asked long ago is too late then.
-  if (clock.jumpMs() !== 0) await app.enter();
+  if (clock.jumpMs() !== 0) await Promise.race([app.enter(), systemClock.sleep(ENTER_MS)]);
   const { url, close } = await bind(app, environment);
   log("started", { url, homeserver: environment.HOMESERVER_URL, alone: lock?.isAlone ?? false });
   const timers = Promise.all([
@@ -109,6 +109,8 @@ export async function serve({ environment: given, env, configuration, write }: O
       over.abort();
       await close();
       await app.pump.stop(GRACE_MS);
+      // A request of the upkeep may wait for an answer that does not come.
+      ended.abort();
       await timers;
       closeLedger();
       lock?.leave();
@@ -125,6 +127,12 @@ const heardBy =
     if (!Number.isNaN(theirMs)) clock.hear(theirMs);
     return answer;
   };
+
+/** Requests end with this signal too. */
+const until =
+  (ended: AbortSignal, ask: Ask): Ask =>
+  (url, request) =>
+    ask(url, { ...request, signal: AbortSignal.any([request.signal, ended]) });
 
 const APPLIED_MARK = "applied_file";
 
@@ -144,12 +152,24 @@ async function keepSweeping(app: App, over: AbortSignal): Promise<void> {
   }
 }
 
-/** Runs the upkeep regularly, once the bot is set up on the homeserver. */
+/**
+ * Runs the upkeep regularly, whether the homeserver gives us the bot or not. It is asked for the bot until it does, and the
+ * upkeep then runs at once: it may have been the homeserver's start.
+ */
 async function keepTending(app: App, log: Log, everyMs: number, over: AbortSignal): Promise<void> {
-  while (!over.aborted && !(await app.enter())) await systemClock.sleep(ENTER_MS, over);
-  for (let afterStart = true; !over.aborted; afterStart = false) {
-    await app.tend({ afterStart }).catch((error: unknown) => log("tend_failed", { error: messageOf(error) }));
-    await systemClock.sleep(everyMs, over);
+  let hasEntered = false;
+  for (let afterStart = true, tendAt = 0; !over.aborted; ) {
+    const enters: boolean = !hasEntered && (await app.enter());
+    hasEntered ||= enters;
+    if (enters || performance.now() >= tendAt) {
+      tendAt = performance.now() + everyMs;
+      await app
+        .tend({ afterStart: afterStart || enters })
+        .catch((error: unknown) => log("tend_failed", { error: messageOf(error) }));
+      afterStart = false;
+    }
+    const waitMs = tendAt - performance.now();
+    await systemClock.sleep(Math.max(hasEntered ? waitMs : Math.min(waitMs, ENTER_MS), 0), over);
   }
 }
 

@@ -79,6 +79,7 @@ function roomWorks(stage: Stage, work: (name: string, ...events: object[]) => Wo
       htmlOf('<a href="https://matrix.to/#/@a:b">'),
     ),
     crowdWork(stage),
+    keysWork(stage),
   ];
 }
 
@@ -99,6 +100,23 @@ function crowdWork(stage: Stage): Work {
     async run() {
       const invite = { room_id: room, type: "m.room.member", state_key: ECHO, content: { membership: "invite" } };
       await stage.push(pushed(eventOf(invite)));
+      await stage.settled();
+    },
+  };
+}
+
+/** As many messages as a room's lane reads at a time. */
+function keysWork(stage: Stage): Work {
+  let body: Uint8Array = new Uint8Array();
+  return {
+    name: "messages of thousands of keys",
+    async prepare() {
+      const keys = Object.fromEntries(Array.from({ length: TEXT_LENGTH / 10 }, (_, n) => [`k${n.toString(36)}`, 1]));
+      const one = () => eventOf({ content: { msgtype: "m.text", body: "@bob:hs.test", ...keys } });
+      body = new TextEncoder().encode(pushed(...Array.from({ length: BOUNDS.eventsAtOnce.max }, one)));
+    },
+    async run() {
+      await stage.push(body);
       await stage.settled();
     },
   };

@@ -2,7 +2,9 @@
 
 import { Hono } from "hono";
 import { BOUNDS } from "#core/bounds.ts";
+import type { UserId } from "#core/protocol/ids.ts";
 import { messageOf } from "#core/result.ts";
+import { homeserverProblems, type Refusal } from "#core/strings/health.ts";
 import { UNREADABLE_ROWS } from "#core/strings/repair.ts";
 import type { Clock, Log, Writes } from "#ports/host.ts";
 import type { Figures, OperatorLedger } from "#ports/operator.ts";
@@ -15,8 +17,11 @@ interface Needs {
   clock: Clock;
   log: Log;
   /** Whether the homeserver answered the last ping; undefined before the first one. */
-  homeserver: () => Promise<{ reachable: boolean; atMs: number } | undefined>;
-  /** The clock jumped forward, or nothing ran for long: nothing is deleted for now. */
+  homeserver: () => Promise<{ reachable: boolean; atMs: number; refusal?: Refusal } | undefined>;
+  /** Why the homeserver did not give us the bot the last time, if it did not. */
+  botRefusal: () => Promise<Refusal | undefined>;
+  botUserId: UserId;
+  /** The clock jumped, or nothing ran for long: nothing is deleted for now. */
   isTimeDoubted: () => Promise<boolean>;
   isOperator: IsOperator;
   /** Prometheus text, or JSON on hosts that no scraper reaches. */
@@ -24,28 +29,34 @@ interface Needs {
 }
 
 const TIME_DOUBTED =
-  "the time is much later than when the bridge last looked at the clock; unless it was stopped, the clock is wrong. Nothing is deleted for an hour";
+  "the time is much later or earlier than when the bridge last looked at the clock; unless it was stopped, the clock is or was wrong. Nothing is deleted for an hour";
 
 /** A reply that waits longer than this to be sent is reported as a problem. */
 const OUTBOX_AGE_MS_MAX = 60_000;
 
 export function health(needs: Needs): Hono {
-  const { ledger, clock, log, homeserver, isTimeDoubted, isOperator, format } = needs;
+  const { ledger, clock, log, homeserver, botRefusal, botUserId, isTimeDoubted, isOperator, format } = needs;
   const app = new Hono();
   app.get("/health", async (c) => {
     try {
-      const ok = await takesWrites(needs);
-      const [figures, state, isDoubted] = await Promise.all([
+      const [ok, figures, state, bot, isDoubted] = await Promise.all([
+        takesWrites(needs),
         ledger.figures(clock.now()),
         homeserver(),
+        botRefusal(),
         isTimeDoubted(),
       ]);
-      const problems = [...(ok ? [] : [NOT_STORED]), ...problemsOf(figures, state, isDoubted)];
+      const problems = [
+        ...(ok ? [] : [NOT_STORED]),
+        ...refusedOf(needs.writes),
+        ...homeserverProblems({ ping: state, bot, botUserId }),
+        ...problemsOf(figures, isDoubted),
+      ];
       // 200 means that transactions are taken. Other trouble is listed in `problems`.
       return c.json({ ok, problems, homeserver: state ?? null, ...figures }, ok ? 200 : 503);
     } catch (error) {
       log("request_failed", { path: "/health", error: messageOf(error) });
-      return c.json({ ok: false, problems: ["the database does not answer"] }, 503);
+      return c.json({ ok: false, problems: ["the database does not answer", ...refusedOf(needs.writes)] }, 503);
     }
   });
   app.get("/metrics", async (c) => {
@@ -65,11 +76,19 @@ export function health(needs: Needs): Hono {
 const NOT_STORED =
   "transactions cannot be stored: the database takes no writes, because its disk is full or for another reason that is in the log";
 
+/** One may be an accident. Of several, each blocks all events behind it. */
+const REFUSED_MIN = 3;
+const refusedOf = ({ refused = 0 }: Writes): string[] =>
+  refused < REFUSED_MIN
+    ? []
+    : [
+        `the last ${refused} transactions of the homeserver were answered with an error, so that no event arrives; the log says why. The homeserver repeats them`,
+      ];
+
 const PROMETHEUS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
-function problemsOf(figures: Figures, state: { reachable: boolean } | undefined, isDoubted: boolean): string[] {
+function problemsOf(figures: Figures, isDoubted: boolean): string[] {
   const problems: string[] = [];
-  if (state?.reachable === false) problems.push("the homeserver cannot be reached, or cannot reach the bridge");
   if (figures.outboxAgeMs > OUTBOX_AGE_MS_MAX) problems.push("replies are waiting to be sent");
   if (figures.deadLetters > 0) problems.push("there are dead letters");
   if (figures.unreadableRows > 0) problems.push(UNREADABLE_ROWS);

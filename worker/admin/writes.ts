@@ -31,6 +31,24 @@ export const noting =
     }
   };
 
+/** Counts the transactions in a row that the homeserver has to repeat, because of whatever error of ours. */
+export function countRefused(writes: Writes, isTaken: boolean): void {
+  writes.refused = isTaken ? 0 : (writes.refused ?? 0) + 1;
+  writes.isAskedToRepeat = false;
+}
+
+/**
+ * Asks the homeserver to repeat at once what was refused. Without that it waits for its back-off, which grows to minutes.
+ * Called when the database was just written to.
+ *
+ * @see https://github.com/element-hq/synapse/blob/develop/synapse/rest/client/appservice_ping.py
+ */
+export async function askToRepeat(writes: Writes, ping: () => Promise<unknown>): Promise<void> {
+  if (!writes.refused || writes.isAskedToRepeat) return;
+  writes.isAskedToRepeat = true;
+  await ping();
+}
+
 /** Whether transactions can be stored at the moment. */
 export async function takesWrites({ writes, ledger, clock, log }: Needs): Promise<boolean> {
   const nowMs = clock.now();

@@ -21,7 +21,7 @@
 
 import { BOUNDS } from "#core/bounds.ts";
 import { CONTENT_KEY, isFinalEdit } from "#core/message/mark.ts";
-import { setAccountData } from "#core/protocol/client/account.ts";
+import { setAccountData, whoAmI } from "#core/protocol/client/account.ts";
 import { frozenMessage } from "#core/protocol/client/messages.ts";
 import { type HomeserverError, isPassing } from "#core/protocol/errcode.ts";
 import { BOT, type EventId, type RoomId, type UserId } from "#core/protocol/ids.ts";
@@ -38,6 +38,7 @@ import type { PlaceLedger } from "#ports/turns.ts";
 import { freeze } from "./freeze.ts";
 
 const BACK_OFF = { firstMs: 1_000, maxMs: BOUNDS.sendRetryPause.max };
+const LIMITED_BACK_OFF = { ...BACK_OFF, firstMs: 50 };
 /** Younger rows are never too late, so most rows need no look at the agent's settings. */
 const LATE_MS_MIN = 60_000;
 
@@ -115,9 +116,8 @@ async function grantPlaces({ ledger, clock, ring }: Needs): Promise<void> {
 async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<OutboxEnd | undefined> {
   const { ledger, clock, log, random } = needs;
   if (await isLate(needs, row)) {
-    const isRefused = row.refusal !== undefined && row.refusal !== SILENCE;
     const end = dead(needs, row, `A message of ${row.userId} would have come too long after the question`);
-    return { ...end, heldOthersUp: isRefused };
+    return { ...end, heldOthersUp: wasRefusedAlone(row) };
   }
   const request = await requestOf(needs, lease, row);
   if (request === "lost") return undefined;
@@ -127,12 +127,13 @@ async function attempt(needs: Needs, lease: Lease, row: OpenOutboxRow): Promise<
   if ("never" in sent.error) return dead(needs, row, sent.error.never);
   const { again } = sent.error;
   log("send_retried", { key: row.key, status: again.status, errcode: again.errcode, attempt: row.attempt + 1 });
-  if (await isHopeless(needs, row, again)) {
+  const refusal = await nameOf(needs, row, again);
+  if (await isHopeless(needs, row, refusal)) {
     const why = `${again.status} ${again.errcode} ${again.message}`;
-    const reason = `The homeserver refused a message of ${row.userId} ${BOUNDS.equalRefusals.max} times: ${why}`;
+    const reason = `The homeserver refused a message of ${row.userId} ${row.refusals + 1} times: ${why}`;
     return { ...dead(needs, row, reason), heldOthersUp: true };
   }
-  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()), nameOf(again));
+  await ledger.retryOut(lease, row.seq, clock.now() + pauseMs(row, again, random()), refusal);
   return undefined;
 }
 
@@ -183,17 +184,36 @@ function refusalOf(userId: string, error: HomeserverError): Refusal {
   return { never: `The homeserver refused a message of ${userId}: ${status} ${errcode} ${message}` };
 }
 
-const nameOf = ({ status, errcode }: HomeserverError): string => `${status} ${errcode}`.slice(0, BOUNDS.id.max);
-const SILENCE = nameOf({ status: 0, errcode: "M_UNREACHABLE", message: "" });
+/** How a refusal is remembered, so that those in a row are counted: it asked to wait, it came in an outage, or neither. */
+const [LIMITED, OUTAGE, REFUSED] = ["limited", "outage", "refused"];
+/** From this refusal in a row on, the homeserver has to show each time that it stores other things. */
+const DOUBTED = BOUNDS.equalRefusals.max / 2;
 
-/** Refused the same way again and again, while the homeserver stores what else the same user has to store. */
-async function isHopeless({ ghosts }: Needs, row: OpenOutboxRow, error: HomeserverError): Promise<boolean> {
-  const isSame = row.refusal === nameOf(error);
-  if (error.status === 429 || !isSame || row.refusals + 1 < BOUNDS.equalRefusals.max) return false;
+const isDoubtful = ({ refusal, refusals }: OpenOutboxRow): boolean => refusal === REFUSED && refusals + 1 >= DOUBTED;
+
+async function nameOf(needs: Needs, row: OpenOutboxRow, { status }: HomeserverError): Promise<string> {
+  if (status === 429) return LIMITED;
+  return !isDoubtful(row) || (await isWell(needs, row)) ? REFUSED : OUTAGE;
+}
+
+/** The homeserver stores what else the same user has to store. */
+async function isWell({ ghosts }: Needs, row: OpenOutboxRow): Promise<boolean> {
   const deviceId = row.frozen ? row.frozen.deviceId : row.deviceId;
   if (deviceId === undefined) return false;
-  return (await ghosts.existing(row.userId, deviceId).send(setAccountData(row.userId, CONTENT_KEY, {}))).ok;
+  const { send: ask } = ghosts.existing(row.userId, deviceId);
+  // An empty answer may be a proxy's, so the homeserver has to say who asks as well.
+  return (await ask(setAccountData(row.userId, CONTENT_KEY, {}))).ok && (await ask(whoAmI())).ok;
 }
+
+/** Refused again and again, or asked to wait for very long, while the homeserver stores other things of the user. */
+async function isHopeless(needs: Needs, row: OpenOutboxRow, refusal: string): Promise<boolean> {
+  if (refusal !== row.refusal || refusal === OUTAGE) return false;
+  if (refusal === REFUSED) return row.refusals + 1 >= BOUNDS.equalRefusals.max;
+  return row.refusals + 1 >= BOUNDS.patientRefusals.max && (await isWell(needs, row));
+}
+
+/** The homeserver took other things meanwhile. */
+const wasRefusedAlone = (row: OpenOutboxRow): boolean => row.refusal === LIMITED || isDoubtful(row);
 
 /** The final edit of a draft is never too late: people can see the draft, and it must end. */
 async function isLate({ ledger, clock }: Needs, { askedAtMs, agent, key, lane }: OpenOutboxRow): Promise<boolean> {
@@ -211,9 +231,9 @@ function dead({ log }: Needs, row: OpenOutboxRow, reason: string) {
   return { state: "dead" as const, deadLetter: { kind: "outbox" as const, reason, raw } };
 }
 
-/** A rate limit says when to come back; other errors back off. */
+/** A rate limit says when to come back, and is believed at first; other errors back off. */
 function pauseMs({ attempt }: OpenOutboxRow, { status, retryAfterMs = 0 }: HomeserverError, random: number): number {
   const asked = spread(retryAfterMs, random, BOUNDS.sendRetryPause.max);
-  if (status === 429 && asked > 0) return asked;
-  return Math.max(asked, backOffMs(attempt + 1, BACK_OFF, random));
+  const backOff = status === 429 && asked > 0 ? LIMITED_BACK_OFF : BACK_OFF;
+  return Math.max(asked, backOffMs(attempt + 1, backOff, random));
 }

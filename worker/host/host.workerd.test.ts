@@ -135,4 +135,12 @@ describe("the Worker", () => {
     await worker.scheduled(createScheduledController(), env, createExecutionContext());
     await vi.waitFor(async () => expect(await dueAt(ledger, "room:!swept")).toBeUndefined(), { timeout: 5_000 });
   });
+
+  test("kind 9: runs the upkeep at its cron without the bot, which no homeserver gives it", async () => {
+    await env.DB.exec("DELETE FROM marks");
+    await worker.scheduled(createScheduledController(), env, createExecutionContext());
+    expect(JSON.parse((await ledger.mark("homeserver")) ?? "")).toMatchObject({ reachable: false });
+    const answer = await fetchWorker("/health");
+    expect(await answer.json()).toMatchObject({ ok: true, problems: [expect.stringContaining("cannot be reached")] });
+  });
 });

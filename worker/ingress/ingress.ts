@@ -24,6 +24,8 @@ export interface Needs {
   namespace: Namespace;
   /** True for the `hs_token`. */
   isHomeserver: (given: string | undefined) => Promise<boolean>;
+  /** Called after each transaction: false where the homeserver has to repeat it. */
+  onTransaction: (isTaken: boolean) => void;
   /** Called when the homeserver may have lost events, since it pings us without our having asked for it. */
   onDoubt: () => Promise<void>;
   /** The mark that is set when its transaction ids start again, for the same reason. */
@@ -46,6 +48,10 @@ export function ingress(needs: Needs): Hono {
     `${ROOT}/*`,
     bodyBound(BOUNDS.transactionBody.max, (c) => tooLarge(needs, c)),
   );
+  app.use(`${ROOT}/transactions/:txnId`, async (c, next) => {
+    await next();
+    needs.onTransaction(c.res.status < 500);
+  });
   app.put(`${ROOT}/transactions/:txnId`, transactions(needs));
   // A user id may contain a slash, which homeservers do not escape: everything after the prefix is the id.
   app.get(`${ROOT}/users/*`, (c) => userQuery(needs, c));

@@ -23,7 +23,7 @@ import type { Ledger } from "#ports/ledger.ts";
 const LEASE_MS = 30_000;
 const RENEW_MS = 10_000;
 /** The pause after work that threw. */
-const FAILED_MS = 5_000;
+const FAILED_MS = 4_000;
 /** Work that leaves its lane due at once this often in a row makes no progress; it pauses. */
 const ROUNDS_MAX = 100;
 const TIRED_MS = 1_000;
@@ -154,7 +154,7 @@ async function oneRound(needs: Needs, run: RunLane, lane: LaneId, entry: Entry):
   entry.isUnheard = false;
   const claimed = await ledger.claim(lane, runner, clock.now(), LEASE_MS);
   // The other runner sees due work when it releases. If it dies, its lease has expired by then.
-  if (!claimed) return { dueAtMs: clock.now() + spread(LEASE_MS, random()) };
+  if (!claimed) return { dueAtMs: clock.now() + spread(LEASE_MS, random()), isTaken: true };
   const dueAtMs = await hold(needs, run, claimed, entry);
   const isOver = entry.handOver.signal.aborted || needs.mayBegin?.() === false || needs.mayGoOn?.() === false;
   const again = entry.again || (dueAtMs !== undefined && isDue(dueAtMs, clock.now()));
@@ -226,11 +226,14 @@ function keepRenewing({ ledger, clock, log }: Needs, lease: Lease, { onLost, onC
   let pause: PromiseWithResolvers<void> | undefined;
   let inFlight: Promise<Renewed> = Promise.resolve("held");
   const loop = (async () => {
+    // From one begin to the next: one that hangs until the database's time-out is repeated before the lease ends.
+    let due = clock.sleep(RENEW_MS, over.signal);
     for (;;) {
-      await clock.sleep(RENEW_MS, over.signal);
+      await due;
       while (pause) await pause.promise;
       if (over.signal.aborted) return;
-      // An error of the database does not mean that the lease is lost: it lasts for two more tries.
+      due = clock.sleep(RENEW_MS, over.signal);
+      // An error of the database does not mean that the lease is lost: it lasts for another try.
       inFlight = ledger.renew(lease, clock.now() + LEASE_MS).catch((error: unknown): Renewed => {
         log("renewal_failed", { lane: lease.lane, error: messageOf(error) });
         return "held";

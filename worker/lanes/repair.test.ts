@@ -66,6 +66,26 @@ test("500 rooms after an outage are repaired a part at each upkeep, each once, a
   expect(repaired.toSorted()).toEqual(idsOf(500));
 });
 
+test("an upkeep that ends beside one of another process, begun after a new doubt, takes no room from its list", async () => {
+  const [a, b, c] = idsOf(3) as [RoomId, RoomId, RoomId];
+  await active([a]);
+  await withoutRotation();
+  await ledger.setMark(REPAIR_MARK, "due");
+  await upkeep({
+    async repair() {
+      await active([b, c]);
+      await ledger.setMark(REPAIR_MARK, "due");
+      let count = 0;
+      await upkeep({ mayGoOn: () => count++ < 1 });
+      return 0;
+    },
+  });
+  expect(await ledger.mark(REPAIR_MARK)).toBe("going");
+  await upkeep();
+  expect(repaired.toSorted()).toEqual(idsOf(3));
+  expect(await ledger.mark(REPAIR_MARK)).toBe("done");
+});
+
 test("rooms that hang keep the others waiting ten seconds at most, and the upkeep ends", async () => {
   const rooms = idsOf(60);
   const hanging = new Set(rooms.slice(20, 40));

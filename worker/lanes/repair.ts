@@ -65,19 +65,22 @@ async function repairDoubted(needs: RepairNeeds, budget: Budget): Promise<void> 
   const { ledger } = needs;
   const mark = await ledger.mark(REPAIR_MARK);
   if (mark !== "due" && mark !== "going") return;
-  const before = roomsIn(parseJson((await ledger.mark(LEFT_MARK)) ?? ""));
+  let listed = (await ledger.mark(LEFT_MARK)) ?? "";
+  const before = roomsIn(parseJson(listed));
   let rooms = before;
   if (mark === "due") {
     const active = await ledger.activeRooms(BOUNDS.roomsRepaired.max);
     // Those that are left come first: otherwise repeated doubts would always begin with the same rooms.
     rooms = [...new Set([...before, ...active])].slice(0, BOUNDS.roomsRepaired.max * 2);
-    await ledger.setMark(LEFT_MARK, JSON.stringify(rooms));
+    listed = JSON.stringify(rooms);
+    await ledger.setMark(LEFT_MARK, listed);
     // A doubt from before this is covered, because every room is read after it. A later one sets `due` again.
     await ledger.swapMark(REPAIR_MARK, "due", "going");
   }
   const left = await repairSome(needs, rooms, budget);
-  await ledger.setMark(LEFT_MARK, JSON.stringify(left));
-  if (left.length === 0) await ledger.swapMark(REPAIR_MARK, "going", "done");
+  // Beside the upkeep of another process, one that began later has the longer list; it stays.
+  const isMine = await ledger.swapMark(LEFT_MARK, listed, JSON.stringify(left));
+  if (isMine && left.length === 0) await ledger.swapMark(REPAIR_MARK, "going", "done");
 }
 
 /** A round through the rooms with events in the last hour. */

@@ -3,9 +3,12 @@
  * rows.
  */
 import { parseJson } from "#core/protocol/json.ts";
+import type { Refusal } from "#core/strings/health.ts";
 import { isAhead } from "#core/turn/clocks.ts";
+import type { Answer } from "#ports/homeserver.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Retention } from "#ports/operator.ts";
+import { readRefusal, refusalOf } from "./bot.ts";
 import { grantMissed, type PlaceNeeds } from "./places.ts";
 import { REPAIR_MARK, type RepairNeeds, repairRooms } from "./repair.ts";
 import { searchOn } from "./search.ts";
@@ -14,8 +17,8 @@ import { isTimeDoubted } from "./time.ts";
 interface Needs extends PlaceNeeds, RepairNeeds {
   ledger: Ledger;
   keep: Retention;
-  /** True when the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
-  ping: () => Promise<boolean>;
+  /** Well when the homeserver reaches us. A ping also makes Synapse retry its queue now instead of after its back-off. */
+  ping: () => Promise<Answer<unknown>>;
   /** Logs how many invitations were refused meanwhile. */
   reportRefusals: () => Promise<void>;
   /** Looks the configuration's aliases up again. */
@@ -28,6 +31,8 @@ const PING_MS = 5 * 60_000;
 /** The result of the last ping. */
 export interface HomeserverState {
   reachable: boolean;
+  /** Why not. */
+  refusal?: Refusal;
   /** Our clock, milliseconds since the epoch. */
   atMs: number;
 }
@@ -73,8 +78,10 @@ async function isReachable({ ledger, clock, ping }: Needs, { afterStart }: TendO
   const before = afterStart ? undefined : await homeserverState(ledger);
   const nowMs = clock.now();
   if (before?.reachable && !isAhead(before.atMs, nowMs) && nowMs - before.atMs < PING_MS) return true;
-  const reachable = await ping();
+  const pinged = await ping();
+  const reachable = pinged.ok;
   const state: HomeserverState = { reachable, atMs: clock.now() };
+  if (!pinged.ok) state.refusal = refusalOf(pinged.error);
   if (reachable && !before?.reachable) await ledger.setMark(REPAIR_MARK, "due");
   await ledger.setMark(HOMESERVER_MARK, JSON.stringify(state));
   return reachable;
@@ -83,7 +90,10 @@ async function isReachable({ ledger, clock, ping }: Needs, { afterStart }: TendO
 /** The result of the last ping; undefined before the first one. */
 export async function homeserverState(ledger: Ledger): Promise<HomeserverState | undefined> {
   const mark = parseJson((await ledger.mark(HOMESERVER_MARK)) ?? "");
-  return isHomeserverState(mark) ? mark : undefined;
+  if (!isHomeserverState(mark)) return undefined;
+  const { reachable, atMs } = mark;
+  const refusal = readRefusal(mark.refusal);
+  return refusal ? { reachable, atMs, refusal } : { reachable, atMs };
 }
 
 const isHomeserverState = (mark: unknown): mark is HomeserverState => {

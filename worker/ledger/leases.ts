@@ -140,10 +140,10 @@ function dueAt(id: LaneId): Sql {
         WHERE room_id = ${lane.roomId} AND verdict IS NULL LIMIT 1`;
     case "session":
       // A control (stop, interrupt) makes the session due at once, even while its turn is backing off. An answered turn
-      // takes no control: it would be due again and again until its reply is sent.
+      // takes no control, nor does one that only a newer version reads: it would be due again and again meanwhile.
       return sql`
         SELECT CASE
-          WHEN state <> 'answered'
+          WHEN state IN ('queued', 'running')
             AND EXISTS (SELECT 1 FROM controls WHERE session = ${lane.session} AND upto_seq >= turns.seq) THEN 0
           WHEN ${IS_PARKED} THEN NULL
           ELSE not_before_ms

@@ -1,7 +1,9 @@
 /** The part of the ledger's contract about clocks: what was written before the clock was moved delays nothing. */
 import { describe, expect, test } from "vitest";
+import type { RoomEvent } from "#core/protocol/event.ts";
 import { UserId } from "#core/protocol/ids.ts";
 import type { Ledger } from "#ports/ledger.ts";
+import { anEvent } from "#testing/events.ts";
 import {
   aPrompt,
   aRow,
@@ -19,6 +21,7 @@ import {
   startAttempt,
   waiting,
 } from "#testing/ledger-rows.ts";
+import { pruned } from "#testing/pruned.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -33,8 +36,45 @@ export function clocksContract(make: Make): void {
     waitingContract(make);
     leaseContract(make);
     pauseContract(make);
+    contentsContract(make);
   });
 }
+
+function contentsContract(make: Make): void {
+  const keep = { contentsMs: DAY_MS, eventIdsMs: 90 * DAY_MS, turnsMs: 90 * DAY_MS };
+
+  test.for(AHEAD)("back from %i days ahead, %s, contents are kept no longer than promised", async ([ms, , counts]) => {
+    const ledger = await make();
+    const [before, ahead, after] = counts.map((count) => Array.from({ length: count }, () => anEvent()));
+    for (const [events = [], nowMs] of [
+      [before, NOW],
+      [ahead, NOW + ms * DAY_MS],
+      [after, NOW + 1],
+    ] as const) {
+      await ledger.accept({ events, deadLetters: [], nowMs });
+    }
+    const lease = await leaseOf(ledger, `room:${ROOM}`);
+    const waits = await ledger.nextEvents(lease, 2_000);
+    await ledger.ignore(
+      lease,
+      waits.map(({ seq }) => ({ seq, reason: "notice" })),
+    );
+    const isKept = (events: RoomEvent[] = []) =>
+      Promise.all(events.slice(-1).map(({ event_id }) => ledger.event(event_id)));
+    await pruned(ledger, NOW + MINUTE_MS, keep);
+    expect((await isKept(after)).filter(Boolean)).toHaveLength(after?.length ? 1 : 0);
+    for (let day = 1; day <= 4; day++) await pruned(ledger, NOW + day * (DAY_MS + MINUTE_MS), keep);
+    expect([...(await isKept(before)), ...(await isKept(ahead)), ...(await isKept(after))].filter(Boolean)).toEqual([]);
+  });
+}
+
+/** By how many days the clock was ahead, and how many events came before, meanwhile and after. */
+const AHEAD: [days: number, what: string, counts: [number, number, number]][] = [
+  [30, "among others", [600, 5, 5]],
+  [365, "among others", [600, 5, 5]],
+  [365, "many", [600, 600, 5]],
+  [365, "last of all", [600, 5, 0]],
+];
 
 function waitingContract(make: Make): void {
   test.for(MOVES)("by %i days, an empty bucket has a token within a minute", async ([, ms]) => {

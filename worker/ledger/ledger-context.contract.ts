@@ -1,11 +1,12 @@
 /** The part of the ledger's contract about the messages around a prompt. */
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import type { Reason } from "#core/gate/reasons.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, EventId } from "#core/protocol/ids.ts";
 import type { NewTurn, Turn } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { aMessage, anEvent } from "#testing/events.ts";
+import { aMembership, aMessage, anEvent } from "#testing/events.ts";
 import {
   aSession,
   aTurn,
@@ -77,6 +78,22 @@ function chatterContract(make: Make): void {
     expect(await ledger.isFirst(second)).toBe(false);
   });
 
+  test("are those since somebody joined, where that is asked for", async () => {
+    const ledger = await make();
+    await said(ledger, aMessage("in private"));
+    await settled(ledger, { reason: "membership" }, aMembership("@bob:hs.test", "join"));
+    await said(ledger, aMessage("to both"));
+    await settled(ledger, { reason: "membership" }, aMembership("@agent_other:hs.test", "join"));
+    await settled(ledger, { reason: "membership" }, aMembership("@bob:hs.test", "join", { room_id: "!other" }));
+    const unsigned = { prev_content: { membership: "join", displayname: "Al" } };
+    await settled(ledger, { reason: "membership" }, aMembership("@alice:hs.test", "join", { unsigned }));
+    const turn = await asked(ledger);
+    const texts = async (since: "lastTurn" | "lastJoin") =>
+      (await ledger.chatter(turn, 10, since)).map(({ content }) => content["body"]);
+    expect(await texts("lastJoin")).toEqual(["to both"]);
+    expect(await texts("lastTurn")).toEqual(["in private", "to both"]);
+  });
+
   test("are no notices, no edits, no events of ours, no undecided events, no events without text", async () => {
     const ledger = await make();
     await said(
@@ -139,6 +156,14 @@ function chatterContract(make: Make): void {
     expect(await bodies(ledger, within)).toEqual(["here", "here too"]);
     const begun = await asked(ledger, question, { threadRoot: question.event_id, session: within.session });
     expect(await bodies(ledger, { ...begun, session: aSession("mx.echo.new") })).toEqual(["in the room"]);
+  });
+
+  test("are, of large ones, the latest: so many as are read without a pause", async () => {
+    const ledger = await make();
+    const long = "x".repeat(BOUNDS.sliceSize.max / 8);
+    await said(ledger, ...Array.from({ length: 20 }, (_, n) => aMessage(`${n} ${long}`)));
+    const found = (await bodies(ledger, await asked(ledger))).map((body) => String(body).split(" ")[0]);
+    expect(found).toEqual(["12", "13", "14", "15", "16", "17", "18", "19"]);
   });
 
   test("are none when the prompt was forgotten, and none whose content was forgotten", async () => {

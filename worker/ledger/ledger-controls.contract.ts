@@ -108,6 +108,16 @@ function controlContract(make: Make): void {
     expect(await ledger.renew(next, NOW * 2)).toBe("held");
   });
 
+  test("that comes while another one is found to mean nothing is not forgotten with it", async () => {
+    const ledger = await make();
+    const lease = await queued(ledger, aTurn());
+    await say(ledger, "interrupt");
+    expect(await controlsOf(ledger, lease)).toEqual(["interrupt"]);
+    await say(ledger, "stop");
+    expect(await ledger.dropControls(lease, { session: SESSION })).toBe(true);
+    expect(await controlsOf(ledger, lease)).toEqual(["stop"]);
+  });
+
   test("is told by the renewal of the lease", async () => {
     const ledger = await make();
     const { lease } = await busy(ledger);

@@ -53,14 +53,14 @@ const SENT = { state: "sent" as const, eventId: EventId.parse("$sent") };
 /** Breaks a NOT NULL of the schema: how a test makes a statement in the middle of a batch fail. */
 const NOTHING = null as unknown as string;
 
-/** Everything a late runner could damage: two turns (one answered), a stop, a frozen row, an undecided event. */
+/** Everything a late runner could damage: two turns (one answered), an interrupt, a frozen row, an undecided event. */
 async function world(ledger: Ledger): Promise<World> {
   await ledger.setAgents([aSpec("echo")]);
   const open = aTurn({ id: "open" });
   await queued(ledger, open);
   await settled(ledger, {
     turns: [aTurn({ id: "answered", session: "mx.echo.2" }), aTurn({ id: "behind" })],
-    controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }],
+    controls: [{ session: aSession("mx.echo.1"), kind: "interrupt" as const }],
   });
   await ledger.storeAnswer(await leaseOf(ledger, "session:mx.echo.2"), aTurnId("answered"), anAnswer());
   const [, event] = await waiting(ledger);

@@ -1,8 +1,9 @@
 /** The part of the ledger's contract about codes, counts and threads that expire. */
 import { describe, expect, test } from "vitest";
 import { EventId, UserId } from "#core/protocol/ids.ts";
+import type { OutboxRow } from "#ports/delivery.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { ECHO, NOW, ROOM, settled } from "#testing/ledger-rows.ts";
+import { aRow, ECHO, leaseOf, NOW, OUT_LANE, ROOM, settled, waiting } from "#testing/ledger-rows.ts";
 import { pruned } from "#testing/pruned.ts";
 
 type Make = () => Promise<Ledger>;
@@ -14,6 +15,34 @@ const DAY_MS = 24 * HOUR_MS;
 
 export function forgettingContract(make: Make): void {
   describe("an expired row", () => expiryContract(make));
+  describe("a notice", () => noticeContract(make));
+}
+
+function noticeContract(make: Make): void {
+  const keep = { contentsMs: HOUR_MS, eventIdsMs: HOUR_MS, turnsMs: DAY_MS };
+
+  test.for<[when: string, say: (ledger: Ledger, row: OutboxRow) => Promise<unknown>]>([
+    ["with its verdict", (ledger, row) => settled(ledger, { notices: [row] })],
+    [
+      "on the way to it",
+      async (ledger, row) => {
+        const [lease, event] = await waiting(ledger);
+        await ledger.storeProgress(lease, event, "{}", [row]);
+        await ledger.ignore(lease, [{ seq: event.seq, reason: "notice" }]);
+      },
+    ],
+  ])("that an event's handling says %s is known as long as a turn's message", async ([, say]) => {
+    const ledger = await make();
+    const row = aRow();
+    await say(ledger, row);
+    const lease = await leaseOf(ledger, OUT_LANE);
+    const seq = (await ledger.nextOut(lease))?.seq ?? -1;
+    await ledger.endOut(lease, seq, { state: "sent", eventId: EventId.parse("$said") }, NOW);
+    await pruned(ledger, NOW + DAY_MS, keep);
+    expect(await ledger.outboxRow(row.key)).toMatchObject({ eventId: "$said" });
+    await pruned(ledger, NOW + DAY_MS + 1, keep);
+    expect(await ledger.outboxRow(row.key)).toBeUndefined();
+  });
 }
 
 function expiryContract(make: Make): void {

@@ -1,9 +1,11 @@
 /** The part of the ledger's contract about intake, leases, due lanes, agents and ghosts. */
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import { NO_CONFIGURATION } from "#core/configuration/configuration.ts";
 import { MASK } from "#core/configuration/url-secrets.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import { AgentId, AgentKey, UserId } from "#core/protocol/ids.ts";
+import type { WaitingEvent } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { aMessage, anEvent } from "#testing/events.ts";
 import {
@@ -116,12 +118,25 @@ function sizesContract(make: Make): void {
     expect(await waitingIds(ledger)).toEqual(events.map((event) => event.event_id));
   });
 
-  test("a hundred events of 60 KB each arrive as they were", async () => {
+  test("a hundred events of 60 KB each arrive as they were; so many of them are read at a time", async () => {
     const ledger = await make();
     const events = many(100, () => aMessage('"€😀'.repeat(60_000 / 9)));
     await push(ledger, events);
-    const stored = await ledger.nextEvents(await leaseOf(ledger, ROOM_LANE), 1_000);
-    expect(stored.map(({ event }) => event)).toEqual(events);
+    const lease = await leaseOf(ledger, ROOM_LANE);
+    const stored: RoomEvent[] = [];
+    let read: readonly WaitingEvent[] = await ledger.nextEvents(lease, 1_000);
+    while (read.length > 0) {
+      const size = read.reduce((sum, { event }) => sum + JSON.stringify(event).length, 0);
+      expect(size).toBeLessThan(BOUNDS.sliceSize.max + BOUNDS.eventSize.max);
+      stored.push(...read.map(({ event }) => event));
+      read = (
+        await ledger.ignoreAndNext(
+          lease,
+          read.map(({ seq }) => ({ seq, reason: "notice" as const })),
+        )
+      ).next;
+    }
+    expect(stored).toEqual(events);
   });
 
   test("half a surrogate pair and a NUL in a message can be read again", async () => {

@@ -1,7 +1,9 @@
 /** The part of the ledger's contract about limits: how many turns run, how many messages wait, and token buckets. */
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
+import { textReply } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
-import { aRow, aTurn, CAPS, leaseOf, NOW, OUT_LANE, queued, startAttempt } from "#testing/ledger-rows.ts";
+import { aRow, aTurn, CAPS, isDelivered, leaseOf, NOW, OUT_LANE, queued, startAttempt } from "#testing/ledger-rows.ts";
 
 type Make = () => Promise<Ledger>;
 
@@ -24,6 +26,24 @@ function limitsContract(make: Make): void {
     expect(await startAttempt(ledger, second, two, { ...CAPS, all: 1 })).toBe("full");
     expect(await startAttempt(ledger, second, two, { ...CAPS, agent: 1, nowMs: NOW + HOUR_MS })).toBe("started");
     expect(await startAttempt(ledger, { ...second, fence: -1 }, two, CAPS)).toBe("changed");
+  });
+
+  test("a history of the longest replies is read only as far back as it is bounded", async () => {
+    const ledger = await make();
+    const long = BOUNDS.storedReply.max;
+    const turns = Array.from({ length: 8 }, () => aTurn());
+    const lease = await queued(ledger, ...turns);
+    for (const turn of turns) {
+      await startAttempt(ledger, lease, turn);
+      const reply = textReply("reply", "x".repeat(long));
+      await ledger.storeAnswer(lease, turn.id, { reply, rows: [], lack: undefined, nowMs: NOW });
+      await isDelivered(ledger, lease, turn);
+    }
+    const { session } = aTurn();
+    const newest = turns.map(({ id }) => id).reverse();
+    const read = (await ledger.transcript(session, 50)).map(({ id }) => id);
+    expect(read).toEqual(newest.slice(0, Math.floor(BOUNDS.transcript.max / (long + 100))));
+    expect((await ledger.transcript(session, 2)).map(({ id }) => id)).toEqual(newest.slice(0, 2));
   });
 
   test("no turn begins while too many messages wait in its out lane", async () => {

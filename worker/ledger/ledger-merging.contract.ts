@@ -1,5 +1,6 @@
 /** The part of the ledger's contract about turns that are merged into an earlier one and keep their rows. */
 import { describe, expect, test } from "vitest";
+import { BOUNDS } from "#core/bounds.ts";
 import { UserId } from "#core/protocol/ids.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import { askedIn, promptsOf, type Turn, textOf } from "#core/turn/turn.ts";
@@ -60,6 +61,24 @@ function mergeContract(make: Make): void {
     expect(promptsOf(whole)).toEqual(turns.map(({ prompt }) => prompt));
     expect(await ledger.merge(lease, whole, "all")).toBe(0);
     await ledger.endTurn(lease, whole.id, { ending: "late" }, NOW);
+    expect(await currentTurn(ledger, lease)).toBeUndefined();
+  });
+
+  test("are as many as may be read as one text; the others are merged into the next turn", async () => {
+    const ledger = await make();
+    const long = "é".repeat(BOUNDS.mergedPrompts.max / 10);
+    const lease = await queued(ledger, ...Array.from({ length: 12 }, () => asking(long)));
+    for (const [merged, together] of [
+      [4, 5],
+      [4, 5],
+      [1, 2],
+    ]) {
+      expect(await ledger.merge(lease, await first(ledger, lease), "all")).toBe(merged);
+      const turn = await first(ledger, lease);
+      expect(await ledger.merge(lease, turn, "all")).toBe(0);
+      expect(promptsOf(turn)).toHaveLength(together ?? 0);
+      await ledger.endTurn(lease, turn.id, { ending: "late" }, NOW);
+    }
     expect(await currentTurn(ledger, lease)).toBeUndefined();
   });
 

@@ -1,6 +1,7 @@
 /** The part of the ledger's contract about turns that wait for a place, for a token or for an out lane. */
 import { describe, expect, test } from "vitest";
 import { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
+import { isDue } from "#core/turn/clocks.ts";
 import { type LaneId, type Lease, sessionLane } from "#core/turn/lane.ts";
 import { type NewTurn, SessionKey } from "#core/turn/turn.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -207,6 +208,19 @@ function tokensContract(make: Make): void {
     for (const [at, one] of [...waiters, newcomer].entries()) {
       expect(await start(ledger, one, { ...caps, nowMs: NOW + (at + 1) * 1_000 })).toBe("started");
     }
+  });
+
+  test("that flows in after days are awaited in their order, and no wait looks like one from a clock ahead", async () => {
+    const ledger = await make();
+    const slow = { ...bucket, perMinute: 1 / 1_000 };
+    const waits: number[] = [];
+    for (const name of ["one", "two", "three", "four"]) {
+      const found = await start(ledger, await ask(ledger, name), { ...CAPS, buckets: [slow] });
+      if (typeof found === "object") waits.push(found.tokensInMs);
+    }
+    expect(waits).toEqual([...new Set(waits)].sort((one, two) => one - two));
+    expect(waits).toHaveLength(4);
+    for (const ms of waits) expect(isDue(NOW + ms, NOW)).toBe(false);
   });
 
   test("leave their token to the next one when they are stopped", async () => {

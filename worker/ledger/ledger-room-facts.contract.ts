@@ -129,6 +129,15 @@ function factsContract(make: Make): void {
     expect(await presentIds(ledger)).toEqual(names.slice(0, 1));
   });
 
+  test("are not crowded by users of another server whose names are like ours", async () => {
+    const ledger = await make();
+    await ledger.setAgents([aSpec("one"), aSpec("two")]);
+    const others = numbered(30, (n) => `@agent_${n}:evil.test`).map((id) => member(id));
+    await ledger.setMembers(ROOM, [ghost("one"), ghost("two"), ...others]);
+    expect(await ledger.room(ROOM)).toMatchObject({ crowded: false });
+    expect(await presentIds(ledger)).toEqual(["one", "two"]);
+  });
+
   test("have agents without their avatars, which only a read of one agent has", async () => {
     const ledger = await make();
     const avatar = { mediaType: "image/png", base64: "AAAA" };

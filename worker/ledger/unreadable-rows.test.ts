@@ -54,8 +54,16 @@ describe("a stored row of the configuration that cannot be read", () => {
     expect(await ledger.room(ROOM)).toMatchObject({ muted: true, present: [{}, {}] });
     expect(await ledger.room(OTHER)).toMatchObject({ muted: false, present: [{}, {}] });
     expect(await ledger.configuration()).toMatchObject({ rooms: { "!room": { muted: true } } });
-    await setRoomLayer(ledger, "!room", { ...(await ledger.roomLayer("!room")), muted: false });
+    await ledger.setConfiguration({ ...(await ledger.configuration()), rooms: { "!room": { muted: false } } });
     expect(await ledger.room(ROOM)).toMatchObject({ muted: false });
+  });
+
+  test.for([INVALID, "{", '{"users":["tomorrow:all"]}'])("is written over by no change of it: %j", async (text) => {
+    const { ledger, client, write } = await world();
+    await write("room:!room", text);
+    expect(await setRoomLayer(ledger, "!room", { muted: false })).toBe("unreadable");
+    const { rows } = await client.execute("SELECT value FROM settings WHERE name = 'room:!room'");
+    expect(rows).toMatchObject([{ value: text }]);
   });
 
   test.for(["defaults", "groups"])("mutes every room while it is the row of the %s", async (name) => {
@@ -137,13 +145,16 @@ describe("a stored turn that cannot be read", () => {
   ] as const)(
     "ends as a dead letter with a sentence to the room, and the next one begins: %s",
     async ([column, value]) => {
-      const { ledger, claim } = await damaged(column, value);
+      const { ledger, client, claim } = await damaged(column, value);
       expect(await claim()).toMatchObject({ kind: "session", current: { turn: { id: "next" } } });
       const reason = expect.stringContaining("a turn cannot be read");
       expect(await ledger.deadLetters(5)).toMatchObject([{ kind: "turn", reason, raw: "lost" }]);
       const row = await ledger.nextOut(await leaseOf(ledger, OUT_LANE));
       expect(JSON.stringify(row)).toContain(APOLOGY.unreadable);
       expect(row?.key).toBe("unread-lost.0.0");
+      // Without its time it would be forgotten as soon as it is sent.
+      const [stored] = (await client.execute("SELECT at_ms AS atMs FROM outbox")).rows;
+      expect(stored?.["atMs"]).toBeGreaterThanOrEqual(NOW);
       // What was given up can be queued again, once it was mended.
       expect(await ledger.replay(aTurnId("lost"), aTurnId("again"), NOW)).toBeDefined();
     },
@@ -170,6 +181,13 @@ describe("a stored turn that cannot be read", () => {
     const old = await damaged(column, value, NOW - 11 * 60_000);
     expect(await old.claim()).toMatchObject({ current: { turn: { id: "next" } } });
     expect(await old.ledger.deadLetters(5)).toHaveLength(1);
+  });
+
+  test("is not due at once by a stop while it is left to a newer version", async () => {
+    const { ledger, client, claim } = await damaged("state", "paused");
+    await client.execute(`INSERT INTO controls (session, kind) VALUES ('${aTurn().session}', 'stop')`);
+    expect(await claim()).toEqual({ kind: "session", current: undefined });
+    expect(await ledger.release({ lane: SESSION_LANE, fence: 0 })).toBeGreaterThan(NOW);
   });
 
   test("is left out of the history of its session, and merged into another of that turn's prompts", async () => {
@@ -249,6 +267,26 @@ describe("keys of a newer version, at every level, change nothing about", () => 
     const [few, more] = both((text) => readEvidence("room_not_allowed", text), { entries: ["!a"], more: 0 });
     expect(few).toEqual({ entries: ["!a"], more: 0 });
     expect(more).toEqual(few);
+  });
+
+  test("a room's layer that a command of this version changes: they are kept", async () => {
+    const { ledger, client } = await opened();
+    const isRecord = (path: string) => path.endsWith(".commands") || path.endsWith(".agents");
+    const layer = { ...LAYER, agents: { echo: LAYER, guide: LAYER } };
+    const stored = withNewKeys(layer, isRecord);
+    await client.execute({
+      sql: "INSERT INTO settings (name, value) VALUES ('room:!room', ?)",
+      args: [JSON.stringify(stored)],
+    });
+    const change = (one: RoomLayer): RoomLayer => ({
+      ...one,
+      muted: true,
+      agents: { ...one.agents, echo: { ...one.agents?.["echo"], model: "large", turns: { queue: 4 } } },
+    });
+    expect(await ledger.changeRoomLayer("!room", change)).toBe("changed");
+    const { rows } = await client.execute("SELECT value FROM settings WHERE name = 'room:!room'");
+    expect(JSON.parse(String(rows[0]?.["value"]))).toEqual(withNewKeys(change(layer), isRecord));
+    expect(await ledger.roomLayer("!room")).toEqual(change(layer));
   });
 
   test("an agent and a room that are read from the database", async () => {

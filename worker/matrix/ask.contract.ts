@@ -135,6 +135,10 @@ export function askContract(name: string, make: () => Ask, serverUrl: () => stri
       await broken(transfer);
     });
 
+    test("follows no redirect", async () => {
+      expect((await get(path("redirect", nameOne()))).status).toBe(307);
+    });
+
     test("takes an answer that comes before the body was read", async () => {
       const body = source(STREAM_BYTES);
       const answer = await post(path("refuse", nameOne()), { stream: body.stream, length: STREAM_BYTES });

@@ -9,7 +9,9 @@ import { enforceLength } from "./enforce-length.ts";
 export const askByFetch =
   (fetch: Fetch): Ask =>
   async (url, { method, headers, body, signal }) => {
-    const response = await fetch(url, { method, signal, ...headersAndBody(headers, body) });
+    // As on Node: a request goes to the homeserver and nowhere else.
+    const init = { method, signal, redirect: "manual", ...headersAndBody(headers, body) } as const;
+    const response = await fetch(url, init);
     return {
       status: response.status,
       header: (name) => response.headers.get(name),

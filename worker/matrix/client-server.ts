@@ -4,13 +4,11 @@
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#standard-error-response
  */
-
-import * as z from "zod/v4";
 import { BOUNDS } from "#core/bounds.ts";
 import type { Request } from "#core/protocol/client/request.ts";
 import type { HomeserverError } from "#core/protocol/errcode.ts";
 import type { UserId } from "#core/protocol/ids.ts";
-import { parseJson } from "#core/protocol/json.ts";
+import { isObject, parseJson } from "#core/protocol/json.ts";
 import { err } from "#core/result.ts";
 import type { Answer, Ask } from "#ports/homeserver.ts";
 
@@ -25,8 +23,6 @@ export interface Identity {
 }
 /** Never rejects: no answer is an error with status 0. */
 export type Call = <Value>(request: Request<Value>, identity?: Identity) => Promise<Answer<Value>>;
-
-const ObjectBody = z.record(z.string(), z.unknown());
 
 interface Needs {
   /** Where the homeserver is, without a slash at its end; rejects with a sentence when that cannot be found out. */
@@ -70,7 +66,7 @@ const searchOf = (query: NonNullable<Request<unknown>["query"]>): string =>
   ).toString();
 
 function read<Value>(request: Request<Value>, status: number, json: unknown): Answer<Value> {
-  if (!ObjectBody.safeParse(json).success) return err({ status, errcode: "M_NOT_JSON", message: "no JSON object" });
+  if (!isObject(json)) return err({ status, errcode: "M_NOT_JSON", message: "no JSON object" });
   const answer = request.answer(json);
   // The homeserver or a proxy is at fault, so it counts as a bad gateway: another try may succeed.
   return answer.ok ? answer : err({ status: 502, errcode: "M_UNKNOWN", message: answer.error });
@@ -84,14 +80,19 @@ const TOO_LARGE = new Set([413, 414, 431]);
  * counts as a bad gateway, as another try may succeed.
  */
 function refusal(status: number, json: unknown, retryAfter: string | null): HomeserverError {
-  const body = ObjectBody.safeParse(json).data;
+  const body = isObject(json) ? json : undefined;
   const wait = retryAfterOf(retryAfter, body?.["retry_after_ms"]);
-  if (body) return { status, errcode: textOf(body["errcode"]) || "M_UNKNOWN", message: textOf(body["error"]), ...wait };
+  if (body) {
+    // Both are logged with each attempt, and may be another server's, of any length.
+    const errcode = textOf(body["errcode"], BOUNDS.id.max) || "M_UNKNOWN";
+    return { status, errcode, message: textOf(body["error"], BOUNDS.errorText.max), ...wait };
+  }
   const isPassed = status >= 500 || status === 429 || TOO_LARGE.has(status);
   return { status: isPassed ? status : 502, errcode: "M_UNKNOWN", message: `${status} without a JSON object`, ...wait };
 }
 
-const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+const textOf = (value: unknown, lengthMax: number): string =>
+  typeof value === "string" ? value.slice(0, lengthMax).toWellFormed() : "";
 
 function retryAfterOf(header: string | null, inBody: unknown): Pick<HomeserverError, "retryAfterMs"> {
   if (header && /^\d+$/.test(header)) return { retryAfterMs: Number(header) * 1_000 };

@@ -8,6 +8,9 @@ import { reviving } from "./revival.ts";
 const LOST = { status: 400, errcode: "M_UNKNOWN_DEVICE", message: "Unknown device" };
 const IDENTITY = { userId: UserId.parse("@agent_echo:hs.test"), deviceId: "TROUPE" };
 
+/** The homeserver answers it with the error of another server. */
+const PROXIED = "/join";
+
 /** A homeserver that has lost the device. It answers each request in a task of its own, and makes a device slowly. */
 function world() {
   const made: string[] = [];
@@ -20,7 +23,7 @@ function world() {
       made.push(request.path);
       homeserver.isLost = false;
     }
-    if (isLost && identity?.deviceId !== undefined) return err(LOST);
+    if (request.path === PROXIED || (isLost && identity?.deviceId !== undefined)) return err(LOST);
     const read = request.answer({ user_id: IDENTITY.userId });
     return read.ok ? read : err({ ...LOST, errcode: "M_UNKNOWN" });
   };
@@ -30,8 +33,9 @@ function world() {
     clock: { now: () => homeserver.nowMs },
     log: () => undefined,
   });
-  const ask = (at: number) => revived({ method: "GET", path: `/${at}`, answer: () => ok(at) }, IDENTITY);
-  return { ask, made, homeserver };
+  const send = (path: string, at: number) => revived({ method: "GET", path, answer: () => ok(at) }, IDENTITY);
+  const ask = (at: number) => send(`/${at}`, at);
+  return { ask, send, made, homeserver };
 }
 
 test("requests that meet the loss together all have their answer, also those that begin meanwhile", async () => {
@@ -52,4 +56,14 @@ test("one that is lost again at once stays so for some minutes", async () => {
   homeserver.nowMs += 300_000;
   expect(await ask(2)).toEqual(ok(2));
   expect(made).toHaveLength(2);
+});
+
+test("one that another server calls lost is not made anew, and is made anew as soon as it is lost", async () => {
+  const { ask, send, made, homeserver } = world();
+  homeserver.isLost = false;
+  expect(await send(PROXIED, 0)).toEqual(err(LOST));
+  expect(made).toEqual([]);
+  homeserver.isLost = true;
+  expect(await ask(1)).toEqual(ok(1));
+  expect(made).toHaveLength(1);
 });

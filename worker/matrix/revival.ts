@@ -1,11 +1,12 @@
 /**
  * Makes a user of ours anew whose account or device the homeserver has lost: somebody deleted the device, or the
- * homeserver's database was restored from before it was made. The request is then repeated once.
+ * homeserver's database was restored from before it was made. The request is then repeated once. Whether it is lost is asked
+ * again: the error of a join may be another server's, which the homeserver passes on word for word.
  *
  * The device gets the id it had, so a frozen request goes out byte for byte. The homeserver forgets the transaction ids of
  * a device together with it: only a message that it had accepted, and whose answer was lost, could appear twice.
  */
-import { putDevice, registerUser } from "#core/protocol/client/account.ts";
+import { putDevice, registerUser, whoAmI } from "#core/protocol/client/account.ts";
 import { isGone } from "#core/protocol/errcode.ts";
 import { splitUserId, type UserId } from "#core/protocol/ids.ts";
 import type { Answer, Ghost, GhostLedger } from "#ports/homeserver.ts";
@@ -36,6 +37,11 @@ export function reviving({ call, ledger, clock, log }: Needs): Call {
   function begin({ userId, deviceId }: Required<Identity>, because: string): Revival {
     const revival: Revival = { atMs: clock.now(), made: make(), isOver: false };
     async function make(): Promise<boolean> {
+      const found = await call(whoAmI(), { userId, deviceId });
+      if (found.ok || !isGone(found.error)) {
+        revivals.delete(userId);
+        return false;
+      }
       const made = await enter(call, userId, deviceId, splitUserId(userId)[0]);
       log("ghost_made_anew", { user: userId, because, ...(made.ok ? {} : made.error) });
       // Without a profile: name and picture are shown anew at the next turn.

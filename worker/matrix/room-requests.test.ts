@@ -1,6 +1,9 @@
 /** A room in which everything hangs leaves the homeserver's connections to the others. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
+import { messagesBefore } from "#core/protocol/client/messages.ts";
+import { joinRoom, leaveRoom, roomByAlias } from "#core/protocol/client/rooms.ts";
+import { RoomId } from "#core/protocol/ids.ts";
 import { ok } from "#core/result.ts";
 import type { Call } from "./client-server.ts";
 import { sharedByRooms } from "./room-requests.ts";
@@ -25,7 +28,8 @@ function homeserver(hangs: (path: string) => boolean) {
     return read;
   };
   const shared = sharedByRooms(call);
-  const ask = (path: string) => shared({ method: "GET", path, answer: () => ok(path) });
+  const ask = (path: string, remote?: string) =>
+    shared({ method: "GET", path, ...(remote === undefined ? {} : { remote }), answer: () => ok(path) });
   return { ask, ending, most: () => most, open: () => open };
 }
 
@@ -55,6 +59,40 @@ test("what waits in a room goes on in its order as the requests before it end", 
     expect(open()).toBeLessThanOrEqual(BOUNDS.requestsOfRoom.max);
   }
   expect(done).toEqual(all.map((_, at) => at));
+});
+
+describe("requests that hang at servers of others", () => {
+  const joinOf = (room: string) => `/_matrix/client/v3/join/${room}`;
+  const leaveOf = (room: string) => `/_matrix/client/v3/rooms/${room}/leave`;
+  const begun = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+  test.for([joinOf, leaveOf])("keep no message waiting: a thousand of many servers", async (pathIn) => {
+    const { ask, open } = homeserver((path) => path.includes("dead"));
+    for (let count = 0; count < 1_000; count++) void ask(pathIn(`!dead${count}`), `server${count}.test`);
+    await begun();
+    expect(open()).toBe(BOUNDS.remoteRequests.max);
+    expect(await Promise.race([ask(pathOf("!well")), soon()])).toEqual(ok(pathOf("!well")));
+  });
+
+  test("keep none of other servers waiting: a thousand of one", async () => {
+    const { ask, open } = homeserver((path) => path.includes("dead"));
+    for (let count = 0; count < 1_000; count++) void ask(joinOf(`!dead${count}`), "dead.test");
+    await begun();
+    expect(open()).toBe(BOUNDS.requestsOfServer.max);
+    expect(await Promise.race([ask(joinOf("!well"), "well.test"), soon()])).toEqual(ok(joinOf("!well")));
+  });
+
+  test("are joins, rejected invitations, readings of the past and aliases", () => {
+    const [room, alias] = [RoomId.parse("!a"), "#a:else.test"];
+    const requests = [joinRoom(room, ["evil.test"]), leaveRoom(room, "", "evil.test"), messagesBefore(room)];
+    expect([...requests, roomByAlias(alias)].map(({ remote }) => remote)).toEqual([
+      "evil.test",
+      "evil.test",
+      "",
+      "else.test",
+    ]);
+    expect([joinRoom(room), leaveRoom(room)].map(({ remote }) => remote)).toEqual([undefined, undefined]);
+  });
 });
 
 test("a request that throws leaves its place to the next", async () => {

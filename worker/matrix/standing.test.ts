@@ -81,6 +81,16 @@ test("an answer of just now shows that the homeserver is well, an older one does
   expect(asked).toEqual(["/other", WHO_AM_I]);
 });
 
+test("an answer from before the clock was set back does not show that the homeserver is well", async () => {
+  const answers: Parameters<typeof world>[0] = {};
+  const { ask, standing, move, doubts } = world(answers);
+  await ask("/other");
+  move(-86_400_000);
+  Object.assign(answers, { "/some": NO_ANSWER, [WHO_AM_I]: NO_ANSWER });
+  await ask("/some");
+  expect([doubts(), await standing.isWell()]).toEqual([1, false]);
+});
+
 test("a hundred failures at once ask one question", async () => {
   const { ask, asked } = world({ "/some": NO_ANSWER, [WHO_AM_I]: "hangs" });
   await Promise.all(Array.from({ length: 100 }, () => ask("/some")));

@@ -39,8 +39,10 @@ export function watched({ call, clock, log, onSilence }: Needs): Standing & { ca
 
   /** One question at a time, for all who want to know. */
   const isWellSince = async (sinceMs: number): Promise<boolean> => {
+    const nowMs = clock.now();
+    if (answeredAtMs > nowMs) answeredAtMs = Number.NEGATIVE_INFINITY; // The clock was set back since.
     if (answeredAtMs > sinceMs) return true;
-    if (silentAtMs > answeredAtMs && isWithin(PAUSE_MS, clock.now() - silentAtMs)) return false;
+    if (silentAtMs > answeredAtMs && isWithin(PAUSE_MS, nowMs - silentAtMs)) return false;
     asking ??= ask().finally(() => {
       asking = undefined;
     });

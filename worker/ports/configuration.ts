@@ -28,6 +28,9 @@ export interface Page<Item> {
 /** Names a state of the configuration. Every write of the configuration gives it another one. */
 export type Revision = string;
 
+/** What became of a change of a room's layer. `refused`: by whoever asked for it. `unreadable`: the stored one cannot be read. */
+export type LayerChange = "changed" | "refused" | "unreadable";
+
 /**
  * The configuration as written, and the settings that result from it. A write with a revision is done only while the
  * configuration has that revision, and is false otherwise.
@@ -50,9 +53,9 @@ export interface ConfigurationLedger {
   roomLayer(name: string): Promise<RoomLayer>;
   /**
    * Replaces the layer by what `change` makes of it. `change` is called again when the layer was written meanwhile; without
-   * a result of it nothing is written, and the answer is false.
+   * a result of it nothing is written. One that cannot be read is never written over: nobody knows what it restricts.
    */
-  changeRoomLayer(name: string, change: (layer: RoomLayer) => RoomLayer | undefined): Promise<boolean>;
+  changeRoomLayer(name: string, change: (layer: RoomLayer) => RoomLayer | undefined): Promise<LayerChange>;
   /** The settings of no agent in particular, with groups replaced by their members. */
   defaults(): Promise<Settings>;
   /** Aliases with the rooms they meant when they were last resolved. */

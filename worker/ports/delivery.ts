@@ -64,7 +64,7 @@ export type OpenOutboxRow = Omit<OutboxRow, "utterance"> & {
   attempt: number;
   /** Milliseconds since the epoch. */
   notBeforeMs: number;
-  /** How the last attempt failed, and how often in a row it was the same. */
+  /** How the last attempt failed, in a word of the out lane's, and how often in a row it was the same. */
   refusal?: string;
   refusals: number;
   /** When the prompt was sent that the row's turn answers, in milliseconds since the epoch. */

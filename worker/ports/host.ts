@@ -13,9 +13,13 @@ export interface Clock {
   jumpMs?(): number;
 }
 
-/** How the last write ended that is known of. It lasts as long as the host's process or isolate. */
+/** How the last writes ended that are known of. It lasts as long as the host's process or isolate. */
 export interface Writes {
   last?: { ok: boolean; atMs: number };
+  /** How many transactions were answered with an error of ours since the last one that was not. */
+  refused?: number;
+  /** The homeserver was asked to repeat them at once. */
+  isAskedToRepeat?: boolean;
 }
 
 /** Writes one line. Events are a closed list; `observe/log.ts` removes secrets from the fields. */

@@ -18,6 +18,8 @@ export interface Claimed extends Lease {
 /** When a lane is to be run again, in milliseconds since the epoch. Without a time: at its next ring. */
 export interface LaneDue {
   dueAtMs?: number;
+  /** Another runner has the lane, and the time is when its lease has expired: the lane may be done any moment. */
+  isTaken?: true;
 }
 
 /** `lost`: the lease is another runner's, or was released. `controls`: it is held, and its session has controls. */

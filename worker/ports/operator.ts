@@ -122,7 +122,7 @@ export interface OperatorLedger {
   mark(name: string): Promise<string | undefined>;
   setMark(name: string, value: string): Promise<void>;
   /** Sets a mark to another value where it still has this one. */
-  swapMark(name: string, from: string, to: string): Promise<void>;
+  swapMark(name: string, from: string, to: string): Promise<boolean>;
   /** Forgets what has been kept long enough, a bounded number of rows in each call. `step`: 0, then what the last one said. */
   prune(nowMs: number, keep: Retention, step?: number): Promise<Forgotten>;
   /** The known ones among these events, with their places in the order of storage. */

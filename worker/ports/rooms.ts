@@ -151,8 +151,8 @@ export interface RoomLedger {
   joinedInDirectChat(roomId: RoomId): Promise<UserId[]>;
   /** A page of our joined users, after this user id. The bot and ghosts of retired agents are included. */
   ghostsIn(roomId: RoomId, after: string, limit: number): Promise<UserId[]>;
-  /** The room replaced by this one in which the user still is. */
-  replacedBy(roomId: RoomId, userId: UserId): Promise<RoomId | undefined>;
+  /** A room replaced by this one in which the user still is; `claimed`: this room and no other. Anybody's room may say it. */
+  replacedBy(roomId: RoomId, userId: UserId, claimed?: RoomId): Promise<RoomId | undefined>;
   /** Counts an accepted invitation, once; gives the limit that is reached, where it is not to be accepted. */
   admit(admission: Admission, limits: InvitationLimits): Promise<keyof InvitationLimits | undefined>;
   /** Stores a verdict with everything it settles, in one atomic batch. */

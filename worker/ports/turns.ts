@@ -113,11 +113,11 @@ export interface TurnLedger {
   storeShown(lease: Lease, turnId: TurnId, shown: string): Promise<boolean>;
   /** The controls of this turn. They stay until `storeAnswer` or `endTurn`, so that a crash before it forgets none. */
   controls(lease: Lease, turn: Pick<Turn, "session" | "seq">): Promise<ControlKind[]>;
-  /** Forgets the controls of a turn for which they mean nothing. */
+  /** Forgets what means nothing to a turn that has not begun. A stop means something to every turn. */
   dropControls(lease: Lease, turn: Pick<Turn, "session">): Promise<boolean>;
   /**
-   * Merges the waiting turns of the session into this one: those of its sender, or all. They end and keep their rows.
-   * Says how many there were.
+   * Merges the waiting turns of the session into this one: those of its sender, or all, as far as their prompts fit
+   * together. They end and keep their rows. Says how many there were.
    */
   merge(lease: Lease, turn: Pick<Turn, "session" | "seq" | "prompt">, whose: "sender" | "all"): Promise<number>;
   /** The latest `notBeforeMs` of the sender's waiting turns behind this one; 0 when there is none. */
@@ -205,9 +205,11 @@ export interface SessionLedger {
   /**
    * The latest messages of the room (outside of threads) or of the thread between the session's last prompt, if any, and this
    * turn's, oldest first. Without those of our own users and of ignored ones, those that ask this agent, commands and echoes.
+   * `lastJoin`: and only since the last time that a user of others joined.
    */
   chatter(
     turn: Pick<Turn, "session" | "seq" | "agent" | "roomId" | "threadRoot" | "prompt">,
     limit: number,
+    since?: "lastTurn" | "lastJoin",
   ): Promise<RoomEvent[]>;
 }

@@ -46,7 +46,7 @@ export async function act(
     case "join":
       return { ...NO_EFFECTS, ...(await acceptInvitation(needs, occasion, verdict.agent)), ...aboutOf(verdict.agent) };
     case "decline":
-      await decline(needs, event.room_id, verdict.agent, verdict.reason);
+      await decline(needs, event, verdict.agent, verdict.reason);
       return { ...NO_EFFECTS, ...groundsIn(verdict), ...aboutOf(verdict.agent) };
     case "pair":
       return {

@@ -99,7 +99,9 @@ async function giveUp(
   };
   const store = (more: Partial<Settled>) =>
     release(() => ledger.settleAndNext(lease, waiting, { ...settled, ...more }));
-  const stored = await caught(store(changes ?? {}));
+  // An invitation says that it is to a direct chat; nobody has seen that it is one.
+  const members = (changes?.members ?? []).map((one) => ({ ...one, direct: false }));
+  const stored = await caught(store({ ...changes, members }));
   // The changes themselves may be what cannot be stored.
   return stored.ok ? stored.value : store({});
 }

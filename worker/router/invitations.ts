@@ -8,10 +8,9 @@ import { gate } from "#core/gate/gate.ts";
 import type { IgnoreReason } from "#core/gate/reasons.ts";
 import { withMark } from "#core/message/mark.ts";
 import type { Message } from "#core/message/message.ts";
-import { joinedMembers } from "#core/protocol/client/members.ts";
 import { sendMessage } from "#core/protocol/client/messages.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
-import { type AgentId, BOT, type Speaker, splitUserId, userIdOf } from "#core/protocol/ids.ts";
+import { type AgentId, BOT, remoteServerOf, type Speaker, splitUserId, userIdOf } from "#core/protocol/ids.ts";
 import { NO_DIRECT_CHAT } from "#core/strings/replies.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { InvitationLimits } from "#ports/rooms.ts";
@@ -29,16 +28,18 @@ export async function acceptInvitation(needs: ActNeeds, occasion: Occasion, spea
   const userId = userIdOf(needs.namespace, speaker);
   const limit = await limitReached(needs, occasion);
   if (limit) {
-    await decline(needs, roomId, speaker, limit.reason);
+    await decline(needs, occasion.waiting.event, speaker, limit.reason);
     return { ...limit, notices: [], members: [] };
   }
   let isDirect = occasion.facts.invited?.direct === true;
-  const judge = async (intent: Intent) => {
-    const found = await findOut(needs, occasion, intent);
+  const judge = async (intent: Intent, members: readonly string[]) => {
+    const found = await findOut(needs, occasion, intent, members);
     isDirect = found.direct;
     return judgeAgain(occasion, intent, found);
   };
-  const joined = await join(needs, roomId, speaker, { judge });
+  const inviter = remoteServerOf(needs.namespace, occasion.waiting.event.sender);
+  const via = inviter === undefined ? [] : [inviter];
+  const joined = await join(needs, roomId, speaker, { via, judge });
   if (joined.reason === "join_failed") return joined;
   if (joined.reason !== "join") return { ...joined, members: [] };
   const notices = speaker === BOT ? [] : await successionNotice(needs, roomId, speaker);
@@ -83,19 +84,16 @@ async function findOut(
   { ledger, namespace }: ActNeeds,
   { waiting: { event }, facts: { invited } }: Occasion,
   intent: Intent,
+  members: readonly string[],
 ): Promise<Found> {
   const roomId = event.room_id;
-  const found: Found = { direct: false, follows: false };
-  if (invited?.direct) {
-    const members = await intent.send(joinedMembers(roomId));
-    if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
-    found.direct = members.value.length <= 2;
-  }
+  const found: Found = { direct: invited?.direct === true && members.length <= 2, follows: false };
   if (invited?.follows) {
     const created = await intent.send(stateEvent(roomId, "m.room.create"));
     if (!created.ok) throw new Trouble(`the beginning of ${roomId} cannot be read`, created.error);
-    const replaced = await ledger.replacedBy(roomId, userIdOf(namespace, invited.agent ?? BOT));
-    found.follows = replaced !== undefined && created.value.predecessor === replaced;
+    const { predecessor } = created.value;
+    const userId = userIdOf(namespace, invited.agent ?? BOT);
+    found.follows = predecessor !== undefined && (await ledger.replacedBy(roomId, userId, predecessor)) !== undefined;
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /** Lanes in the test's own process: a real ledger, a backend of the test, and a homeserver that accepts every message. */
+import type { HomeserverError } from "#core/protocol/errcode.ts";
 import { EventId, UserId } from "#core/protocol/ids.ts";
-import { ok } from "#core/result.ts";
+import { err, ok } from "#core/result.ts";
 import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
 import type { Clock, LogEvent } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -24,6 +25,8 @@ interface Given {
   turnMsMax?: number;
   turnsAtOnce?: number;
   senderPerMinute?: number;
+  /** Why the homeserver does not accept a message; undefined where it does. */
+  trouble?: () => HomeserverError | undefined;
 }
 
 export interface Lanes {
@@ -36,10 +39,13 @@ export interface Lanes {
 
 export function lanesOn(given: Given): Lanes {
   const { ledger, clock, script, runner = "me", turnMsMax = 60_000, turnsAtOnce = 200, senderPerMinute = 0 } = given;
+  const { trouble = () => undefined } = given;
   const sent: string[] = [];
   const logged: Lanes["logged"] = [];
   const log = (event: LogEvent, fields = {}) => void logged.push({ event, fields });
   const intent = anIntent(async ({ path }) => {
+    const error = trouble();
+    if (error) return err(error);
     sent.push(path);
     return ok({ event_id: EventId.parse(`$${sent.length}`) });
   });

@@ -15,6 +15,7 @@ import {
   textReply,
   type WaitingEvent,
 } from "#core/turn/turn.ts";
+import type { LayerChange } from "#ports/configuration.ts";
 import type { FrozenRequest, OutboxRow } from "#ports/delivery.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import type { Membership, Settled } from "#ports/rooms.ts";
@@ -204,5 +205,5 @@ export const aSession = (key: string): SessionKey => SessionKey.parse(key);
 export const aTurnId = (id: string): TurnId => TurnId.parse(id);
 
 /** Replaces the layer of a room or an alias. */
-export const setRoomLayer = (ledger: Ledger, name: string, layer: RoomLayer): Promise<boolean> =>
+export const setRoomLayer = (ledger: Ledger, name: string, layer: RoomLayer): Promise<LayerChange> =>
   ledger.changeRoomLayer(name, () => layer);

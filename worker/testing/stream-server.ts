@@ -30,6 +30,7 @@ export async function streamServer(): Promise<StreamServer> {
   const server = createServer((request, response) => {
     const [, what = "", name = ""] = (request.url ?? "").split("/");
     if (what === "about") return void response.end(JSON.stringify(transfers.get(name) ?? null));
+    if (what === "redirect") return void response.writeHead(307, { location: `/about/${name}` }).end();
     if (what === "release") {
       released.get(name)?.();
       return void response.end("{}");

@@ -38,6 +38,9 @@ export interface AttemptNeeds extends ContextNeeds {
 /** How long a backend may take to stop before it is left alone. */
 const STOPPING_MS = 2_000;
 
+/** A turn of a long queue is rung for at each new message: the pause before it listens again grows by this with each ring. */
+const RING_PAUSE_MS = 100;
+
 export interface Attempted {
   outcome: Outcome;
   /** A draft of the turn was stored, by this attempt or an earlier one. */
@@ -134,18 +137,27 @@ async function listen(
   on: Listening,
 ): Promise<Outcome> {
   const { clock } = needs;
-  const startedAtMs = clock.now();
+  // Counted in what was slept: the clock may be set while the backend answers.
+  let passedMs = 0;
   const arrivals = new Arrivals<Arrival>();
   const pull = () => arrivals.add(stream.next().then((result): Arrival => ({ from: "stream", result }), broken));
-  const waitForDeadline = () =>
-    arrivals.add(
-      clock
-        .sleep(deadlineMs(on) - (clock.now() - startedAtMs), on.stop.signal)
-        .then((): Arrival => ({ from: "deadline" })),
-    );
-  const listenForRing = () => arrivals.add(running.rung().then((): Arrival => ({ from: "ring" })));
+  const waitForDeadline = () => {
+    const waitMs = deadlineMs(on) - passedMs;
+    const over = clock.sleep(waitMs, on.stop.signal).then((): Arrival => {
+      passedMs += waitMs;
+      return { from: "deadline" };
+    });
+    void arrivals.add(over);
+  };
+  const ended = AbortSignal.any([on.stop.signal, running.lost]);
+  let rings = 0;
+  const listenForRing = () => {
+    const pauseMs = Math.min(RING_PAUSE_MS * rings++, BOUNDS.ringPause.max);
+    const heard = pauseMs === 0 ? running.rung() : clock.sleep(pauseMs, ended).then(() => running.rung());
+    return arrivals.add(heard.then((): Arrival => ({ from: "ring" })));
+  };
   let next = pull();
-  void waitForDeadline();
+  waitForDeadline();
   void listenForRing();
   for (let events = 1; ; events++) {
     const arrival = await arrivals.take();
@@ -158,10 +170,10 @@ async function listen(
       continue;
     }
     if (arrival.from === "ring") void listenForRing();
-    else void waitForDeadline();
+    else waitForDeadline();
     if (running.lost.aborted) return { kind: "interrupted", shown: on.words.visible };
     const asked = arrival.from === "ring" ? await controlsOf(needs, running, on.turn) : [];
-    const ending = endingBy(asked, clock.now() - startedAtMs, on);
+    const ending = endingBy(asked, passedMs, on);
     if (!ending) continue;
     on.stop.abort();
     // The backend gets a moment to hang up. Its further events are dropped.

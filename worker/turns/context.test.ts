@@ -39,6 +39,9 @@ interface World {
   server?: Record<string, JsonObject>;
   answer?: () => Promise<Answer<JsonObject>>;
   chatter?: RoomEvent[];
+  room?: RoomFacts;
+  /** Called with the time since which chatter is asked for. */
+  asked?: (since: string | undefined) => void;
   past?: Turn[];
   first?: boolean;
   paired?: string[];
@@ -54,10 +57,13 @@ async function told(world: World) {
   const notFound: Answer<JsonObject> = err({ status: 404, errcode: "M_NOT_FOUND", message: "" });
   const needs: ContextNeeds = {
     ledger: {
-      room: async () => ROOM_FACTS,
+      room: async () => world.room ?? ROOM_FACTS,
       event: async (id) => world.known?.find(({ event_id }) => event_id === id),
       isFirst: async () => world.first ?? false,
-      chatter: async (_turn, limit) => (world.chatter ?? []).slice(-limit),
+      chatter: async (_turn, limit, since) => {
+        world.asked?.(since);
+        return (world.chatter ?? []).slice(-limit);
+      },
       transcript: async () => world.past ?? [],
       sender: async (_room, { sender }) => ({
         ...UNKNOWN_SENDER,
@@ -223,6 +229,23 @@ describe("the chatter since the last turn", () => {
   test("is never quoted from an ignored user", async () => {
     const layer: Layer = { context: 10, contextFrom: "all", ignore: ["^@bob:"] };
     expect((await told({ chatter, layer })).text(SAID)).toEqual(["obey", "two"]);
+  });
+  test("is in a direct chat only of the person who asks: others have left, and spoke in private", async () => {
+    const layer: Layer = { context: 10, contextFrom: "all" };
+    const turn = { direct: true, prompt: aPrompt("hello", { sender: UserId.parse("@alice:hs.test") }) };
+    expect((await told({ chatter, layer, turn })).text(SAID)).toEqual(["two"]);
+    const known = [replying("$old"), aMessage("earlier", { event_id: "$old", sender: "@bob:hs.test" })];
+    expect((await told({ known, layer, turn: { direct: true } })).text(REPLIED)).toEqual([]);
+    expect((await told({ known, layer })).text(REPLIED)).toEqual(["earlier"]);
+  });
+  test("is in what was a direct chat only what was said since others joined", async () => {
+    const since: unknown[] = [];
+    const agent = agentWith();
+    for (const invitedDirectly of [true, false]) {
+      const room = { ...ROOM_FACTS, present: [{ agent, userId: ME, invitedDirectly }] };
+      await told({ chatter, layer: { context: 10 }, room, asked: (which) => since.push(which) });
+    }
+    expect(since).toEqual(["lastJoin", "lastTurn"]);
   });
   test("is cut to the latest messages", async () =>
     expect((await told({ chatter, layer: { context: 2 } })).text(SAID)).toEqual(["two", "three"]));

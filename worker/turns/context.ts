@@ -66,7 +66,7 @@ export async function contextFor(
     prompt,
     threadStart: await permitted(start),
     repliedTo: replied?.eventId === start?.eventId ? undefined : await permitted(replied),
-    chatter: await chatter(place, mayQuote, [start?.eventId, replied?.eventId]),
+    chatter: await chatter(place, room, mayQuote, [start?.eventId, replied?.eventId]),
   });
 }
 
@@ -132,7 +132,10 @@ const TOO_LATE: Answer<never> = {
 
 type Permission = (sender: UserId) => Promise<boolean>;
 
-/** Whether a user's messages may be quoted to the agent, by its `contextFrom`; those of the prompt's sender and ours always. */
+/**
+ * Whether a user's messages may be quoted to the agent, by its `contextFrom`; those of the prompt's sender and ours always.
+ * Whoever else has said something in a direct chat has left it, and said it in private.
+ */
 function permission({ needs, turn, agent }: Place, room: RoomFacts): Permission {
   const { settings } = agent;
   const isUserOfIt = async (userId: UserId): Promise<boolean> => {
@@ -143,7 +146,9 @@ function permission({ needs, turn, agent }: Place, room: RoomFacts): Permission 
   const known = new Map<UserId, Promise<boolean>>();
   return async (sender) => {
     if (isIgnored(settings, sender)) return false;
-    if (settings.contextFrom === "all" || sender === turn.prompt.sender || isOurs(needs.namespace, sender)) return true;
+    if (sender === turn.prompt.sender || isOurs(needs.namespace, sender)) return true;
+    if (turn.direct) return false;
+    if (settings.contextFrom === "all") return true;
     const asked = known.get(sender) ?? isUserOfIt(sender);
     known.set(sender, asked);
     return asked;
@@ -153,12 +158,16 @@ function permission({ needs, turn, agent }: Place, room: RoomFacts): Permission 
 /** Messages since the last turn that addressed no agent of ours, without those that are quoted elsewhere. */
 async function chatter(
   { needs, turn, agent }: Place,
+  { present }: RoomFacts,
   mayQuote: Permission,
   quoted: readonly (EventId | undefined)[],
 ): Promise<Quote[]> {
   const { context, prefix } = agent.settings;
   if (context === 0) return [];
-  const events = await needs.ledger.chatter(turn, Math.min(context * CHATTER_FACTOR, BOUNDS.contextMessages.max));
+  // What was said before others came to a direct chat is none of their business.
+  const isOpened = !turn.direct && present.some((one) => one.agent.id === agent.id && one.invitedDirectly);
+  const limit = Math.min(context * CHATTER_FACTOR, BOUNDS.contextMessages.max);
+  const events = await needs.ledger.chatter(turn, limit, isOpened ? "lastJoin" : "lastTurn");
   const said = events
     .filter(({ event_id, sender }) => !quoted.includes(event_id) && !isOurs(needs.namespace, sender))
     .flatMap((event) => quoteOf(event) ?? [])

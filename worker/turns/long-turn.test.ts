@@ -69,6 +69,21 @@ const hanging: Script = async function* (_request, { sleep, signal }) {
 };
 const stop = { controls: [{ session: aSession("mx.echo.1"), kind: "stop" as const }] };
 
+test("rings without end, of a long queue, make few statements, and a control among them is soon seen", async () => {
+  const { ledger, clock, lanes, calls } = await begin(hanging);
+  const isOver = run(lanes, clock);
+  for (let second = 0; second < 13 * 60; second++) {
+    lanes.pump.nudge(SESSION_LANE);
+    await clock.sleep(1_000);
+  }
+  expect(calls.flatMap((call) => call.statements).length).toBeLessThanOrEqual(STATEMENTS_MAX / 2);
+  await settled(ledger, stop);
+  lanes.pump.nudge(SESSION_LANE);
+  const askedAtMs = clock.now();
+  await isOver;
+  expect(clock.now() - askedAtMs).toBeLessThan(13_000);
+});
+
 test("a control is seen at once where it is rung for, and by the next renewal where it is not", async () => {
   for (const [rings, withinMs] of [
     [true, 2_500],
@@ -128,3 +143,33 @@ test("a stop and an interrupt outlive a runner that dies between seeing them and
     opened?.close();
   }
 });
+
+test.for([-365, -1, 1, 365])(
+  "a clock that is moved by %i days during a turn does not change how long it may take",
+  async (days) => {
+    let offMs = 0;
+    let waits = 0;
+    const { clock: steady, ledger } = await begin(hanging);
+    const clock: VirtualClock = {
+      ...steady,
+      now: () => steady.now() + offMs,
+      sleep(ms, signal) {
+        waits++;
+        return steady.sleep(ms, signal);
+      },
+    };
+    await ledger.setAgents([aSpec("echo", { turns: { turnTime: 600, firstText: 60 } })]);
+    const script: Script = async function* (request, context) {
+      yield delta("word ");
+      yield* hanging(request, context);
+    };
+    const isOver = run(lanesOn({ ledger, clock, script, turnMsMax: TURN_MS }), clock);
+    const startedAtMs = steady.now();
+    await steady.sleep(30_000);
+    offMs = days * 24 * 60 * MINUTE_MS;
+    await isOver;
+    expect(steady.now() - startedAtMs).toBeGreaterThanOrEqual(10 * MINUTE_MS);
+    expect(steady.now() - startedAtMs).toBeLessThan(11 * MINUTE_MS);
+    expect(waits).toBeLessThan(500);
+  },
+);

@@ -11,7 +11,7 @@ import { isDue } from "#core/turn/clocks.ts";
 import { retryAt, type Step, step, type Turn } from "#core/turn/turn.ts";
 import type { Delivery, OutboxLedger } from "#ports/delivery.ts";
 import type { Ghosts } from "#ports/homeserver.ts";
-import type { RunLane, Running, Work } from "#ports/lanes.ts";
+import type { LaneDue, RunLane, Running, Work } from "#ports/lanes.ts";
 import type { ControlKind, CurrentTurn, PlaceLedger, TurnLedger } from "#ports/turns.ts";
 import { type AttemptNeeds, attempt, backendOf } from "./attempt.ts";
 import { type ConcludeNeeds, conclude, giveUp } from "./conclude.ts";
@@ -124,7 +124,7 @@ async function answer(needs: Needs, running: Running, { turn, agent, ghost }: Ag
   if (needs.mayBegin?.() === false) return "rest";
   if (await mergeOrWait(needs, running, turn, agent)) return "on";
   const intent = await needs.ghosts.intent(agent, ghost);
-  if (!intent.ok) return putOff(needs, running, turn, UNREACHABLE_MS);
+  if (!intent.ok) return putOff(needs, running, turn);
   const start = await startWithinLimits(needs, running, turn, agent);
   if (start === "changed") return "on";
   if (start !== "started") {
@@ -172,13 +172,13 @@ async function mergeOrWait(needs: Needs, { lease }: Running, turn: Turn, { turns
   return turns.whileBusy === "collect" && (await ledger.merge(lease, turn, "all")) > 0;
 }
 
-async function putOff(needs: Needs, { lease }: Running, turn: Turn, waitMs: number): Promise<"rest"> {
+/** Puts the turn off for a moment, and until then at least. */
+async function putOff(needs: Needs, { lease }: Running, turn: Turn, untilMs = 0): Promise<"rest"> {
   const { ledger, clock, random } = needs;
   const nowMs = clock.now();
-  await ringFor(
-    needs,
-    await ledger.postpone(lease, turn.id, nowMs + spread(waitMs, random(), BOUNDS.turnRetryPause.max), nowMs),
-  );
+  const latestMs = nowMs + BOUNDS.turnRetryPause.max;
+  const againMs = Math.max(nowMs + spread(UNREACHABLE_MS, random()), Math.min(untilMs, latestMs));
+  await ringFor(needs, await ledger.postpone(lease, turn.id, againMs, nowMs));
   return "rest";
 }
 
@@ -200,9 +200,9 @@ async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Next
   let draft = turn.shown === undefined ? undefined : await ledger.outboxRow(draftKey);
   if (draft?.state === "open") {
     // The final edit names the draft's event, so the draft has to be sent first.
-    await run(delivery.lane(turn));
+    const due = await run(delivery.lane(turn));
     draft = await ledger.outboxRow(draftKey);
-    if (draft?.state === "open") return putOff(needs, running, turn, UNREACHABLE_MS);
+    if (draft?.state === "open") return waitForOut(needs, running, turn, due);
   }
   const rows = turn.reply && draft ? await delivery.rows(turn, turn.reply, draft.eventId) : [];
   if (rows.length > 0 && !(await ledger.queueOut(running.lease, rows))) return "rest";
@@ -212,10 +212,17 @@ async function deliver(needs: Needs, running: Running, turn: Turn): Promise<Next
 /** Runs the out lane; the turn is delivered when none of its rows is left there. */
 async function send(needs: Needs, running: Running, turn: Turn): Promise<Next> {
   const lane = needs.delivery.lane(turn);
-  await needs.run(lane);
+  const due = await needs.run(lane);
   const { lease, release } = running;
   const { isDelivered, next, isReleased } = await release(() => needs.ledger.markDelivered(lease, turn, lane));
-  if (!isDelivered) return putOff(needs, running, turn, UNREACHABLE_MS);
+  if (!isDelivered) return waitForOut(needs, running, turn, due);
   needs.log("turn_delivered", { turn: turn.id, agent: turn.agent });
   return isReleased ? "released" : { current: next };
 }
+
+/**
+ * Puts the turn off until its out lane is due again: all the answers that an outage holds up would poll. A lane that another
+ * runner has may be done any moment.
+ */
+const waitForOut = (needs: Needs, running: Running, turn: Turn, { dueAtMs, isTaken }: LaneDue): Promise<"rest"> =>
+  putOff(needs, running, turn, isTaken ? 0 : dueAtMs);

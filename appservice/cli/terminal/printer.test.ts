@@ -36,6 +36,11 @@ function print(events: unknown[]): { text: string; whole: boolean[] } {
 }
 
 describe("printing an answer", () => {
+  test("what a backend says commands no terminal, in whatever pieces it comes", () => {
+    const draft = message("$1", "a\u001b[2J\r");
+    const { text } = print([draft, edit("$1", "a\u001b[2J\r\n\tb \u009b1m 👩‍🚀\u0007", { kind: "reply" })]);
+    expect(text).toBe("a\ufffd[2J\n\tb \ufffd1m 👩‍🚀\ufffd");
+  });
   test("an edit prints only the text it adds, and the final edit completes the answer", () => {
     expect(
       print([message("$1", "Hel"), edit("$1", "Hello"), edit("$1", "Hello!", { kind: "reply", parts: 1 })]),

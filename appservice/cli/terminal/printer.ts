@@ -4,6 +4,7 @@
  */
 import * as z from "zod/v4";
 import { CONTENT_KEY, Mark } from "#core/message/mark.ts";
+import { plainLines } from "./terminal.ts";
 
 const Content = z.looseObject({ body: z.string(), [CONTENT_KEY]: Mark });
 const Event = z.object({
@@ -40,7 +41,7 @@ export class Printer {
     if (part === 0) this.#turn ??= turn;
     if (turn !== this.#turn) return this.isWhole;
     this.#seen.add(event.data.event_id);
-    this.#print(part, content.data.body);
+    this.#print(part, plainLines(content.data.body));
     if (kind !== "draft") this.#final.add(part);
     this.isWhole = kind !== "draft" && this.#final.size >= parts;
     return this.isWhole;

@@ -20,6 +20,9 @@ export async function confirm(question: string): Promise<boolean | undefined> {
 /** A text from others, made safe to print: without control and format characters, which could move the cursor. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, "\u{fffd}");
 
+/** The same for a text of several lines. */
+export const plainLines = (text: string): string => text.replaceAll("\r", "").replace(/[^\P{Cc}\n\t]/gu, "\u{fffd}");
+
 /** Aligns rows in columns with two spaces between them. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const clean = rows.map((row) => row.map(plain));

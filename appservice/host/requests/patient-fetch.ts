@@ -8,14 +8,10 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import { BOUNDS } from "#core/bounds.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 
 /** Asks the other side now and then whether it is there: routers forget connections on which nothing is said. */
 const PROBES = { keepAlive: true, keepAliveMsecs: 30_000 };
-/** These repeat the request as it was. After 301 to 303 it would be a GET, which no backend answers. */
-const REPEATING = new Set([307, 308]);
-const MOVED = new Set([301, 302, 303, 307, 308]);
 /** Answers that have no body by definition. */
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
@@ -27,8 +23,7 @@ interface Order {
 }
 
 /**
- * A redirect that would make a GET of another request is not followed, but given. `env` has the proxies, and whether they
- * are used.
+ * A redirect is not followed, but given: its caller knows whom it may ask. `env` has the proxies, and whether they are used.
  *
  * @see https://nodejs.org/api/http.html#built-in-proxy-support
  */
@@ -56,22 +51,10 @@ export function patientFetch(env: Record<string, string | undefined> = {}): Fetc
     });
 
   return async (input, init) => {
-    const { url: first, ...order } = await readRequest(new Request(input, init));
-    let url = new URL(first);
-    for (let redirects = 0; ; redirects++) {
-      const incoming = await send(url, order);
-      const next = redirects < BOUNDS.redirects.max ? redirectOf(incoming, order.method, url) : undefined;
-      if (!next) return responseOf(incoming);
-      incoming.destroy();
-      if (!mayKnowKey(url, next)) order.headers.delete("authorization");
-      url = next;
-    }
+    const { url, ...order } = await readRequest(new Request(input, init));
+    return responseOf(await send(new URL(url), order));
   };
 }
-
-/** Another server must not learn the key. The same one may, where it only wants to be asked by https. */
-export const mayKnowKey = (from: URL, to: URL): boolean =>
-  from.origin === to.origin || (from.hostname === to.hostname && from.protocol === "http:" && to.protocol === "https:");
 
 const readRequest = async (request: Request): Promise<Order & { url: string }> => ({
   url: request.url,
@@ -84,13 +67,6 @@ const readRequest = async (request: Request): Promise<Order & { url: string }> =
 const asProcessEnv = (env: Record<string, string | undefined>): NodeJS.ProcessEnv => env as NodeJS.ProcessEnv;
 
 const isReset = (error: Error): boolean => "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
-
-function redirectOf({ statusCode = 0, headers }: IncomingMessage, method: string, from: URL): URL | undefined {
-  const isFollowed = (method === "GET" ? MOVED : REPEATING).has(statusCode);
-  if (!isFollowed || headers.location === undefined || !URL.canParse(headers.location, from.href)) return undefined;
-  const url = new URL(headers.location, from);
-  return /^https?:$/.test(url.protocol) ? url : undefined;
-}
 
 function responseOf(incoming: IncomingMessage): Response {
   const { statusCode: status = 502, statusMessage = "" } = incoming;

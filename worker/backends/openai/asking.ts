@@ -10,6 +10,7 @@ import { RecordSplitter } from "./answer/records.ts";
 import { boundedBody } from "./bounded-body.ts";
 import { type Complaint, complaintOf } from "./failure/complaint.ts";
 import { type Failure, failure, failureOf, failureOfConnection, type Writing } from "./failure/failure.ts";
+import { atSameHost } from "./redirects.ts";
 
 /** How a request ended: the answer is whole, or it failed. */
 export type Ending = { finishReason: FinishReason } | Failure;
@@ -68,12 +69,12 @@ async function pause(
 async function attempt(request: Parameters<Fetch>, needs: Needs, secrets: readonly string[]): Promise<Attempt> {
   let response: Response;
   try {
-    response = await needs.fetch(...request);
+    response = await atSameHost(needs.fetch)(...request);
   } catch (error) {
     return { headers: new Headers(), failure: failureOfConnection(error, { secrets }) };
   }
   const { ok, headers } = response;
-  const body = boundedBody(response);
+  const body = boundedBody(response, () => needs.sleep(0));
   const writing = { secrets, nowMs: needs.now() };
   if (!ok) return { headers, failure: failureOf(await complaintIn(response, body), headers, writing) };
   if (!body) return { headers, failure: failure("disconnected", "the answer is empty", { secrets }) };
@@ -84,20 +85,14 @@ async function attempt(request: Parameters<Fetch>, needs: Needs, secrets: readon
 }
 
 /** A refusal is read as an answer is: some servers write it as an event. */
-async function complaintIn(
-  { status, url, redirected }: Response,
-  body: ReadableStream<Uint8Array> | undefined,
-): Promise<Complaint> {
+async function complaintIn({ status }: Response, body: ReadableStream<Uint8Array> | undefined): Promise<Complaint> {
   // What came of a page that broke off is not worth another failure.
   const text = await new Response(body).text().catch(() => "");
   const splitter = new RecordSplitter();
   const values = [...splitter.push(text), ...splitter.end()].flatMap(({ value }) =>
     value === undefined ? [] : [value],
   );
-  const complaint = complaintOf(values[0] ?? text, status);
-  return redirected
-    ? { ...complaint, isElsewhere: true, words: `redirected to ${url}: ${complaint.words}` }
-    : complaint;
+  return complaintOf(values[0] ?? text, status);
 }
 
 function endingOf({ headers, reading, failure: told }: Attempt, writing: Writing): Ending | undefined {

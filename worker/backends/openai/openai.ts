@@ -4,6 +4,7 @@
  * of it as the budget allows.
  */
 import * as z from "zod/v4";
+import { BOUNDS } from "#core/bounds.ts";
 import { isReference } from "#core/configuration/secret-names.ts";
 import type { Backend, InputMessage, TurnContext, TurnEvent, TurnMeta, TurnRequest } from "#core/turn/backend.ts";
 import { asName, asSpokenLine, HOW_TO_READ_SPOKEN_LINES } from "#core/turn/quoting.ts";
@@ -86,7 +87,10 @@ async function* talk(spec: Settings, request: TurnRequest, context: TurnContext)
   let usage: TurnMeta["usage"];
   let thrown: unknown;
   try {
+    let parts = 0;
     for await (const part of await open(settings, request, context, asked)) {
+      // Parts that are no events of ours are seen by nobody else: calls of tools that nobody asked for.
+      if (++parts % BOUNDS.streamEventsAtOnce.max === 0) await context.sleep(0);
       if (part.type === "finish") usage = usageOf(part.totalUsage);
       if (part.type === "error") thrown ??= part.error;
       const event = eventOf(part);

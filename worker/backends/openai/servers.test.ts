@@ -83,16 +83,55 @@ describe("the answer of a server", () => {
     }
   });
 
+  test("a redirect is not followed: the server it names is told nothing", async () => {
+    const told: string[] = [];
+    const other: RequestListener = (request, response) => {
+      told.push(request.method ?? "");
+      response.end("of another server");
+    };
+    await serving(other, async (location) => {
+      for (const status of [302, 307, 308]) {
+        const error = (await against("", { location }, status)).at(-2);
+        expect(error).toMatchObject({ code: "bad_address", retryable: false, status });
+        expect(error).toMatchObject({ errorText: expect.stringContaining(`the server redirects to ${location}`) });
+      }
+    });
+    expect(told).toEqual([]);
+  });
+
+  test("other work goes on between the calls of tools that nobody asked for", async () => {
+    let breaks = 0;
+    const sleep = async () => {
+      breaks++;
+    };
+    const calls = Array.from({ length: 2_000 }, (_, index) =>
+      chunk({ tool_calls: [{ index, id: `${index}`, type: "function", function: { name: "f", arguments: "{}" } }] }),
+    ).join("");
+    await serving(
+      (_request, response) => response.end(calls + chunk({}, "stop")),
+      (baseUrl) => eventsOf(make(baseUrl).startTurn(aRequest("x"), aContext({ env, sleep }))),
+    );
+    const ofBytes = Math.ceil(calls.length / BOUNDS.backendSlice.max);
+    // A call has three parts at least.
+    expect(breaks).toBeGreaterThan(ofBytes + (3 * 2_000) / BOUNDS.streamEventsAtOnce.max);
+  });
+
   test("a redirect is a wrong address, and not tried again", async () => {
     expect((await against("", {}, 301)).at(-2)).toMatchObject({ code: "bad_address", retryable: false, status: 301 });
   });
 
-  test("kind 4: a redirect that takes the request's method or key on the way is a wrong address", async () => {
-    const events = await serving((request, response) => {
-      if (request.method === "POST") response.writeHead(301, { location: "/elsewhere" }).end();
-      else response.writeHead(401).end('{"error":{"message":"Missing API key"}}');
-    }, ask);
-    expect(events.at(-2)).toMatchObject({ code: "bad_address", errorText: expect.stringContaining("/elsewhere") });
+  test("an event without end is broken off at its bound, also in lines", async () => {
+    for (const line of ["x".repeat(60_000), "data: a\n", "data: a\r\n", '{"a":\n']) {
+      const error = (await against(line.repeat(Math.ceil((BOUNDS.backendEvent.max * 1.1) / line.length)))).at(-2);
+      const bound = `an event of the answer has more than ${BOUNDS.backendEvent.max} bytes`;
+      expect(error).toMatchObject({ code: "disconnected", errorText: expect.stringContaining(bound) });
+    }
+  }, 30_000);
+
+  test("many events without a blank line between them are none that has no end", async () => {
+    const line = chunk({ content: "", padding: "x".repeat(10_000) }).slice("data: ".length, -1);
+    const body = line.repeat(Math.ceil((BOUNDS.backendEvent.max * 1.1) / line.length));
+    expect(textOf(await against(body + chunk({ content: "whole" }, "stop")))).toBe("whole");
   });
 
   test("a line that pauses in the middle is read whole", async () => {

@@ -182,6 +182,13 @@ describe("credentials inside a URL", () => {
     expect(cipher.masked(at(URL_WITH))).toEqual(at(shown));
   });
 
+  test("are encrypted and masked also where a space stands before the URL", async () => {
+    const encrypted = await encryptedOf(at(` ${URL_WITH}`));
+    expect(JSON.stringify(encrypted)).not.toMatch(/pw-\d/);
+    expect(cipher.masked(at(` ${URL_WITH}`))).toEqual(at(` https://${MASK}@a.test/v1?key=${MASK}&v=1`));
+    expect(await cipher.decrypt(encrypted, "helper")).toEqual({ ok: true, value: at(` ${URL_WITH}`) });
+  });
+
   test("of a family are decrypted for its members, and those of another place are not", async () => {
     const family = await encryptedOf(at(URL_WITH), "ticket_*");
     expect(await cipher.decrypt(family, "ticket_1")).toEqual({ ok: true, value: at(URL_WITH) });

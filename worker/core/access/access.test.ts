@@ -1,5 +1,5 @@
 /** Access lists: valid entries, and the users they match. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { UserId } from "../protocol/ids.ts";
 import { AccessEntry, isLike, isListed, isUser } from "./access.ts";
 
@@ -111,4 +111,13 @@ describe("a list", () => {
   ])("%j for a user with %j who is among %j: %s", ([list, over, circles, is]) => {
     expect(isListed(list, { ...person, ...over }, circles)).toBe(is);
   });
+});
+
+test("whole ids are compared as they are: a long list is searched for every person an agent asks for", () => {
+  const person = { userId: UserId.parse("@mallory:evil.test"), isLocal: false, power: 0 };
+  const split = vi.spyOn(String.prototype, "split");
+  expect(isListed(["@somebody:example.org", "@mallory:example.org"], person)).toBe(false);
+  expect(isListed(["@somebody:example.org", "@mallory:evil.test"], person)).toBe(true);
+  expect(split).not.toHaveBeenCalled();
+  split.mockRestore();
 });

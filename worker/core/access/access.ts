@@ -57,6 +57,7 @@ function matches(entry: string, { userId, isLocal, power }: Person, { users, adm
 export function isUser(pattern: string, userId: UserId): boolean {
   const colon = pattern.indexOf(":");
   if (!pattern.startsWith("@") || colon < 0) return false;
+  if (!pattern.includes("*")) return pattern === userId;
   const [localpart, serverName] = splitUserId(userId);
   return isLike(pattern.slice(1, colon), localpart) && isLike(pattern.slice(colon + 1), serverName);
 }

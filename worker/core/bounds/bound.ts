@@ -11,6 +11,7 @@ export type Unit =
   | "characters"
   | "levels"
   | "milliseconds"
+  | "a minute"
   | "an hour"
   | "agents"
   | "attempts"

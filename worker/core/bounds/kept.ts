@@ -10,6 +10,11 @@ export const KEPT = {
     because: "D1 allows 2 MB a row. An agent with its picture, a layer, a state.",
   },
   storedPrompt: { max: 256 * KIB, unit: "bytes", because: "Four times what an event can say; it shares its row." },
+  mergedPrompts: {
+    max: 512 * KIB,
+    unit: "bytes",
+    because: "A turn is read as one text with the messages merged into it. What is beyond is asked by the next turn.",
+  },
   storedShown: {
     max: 384 * KIB,
     unit: "bytes",

@@ -16,9 +16,14 @@ export const RECEIVED = {
     because: "Synapse sends 100. More are read and stored in slices, between which other work goes on.",
   },
   sliceSize: {
-    max: 512 * KIB,
+    max: 256 * KIB,
     unit: "characters",
-    because: "Some milliseconds of reading; Synapse sends less at once.",
+    because: "Read and stored without a pause, also where it is nothing but keys; Synapse seldom sends more at once.",
+  },
+  gapSlice: {
+    max: MIB,
+    unit: "characters",
+    because: "Missing events are stored so many at once: a run of the Worker has a limit of statements.",
   },
   eventSize: {
     max: 256 * KIB,
@@ -52,6 +57,9 @@ export const RECEIVED = {
   membersRead: { max: 10_000, unit: "users", because: "Of a crowd, beside our own: two are told from many." },
   membersAtOnce: { max: 1_000, unit: "users", because: "Other work goes on between them; each costs microseconds." },
   roomText: { max: 1_000, unit: "characters", because: "Names and topics go into prompts." },
+
+  // What is kept of the homeserver.
+  errcode: { max: 100, unit: "characters", because: "Codes are names; the longest of the specification has 45." },
 
   // Whom invitations make.
   invitationsAccepted: {

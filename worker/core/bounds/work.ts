@@ -5,6 +5,11 @@ export const WORK = {
   // What a backend is told and says.
   preface: { max: 8_000, unit: "characters", because: "The context costs tokens at every turn." },
   quote: { max: 500, unit: "characters", because: "A quotation is there to be recognised, not to be read whole." },
+  transcript: {
+    max: 4 * MIB,
+    unit: "characters",
+    because: "The longest history a backend can be set up for; fifty replies of the longest kind are ten times that.",
+  },
   contextTime: { max: 5 * SECOND, unit: "milliseconds", because: "A turn waits no longer for a message it quotes." },
   contextMessages: { max: 100, unit: "messages", because: "The preface holds fewer." },
   errorText: { max: 500, unit: "characters", because: "It is for the log, and may be a whole page of HTML." },
@@ -14,6 +19,8 @@ export const WORK = {
     unit: "bytes",
     because: "A reply within its bound, in events of one character each.",
   },
+  backendEvent: { max: 4 * MIB, unit: "bytes", because: "A whole reply in one event, each of its characters escaped." },
+  backendSlice: { max: 4 * KIB, unit: "bytes", because: "Other work goes on between them; each has a hundred events." },
   backendTail: {
     max: 2 * SECOND,
     unit: "milliseconds",
@@ -77,6 +84,11 @@ export const WORK = {
     max: 8,
     unit: "attempts",
     because: "Two minutes with the growing pauses. A message refused so often while others are stored is never taken.",
+  },
+  patientRefusals: {
+    max: 75,
+    unit: "attempts",
+    because: "About an hour of rate limits or of changing errors while others are stored: the lane has to go on.",
   },
   sendRetryPause: { max: MINUTE, unit: "milliseconds", because: "A homeserver that is back is noticed in time." },
   outDepth: { max: 50, unit: "messages", because: "More of them are replies that cannot be sent." },
@@ -175,6 +187,40 @@ export const WORK = {
     unit: "turns",
     because: "As many as the longest queue of one conversation. Nobody waits for more answers.",
   },
+  waitingTurns: {
+    max: 20,
+    unit: "turns",
+    because: "Open turns of one conversation: the answers to further messages would come too late to be of use.",
+    setting: "turns.queue",
+  },
+  turnsAtOnce: {
+    max: 200,
+    unit: "turns",
+    because: "Each holds a connection to a backend and the text of its answer.",
+    setting: "TURNS_AT_ONCE",
+  },
+  senderTurns: {
+    max: 60,
+    unit: "a minute",
+    because: "Turns that one sender asks for: nobody reads more answers.",
+    setting: "SENDER_TURNS_PER_MINUTE",
+  },
+  roomTurns: {
+    max: 120,
+    unit: "a minute",
+    because: "Turns that all senders of a room ask for: nobody can follow more answers.",
+    setting: "ROOM_TURNS_PER_MINUTE",
+  },
+  commands: {
+    max: 30,
+    unit: "a minute",
+    because: "Commands of one user: each is answered, and may change what is stored.",
+  },
+  ringPause: {
+    max: 10 * SECOND,
+    unit: "milliseconds",
+    because: "A turn of a long queue is rung for at each new message; each look for a stop is a statement of its run.",
+  },
   linesAtOnce: {
     max: 50,
     unit: "agents",
@@ -222,6 +268,16 @@ export const WORK = {
     max: 8,
     unit: "requests",
     because: "A room in which they hang leaves the other connections to other rooms.",
+  },
+  remoteRequests: {
+    max: 32,
+    unit: "requests",
+    because: "The homeserver asks servers of others for them; as many connections are left to everything else.",
+  },
+  requestsOfServer: {
+    max: 8,
+    unit: "requests",
+    because: "A server of others that does not answer leaves connections to the users of other servers.",
   },
   typingTime: {
     max: 5 * SECOND,

@@ -89,10 +89,16 @@ export const Environment = z.object({
     "Names of the variables that agents may read as `$NAME`, with commas between them; a `*` stands for any text. What the file of `TROUPE_FILE` names is read too. No agent reads a variable of this table.",
   ),
   APPSERVICE_ID: variable(z.string().min(1).default("troupe"), "`id` of the registration."),
-  SENDER_TURNS_PER_MINUTE: variable(limit(60), "Turns one sender may ask for in a minute; 0 means no limit."),
-  ROOM_TURNS_PER_MINUTE: variable(limit(120), "Turns one room may ask for in a minute; 0 means no limit."),
+  SENDER_TURNS_PER_MINUTE: variable(
+    limit(BOUNDS.senderTurns.max),
+    "Turns one sender may ask for in a minute; 0 means no limit.",
+  ),
+  ROOM_TURNS_PER_MINUTE: variable(
+    limit(BOUNDS.roomTurns.max),
+    "Turns one room may ask for in a minute; 0 means no limit.",
+  ),
   TURNS_AT_ONCE: variable(
-    z.coerce.number().int().min(1).default(200),
+    z.coerce.number().int().min(1).default(BOUNDS.turnsAtOnce.max),
     "Turns of all agents that run at the same time.",
   ),
   INVITATIONS_PER_HOUR: variable(

@@ -11,11 +11,11 @@ import { COMMAND_NAMES } from "../message/command.ts";
 import { docOf, type KeyDoc, key } from "./key-docs.ts";
 import { TurnSettings } from "./turn-settings.ts";
 
-/** A room id or an alias. Both are opaque and compared exactly. */
+/** A room id or an alias. Both are opaque and compared exactly; a room id may have any character, line separators too. */
 export const RoomName = z
   .string()
   .max(255)
-  .regex(/^(?:!.+|#[^:]*:.+)$/, "is neither a room id (!…) nor an alias (#name:server)");
+  .regex(/^(?:!.+|#[^:]*:.+)$/s, "is neither a room id (!…) nor an alias (#name:server)");
 
 const PATTERNS_CACHED_MAX = 1_000;
 const patterns = new Map<string, RE2JS>();

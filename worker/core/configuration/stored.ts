@@ -19,6 +19,14 @@ export function readStored<T>(schema: z.ZodType<T>, text: string): T | undefined
   return schema.safeParse(json).data;
 }
 
+/** The changed value with the keys that `readStored` dropped from the stored one: they are for the newer version to change. */
+export function withDropped<T>(stored: unknown, read: unknown, changed: T): T {
+  if (!isRecord(stored) || !isRecord(read) || !isRecord(changed)) return changed;
+  const dropped = Object.entries(stored).filter(([key]) => !Object.hasOwn(read, key));
+  const known = Object.entries(changed).map(([key, value]) => [key, withDropped(stored[key], read[key], value)]);
+  return Object.fromEntries([...dropped, ...known]) as T;
+}
+
 /** What is wrong with a stored text that cannot be read: a path and a sentence, never a value. Undefined when it can be. */
 export function problemOf(schema: z.ZodType, text: string): string | undefined {
   if (readStored(schema, text) !== undefined) return undefined;
@@ -30,5 +38,7 @@ function dropKeys(json: unknown, path: readonly PropertyKey[], keys: readonly st
   const place = path.reduce<unknown>((value, name) => (isObject(value) ? Reflect.get(value, name) : undefined), json);
   if (isObject(place)) for (const key of keys) Reflect.deleteProperty(place, key);
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> => isObject(value) && !Array.isArray(value);
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

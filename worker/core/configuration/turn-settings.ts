@@ -1,5 +1,6 @@
 /** Settings of an agent's turns. Times are in seconds. */
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 
 const seconds = (max: number) => z.number().min(1).max(max);
 const MINUTE = 60;
@@ -25,7 +26,7 @@ export const TurnSettings = z.strictObject({
     .int()
     .min(1)
     .max(1_000)
-    .default(20)
+    .default(BOUNDS.waitingTurns.max)
     .describe("Open turns of a conversation. Further messages are dropped, and the room is told."),
   turnsAtOnce: z.int().min(1).max(10_000).default(50).describe("Turns of this agent that run at the same time."),
   eventAge: seconds(DAY)

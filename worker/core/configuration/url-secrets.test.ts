@@ -12,6 +12,8 @@ describe("credentials inside URLs", () => {
       "https://a.test/?api_key=1&sig=2#access_token=3",
       `https://a.test/?api_key=${MASK}&sig=${MASK}#access_token=${MASK}`,
     ],
+    ["https://a.test/?design=1;token=2;x=3", `https://a.test/?design=1;token=${MASK};x=3`],
+    ["https://a.test/?token=1;2;&x=3", `https://a.test/?token=${MASK}&x=3`],
     ["no http://u:p@a, nor http://v:q@b?key=1 either", `no http://${MASK}@a, nor http://${MASK}@b?key=${MASK} either`],
     ["mail me@example.org about https://a.test/@me?design=1", "mail me@example.org about https://a.test/@me?design=1"],
   ])("are masked in %s, and nothing else is", ([text, shown]) => expect(maskUrlSecrets(text)).toBe(shown));
@@ -24,7 +26,7 @@ describe("credentials inside URLs", () => {
     ]));
 
   // A quadratic search of these would take minutes.
-  test.for(["a", "://", "?key=", "://@", "a:", "?a", "&token=1;"])(
+  test.for(["a", "://", "?key=", "://@", "a:", "?a", "&token=1;", ";a=", ";"])(
     "are searched in linear time in many of %s",
     (piece) => expect(maskUrlSecrets(piece.repeat(200_000)).length).toBeGreaterThan(0),
   );

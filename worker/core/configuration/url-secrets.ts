@@ -12,7 +12,7 @@ export interface UrlSecret {
   place: string;
 }
 
-export const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]{0,30}:\/\//i.test(text);
+export const isUrl = (text: string): boolean => /^\s*[a-z][a-z0-9+.-]{0,30}:\/\//i.test(text);
 
 const isSecretParameter = (name: string): boolean =>
   looksSecret(name) || /pass|pwd|auth|signature|^sig$|jwt/i.test(name);
@@ -35,10 +35,12 @@ function userInformationIn(text: string): UrlSecret[] {
   });
 }
 
+/** A `;` ends a value only where another parameter follows. */
+const PARAMETER = /[?&#;]([^\s?&#;=]{1,64})=([^\s&#"'<>;]+(?:;(?![^\s?&#;=]{1,64}=)[^\s&#"'<>;]*)*)/g;
+
 function parametersIn(text: string): UrlSecret[] {
-  return [...text.matchAll(/[?&#;]([^\s?&#;=]{1,64})=([^\s&#"'<>]+)/g)].flatMap(
-    ({ 0: whole, 1: name = "", 2: value = "", index }) =>
-      isSecretParameter(name) ? [{ value, start: index + whole.length - value.length, place: `?${name}` }] : [],
+  return [...text.matchAll(PARAMETER)].flatMap(({ 0: whole, 1: name = "", 2: value = "", index }) =>
+    isSecretParameter(name) ? [{ value, start: index + whole.length - value.length, place: `?${name}` }] : [],
   );
 }
 

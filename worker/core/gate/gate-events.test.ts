@@ -124,6 +124,7 @@ describe("a redaction", () => {
       facts(),
       "redaction of $a",
     ],
+    ["with a state key", redaction({ redacts: "$prompt", state_key: "" }), facts(), "redaction of $prompt"],
     ["without an event", redaction({}), facts(), "ignore not_a_message"],
     ["of an invalid event id", redaction({ content: { redacts: "@alice:hs.test" } }), facts(), "ignore not_a_message"],
     ["by an agent of ours", redaction({ redacts: "$prompt" }), facts({ sender: GUIDE_SPEAKS }), "ignore own_event"],

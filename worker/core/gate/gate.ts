@@ -9,7 +9,7 @@
  *     in which nobody may bring the agent to a room; an invitation of one of our users: `unknown_agent`,
  *     `ignored_sender`, a user's invitation into a replacement room, `invites_off`, `not_on_invite_list`, `dm_disabled`,
  *     `not_invited_by_user`, `asker_unknown` of an agent's, else `join`; every other one is `membership`.
- *  3. State: `follow` for a tombstone of a sender some agent listens to; else `own_event` or `state`.
+ *  3. State, but no redaction: `follow` for a tombstone of a sender some agent listens to; else `own_event` or `state`.
  *  4. Reactions: `own_event`; `not_a_message` unless it is a stop sign; `not_addressed`, `bot`, `not_permitted`; else `stop`.
  *  5. Encrypted events: `own_event`; a notice where some agent would answer the sender; else `encrypted`.
  *  6. Redactions: `own_event`, else `redaction`. Every other type is `not_a_message`.
@@ -53,6 +53,8 @@ export function gate(message: Message, facts: Facts): Verdict {
   const { event } = message;
   if (facts.softFailed) return ignore("soft_failed");
   if (event.type === "m.room.member") return gateMember(message, facts);
+  // Homeservers take back what it names, whether or not it has a state key.
+  if (event.type === "m.room.redaction") return gateRedaction(message, facts);
   if (event.state_key !== undefined) return gateState(message, facts);
   switch (event.type) {
     case "m.room.message":
@@ -61,8 +63,6 @@ export function gate(message: Message, facts: Facts): Verdict {
       return gateReaction(message, facts);
     case "m.room.encrypted":
       return gateEncrypted(message, facts);
-    case "m.room.redaction":
-      return gateRedaction(message, facts);
     default:
       return ignore("not_a_message");
   }

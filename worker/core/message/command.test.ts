@@ -28,3 +28,8 @@ test("of a structured command only the first argument is looked at", () => {
   const content = { "m.bot.command": { command: "model", arguments: given } };
   expect(structuredCommand(content)).toEqual({ name: "model", args: "gpt", rest: "" });
 });
+
+test("of a long argument of a structured command no more is read than of a long line", () => {
+  const content = { "m.bot.command": { command: "join", arguments: { room: `#${"x".repeat(60_000)}` } } };
+  expect(structuredCommand(content)?.args).toHaveLength(BOUNDS.commandLine.max);
+});

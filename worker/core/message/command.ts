@@ -171,5 +171,5 @@ export function structuredCommand(content: RoomEvent["content"]): Command | unde
   const name = given && byWord.get(given.command.toLowerCase());
   if (!name) return undefined;
   const [argument] = Object.values(given.arguments);
-  return { name, args: typeof argument === "string" ? argument.trim() : "", rest: "" };
+  return { name, args: typeof argument === "string" ? argument.slice(0, BOUNDS.commandLine.max).trim() : "", rest: "" };
 }

@@ -51,4 +51,4 @@ export const isGone = ({ errcode, message }: HomeserverError): boolean =>
   (errcode === "M_FORBIDDEN" && message.includes("has not registered this user"));
 
 /** A wrong token is the operator's mistake, which will be corrected. */
-const isBadToken = (errcode: string) => errcode === "M_UNKNOWN_TOKEN" || errcode === "M_MISSING_TOKEN";
+export const isBadToken = (errcode: string): boolean => errcode === "M_UNKNOWN_TOKEN" || errcode === "M_MISSING_TOKEN";

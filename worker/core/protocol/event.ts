@@ -5,8 +5,9 @@
  */
 import * as z from "zod/v4";
 import { EventId, RoomId, UserId } from "./ids.ts";
+import { isObject } from "./json.ts";
 
-const Content = z.record(z.string(), z.unknown());
+const Content = z.custom<Record<string, unknown>>(isObject, "expected an object");
 
 export const RoomEvent = z.object({
   event_id: EventId,

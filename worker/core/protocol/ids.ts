@@ -85,6 +85,10 @@ export function agentOfGhost(namespace: Namespace, userId: UserId): AgentId | un
 /** True for every user of our own homeserver. */
 export const isLocal = ({ serverName }: Namespace, userId: UserId): boolean => splitUserId(userId)[1] === serverName;
 
+/** The server of a user of others; undefined for those of our own. */
+export const remoteServerOf = (namespace: Namespace, userId: UserId): string | undefined =>
+  isLocal(namespace, userId) ? undefined : splitUserId(userId)[1];
+
 /**
  * True for the bot and for every user whose id an agent's ghost can have, whether or not there is such an agent. Others
  * whose names merely begin with the prefix are people: our namespace does not keep them from registering.

@@ -59,6 +59,10 @@ describe("a transaction", () => {
     };
     expect(readSlice([odd], 0)).toMatchObject({ events: [{ content: odd.content }] });
   });
+  test("has its contents as they came, which are not copied: one may have thousands of keys", () => {
+    const event = anEvent();
+    expect(readSlice([event], 0).events[0]?.content).toBe(event.content);
+  });
   test("is read in slices: of so many events, or of so many characters", () => {
     const many = Array.from({ length: BOUNDS.eventsInASlice.max + 3 }, () => anEvent());
     const first = readSlice(many, 0);

@@ -133,6 +133,12 @@ describe("the change a state event makes", () => {
       { room_version: "12" },
       { creators: ["@:."], creatorsRule: true },
     ],
+    [
+      "an event of a user whose id is none of ours to read",
+      "m.room.topic",
+      { sender: `@${"é".repeat(200)}:evil.test`, content: { topic: "a" } },
+      { topic: "a" },
+    ],
     ["an event without its sender", "m.room.name", { content: { name: "a" } }, undefined],
     ["an object of somebody else", "m.room.power_levels", { hello: "proxy" }, undefined],
     ["nothing", "m.room.name", null, undefined],

@@ -105,7 +105,11 @@ export function stateIn({
 }
 
 const Content = z.record(z.string(), z.unknown());
-const StateEvent = z.object({ sender: UserId, content: Content });
+/** Stands for a user whose id is unknown, or is none that we read. No user has this id. */
+const NOBODY = UserId.parse("@:.");
+/** Other servers have users with ids that are too long for us. What they set is the room's state all the same. */
+const Sender = z.string().transform((id) => UserId.safeParse(id).data ?? NOBODY);
+const StateEvent = z.object({ sender: Sender, content: Content });
 
 /** The keys of which a content of each type has one, if it has any. */
 const KEYS: Record<StateType, readonly string[]> = {
@@ -132,8 +136,6 @@ function contentAlone(type: StateType, raw: unknown): z.infer<typeof StateEvent>
   if (!content || !KEYS[type].some((key) => Object.hasOwn(content, key))) return undefined;
   return { sender: UserId.safeParse(content["creator"]).data ?? NOBODY, content };
 }
-/** Stands for an unknown creator. No user has this id. */
-const NOBODY = UserId.parse("@:.");
 
 const Create = z.object({
   room_version: z.string().catch("1"),

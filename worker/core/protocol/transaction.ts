@@ -37,12 +37,12 @@ export function eventsIn(body: unknown): Result<unknown[], { reason: "not_a_tran
   return envelope.success ? ok(envelope.data.events) : err({ reason: "not_a_transaction" });
 }
 
-/** Reads the events from `start` on, as many as are read and stored in one go. */
-export function readSlice(raws: readonly unknown[], start: number): Slice {
+/** Reads the events from `start` on, as many as are read and stored in one go: about `sizeMax` characters. */
+export function readSlice(raws: readonly unknown[], start: number, sizeMax: number = BOUNDS.sliceSize.max): Slice {
   const slice: Slice = { events: [], unreadable: [], end: start };
   let size = 0;
   for (const raw of raws.slice(start, start + BOUNDS.eventsInASlice.max)) {
-    if (size > BOUNDS.sliceSize.max) break;
+    if (size > sizeMax) break;
     const measured = measure(raw);
     const event = typeof measured === "string" ? err({ path: measured, raw: headOf(raw) }) : read(raw);
     if (event.ok) slice.events.push(event.value);

@@ -9,6 +9,8 @@ const bold = (names: readonly string[]): string => names.map((name) => `**${name
 
 export const NAME_ONE = "There are several agents here; mention the one you mean.";
 export const notChanged = (complaints: readonly string[]): string => `Nothing was changed. ${complaints.join("; ")}.`;
+export const SETTINGS_UNREADABLE =
+  "Nothing was changed: this room's settings cannot be read, and the agents are silent here until an operator has mended them (`troupe repair`).";
 export const oneOf = (words: readonly string[]): string => `Choose one of ${words.join(", ")}.`;
 
 export function help(prefix: string, commands: readonly { name: string; usage: string; sentence: string }[]): string {

@@ -2,15 +2,16 @@
 import { AgentSpec, isStoredPicture, StoredAvatar } from "#core/configuration/agent.ts";
 import { aliasesIn, type Configuration, isAttentive, isFamily } from "#core/configuration/configuration.ts";
 import { Groups, Layer, RoomLayer, RoomName } from "#core/configuration/settings.ts";
-import { problemOf, readStored } from "#core/configuration/stored.ts";
+import { problemOf, readStored, withDropped } from "#core/configuration/stored.ts";
 import { MASK } from "#core/configuration/url-secrets.ts";
 import { RoomId } from "#core/protocol/ids.ts";
+import { parseJson } from "#core/protocol/json.ts";
 import type { ConfigurationLedger, Page, Revision } from "#ports/configuration.ts";
 import { jsonLists, storable } from "../sql/bulk.ts";
 import { countOfLast, type Sql, sql } from "../sql/database.ts";
 import type { Noted, NotingDatabase } from "../sql/noted.ts";
 import { storedJson } from "../sql/stored.ts";
-import { ownLayer, readRoomLayer } from "./resolve.ts";
+import { ownLayer, readRoomLayer, UNREADABLE } from "./resolve.ts";
 import { isAt, nextRevision, nextRevisionIf, REVISION, revisionOf } from "./revision.ts";
 
 type ConfigurationRows = Omit<ConfigurationLedger, "agent" | "defaults">;
@@ -218,16 +219,20 @@ function roomLayers({
     async changeRoomLayer(name, change) {
       for (let tries = 0; tries < TRIES_MAX; tries++) {
         const before = await stored(name);
-        const after = change(layerOf(before));
-        if (after === undefined) return false;
-        const [key, value, attentive] = layerRow(`${ROOM}${name}`, after);
+        const layer = layerOf(before);
+        if (layer === UNREADABLE) return "unreadable";
+        const after = change(layer);
+        if (after === undefined) return "refused";
+        const [key, value, attentive] = layerRow(`${ROOM}${name}`, after, (valid) =>
+          withDropped(parseJson(before ?? ""), layer, valid),
+        );
         const write = sql`
           INSERT INTO settings (name, value, attentive)
           SELECT ${key}, ${storable(value)}, ${attentive} WHERE ${ownLayer(name, "value")} IS ${before}
           ON CONFLICT (name) DO UPDATE SET value = excluded.value, attentive = excluded.attentive
           RETURNING name`;
         const [written] = await atomic([write, nextRevision], "durable");
-        if (written?.length === 1) return true;
+        if (written?.length === 1) return "changed";
       }
       throw triedInVain("the layer of a room");
     },
@@ -259,9 +264,13 @@ function roomLayers({
 }
 
 /** The row for `settings`. `attentive`: this layer makes agents listen to messages that do not address them. */
-const layerRow = (name: string, layer: RoomLayer): [name: string, value: string, attentive: number] => [
+const layerRow = (
+  name: string,
+  layer: RoomLayer,
+  complete = (valid: RoomLayer) => valid,
+): [name: string, value: string, attentive: number] => [
   name,
-  storedJson(name, RoomLayer, layer),
+  storedJson(name, { parse: (value) => complete(RoomLayer.parse(value)) }, layer),
   isAttentive(layer) ? 1 : 0,
 ];
 

@@ -126,7 +126,7 @@ interface Layers {
 }
 
 /** Stands for a layer that cannot be read: it may have restricted something, so no agent answers where it applies. */
-const UNREADABLE: RoomLayer = { muted: true };
+export const UNREADABLE: RoomLayer = { muted: true };
 
 export const readRoomLayer = (text: string): RoomLayer => readStored(RoomLayer, text) ?? UNREADABLE;
 

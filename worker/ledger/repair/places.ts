@@ -133,6 +133,10 @@ const MARKS: Readonly<Record<string, (value: string) => boolean>> = {
     const { reachable, atMs } = Object(parseJson(value)) as Row;
     return typeof reachable === "boolean" && Number.isFinite(atMs);
   },
+  bot(value) {
+    const { status, errcode } = Object(parseJson(value)) as Row;
+    return value === "well" || (Number.isFinite(status) && typeof errcode === "string");
+  },
   emptied: (value) => Number.isFinite(Number(value)),
 };
 const marks: Inspection = {

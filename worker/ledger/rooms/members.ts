@@ -126,11 +126,12 @@ function successions({
   atomic,
 }: Database): Pick<Members, "replacedBy" | "setState" | "setReplacement" | "succeed"> {
   return {
-    async replacedBy(roomId, userId) {
+    async replacedBy(roomId, userId, claimed) {
       const [row] = await all<{ roomId: string }>(sql`
         SELECT rooms.room_id AS roomId FROM rooms JOIN members ON members.room_id = rooms.room_id
         WHERE rooms.replacement = ${roomId} AND rooms.room_id <> ${roomId}
           AND members.user_id = ${userId} AND members.membership = 'join'
+          ${claimed === undefined ? sql`` : sql`AND rooms.room_id = ${claimed}`}
         LIMIT 1`);
       return row && RoomId.safeParse(row.roomId).data;
     },

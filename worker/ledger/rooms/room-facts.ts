@@ -131,11 +131,10 @@ const roomColumns = (namespace: Namespace, roomId: RoomId): Sql => sql`
     WHERE room_id = ${roomId} AND user_id = ${botUserId(namespace)} AND membership = 'join') AS botJoined`;
 
 /** The number of joined users of agents, retired ones included; counted no further than `crowded` needs. */
-const joinedGhosts = ({ first, last }: GhostSql, roomId: RoomId): Sql => sql`
+const joinedGhosts = ({ isGhost }: GhostSql, roomId: RoomId): Sql => sql`
   (SELECT count(*) FROM (
     SELECT 1 FROM members
-    WHERE room_id = ${roomId} AND membership = 'join' AND user_id >= ${first} AND user_id < ${`${first}${last}`}
-    LIMIT ${PRESENT_MAX + 1}))`;
+    WHERE room_id = ${roomId} AND membership = 'join' AND ${isGhost} LIMIT ${PRESENT_MAX + 1}))`;
 
 const agentColumns = ({ spec }: GhostSql, roomId: RoomId): Sql => sql`
   user_id AS userId, ${spec} AS spec,

@@ -1,4 +1,5 @@
 /** Events that wait for a verdict. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Reason } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
 import { complaintOf, parseJson } from "#core/protocol/json.ts";
@@ -23,8 +24,9 @@ export function waitingEvents(
 
     async storeProgress(lease, { seq }, progress, notices) {
       const guard = sql`EXISTS (${undecided(seq)}) AND ${isHeld(lease)}`;
+      const atMs = sql`(SELECT received_at_ms FROM events WHERE seq = ${seq})`;
       const results = await database.atomic([
-        ...insertPlain(notices, guard),
+        ...insertPlain(notices, guard, atMs),
         sql`UPDATE events SET progress = ${progress}, failures = 0 WHERE seq = ${seq} AND ${guard} RETURNING seq`,
       ]);
       return countOfLast(results) === 1;
@@ -36,13 +38,19 @@ export function waitingEvents(
   };
 }
 
-/** The oldest undecided events of a room. `isMine`: the room's lane is leased by the reader. */
+/**
+ * The oldest undecided events of a room, no more than are parsed without a pause. `isMine`: the room's lane is leased by the
+ * reader.
+ */
 export const selectWaiting = (roomId: string, isMine: Sql, limit: number): Sql => sql`
   SELECT seq, event_id AS eventId, event, received_at_ms AS receivedAtMs, failures, not_before_ms AS notBeforeMs,
     progress
-  FROM events
-  WHERE room_id = ${roomId} AND verdict IS NULL AND ${isMine}
-  ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}`;
+  FROM (
+    SELECT *, sum(length(event)) OVER (ORDER BY coalesce(after_seq + 0.5, seq), seq) - length(event) AS before FROM (
+      SELECT * FROM events
+      WHERE room_id = ${roomId} AND verdict IS NULL AND ${isMine}
+      ORDER BY coalesce(after_seq + 0.5, seq), seq LIMIT ${limit}))
+  WHERE before <= ${BOUNDS.sliceSize.max} ORDER BY coalesce(after_seq + 0.5, seq), seq`;
 
 interface Row {
   seq: number;

@@ -28,6 +28,18 @@ export const columnOf = <Name extends string, T>(
   form: Form<T>,
 ): T[] => rows.flatMap((row) => form.safeParse(row[name]).data ?? []);
 
+/** The first of these rows with stored events, as many as are parsed without a pause; at least one. */
+export function parsedAtOnce<Row extends { event: string }>(rows: readonly Row[]): Row[] {
+  let size = 0;
+  const isBeyond = ({ event }: Row) => {
+    const before = size;
+    size += event.length;
+    return before > BOUNDS.sliceSize.max;
+  };
+  const beyond = rows.findIndex(isBeyond);
+  return beyond < 0 ? [...rows] : rows.slice(0, beyond);
+}
+
 /** The long texts of a turn, for their columns. What is beyond its bound is cut off: together they fit into a row. */
 export const storedPrompt = (text: string): string => cutTo(text, BOUNDS.storedPrompt.max);
 export const storedShown = (text: string): string => cutTo(text, BOUNDS.storedShown.max);

@@ -2,10 +2,12 @@
 import { BOUNDS } from "#core/bounds.ts";
 import { UNQUOTED_REASONS } from "#core/gate/reasons.ts";
 import { RoomEvent } from "#core/protocol/event.ts";
+import type { RoomId } from "#core/protocol/ids.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import type { Ledger } from "#ports/ledger.ts";
 import { type Database, literals, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
+import { parsedAtOnce } from "../sql/stored.ts";
 
 const BEFORE_MAX = BOUNDS.contextRows.max;
 const AROUND_MAX = BOUNDS.contextRowsAround.max;
@@ -20,6 +22,15 @@ const PLACE = sql`coalesce(events.after_seq + 0.5, events.seq)`;
 
 export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "isFirst" | "chatter"> {
   const { isOurs } = ghostSql(namespace);
+  /** The last time that somebody joined before the prompt, as far back as is looked. */
+  const lastJoin = (roomId: RoomId) => sql`
+    SELECT events.seq AS seq FROM span CROSS JOIN events
+    WHERE events.seq > span.low AND events.seq < span.place AND room_id = ${roomId}
+      AND CASE WHEN json_valid(event) THEN
+        event ->> '$.type' = 'm.room.member' AND event ->> '$.content.membership' = 'join'
+        AND coalesce(event ->> '$.unsigned.prev_content.membership', '') <> 'join'
+        AND NOT ${isOurs(sql`(event ->> '$.state_key')`)}
+      END`;
   return {
     async event(eventId) {
       const [row] = await all<{ event: string }>(sql`SELECT event FROM events WHERE event_id = ${eventId}`);
@@ -31,7 +42,7 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
       return rows.length === 0;
     },
 
-    async chatter({ session, seq, agent, roomId, threadRoot, prompt }, limit) {
+    async chatter({ session, seq, agent, roomId, threadRoot, prompt }, limit, since) {
       const relation = sql`event ->> '$.content."m.relates_to".rel_type'`;
       // A prompt that begins a thread stands in the room itself, and so do the messages before it.
       const isThere =
@@ -49,11 +60,13 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
             SELECT own.seq AS seq, own.place AS place,
               coalesce(past.place, 0) AS pastPlace, coalesce(past.seq, 0) AS pastSeq,
               max(coalesce(past.place, 0), own.place - ${BEFORE_MAX}) AS low
-            FROM own LEFT JOIN past ON true)
+            FROM own LEFT JOIN past ON true),
+          bound AS MATERIALIZED (SELECT coalesce(max(seq), 0) AS seq FROM (${since === "lastJoin" ? lastJoin(roomId) : sql`SELECT 0 AS seq`}))
         SELECT event FROM span CROSS JOIN events
         WHERE (events.seq > span.low AND events.seq < span.place
             OR events.seq > span.seq - ${AROUND_MAX} AND events.seq < span.seq + ${AROUND_MAX})
           AND room_id = ${roomId} AND verdict IS NOT NULL AND ${IS_HEARD}
+          AND ${PLACE} > (SELECT bound.seq FROM bound)
           AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.event_id = events.event_id AND turns.agent = ${agent})
           AND (${PLACE}, events.seq) > (span.pastPlace, span.pastSeq)
           AND (${PLACE}, events.seq) < (span.place, span.seq)
@@ -63,7 +76,10 @@ export function chatter({ all, namespace }: Database): Pick<Ledger, "event" | "i
             AND NOT ${isOurs(sql`(event ->> '$.sender')`)}
           END
         ORDER BY ${PLACE} DESC, events.seq DESC LIMIT ${limit}`);
-      return rows.flatMap(({ event }) => eventIn(event) ?? []).reverse();
+      // Where they are large, the latest fill the preface.
+      return parsedAtOnce(rows)
+        .flatMap(({ event }) => eventIn(event) ?? [])
+        .reverse();
     },
   };
 }

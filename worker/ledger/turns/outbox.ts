@@ -23,7 +23,7 @@ const columnOf = (speaker: Speaker): string => (speaker === BOT ? "" : speaker);
  * One statement a row: an utterance may have 30 kB, and all of them together more than a parameter may. `atMs`: when it is,
  * for rows that have no turn.
  */
-export const insertPlain = (rows: readonly OutboxRow[], guard: Sql, atMs = 0): Sql[] =>
+export const insertPlain = (rows: readonly OutboxRow[], guard: Sql, atMs: number | Sql = 0): Sql[] =>
   rows.map(
     ({ key, lane, turnId, agent, userId, utterance }) => sql`
       INSERT INTO outbox (
@@ -140,7 +140,7 @@ const freed = (lane: LaneId): Sql => freeOut(sql`${lane}`, sql`waits_for = ${lan
 function endRow(lease: Lease, seq: number, end: OutboxEnd, nowMs: number): Sql[] {
   const isMine = sql`seq = ${seq} AND ${isHeld(lease)}`;
   if (end.state === "sent") return [endOpen("sent", end.eventId, isMine)];
-  const inTimeAgain = end.heldOthersUp ? [inTime(isMine, nowMs)] : [];
+  const inTimeAgain = end.heldOthersUp ? [inTime(lease.lane, isMine, nowMs)] : [];
   return [...inTimeAgain, ...giveUp(seq, end.deadLetter, nowMs, isHeld(lease))];
 }
 
@@ -160,12 +160,18 @@ export function burial(row: Content, seq: number, wrong: string, nowMs: number |
 }
 type Content = Pick<Row, "key" | "plain" | "path" | "body">;
 
-/** Turns that waited for this row could not begin before now, so only from now on do they get late. */
-const inTime = (isMine: Sql, nowMs: number): Sql => sql`
+/**
+ * Turns that waited for this row could not begin before now, and answers behind it could not be sent: only from now on do
+ * they get late.
+ */
+const inTime = (lane: LaneId, isMine: Sql, nowMs: number): Sql => sql`
   UPDATE turns SET asked_at_ms = ${nowMs}
-  WHERE state = 'queued' AND asked_at_ms > 0
-    AND session = (
-      SELECT session FROM turns WHERE id = (SELECT turn_id FROM outbox WHERE ${IS_UNSENT} AND ${isMine}))`;
+  WHERE state <> 'delivered' AND asked_at_ms > 0 AND EXISTS (SELECT 1 FROM outbox WHERE ${IS_UNSENT} AND ${isMine})
+    AND (
+      state = 'queued' AND session = (
+        SELECT session FROM turns WHERE id = (SELECT turn_id FROM outbox WHERE ${IS_UNSENT} AND ${isMine}))
+      OR waits_for = ${lane}
+      OR id IN (SELECT turn_id FROM outbox WHERE lane = ${lane} AND ${IS_UNSENT}))`;
 
 /**
  * The row of a lane that is to be sent next. One that cannot be read is ended here as a dead letter, and the lane goes on

@@ -63,9 +63,16 @@ export function hindrance(id: string, agent: string, caps: TurnCaps): Sql {
         WHEN (SELECT count(*) FROM outbox WHERE lane = ${out.lane} AND ${IS_UNSENT}) >= ${out.depth} THEN ${out.lane}
         WHEN (${others}) >= ${caps.all} OR (${others} AND other.agent = ${agent}) >= ${caps.agent} THEN 'place'
       END AS waits_for,
-      CASE ${whenEmpty(({ spreadMs }, ms) => sql`${nowMs + spreadMs} + ${ms}`)} ELSE ${caps.lateAtMs} END AS until_ms
+      CASE ${whenEmpty(({ spreadMs }, ms) => sql`${nowMs + spreadMs} + ${shortened(ms)}`)} ELSE ${caps.lateAtMs} END AS until_ms
     FROM (SELECT ${columns})`;
 }
+
+/** What waits longer than the half of `waitAhead` comes earlier and asks again, all of them still in their order. */
+const LONG_MS = BOUNDS.waitAhead.max / 2;
+const SHORTENING = 24;
+
+/** A wait, so that none looks as if it had been stored while the clock was ahead: such a turn would ask without a pause. */
+const shortened = (ms: Sql): Sql => sql`min(${ms}, ${LONG_MS} + max(${ms} - ${LONG_MS}, 0) / ${SHORTENING})`;
 
 /**
  * Milliseconds until the turn has a token of the bucket; 0 when it has. Those that wait before it get theirs first, so

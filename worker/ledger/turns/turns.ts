@@ -1,4 +1,5 @@
 /** The session lane's rows: turns from queued to delivered. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import { SessionKey, type Turn, type TurnId } from "#core/turn/turn.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
@@ -26,9 +27,17 @@ export function turns(database: Database, current: CurrentTurns): Turns {
     },
 
     async transcript(session, limit): Promise<Turn[]> {
+      const isPast = sql`
+        session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late', 'silent'))`;
+      const length = sql`length(prompt) + coalesce(length(reply), 0) + coalesce(length(shown), 0)`;
+      // The newest ones that are short enough together: fifty long replies are more than a Worker can hold.
       const rows = await all<TurnRow>(sql`
         SELECT ${columnsOf(sql`turns`)} FROM turns
-        WHERE session = ${session} AND (reply IS NOT NULL OR ending IN ('context', 'late', 'silent'))
+        WHERE ${isPast} AND seq >= (
+          SELECT min(seq) FROM (
+            SELECT seq, sum(length) OVER (ORDER BY seq DESC) AS together FROM (
+              SELECT seq, ${length} AS length FROM turns WHERE ${isPast} ORDER BY seq DESC LIMIT ${limit}))
+          WHERE together <= ${BOUNDS.transcript.max})
         ORDER BY seq DESC LIMIT ${limit}`);
       return rows.flatMap((row) => {
         const turn = turnOf(row);
@@ -122,7 +131,7 @@ function attempts({ all, atomic }: Database): Pick<Turns, "startAttempt" | "cont
     },
 
     dropControls: async (lease, { session }) =>
-      (await all(sql`${deleteControls(session, isHeld(lease))} RETURNING id`)).length > 0,
+      (await all(sql`${deleteControls(session, sql`kind <> 'stop' AND ${isHeld(lease)}`)} RETURNING id`)).length > 0,
   };
 }
 
@@ -133,7 +142,13 @@ function merging({ all, atomic }: Database): Pick<Turns, "merge" | "heldBackUnti
         sql`
           UPDATE turns SET state = 'delivered', ending = 'merged', merged_into = ${seq}
           WHERE session = ${session} AND state = 'queued' AND seq > ${seq}
-            AND (${whose === "all" ? 1 : 0} = 1 OR sender = ${prompt.sender})
+            AND seq IN (
+              SELECT seq FROM (
+                SELECT seq, sum(length(CAST(prompt AS BLOB))) OVER (ORDER BY seq) AS bytes FROM turns
+                WHERE session = ${session} AND state = 'queued' AND seq > ${seq}
+                  AND (${whose === "all" ? 1 : 0} = 1 OR sender = ${prompt.sender}))
+              WHERE bytes <= ${BOUNDS.mergedPrompts.max} - (
+                SELECT sum(length(CAST(prompt AS BLOB))) FROM turns WHERE seq = ${seq} OR merged_into = ${seq}))
             AND EXISTS (
               SELECT 1 FROM turns AS into_turn
               WHERE into_turn.seq = ${seq} AND into_turn.state IN ('queued', 'running'))

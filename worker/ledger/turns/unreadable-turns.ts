@@ -29,7 +29,7 @@ export function burial(namespace: Namespace, row: Named, wrong: string, nowMs: n
   const deadLetter = { kind: "turn" as const, reason: `${agent}: a turn cannot be read: ${wrong}`, raw: id };
   return [
     insertDeadLetter(deadLetter, nowMs, guard),
-    ...insertPlain(noticeOf(namespace, row), guard),
+    ...insertPlain(noticeOf(namespace, row), guard, nowMs),
     sql`UPDATE turns SET state = 'delivered', ending = 'unreadable' WHERE seq = ${seq} AND ${guard}`,
   ];
 }

@@ -3,7 +3,7 @@ import { BOUNDS } from "#core/bounds.ts";
 import type { Forgotten, OperatorLedger } from "#ports/operator.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { setMark } from "./marks.ts";
-import { type Due, hourly, type Rule, rules } from "./rules.ts";
+import { type Due, eventsDatedAnew, hourly, type Rule, rules } from "./rules.ts";
 
 /** The seq up to which the contents of decided events are empty. */
 export const EMPTIED_MARK = "emptied";
@@ -19,7 +19,7 @@ export function forgetting(database: Database): Pick<OperatorLedger, "prune"> {
       const rule = each[step - 2];
       const { touched, isDone } =
         step === 0
-          ? await emptyContents(database, nowMs - keep.contentsMs)
+          ? await emptyContents(database, due)
           : step === 1
             ? await onceAnHour(database, nowMs)
             : rule
@@ -38,12 +38,12 @@ const raw = (text: string): Sql => ({ text, values: [] });
 /** The rows of a table that one step looks at: after the mark, in the order of their keys. */
 async function forget({ all, atomic }: Database, rule: Rule, due: Due): Promise<Step> {
   const [table, key, name] = [raw(rule.table), raw(rule.key), `forgot_${rule.table}`];
-  const [chunk] = await all<{ from: number; upto: number | null; count: number; old: number }>(sql`
+  const [chunk] = await all<{ start: number; upto: number | null; count: number; old: number }>(sql`
     WITH mark AS (SELECT coalesce((SELECT CAST(value AS INTEGER) FROM marks WHERE name = ${name}), 0) AS at)
-    SELECT (SELECT at FROM mark) AS "from", max(k) AS upto, count(*) AS count, coalesce(sum(old), 0) AS old FROM (
+    SELECT (SELECT at FROM mark) AS start, max(k) AS upto, count(*) AS count, coalesce(sum(old), 0) AS old FROM (
       SELECT ${key} AS k, ${rule.isOld?.(due) ?? sql`true`} AS old FROM ${table}
       WHERE ${key} > (SELECT at FROM mark) ORDER BY ${key} LIMIT ${BOUNDS.forgottenAtOnce.max})`);
-  const { from = 0, upto = null, count = 0, old = 0 } = chunk ?? {};
+  const { start: from = 0, upto = null, count = 0, old = 0 } = chunk ?? {};
   if (upto === null && from === 0) return { touched: 0, isDone: true };
   const isHere = sql`${key} > ${from} AND ${key} <= ${upto ?? from}`;
   const isEnd = count < BOUNDS.forgottenAtOnce.max || (rule.isOld !== undefined && old === 0);
@@ -69,16 +69,22 @@ async function onceAnHour(database: Database, nowMs: number): Promise<Step> {
 /**
  * Empties the content of decided events. Their ids are kept longer, so that a repeated event is recognised. An event that is
  * not decided yet is passed by, and emptied with its verdict (rooms/settle.ts).
+ *
+ * What was received while the clock was ahead is as old as what came after it; where nothing did, it is dated anew.
  */
-async function emptyContents({ all, atomic }: Database, beforeMs: number): Promise<Step> {
+async function emptyContents({ all, atomic }: Database, due: Due): Promise<Step> {
   const [mark] = await all<{ value: string }>(sql`SELECT value FROM marks WHERE name = ${EMPTIED_MARK}`);
   const from = Number(mark?.value) || 0;
   const next = await all<{ seq: number; receivedAtMs: number }>(sql`
     SELECT seq, received_at_ms AS receivedAtMs FROM events
     WHERE seq > ${from} ORDER BY seq LIMIT ${BOUNDS.forgottenAtOnce.max}`);
-  const young = next.findIndex(({ receivedAtMs }) => receivedAtMs >= beforeMs);
-  const upto = (young < 0 ? next : next.slice(0, young)).at(-1)?.seq;
-  if (upto === undefined) return { touched: 0, isDone: true };
+  const dated = next.filter(({ receivedAtMs }) => receivedAtMs <= due.nowMs + HOUR_MS);
+  const young = dated.findIndex(({ receivedAtMs }) => receivedAtMs >= due.nowMs - due.contentsMs);
+  const upto = (young < 0 ? dated : dated.slice(0, young)).at(-1)?.seq;
+  if (upto === undefined) {
+    if (dated.length < next.length) await all(eventsDatedAnew(due, sql`seq > ${from}`));
+    return { touched: 0, isDone: true };
+  }
   const [emptied] = await atomic([
     sql`
       UPDATE events SET event = ''

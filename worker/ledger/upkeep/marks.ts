@@ -24,7 +24,9 @@ export function marks({ all, atomic }: Database): Pick<OperatorLedger, "mark" | 
       await all(setMark(name, value));
     },
     async swapMark(name, from, to) {
-      await all(sql`UPDATE marks SET value = ${to} WHERE name = ${name} AND value = ${from}`);
+      const rows = await all(sql`
+        UPDATE marks SET value = ${to} WHERE name = ${name} AND value = ${from} RETURNING name`);
+      return rows.length === 1;
     },
     // New pages are needed for it: a small write may still find room in a full database.
     async tryWrite(nowMs) {

@@ -22,7 +22,8 @@ export interface Rule {
   table: string;
   key: "seq" | "id" | "rowid";
   /**
-   * Set where rows get older the smaller their key is: the look begins with the smallest one, and ends where no row is old.
+   * Set where rows get older the smaller their key is: the look begins with the smallest one, and ends where no row is old,
+   * or from while the clock was ahead.
    * Otherwise it goes round the whole table, some rows at each upkeep.
    */
   isOld?: (due: Due) => Sql;
@@ -34,11 +35,19 @@ export interface Rule {
 /** Notices that are said once in a room, by how their keys begin: their rows say that they were said. */
 const SAID_ONCE = ["sealed-", "intro-", "moved-"];
 
+/** Written while the clock was ahead. */
+const isFromAhead = (column: string, nowMs: number): Sql => ({ text: `${column} > ?`, values: [nowMs + HOUR_MS] });
+
 /** Rows that were written while the clock was ahead are dated anew, so that they are not kept for longer than others. */
-const datedAnew = (table: string, column: string, { nowMs }: Due, isHere: Sql): Sql => ({
-  text: `UPDATE ${table} SET ${column} = ? WHERE ${isHere.text} AND ${column} > ?`,
-  values: [nowMs, ...isHere.values, nowMs + HOUR_MS],
-});
+function datedAnew(table: string, column: string, { nowMs }: Due, isHere: Sql): Sql {
+  const isAhead = isFromAhead(column, nowMs);
+  return {
+    text: `UPDATE ${table} SET ${column} = ? WHERE ${isHere.text} AND ${isAhead.text}`,
+    values: [nowMs, ...isHere.values, ...isAhead.values],
+  };
+}
+
+export const eventsDatedAnew = (due: Due, isHere: Sql): Sql => datedAnew("events", "received_at_ms", due, isHere);
 
 export function rules({ namespace }: Pick<Database, "namespace">): Rule[] {
   const ghosts = ghostSql(namespace);
@@ -67,14 +76,15 @@ function history(areWeIn: (roomId: Sql) => Sql): Rule[] {
     {
       table: "events",
       key: "seq",
-      isOld: ({ nowMs, eventIdsMs }) => sql`received_at_ms < ${nowMs - eventIdsMs}`,
+      isOld: ({ nowMs, eventIdsMs }) =>
+        sql`(received_at_ms < ${nowMs - eventIdsMs} OR ${isFromAhead("received_at_ms", nowMs)})`,
       isGone: ({ nowMs, eventIdsMs }) => sql`received_at_ms < ${nowMs - eventIdsMs} AND verdict IS NOT NULL`,
-      before: (due, isHere) => [datedAnew("events", "received_at_ms", due, isHere)],
+      before: (due, isHere) => [eventsDatedAnew(due, isHere)],
     },
     {
       table: "turns",
       key: "seq",
-      isOld: ({ nowMs, turnsMs }) => sql`asked_at_ms < ${nowMs - turnsMs}`,
+      isOld: ({ nowMs, turnsMs }) => sql`(asked_at_ms < ${nowMs - turnsMs} OR ${isFromAhead("asked_at_ms", nowMs)})`,
       isGone: ({ nowMs, turnsMs }) => sql`
         asked_at_ms < ${nowMs - turnsMs} AND state = 'delivered' AND NOT EXISTS (
           SELECT 1 FROM turns AS into_turn WHERE into_turn.seq = turns.merged_into AND into_turn.state <> 'delivered')`,
@@ -83,7 +93,7 @@ function history(areWeIn: (roomId: Sql) => Sql): Rule[] {
     {
       table: "outbox",
       key: "seq",
-      isOld: isOldRow,
+      isOld: (due) => sql`(${isOldRow(due)} OR ${isFromAhead("at_ms", due.nowMs)})`,
       isGone: (due) => sql`
         NOT ${IS_UNSENT} AND ${isOldRow(due)}
         AND NOT ((${isSaidOnce}) AND ${areWeIn(sql`substr(outbox.lane, instr(outbox.lane, '|') + 1)`)})`,

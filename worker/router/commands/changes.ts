@@ -21,6 +21,7 @@ import {
   oneOf,
   queues,
   ROOM_NEEDED,
+  SETTINGS_UNREADABLE,
   threadModes,
   threadsChosen,
   UNMUTED,
@@ -28,6 +29,7 @@ import {
 } from "#core/strings/commands.ts";
 import { intentOf, joinAtOnce } from "../rooms/join.ts";
 import { leave } from "../rooms/moves.ts";
+import { Trouble } from "../rooms/trouble.ts";
 import { conversationOf, namesOf, type Obeyed, type Order } from "./order.ts";
 
 /** The new conversation is named after the command's event, so that a repetition begins no second one. */
@@ -85,39 +87,43 @@ export async function queue(order: Order): Promise<Obeyed> {
 async function change({ needs, occasion, concerned }: Order, layer: Layer, say: string): Promise<Obeyed> {
   const { room_id } = occasion.waiting.event;
   let complaints: string[] = [];
-  const isChanged = await needs.ledger.changeRoomLayer(room_id, (written) => {
+  const changed = await needs.ledger.changeRoomLayer(room_id, (written) => {
     const own = Object.fromEntries(
       concerned.map(({ agent: { id } }) => {
         const before = written.agents?.[id];
         return [id, { ...before, ...layer, ...(layer.turns ? { turns: { ...before?.turns, ...layer.turns } } : {}) }];
       }),
     );
-    const changed = RoomLayer.safeParse({ ...written, agents: { ...written.agents, ...own } });
-    const large = changed.data && tooLarge("The room's settings", changed.data);
-    complaints = changed.error?.issues.flatMap(complaintOf) ?? (large === undefined ? [] : [large]);
-    return complaints.length > 0 ? undefined : changed.data;
+    const layered = RoomLayer.safeParse({ ...written, agents: { ...written.agents, ...own } });
+    const large = layered.data && tooLarge("The room's settings", layered.data);
+    complaints = layered.error?.issues.flatMap(complaintOf) ?? (large === undefined ? [] : [large]);
+    return complaints.length > 0 ? undefined : layered.data;
   });
-  return { say: isChanged ? say : notChanged(complaints) };
+  if (changed === "unreadable") return { say: SETTINGS_UNREADABLE };
+  return { say: changed === "changed" ? say : notChanged(complaints) };
 }
 
 /** Settings are called by their own names: the rest of the path is the same for all of them. */
 const complaintOf = (issue: Issue): string[] =>
   complaintsOf(issue, (path) => String(path.at(-1))).map(({ sentence }) => sentence);
 
-const setMuted = async ({ needs, occasion }: Order, muted: boolean): Promise<void> => {
-  await needs.ledger.changeRoomLayer(occasion.waiting.event.room_id, (layer) => ({ ...layer, muted }));
-};
+/** Gives the sentence about it. */
+async function setMuted({ needs, occasion }: Order, muted: boolean): Promise<string> {
+  const { room_id } = occasion.waiting.event;
+  const changed = await needs.ledger.changeRoomLayer(room_id, (layer) => ({ ...layer, muted }));
+  if (changed === "unreadable") return SETTINGS_UNREADABLE;
+  return muted ? MUTED : UNMUTED;
+}
 
 /** Ends all running turns of the room, in its threads too. */
 export async function mute(order: Order): Promise<Obeyed> {
-  await setMuted(order, true);
+  const say = await setMuted(order, true);
   const sessions = await order.needs.ledger.openSessionsIn(order.occasion.waiting.event.room_id);
-  return { say: MUTED, controls: sessions.map((session) => ({ session, kind: "stop" })) };
+  return { say, controls: sessions.map((session) => ({ session, kind: "stop" })) };
 }
 
 export async function unmute(order: Order): Promise<Obeyed> {
-  await setMuted(order, false);
-  return { say: UNMUTED };
+  return { say: await setMuted(order, false) };
 }
 
 export async function setHome({ needs, occasion, concerned }: Order): Promise<Obeyed> {
@@ -133,10 +139,15 @@ export async function joinRoom({ needs, occasion, args, concerned }: Order): Pro
   const [agent] = concerned.map((one) => one.agent);
   const roomId = agent && (await roomNamed(needs, agent, args));
   if (!agent || !roomId) return { say: ROOM_NEEDED };
-  const joined = await joinAtOnce(needs, roomId, agent.id, occasion.waiting.event.sender);
-  return joined.reason === "join"
+  const joined = await joinAtOnce(needs, roomId, agent.id, occasion.waiting.event.sender).catch(unlessLimited);
+  return joined?.reason === "join"
     ? { say: joinedRoom(agent.name), notices: joined.notices }
     : { say: couldNotJoin(agent.name) };
+}
+
+/** A rate limit may be that of the other room's server. Whoever gave the command can give it again; this room goes on. */
+function unlessLimited(error: unknown): undefined {
+  if (!(error instanceof Trouble) || error.error.status !== 429) throw error;
 }
 
 async function roomNamed(needs: Order["needs"], agent: Agent, name: string): Promise<RoomId | undefined> {

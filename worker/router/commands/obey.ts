@@ -1,4 +1,5 @@
 /** Obeys commands: each has a function, and its answer is sent as a notice where the command was given. */
+import { BOUNDS } from "#core/bounds.ts";
 import { grounds } from "#core/gate/evidence.ts";
 import { aboutOf, type Ordered } from "#core/gate/facts.ts";
 import type { CommandName } from "#core/message/command.ts";
@@ -34,8 +35,8 @@ const COMMAND: Record<CommandName, (order: Order) => Promise<Obeyed> | Obeyed> =
   why,
 };
 
-/** A user's commands in a minute; further ones are ignored without an answer. */
-const COMMANDS_PER_MINUTE = 30;
+/** Further commands of a user are ignored without an answer. */
+const COMMANDS_PER_MINUTE = BOUNDS.commands.max;
 
 /** Every command is idempotent: a crash before its verdict is stored repeats it. */
 export async function obey(needs: ActNeeds, occasion: Occasion, ordered: Ordered): Promise<Outcome> {

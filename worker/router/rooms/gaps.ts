@@ -9,6 +9,7 @@ import { BOUNDS } from "#core/bounds.ts";
 import { messagesBefore } from "#core/protocol/client/messages.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { Namespace, RoomId } from "#core/protocol/ids.ts";
+import { readSlice } from "#core/protocol/transaction.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
 import type { Ledger } from "#ports/ledger.ts";
@@ -24,8 +25,9 @@ interface Needs {
  * Stores the missing events of a room; events older than all known ones are history from before the agent joined. Returns
  * how many were missing. Throws `Trouble` when the room cannot be read.
  */
-export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId: RoomId): Promise<number> {
-  const { events, known } = await latest(ledger, intent, roomId);
+export async function readBack(needs: Needs, intent: Intent, roomId: RoomId): Promise<number> {
+  const { ledger, clock } = needs;
+  const { events, known } = await latest(needs, intent, roomId);
   // Read newest first, stored oldest first.
   const among = events.reverse();
   const first = among.findIndex((event) => known.has(event.event_id));
@@ -33,8 +35,25 @@ export async function readBack({ ledger, clock }: Needs, intent: Intent, roomId:
   if (missing.length === 0) return 0;
   const ids = among.map((event) => event.event_id);
   // Idempotent: an event that was pushed meanwhile is not stored twice.
-  await ledger.accept({ events: missing, deadLetters: [], nowMs: clock.now(), among: ids });
+  await inSlices(clock, missing, BOUNDS.gapSlice.max, (slice) =>
+    ledger.accept({ events: slice, deadLetters: [], nowMs: clock.now(), among: ids }),
+  );
   return missing.length;
+}
+
+/** Reads and works on events as on those of a transaction: what is too large or too deep is left out, and other work goes on. */
+async function inSlices(
+  clock: Clock,
+  raws: readonly unknown[],
+  sizeMax: number,
+  work: (events: RoomEvent[]) => unknown,
+): Promise<void> {
+  for (let at = 0; at < raws.length; ) {
+    if (at > 0) await clock.sleep(0);
+    const { events, end } = readSlice(raws, at, sizeMax);
+    await work(events);
+    at = end;
+  }
 }
 
 /** The same as one of the agents in the room. 0 when there is none. */
@@ -50,14 +69,17 @@ export async function repair(needs: Needs & { ghosts: Ghosts; namespace: Namespa
 }
 
 /** Reads pages until one has only known events, or none while earlier pages had some. */
-async function latest(ledger: Ledger, intent: Intent, roomId: RoomId) {
+async function latest({ ledger, clock }: Needs, intent: Intent, roomId: RoomId) {
   const events: RoomEvent[] = [];
   const known = new Set<string>();
   let from: string | undefined;
   for (let page = 0; page < BOUNDS.gapPages.max; page++) {
     const back = await intent.send(messagesBefore(roomId, from));
     if (!back.ok) throw new Trouble(`${roomId} cannot be read back`, back.error);
-    const read = back.value.events;
+    const read: RoomEvent[] = [];
+    await inSlices(clock, back.value.raws, BOUNDS.sliceSize.max, (slice) =>
+      read.push(...slice.filter((one) => one.room_id === roomId)),
+    );
     const familiar = await ledger.known(read.map((event) => event.event_id));
     events.push(...read);
     for (const id of familiar.keys()) known.add(id);

@@ -17,7 +17,7 @@ import type { InvitationLimits } from "#ports/rooms.ts";
 import { causeOf } from "../digest.ts";
 import { publishCommands } from "./descriptions.ts";
 import { readBack } from "./gaps.ts";
-import { readRoom } from "./read-room.ts";
+import { readMembers, readRoom } from "./read-room.ts";
 import { isForAll, Trouble } from "./trouble.ts";
 
 export interface JoinNeeds {
@@ -36,8 +36,11 @@ export interface Joined extends Grounds<"join" | "join_failed" | IgnoreReason> {
   notices: OutboxRow[];
 }
 
-/** Looks at a room that was just joined, before anything of it is stored; the grounds to leave it again at once. */
-export type Judge = (intent: Intent) => Promise<Grounds<IgnoreReason> | undefined>;
+/**
+ * Looks at a room that was just joined, before anything of it is stored; the grounds to leave it again at once. Those who come
+ * later than these members are judged by the event of their join.
+ */
+export type Judge = (intent: Intent, members: readonly string[]) => Promise<Grounds<IgnoreReason> | undefined>;
 
 interface JoinOptions {
   /** Servers that are in the room. */
@@ -74,7 +77,8 @@ export async function join(
     if (error && isPassing(error)) throw new Trouble(`${speaker} could not join yet`, error);
     return { ...joinFailed(error), notices: [] };
   }
-  const refused = await judge?.(intent.value);
+  const members = await readMembers(needs, intent.value, roomId);
+  const refused = await judge?.(intent.value, members.ids);
   if (refused) {
     const left = await intent.value.send(leaveRoom(roomId));
     if (!left.ok && isPassing(left.error)) throw new Trouble(`${speaker} could not leave yet`, left.error);
@@ -82,7 +86,7 @@ export async function join(
   }
   log("joined", { agent: speaker, room: roomId });
   const isFirst = (await needs.ledger.ghostsIn(roomId, "", 1)).length === 0;
-  const { state, people } = await readRoom(needs, intent.value, roomId);
+  const { state, people } = await readRoom(needs, intent.value, roomId, members);
   await readBack(needs, intent.value, roomId);
   // The descriptions are the same for all our users, so the first one publishes them.
   if (isFirst) await publishCommands(intent.value, roomId, state);

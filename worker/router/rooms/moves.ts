@@ -3,6 +3,7 @@ import type { Reason } from "#core/gate/reasons.ts";
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { leaveRoom } from "#core/protocol/client/rooms.ts";
 import { isPassing } from "#core/protocol/errcode.ts";
+import type { RoomEvent } from "#core/protocol/event.ts";
 import {
   type AgentId,
   agentOfGhost,
@@ -12,6 +13,7 @@ import {
   isOurs,
   type Namespace,
   type RoomId,
+  remoteServerOf,
   type Speaker,
   UserId,
   userIdOf,
@@ -32,10 +34,16 @@ const PAGE = 20;
  * Rejects an invitation and tells the inviter why, without the evidence: it quotes the operator's settings. A ghost that
  * has no account yet is not made for that.
  */
-export async function decline(needs: JoinNeeds, roomId: RoomId, speaker: Speaker, reason: Reason): Promise<void> {
+export async function decline(
+  needs: JoinNeeds,
+  { room_id: roomId, sender }: Pick<RoomEvent, "room_id" | "sender">,
+  speaker: Speaker,
+  reason: Reason,
+): Promise<void> {
   const userId = userIdOf(needs.namespace, speaker);
   const about = speaker === BOT ? undefined : speaker;
-  if (await needs.ledger.ghost(userId)) await leaveAs(needs, roomId, userId, explain({ reason }, about));
+  if (!(await needs.ledger.ghost(userId))) return;
+  await leaveAs(needs, roomId, userId, explain({ reason }, about), remoteServerOf(needs.namespace, sender));
 }
 
 /** One agent leaves. */
@@ -43,9 +51,15 @@ export const leave = (needs: JoinNeeds, roomId: RoomId, agentId: AgentId): Promi
   leaveAs(needs, roomId, ghostUserId(needs.namespace, agentId));
 
 /** Idempotent: a refusal means that the user has left already. Throws `Trouble` when another try may succeed. */
-async function leaveAs(needs: JoinNeeds, roomId: RoomId, userId: UserId, reason?: string): Promise<void> {
+async function leaveAs(
+  needs: JoinNeeds,
+  roomId: RoomId,
+  userId: UserId,
+  reason?: string,
+  inviter?: string,
+): Promise<void> {
   const intent = await asUser(needs, userId);
-  const left = intent?.ok ? await intent.value.send(leaveRoom(roomId, reason)) : intent;
+  const left = intent?.ok ? await intent.value.send(leaveRoom(roomId, reason, inviter)) : intent;
   if (left && !left.ok && isPassing(left.error)) throw new Trouble(`${userId} could not leave yet`, left.error);
 }
 

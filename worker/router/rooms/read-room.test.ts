@@ -11,11 +11,14 @@ const ECHO_USER = "@agent_echo:hs.test";
 let open: TemporaryLedger | undefined;
 afterEach(() => open?.close());
 
-test("a crowded room is read in slices, and of its members all of ours and so many others are kept", async () => {
+test.for([
+  ["users", "@user"],
+  ["users of another server whose names are like ours", "@agent_user"],
+])("a crowded room of %s is read in slices, and all of ours and so many others are kept", async ([, name]) => {
   open = await temporaryLedger();
   const { ledger, client } = open;
   const { membersRead, membersAtOnce } = BOUNDS;
-  const users = Array.from({ length: 2 * membersRead.max }, (_, n) => `@user${n}:hs.test`);
+  const users = Array.from({ length: 2 * membersRead.max }, (_, n) => `${name}${n}:evil.test`);
   const joined = Object.fromEntries([...users, "nonsense", ECHO_USER].map((id) => [id, {}]));
   const intent = anIntent(async ({ path }) =>
     ok(path.endsWith("/joined_members") ? { joined } : { sender: users[0], content: {} }),

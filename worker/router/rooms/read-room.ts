@@ -9,7 +9,7 @@ import type { RoomFacts } from "#core/gate/facts.ts";
 import { joinedMembers } from "#core/protocol/client/members.ts";
 import { stateEvent } from "#core/protocol/client/rooms.ts";
 import { isMissing, isPassing } from "#core/protocol/errcode.ts";
-import { type Namespace, type RoomId, UserId } from "#core/protocol/ids.ts";
+import { isOurs, type Namespace, type RoomId, UserId } from "#core/protocol/ids.ts";
 import { NO_STATE, type RoomState, STATE_TYPES } from "#core/protocol/room-state.ts";
 import type { Ghosts, Intent } from "#ports/homeserver.ts";
 import type { Clock } from "#ports/host.ts";
@@ -31,24 +31,47 @@ async function usersAmong(
   let others = 0;
   for (const [at, id] of ids.entries()) {
     if (at > 0 && at % BOUNDS.membersAtOnce.max === 0) await clock.sleep(0);
+    // Whoever has an id that looks like one of ours may be of another server.
     const isOther = !id.startsWith(`@${namespace.ghostPrefix}`) && !id.startsWith(`@${namespace.botLocalpart}:`);
-    if (isOther && others++ >= BOUNDS.membersRead.max) continue;
+    if (isOther && others >= BOUNDS.membersRead.max) continue;
     const userId = UserId.safeParse(id).data;
-    if (userId !== undefined) users.push(userId);
+    if (userId === undefined) continue;
+    if (!isOurs(namespace, userId) && others++ >= BOUNDS.membersRead.max) continue;
+    users.push(userId);
   }
   return users;
 }
 
-/** Copies a room's members and state into the ledger. Throws `Trouble` when it cannot be read: then no turn starts there. */
+/** The members of a room, and what was stored when they were read: later events say more. */
+export interface MembersRead {
+  ids: readonly string[];
+  readAt: number;
+}
+
+/** Throws `Trouble` when they cannot be read. */
+export async function readMembers(
+  { ledger }: Pick<ReadNeeds, "ledger">,
+  intent: Intent,
+  roomId: RoomId,
+): Promise<MembersRead> {
+  const readAt = await ledger.latestPlace();
+  const members = await intent.send(joinedMembers(roomId));
+  if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
+  return { ids: members.value, readAt };
+}
+
+/**
+ * Copies a room's members and state into the ledger. Throws `Trouble` when it cannot be read: then no turn starts there.
+ * `read`: the members, where they were read since the join.
+ */
 export async function readRoom(
   { ledger, clock, namespace }: ReadNeeds,
   intent: Intent,
   roomId: RoomId,
+  read?: MembersRead,
 ): Promise<{ state: RoomState; people: number }> {
-  const readAt = await ledger.latestPlace();
-  const members = await intent.send(joinedMembers(roomId));
-  if (!members.ok) throw new Trouble(`the members of ${roomId} cannot be read`, members.error);
-  const users = await usersAmong({ clock, namespace }, members.value);
+  const { ids, readAt } = read ?? (await readMembers({ ledger }, intent, roomId));
+  const users = await usersAmong({ clock, namespace }, ids);
   const state = await readState(intent, roomId);
   await ledger.setState(roomId, state, readAt);
   await ledger.setMembers(
@@ -57,7 +80,7 @@ export async function readRoom(
     readAt,
   );
   await inherit(ledger, roomId, state);
-  return { state, people: members.value.length };
+  return { state, people: ids.length };
 }
 
 /**

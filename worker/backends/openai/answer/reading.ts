@@ -71,11 +71,12 @@ async function* textsOf(
   const decoder = new TextDecoder();
   const pause = <T>(then: T): Promise<T> => sleep(BOUNDS.backendTail.max).then(() => then);
   let overdue: Promise<Read> | undefined;
+  const isIdle = idling(() => pause("idle"));
   for (;;) {
     if (answer.isEnded) overdue ??= pause({ done: true });
     const read: Promise<Read> = Promise.race([reader.read(), ...(overdue === undefined ? [] : [overdue])]);
     const mayIdle = overdue === undefined && splitter.isWaiting;
-    if (mayIdle && (await Promise.race([read, pause("idle")])) === "idle") {
+    if (mayIdle && (await isIdle(read))) {
       yield undefined;
       if (answer.isEnded) break;
     }
@@ -84,6 +85,22 @@ async function* textsOf(
     yield decoder.decode(value, { stream: true });
   }
   yield decoder.decode();
+}
+
+/**
+ * Tells whether a pause passes before the read is done. One timer serves many reads, because a long line comes in many
+ * pieces: where it was set for an earlier read, another pause follows it.
+ */
+function idling(pause: () => Promise<"idle">): (read: Promise<Read>) => Promise<boolean> {
+  let timer: Promise<"idle"> | undefined;
+  return async (read) => {
+    for (let pauses = timer === undefined ? 1 : 2; pauses > 0; pauses--) {
+      timer ??= pause();
+      if ((await Promise.race([read, timer])) !== "idle") return false;
+      timer = undefined;
+    }
+    return true;
+  };
 }
 
 function streamOf(first: IteratorResult<string, void>, pieces: Pieces): ReadableStream<Uint8Array> {

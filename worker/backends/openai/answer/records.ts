@@ -4,6 +4,7 @@
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
+import { BOUNDS } from "#core/bounds.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import { JsonExtent } from "./json-extent.ts";
 
@@ -21,6 +22,8 @@ export interface StreamRecord {
 
 const FIELD = /^[ \t]*(data|event|id|retry|error)[ \t]*(?::|$)[ ]?/i;
 const DONE = /^(?:"?\[done\]"?|done)$/i;
+/** What a line that is kept costs beside its characters: it may have a single one. */
+const LINE_BYTES = 32;
 const NEWLINE = /\r\n|\n|\r/g;
 
 export class RecordSplitter {
@@ -30,10 +33,10 @@ export class RecordSplitter {
   /** A JSON value that stands without a field, and is not whole yet. */
   #bare: JsonExtent | undefined;
   /** Lines of a `data` field that are no whole value yet. */
-  #data: { lines: string[]; extent: JsonExtent } | undefined;
+  #data: { lines: string[]; size: number; extent: JsonExtent } | undefined;
   #records: StreamRecord[] = [];
 
-  /** The records that are whole by now. */
+  /** The records that are whole by now. Throws where one that is not is beyond its bound. */
   push(text: string): StreamRecord[] {
     // The second half of a CRLF that was cut in two.
     let from = this.#endedInCr && text.startsWith("\n") ? 1 : 0;
@@ -45,7 +48,15 @@ export class RecordSplitter {
       from = newline.index + newline[0].length;
     }
     this.#line += text.slice(from);
+    if (this.#line.length + this.#begun > BOUNDS.backendEvent.max) {
+      throw new Error(`an event of the answer has more than ${BOUNDS.backendEvent.max} bytes`);
+    }
     return this.#given();
+  }
+
+  /** What is kept of a record, beside the line. */
+  get #begun(): number {
+    return (this.#bare?.text.length ?? 0) + (this.#data?.size ?? 0);
   }
 
   /** A line has begun that has no end yet. */
@@ -124,9 +135,10 @@ export class RecordSplitter {
       return;
     }
     if (payload.trim() === "") return;
-    this.#data ??= { lines: [], extent: new JsonExtent() };
+    this.#data ??= { lines: [], size: 0, extent: new JsonExtent() };
     const { lines, extent } = this.#data;
     lines.push(payload);
+    this.#data.size += payload.length + LINE_BYTES;
     const isJson = /^\s*[{[]/.test(lines[0] ?? "");
     if (isJson && extent.feed(lines.length > 1 ? `\n${payload}` : payload) !== undefined) this.#dispatch();
   }

@@ -63,12 +63,8 @@ const STATUSES: Record<number, ErrorCode> = {
   529: "busy",
 };
 
-/** What a request that was changed by a redirect is answered with. */
-const LOST = new Set([400, 401, 403, 404, 405, 415]);
-
 export function causeOf(complaint: Complaint): ErrorCode {
-  const { status, words: said, isPage, isOfApi, isElsewhere } = complaint;
-  if (isElsewhere && status !== undefined && LOST.has(status)) return "bad_address";
+  const { status, words: said, isPage, isOfApi } = complaint;
   if (isPage) return causeOfPage(complaint);
   const cause = CAUSES.find((one) => (one.words?.test(said) ?? true) && (one.when?.(complaint) ?? true));
   if (cause) return cause.code;

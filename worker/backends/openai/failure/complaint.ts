@@ -14,8 +14,6 @@ export interface Complaint {
   isPage: boolean;
   /** It has the form of OpenAI's errors, so that there is such an API at the address. */
   isOfApi: boolean;
-  /** The request was redirected: it may have lost its method, its body or its key on the way. */
-  isElsewhere?: true;
 }
 
 /** `status`: the one of the HTTP answer. `body`: JSON or a text. */

@@ -144,9 +144,3 @@ describe("a connection", () => {
     expect(event.errorText).not.toContain("sk-secret");
   });
 });
-
-test("kind 4: a request that a redirect has changed went to a wrong address, whatever the answer says", () => {
-  const complaint = complaintOf(said("Incorrect API key provided"), 401);
-  expect(failureOf(complaint, new Headers(), writing).event.code).toBe("auth");
-  expect(failureOf({ ...complaint, isElsewhere: true }, new Headers(), writing).event.code).toBe("bad_address");
-});

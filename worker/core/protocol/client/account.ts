@@ -33,7 +33,8 @@ export const putDevice = (deviceId: string, displayName: string): Request<undefi
 });
 
 /**
- * Asks nothing but who we are. An answer shows that the homeserver is there and takes our token.
+ * Asks nothing but who we are. An answer shows that the homeserver is there and takes our token; a proxy that answers in its
+ * place does not know who we are.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3accountwhoami
  */
@@ -41,7 +42,7 @@ export const whoAmI = (): Request<undefined> => ({
   method: "GET",
   path: `${CLIENT}/account/whoami`,
   answerMsMax: BOUNDS.silence.max,
-  answer: unread,
+  answer: confirmedBy("user_id"),
 });
 
 /**

@@ -49,8 +49,8 @@ const readEvent = answerOf(RoomEvent, "an event");
 const PAGE_EVENTS = 100;
 
 export interface Page {
-  /** Newest first; without those that are not readable, or of another room. */
-  events: RoomEvent[];
+  /** Newest first, as they came: all of them may be too much to be read in one go. */
+  raws: unknown[];
   /** Where the next older page begins; undefined at the beginning of the room. */
   next?: string;
 }
@@ -66,17 +66,14 @@ const Messages = z.object({ chunk: z.array(z.unknown()), end: z.string().nullish
 export const messagesBefore = (roomId: RoomId, from?: string): Request<Page> => ({
   method: "GET",
   path: `${roomPath(roomId)}/messages`,
+  // What our own server lacks of them it asks others for.
+  remote: "",
   query: { dir: "b", limit: String(PAGE_EVENTS), ...(from === undefined ? {} : { from }) },
   answer: answerOf(
     Messages.transform(({ chunk, end }) => ({
-      events: chunk.flatMap((raw) => readable(raw, roomId)),
+      raws: chunk,
       ...(end == null ? {} : { next: end }),
     })),
     "chunk",
   ),
 });
-
-function readable(raw: unknown, roomId: RoomId): RoomEvent[] {
-  const event = RoomEvent.safeParse(raw);
-  return event.success && event.data.room_id === roomId ? [event.data] : [];
-}

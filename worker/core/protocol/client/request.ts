@@ -27,6 +27,11 @@ export interface Request<Answer> {
   contentType?: string;
   /** How long an answer may take, in milliseconds; `BOUNDS.answerTime` where it is not said. */
   answerMsMax?: number;
+  /**
+   * A server of others that the homeserver may have to ask for it, and that may not answer; empty where it could be any.
+   * Without it, the homeserver can answer by itself.
+   */
+  remote?: string;
   /** Reads the JSON object of an answer with a 2xx status. The error says what is missing in it. */
   answer: (json: unknown) => Result<Answer, string>;
 }

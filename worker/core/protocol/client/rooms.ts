@@ -28,6 +28,7 @@ export function joinRoom(roomId: RoomId, via: readonly string[] = []): Request<u
     // `server_name` is the name before v1.12 of the specification.
     query: { via, server_name: via },
     body: "{}",
+    remote: via[0] ?? "",
     answer: ENTERED,
   };
 }
@@ -35,14 +36,15 @@ export function joinRoom(roomId: RoomId, via: readonly string[] = []): Request<u
 const ENTERED = confirmedBy("room_id");
 
 /**
- * Leaves a room, or rejects an invitation to it.
+ * Leaves a room, or rejects an invitation to it: `inviter` is the server it came from, where that is another one.
  *
  * @see https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidleave
  */
-export const leaveRoom = (roomId: RoomId, reason?: string): Request<undefined> => ({
+export const leaveRoom = (roomId: RoomId, reason?: string, inviter?: string): Request<undefined> => ({
   method: "POST",
   path: `${roomPath(roomId)}/leave`,
   body: JSON.stringify(reason === undefined ? {} : { reason }),
+  ...(inviter === undefined ? {} : { remote: inviter }),
   answer: unread,
 });
 
@@ -54,8 +56,8 @@ export const leaveRoom = (roomId: RoomId, reason?: string): Request<undefined> =
 export const roomByAlias = (alias: string): Request<RoomId> => ({
   method: "GET",
   path: `${CLIENT}/directory/room/${encodeURIComponent(alias)}`,
-  // Another server may have to be asked.
   answerMsMax: BOUNDS.aliasTime.max,
+  remote: alias.slice(alias.indexOf(":") + 1),
   answer: answerOf(
     z.object({ room_id: RoomId }).transform(({ room_id }) => room_id),
     "room_id",
