@@ -89,7 +89,7 @@ const STANDS_ON: Record<string, readonly string[]> = {
   router: ["digest.ts", "rooms", "occasion.ts", "new-turn.ts", "wake.ts", "commands"],
   delivery: ["html"],
   backends: ["echo", "scripted", "openai", "secrets"],
-  "appservice/host": ["environment.ts", "process", "private-files.ts", "locks", "configuration"],
+  "appservice/host": ["environment.ts", "process", "private-files.ts", "locks", "configuration", "requests"],
   "appservice/cli": ["terminal", "api", "operator"],
   "appservice/live": ["hosts.ts", "model.ts", "chaos"],
 };

@@ -2,12 +2,14 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@libsql/client";
 import { afterEach, expect, test, vi } from "vitest";
 import { Configuration } from "#core/configuration/configuration.ts";
 import { Environment } from "#core/configuration/environment.ts";
+import { withShortLimits } from "#testing/node-limits.ts";
 import { startUnkindHomeserver, type UnkindHomeserver } from "#testing/unkind/index.ts";
 import { type Served, serve } from "./serve.ts";
 
@@ -20,7 +22,7 @@ const GHOST = "@agent_guide:hs.test";
 const TOKENS = { AS_TOKEN: "as-token-of-tests", HS_TOKEN: "hs-token-of-tests" };
 const soon = { timeout: 10_000, interval: 30 };
 
-async function begin() {
+async function begin(backend: { use: string; [key: string]: unknown } = { use: "scripted" }) {
   const homeserver = await startUnkindHomeserver({
     asToken: TOKENS.AS_TOKEN,
     hsToken: TOKENS.HS_TOKEN,
@@ -33,7 +35,7 @@ async function begin() {
   const environment = Environment.parse({ ...url, ...TOKENS });
   const configuration = Configuration.parse({
     defaults: { mention: false },
-    agents: [{ id: "guide", name: "Guide", backend: { use: "scripted" } }],
+    agents: [{ id: "guide", name: "Guide", backend }],
   });
   const start = async (lines: string[]): Promise<Served> => {
     const served = await serve({ environment, env: {}, configuration, write: (line) => void lines.push(line) });
@@ -50,6 +52,26 @@ async function entered(homeserver: UnkindHomeserver): Promise<string> {
 }
 const said = (homeserver: UnkindHomeserver, room: string) =>
   homeserver.visible(room).flatMap(({ sender, body }) => (sender === GHOST ? [body.slice(0, 20)] : []));
+
+test("kind 6, input 11: a backend that is slower than the limits of Node's client still answers", async () => {
+  const model = createServer((_request, response) => {
+    const chunk = { choices: [{ index: 0, delta: { content: "at last" }, finish_reason: "stop" }] };
+    setTimeout(() => response.end(`data: ${JSON.stringify(chunk)}\n\n`), 2_500);
+  });
+  await new Promise<void>((resolve) => model.listen(0, "127.0.0.1", resolve));
+  closing.push(() => model.close());
+  const baseUrl = `http://127.0.0.1:${(model.address() as AddressInfo).port}/v1`;
+  const { homeserver, start } = await begin({ use: "openai", baseUrl, model: "m" });
+  const lines: string[] = [];
+  await withShortLimits(async () => {
+    const served = await start(lines);
+    closing.push(() => served.stop());
+    const room = await entered(homeserver);
+    homeserver.say(room, ALICE, "a question");
+    await vi.waitFor(() => expect(said(homeserver, room)).toContain("at last"), soon);
+  });
+  expect(lines.join()).not.toContain("turn_failed");
+});
 
 test("a new process beside the old one, which is then stopped, loses no event and answers none twice", async () => {
   const { homeserver, start } = await begin();

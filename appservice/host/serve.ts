@@ -17,12 +17,13 @@ import { systemClock } from "../../worker/clock.ts";
 import { knownTime } from "../../worker/lanes/time.ts";
 import { knownCapabilities } from "../../worker/matrix/capabilities.ts";
 import { homeserverUrl } from "../../worker/matrix/well-known.ts";
-import { keepAliveAsk } from "./ask.ts";
 import { consoleLog } from "./console-log.ts";
 import { nodeDoorbell } from "./doorbell.ts";
 import { DATABASE, openLedger } from "./ledger.ts";
 import { enterFolder } from "./locks/folder-lock.ts";
 import { isReadByOthers } from "./private-files.ts";
+import { keepAliveAsk } from "./requests/ask.ts";
+import { patientFetch } from "./requests/patient-fetch.ts";
 import { type SteadyClock, steadyClock } from "./steady-clock.ts";
 
 export interface Served {
@@ -71,7 +72,7 @@ export async function serve({ environment: given, env, configuration, write }: O
     environment,
     ledger,
     clock,
-    fetch: (input, init) => fetch(input, init),
+    fetch: patientFetch(env),
     ask: heardBy(clock, until(ended.signal, keepAliveAsk())),
     log,
     env: (name) => env[name] || undefined,

@@ -25,6 +25,7 @@ export const aContext = (over: Partial<TurnContext> = {}): TurnContext => {
     fetch: (input, init) => fetch(input, init),
     now: () => systemClock.now(),
     sleep: (ms) => systemClock.sleep(ms, signal),
+    patienceMs: 300_000,
     env: () => undefined,
     ...over,
   };

@@ -38,13 +38,15 @@ async function attempted(
   }: { layer?: Layer; decrypts?: boolean; context?: boolean; settings?: object } = {},
 ) {
   const looked: (string | undefined)[] = [];
+  let patienceMs = 0;
   let pauses = 0;
   const shown: string[] = [];
   const asked: TurnRequest[] = [];
   const backend: Backend = {
     capabilities: { history: "server", context, streaming: true, reasoning: false, cancel: "none", idempotent: false },
-    async *startTurn(request, { env }) {
+    async *startTurn(request, { env, ...context }) {
       asked.push(request);
+      patienceMs = context.patienceMs;
       looked.push(...["OPENAI_API_KEY", "OTHER_API_KEY", "AS_TOKEN"].map(env));
       yield* events;
     },
@@ -78,7 +80,7 @@ async function attempted(
   };
   const intent = anIntent(async () => ok({}));
   const { outcome } = await attempt(needs, running, turn, agentWith(layer), intent);
-  return { outcome, asked, looked, pauses, visible: shown.filter((text) => text !== "") };
+  return { outcome, asked, looked, patienceMs, pauses, visible: shown.filter((text) => text !== "") };
 }
 
 describe("an attempt", () => {
@@ -105,6 +107,10 @@ describe("an attempt", () => {
     const { asked } = await attempted([delta("x"), FINISH], { layer: { prompt: "Be brief.", model: "m2" } });
     expect(asked).toMatchObject([{ instructions: "Be brief.", model: "m2", session: { scope: "room" } }]);
     expect(asked[0]?.context).toContain('{"what":"room","id":"!room"}');
+  });
+  test("kind 6: tells the backend how long its first text may take", async () => {
+    const turns = (firstText: number) => attempted([FINISH], { layer: { turns: { firstText } } });
+    expect([(await turns(20)).patienceMs, (await turns(900)).patienceMs]).toEqual([20_000, 60_000]);
   });
   test("gathers no context for a backend that does not read it", async () => {
     const { asked } = await attempted([delta("x"), FINISH], { context: false });

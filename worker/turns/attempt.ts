@@ -66,6 +66,7 @@ export async function attempt(
   const draft = needs.delivery.draft(turn, running.lease, intent);
   const typing = keepTyping(needs.clock, intent, turn.roomId);
   const onText = backend.value.capabilities.streaming ? () => draft.show(() => words.visible) : () => undefined;
+  const deadlines = deadlinesOf(agent, needs.turnMsMax);
   let outcome: Outcome;
   let hasDraft = hadDraft;
   try {
@@ -73,9 +74,8 @@ export async function attempt(
     const surroundings = context ? await contextFor(needs, turn, agent, intent, history) : "";
     const stream = backend.value.startTurn(
       requestOf(needs.ledger, turn, agent, surroundings),
-      contextOf(needs, spec.value, stop.signal),
+      contextOf(needs, spec.value, deadlines, stop.signal),
     );
-    const deadlines = deadlinesOf(agent, needs.turnMsMax);
     outcome = await listen(needs, running, stream[Symbol.asyncIterator](), { turn, words, onText, stop, deadlines });
   } finally {
     stop.abort("over");
@@ -217,13 +217,19 @@ function hear({ words, onText }: Listening, result: IteratorResult<TurnEvent>): 
 const deadlineMs = ({ deadlines: { firstTextMs, turnMs }, words }: Listening): number =>
   !words.hasText ? Math.min(firstTextMs, turnMs) : turnMs;
 
-function contextOf({ clock, fetch, env }: AttemptNeeds, spec: BackendSpec, signal: AbortSignal): TurnContext {
+function contextOf(
+  { clock, fetch, env }: AttemptNeeds,
+  spec: BackendSpec,
+  { firstTextMs, turnMs }: Deadlines,
+  signal: AbortSignal,
+): TurnContext {
   const named = new Set(namesIn(spec));
   return {
     signal,
     fetch,
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms, signal),
+    patienceMs: Math.min(firstTextMs, turnMs),
     // Whether these may be read was asked before.
     env: (name) => (named.has(name) ? env(name) : undefined),
   };

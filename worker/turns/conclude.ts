@@ -1,5 +1,6 @@
 /** Ends the work on a turn: stores its outcome as a reply, or ends it without one. */
 import type { Agent } from "#core/configuration/agent.ts";
+import { forOperator } from "#core/strings/failures.ts";
 import { APOLOGY, INTERRUPTED, NOTHING_TO_SAY, STOPPED, TAKEN_OVER, TOO_LONG } from "#core/strings/replies.ts";
 import { closeFence } from "#core/turn/parts.ts";
 import { type Reply, type Turn, type TurnEnding, textReply } from "#core/turn/turn.ts";
@@ -80,7 +81,10 @@ const deadLetterOf = (turn: Turn, ending: TurnEnding, detail: string) => ({
 
 function lackOf(outcome: Outcome, turn: Turn): Lack | undefined {
   if (outcome.kind === "failed")
-    return { ending: outcome.code, deadLetter: deadLetterOf(turn, outcome.code, outcome.detail) };
+    return {
+      ending: outcome.code,
+      deadLetter: deadLetterOf(turn, outcome.code, forOperator(outcome.code, outcome.detail)),
+    };
   return outcome.kind === "stopped" || outcome.kind === "takenOver" ? { ending: "stopped" } : undefined;
 }
 

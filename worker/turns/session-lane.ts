@@ -5,6 +5,7 @@
  */
 import { BOUNDS } from "#core/bounds.ts";
 import type { Agent } from "#core/configuration/agent.ts";
+import { forOperator } from "#core/strings/failures.ts";
 import { spread } from "#core/turn/back-off.ts";
 import { isDue } from "#core/turn/clocks.ts";
 import { retryAt, type Step, step, type Turn } from "#core/turn/turn.ts";
@@ -138,7 +139,8 @@ async function answer(needs: Needs, running: Running, { turn, agent, ghost }: Ag
   const { outcome, hasDraft } = await attempt(needs, running, started, agent, intent.value);
   if (running.lost.aborted) return "rest";
   if (outcome.kind === "failed") {
-    const { code, detail } = outcome;
+    const { code } = outcome;
+    const detail = forOperator(code, outcome.detail);
     log("turn_failed", { turn: turn.id, agent: turn.agent, attempt: started.attempt, code, detail });
     const againMs = retryAt(outcome, turn.failures + 1, clock.now(), needs.random());
     if (againMs !== undefined) {

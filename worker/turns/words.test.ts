@@ -1,7 +1,7 @@
 /** Text and outcome of a backend's stream. A decline is never shown, not even its first letters. */
 import { describe, expect, test } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
-import type { TurnEvent } from "#core/turn/backend.ts";
+import type { ErrorCode, FinishReason, TurnEvent } from "#core/turn/backend.ts";
 import { type Outcome, Words } from "./words.ts";
 
 const delta = (text: string): TurnEvent => ({ type: "text-delta", id: "0", delta: text });
@@ -35,6 +35,28 @@ describe("an answer of the agent", () => {
     const error: TurnEvent = { type: "error", errorText: "gone", code: "disconnected", retryable: true };
     expect(ended(delta("NO_RE"), error).outcome).toMatchObject({ kind: "failed", shown: "" });
   });
+});
+
+describe("kind 2, an answer without a text", () => {
+  const finish = (finishReason: FinishReason): TurnEvent => ({ type: "finish", finishReason });
+  const thought: TurnEvent = { type: "reasoning-delta", id: "r", delta: "hm" };
+  test.for<[finishReason: FinishReason, code: ErrorCode]>([
+    ["length", "length_limit"],
+    ["content-filter", "filtered"],
+    ["tool-calls", "tool_call"],
+  ])("that ended with %s failed with %s, and is not asked for again", ([finishReason, code]) => {
+    for (const events of [[], [thought], [delta(" \n")]]) {
+      expect(ended(...events, finish(finishReason)).outcome).toMatchObject({
+        kind: "failed",
+        code,
+        retryable: false,
+        shown: "",
+      });
+    }
+    expect(ended(delta("half"), finish(finishReason)).outcome).toEqual({ kind: "answered", text: "half" });
+  });
+  test("that just ended is an answer", () =>
+    expect(ended(thought, FINISH).outcome).toEqual({ kind: "answered", text: "" }));
 });
 
 describe("a long answer", () => {

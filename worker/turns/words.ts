@@ -1,6 +1,6 @@
 /** Reads a backend's stream: the text so far, and the outcome at its end. */
 import { BOUNDS } from "#core/bounds.ts";
-import type { ErrorCode, TurnEvent } from "#core/turn/backend.ts";
+import type { ErrorCode, FinishReason, TurnEvent } from "#core/turn/backend.ts";
 
 export type Outcome =
   | { kind: "answered"; text: string }
@@ -23,6 +23,13 @@ const isDecline = (text: string): boolean => DECLINES.includes(text.trim());
 /** While a text may still become a decline, none of it is shown. */
 const mayBeDecline = (text: string): boolean =>
   isDecline(text) || DECLINES.some((word) => word.startsWith(text.trimStart()));
+
+/** Why there is no text, where the backend ended well without one. */
+const WITHOUT_TEXT: Partial<Record<FinishReason, ErrorCode>> = {
+  length: "length_limit",
+  "content-filter": "filtered",
+  "tool-calls": "tool_call",
+};
 
 /** So much of the beginning decides whether a text is a decline. */
 const HEAD_LENGTH = 64;
@@ -85,10 +92,19 @@ export class Words {
         return this.#ended(value.reason ?? "the backend stopped");
       case "finish":
         if (value.finishReason === "error" || this.#error) return this.#ended("the backend failed");
-        return !this.isVisible && isDecline(this.text) ? { kind: "silent" } : { kind: "answered", text: this.text };
+        return this.#endedWell(value.finishReason);
       default:
         return undefined;
     }
+  }
+
+  #endedWell(finishReason: FinishReason): Outcome {
+    if (!this.isVisible && isDecline(this.text)) return { kind: "silent" };
+    const code = this.text.trim() === "" ? WITHOUT_TEXT[finishReason] : undefined;
+    // Asked again it would end in the same way.
+    return code === undefined
+      ? { kind: "answered", text: this.text }
+      : { kind: "failed", code, detail: `the answer ended with "${finishReason}"`, retryable: false, shown: "" };
   }
 
   /** Gives an outcome where the text becomes too long by it. */

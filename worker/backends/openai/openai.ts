@@ -6,20 +6,13 @@
 import * as z from "zod/v4";
 import { BOUNDS } from "#core/bounds.ts";
 import { isReference } from "#core/configuration/secret-names.ts";
-import type {
-  Backend,
-  FinishReason,
-  InputMessage,
-  TurnContext,
-  TurnEvent,
-  TurnMeta,
-  TurnRequest,
-} from "#core/turn/backend.ts";
+import type { Backend, InputMessage, TurnContext, TurnEvent, TurnMeta, TurnRequest } from "#core/turn/backend.ts";
 import { asName, asSpokenLine, HOW_TO_READ_SPOKEN_LINES } from "#core/turn/quoting.ts";
 import { addressOf } from "./address.ts";
-import { boundedFetch } from "./bounded-fetch.ts";
+import { type Asking, asking, type Ending } from "./asking.ts";
 import { trimToBudget } from "./budget.ts";
-import { failureOf } from "./failure.ts";
+import { wellFormed } from "./events.ts";
+import { failureOfConnection } from "./failure/failure.ts";
 
 const HISTORY_TOKENS = 8_000;
 
@@ -56,36 +49,6 @@ export const openai = (settings: Settings): Backend => ({
   },
 });
 
-/** Closes open texts before the ending, and drops every event after the ending. */
-async function* wellFormed(events: AsyncIterable<TurnEvent>): AsyncGenerator<TurnEvent> {
-  const open = new Map<string, TurnEvent>();
-  for await (const event of events) {
-    trackOpen(open, event);
-    const ending = event.type === "finish" || event.type === "abort" || event.type === "error";
-    if (ending) yield* open.values();
-    yield event;
-    if (event.type === "error") yield { type: "finish", finishReason: "error" };
-    if (ending) return;
-  }
-}
-
-/** Keeps in `open`, for each open text and reasoning, the event that closes it. */
-function trackOpen(open: Map<string, TurnEvent>, event: TurnEvent): void {
-  switch (event.type) {
-    case "text-start":
-      open.set(`text ${event.id}`, { type: "text-end", id: event.id });
-      return;
-    case "reasoning-start":
-      open.set(`reasoning ${event.id}`, { type: "reasoning-end", id: event.id });
-      return;
-    case "text-end":
-      open.delete(`text ${event.id}`);
-      return;
-    case "reasoning-end":
-      open.delete(`reasoning ${event.id}`);
-  }
-}
-
 const notConfigured = (errorText: string): TurnEvent => ({
   type: "error",
   code: "not_configured",
@@ -120,24 +83,34 @@ async function* talk(spec: Settings, request: TurnRequest, context: TurnContext)
   const settings = resolve(spec, request.model, context);
   if ("type" in settings) return yield settings;
   const secrets = [settings.apiKey ?? "", ...addressOf(settings.baseUrl).secrets];
-  const failed = (error: unknown): TurnEvent =>
-    context.signal.aborted ? { type: "abort" } : failureOf(error, secrets, context.now());
+  const asked = asking(context, secrets);
+  let usage: TurnMeta["usage"];
+  let thrown: unknown;
   try {
     let parts = 0;
-    for await (const part of await open(settings, request, context)) {
+    for await (const part of await open(settings, request, context, asked)) {
       // Parts that are no events of ours are seen by nobody else: calls of tools that nobody asked for.
       if (++parts % BOUNDS.streamEventsAtOnce.max === 0) await context.sleep(0);
-      const event = part.type === "error" ? failed(part.error) : eventOf(part);
+      if (part.type === "finish") usage = usageOf(part.totalUsage);
+      if (part.type === "error") thrown ??= part.error;
+      const event = eventOf(part);
       if (event) yield event;
     }
   } catch (error) {
-    // On Node the SDK's iterator throws when a stream is cut.
-    return yield failed(error);
+    // On Node the SDK's iterator throws when a request fails.
+    thrown ??= error;
   }
-  yield failed(new Error("the stream ended without a finish"));
+  if (context.signal.aborted) return yield { type: "abort" };
+  const ending = asked.ending() ?? failureOfConnection(thrown ?? "no request was made", { secrets });
+  yield endOf(ending, usage);
 }
 
-async function open(settings: Settings, request: TurnRequest, { signal, fetch, sleep }: TurnContext) {
+const endOf = (ending: Ending, usage: TurnMeta["usage"] = {}): TurnEvent =>
+  "finishReason" in ending
+    ? { type: "finish", finishReason: ending.finishReason, messageMetadata: { usage } }
+    : ending.event;
+
+async function open(settings: Settings, request: TurnRequest, { signal }: TurnContext, { fetch }: Asking) {
   const [{ streamText }, { createOpenAICompatible }] = await Promise.all([
     import("ai"),
     import("@ai-sdk/openai-compatible"),
@@ -151,7 +124,7 @@ async function open(settings: Settings, request: TurnRequest, { signal, fetch, s
     includeUsage: true,
     // Most servers ignore it. One that does not can repeat a lost answer without running the model again.
     headers: { "idempotency-key": request.turnId, ...(authorization === undefined ? {} : { authorization }) },
-    fetch: boundedFetch(fetch, () => sleep(0)),
+    fetch,
   });
   const history = await Promise.race([request.history(), stopped(signal)]);
   const said = (message: InputMessage) => spoken(message, request.room.direct);
@@ -208,18 +181,10 @@ function spoken(message: InputMessage, direct: boolean): InputMessage {
 
 type Streamed = Awaited<ReturnType<typeof open>> extends AsyncIterable<infer Part> ? Part : never;
 
-const FINISH: Record<string, FinishReason> = {
-  stop: "stop",
-  length: "length",
-  "content-filter": "content-filter",
-  "tool-calls": "tool-calls",
-  other: "other",
-};
-
-function eventOf(part: Exclude<Streamed, { type: "error" }>): TurnEvent | undefined {
+/** The ending is not the SDK's: it knows only those that OpenAI has. A text ends with the answer, not before a thought. */
+function eventOf(part: Streamed): TurnEvent | undefined {
   switch (part.type) {
     case "text-start":
-    case "text-end":
     case "reasoning-start":
     case "reasoning-end":
       return { type: part.type, id: part.id };
@@ -229,20 +194,6 @@ function eventOf(part: Exclude<Streamed, { type: "error" }>): TurnEvent | undefi
     case "start-step":
     case "finish-step":
       return { type: part.type };
-    case "abort":
-      return { type: "abort" };
-    case "finish": {
-      const finishReason = FINISH[part.finishReason];
-      // A server that gives no reason has not finished: the text is only a part of the answer.
-      return finishReason
-        ? { type: "finish", finishReason, messageMetadata: { usage: usageOf(part.totalUsage) } }
-        : {
-            type: "error",
-            code: "disconnected",
-            retryable: true,
-            errorText: `the answer ended as "${part.finishReason}"`,
-          };
-    }
     default:
       return undefined;
   }

@@ -36,27 +36,38 @@ const chunk = (delta: object, finish: string | null = null) =>
 describe("the answer of a server", () => {
   const half = chunk({ content: "half" });
   test.for<[name: string, body: string, code: string]>([
-    ["sends garbage", "data: {not json\n\ndata: [DONE]\n\n", "upstream"],
-    ["sends JSON of another kind", 'data: {"a":1}\n\ndata: [DONE]\n\n', "upstream"],
-    ["sends garbage in the middle", `${half}data: {not json\n\n${chunk({}, "stop")}data: [DONE]\n\n`, "upstream"],
-    ["sends an HTML page", "<html>Bad gateway</html>", "disconnected"],
+    ["sends an HTML page of a proxy", "<html>Bad gateway</html>", "upstream"],
     ["sends nothing", "", "disconnected"],
-    ["sends an object of a proxy", '{"hello":"proxy"}', "disconnected"],
-    ["sends an object of a proxy as an event", 'data: {"hello":"proxy"}\n\ndata: [DONE]\n\n', "upstream"],
-    ["sends a list", "[]", "disconnected"],
-    ["sends a list as an event", "data: []\n\ndata: [DONE]\n\n", "upstream"],
-    ["sends null", "null", "disconnected"],
-    ["sends null as an event", "data: null\n\ndata: [DONE]\n\n", "upstream"],
-    ["sends choices that are none", 'data: {"choices":null}\n\ndata: [DONE]\n\n', "upstream"],
-    ["sends a choice without a delta", 'data: {"choices":[{"hello":"proxy"}]}\n\ndata: [DONE]\n\n', "disconnected"],
-    ["sends only the end", "data: [DONE]\n\n", "disconnected"],
+    ["sends an object of a proxy", '{"hello":"proxy"}', "upstream"],
+    ["sends a list", "[]", "upstream"],
+    ["sends null", "null", "upstream"],
+    ["sends garbage without an end", "data: {not json\n\n", "upstream"],
+    ["sends half of a record, and the end", `data: {"choices":[{"delta":{"conte\n\ndata: [DONE]\n\n`, "disconnected"],
     ["ends without a finish reason", half, "disconnected"],
     ["ends with an error of its own", `${half}data: {"error":{"message":"gone"}}\n\ndata: [DONE]\n\n`, "upstream"],
     ["ends with an error that has a status", `${half}data: {"error":{"message":"slow","code":429}}\n\n`, "rate_limit"],
-  ])("a server that %s: the turn fails with %s", async ([, body, code]) => {
+    ["says why there is no answer, and the end", 'data: {"detail":"Not authenticated"}\n\ndata: [DONE]\n\n', "auth"],
+  ])("a server that %s: the turn fails with $2", async ([, body, code]) => {
     const events = await against(body);
-    expect(events.at(-2)).toMatchObject({ type: "error", code, retryable: true });
+    expect(events.at(-2)).toMatchObject({ type: "error", code, retryable: code !== "auth" });
     expect(events.at(-1)).toEqual({ type: "finish", finishReason: "error" });
+  });
+
+  const end = `${chunk({}, "stop")}data: [DONE]\n\n`;
+  test.for<[name: string, body: string, text: string]>([
+    ["only the end", "data: [DONE]\n\n", ""],
+    ["garbage before the end", "data: {not json\n\ndata: [DONE]\n\n", ""],
+    ["a record of something else that is cut", `${half}data: {"content":"pi\n\n${end}`, "half"],
+    ["garbage in the middle", `${half}data: {not json\n\n${end}`, "half"],
+    ["JSON of another kind", `${half}data: {"a":1}\n\n${end}`, "half"],
+    ["a list", `${half}data: []\n\n${end}`, "half"],
+    ["null", `${half}data: null\n\n${end}`, "half"],
+    ["choices that are none", `${half}data: {"choices":null}\n\n${end}`, "half"],
+    ["a choice without a delta", `${half}data: {"choices":[{"hello":"proxy"}]}\n\n${end}`, "half"],
+  ])("kind 1: %s does not spoil an answer that has an end", async ([, body, text]) => {
+    const events = await against(body);
+    expect(textOf(events)).toBe(text);
+    expect(events.at(-1)).toMatchObject({ type: "finish", finishReason: "stop" });
   });
 
   test("an error in the middle of a text closes the text", async () => {
@@ -81,7 +92,7 @@ describe("the answer of a server", () => {
     await serving(other, async (location) => {
       for (const status of [302, 307, 308]) {
         const error = (await against("", { location }, status)).at(-2);
-        expect(error).toMatchObject({ code: "bad_request", retryable: false, status });
+        expect(error).toMatchObject({ code: "bad_address", retryable: false, status });
         expect(error).toMatchObject({ errorText: expect.stringContaining(`the server redirects to ${location}`) });
       }
     });
@@ -105,9 +116,41 @@ describe("the answer of a server", () => {
     expect(breaks).toBeGreaterThan(ofBytes + (3 * 2_000) / BOUNDS.streamEventsAtOnce.max);
   });
 
-  test("a redirect is not tried again", async () => {
-    expect((await against("", {}, 301)).at(-2)).toMatchObject({ code: "bad_request", retryable: false, status: 301 });
+  test("a redirect is a wrong address, and not tried again", async () => {
+    expect((await against("", {}, 301)).at(-2)).toMatchObject({ code: "bad_address", retryable: false, status: 301 });
   });
+
+  test("an event without end is broken off at its bound, also in lines", async () => {
+    for (const line of ["x".repeat(60_000), "data: a\n", "data: a\r\n", '{"a":\n']) {
+      const error = (await against(line.repeat(Math.ceil((BOUNDS.backendEvent.max * 1.1) / line.length)))).at(-2);
+      const bound = `an event of the answer has more than ${BOUNDS.backendEvent.max} bytes`;
+      expect(error).toMatchObject({ code: "disconnected", errorText: expect.stringContaining(bound) });
+    }
+  }, 30_000);
+
+  test("many events without a blank line between them are none that has no end", async () => {
+    const line = chunk({ content: "", padding: "x".repeat(10_000) }).slice("data: ".length, -1);
+    const body = line.repeat(Math.ceil((BOUNDS.backendEvent.max * 1.1) / line.length));
+    expect(textOf(await against(body + chunk({ content: "whole" }, "stop")))).toBe("whole");
+  });
+
+  test("a line that pauses in the middle is read whole", async () => {
+    const line = chunk({ content: 'a } b ]} "c' }, "stop");
+    const events = await serving((_request, response) => {
+      const half = line.indexOf("]}") + 2;
+      response.write(line.slice(0, half));
+      setTimeout(() => response.end(line.slice(half)), BOUNDS.backendTail.max + 500);
+    }, ask);
+    expect(textOf(events)).toBe('a } b ]} "c');
+  });
+
+  test.for(["constructor", "__proto__", "something_new"])(
+    "kind 2: the finish reason %s ends an answer",
+    async (reason) => {
+      const events = await against(chunk({ content: "whole" }, reason));
+      expect([textOf(events), events.at(-1)]).toMatchObject(["whole", { type: "finish", finishReason: "other" }]);
+    },
+  );
 
   test("the token count is reported; without one the usage is empty", async () => {
     const usage =
@@ -194,8 +237,31 @@ describe("the connection is closed", () => {
     });
   });
 
-  test("when the answer is invalid", async () => {
-    await untilGone("data: {not json\n\n", async (baseUrl) => {
+  test("a moment after a whole record whose line has no end", async () => {
+    const completion = JSON.stringify({ choices: [{ message: { content: "whole" } }] }, null, 1);
+    for (const begin of [
+      completion,
+      `${chunk({ content: "whole" })}data: [DONE]`,
+      chunk({ content: "whole" }, "stop").trim(),
+    ]) {
+      await untilGone(begin, async (baseUrl) => {
+        const events = await eventsOf(stream(baseUrl));
+        expect([textOf(events), events.at(-1)]).toMatchObject(["whole", { finishReason: "stop" }]);
+      });
+    }
+  }, 20_000);
+
+  test("a moment after the end of an answer, whether the server says that it is the end or not", async () => {
+    for (const end of ["data: [DONE]\n\n", chunk({}, "stop")]) {
+      await untilGone(chunk({ content: "whole" }) + end, async (baseUrl) => {
+        const events = await eventsOf(stream(baseUrl));
+        expect([textOf(events), events.at(-1)]).toMatchObject(["whole", { finishReason: "stop" }]);
+      });
+    }
+  });
+
+  test("when the server says an error", async () => {
+    await untilGone('data: {"error":"gone"}\n\n', async (baseUrl) => {
       expect((await eventsOf(stream(baseUrl))).at(-2)).toMatchObject({ code: "upstream" });
     });
   });

@@ -21,6 +21,32 @@ export const WORK = {
   },
   backendEvent: { max: 4 * MIB, unit: "bytes", because: "A whole reply in one event, each of its characters escaped." },
   backendSlice: { max: 4 * KIB, unit: "bytes", because: "Other work goes on between them; each has a hundred events." },
+  backendTail: {
+    max: 2 * SECOND,
+    unit: "milliseconds",
+    because: "Behind the end of an answer only a count of tokens follows; some servers never close the connection.",
+  },
+  loadingPause: {
+    max: 10 * SECOND,
+    unit: "milliseconds",
+    because: "A model that is loaded at last is noticed in time; people wait for the answer.",
+  },
+  redirects: { max: 5, unit: "requests", because: "A server that moved twice is rare; a circle has no end." },
+  complaintDepth: {
+    max: 8,
+    unit: "levels",
+    because: "Gateways wrap the error of the server behind them once or twice.",
+  },
+  errorCauses: {
+    max: 5,
+    unit: "entries",
+    because: "An error of a connection has one or two causes; they may be a circle.",
+  },
+  complaintWords: {
+    max: 8_000,
+    unit: "characters",
+    because: "The cause of an error stands at its beginning; it is searched for some thirty patterns.",
+  },
   backendError: { max: 64 * KIB, unit: "bytes", because: "Of a page of an error the beginning tells enough." },
   reply: { max: 1_000_000, unit: "bytes", because: "It is one stored text; D1 takes 2 MB a row. It is 80 messages." },
   streamEventsAtOnce: {

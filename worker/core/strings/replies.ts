@@ -2,13 +2,23 @@
 import type { ErrorCode } from "../turn/backend.ts";
 
 export const APOLOGY: Record<ErrorCode | "poison" | "unreadable", string> = {
-  auth: "My backend does not accept my credentials. My operator finds the details in the log.",
+  auth: "My backend does not accept my key. My operator finds the details in the log.",
   rate_limit: "My backend has too many requests at the moment. Please try again in a minute.",
   busy: "My backend is busy. Please try again in a minute.",
-  quota: "My backend's quota is used up. My operator finds the details in the log.",
+  loading: "My backend is still loading its model. Please try again in a few minutes.",
+  quota: "The credit or the quota at my backend is used up. My operator finds the details in the log.",
   bad_request: "My backend did not understand the request. My operator finds the details in the log.",
+  unsupported: "My backend does not support a part of my request. My operator finds the details in the log.",
+  context_length: "This conversation is too long for my backend. `!new` begins a new one.",
   unsupported_input: "My backend cannot take a message like this one.",
   not_found: "My backend does not know the model I am set up with. My operator finds the details in the log.",
+  bad_address:
+    "The address of my backend is wrong: no backend answers there. My operator finds the details in the log.",
+  filtered: "My backend filtered this, so I have no answer. Please put it in other words.",
+  refused: "My backend declines to answer this.",
+  length_limit:
+    "The limit for the length of my answer was reached before I could say anything. Please ask for less at once.",
+  tool_call: "My backend called a tool that I do not offer, so I have no answer. Please ask again in other words.",
   not_configured: "I am not set up completely yet. My operator finds in the log what is missing.",
   upstream: "My backend has trouble at the moment. Please try again later.",
   timeout: "My backend took too long to answer. Please try again.",

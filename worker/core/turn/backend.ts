@@ -60,10 +60,28 @@ export type ErrorCode =
   | "auth"
   | "rate_limit"
   | "busy"
+  /** The model is not in memory yet, and the backend's patience is used up. */
+  | "loading"
+  /** Credit, budget or a quota is used up: asking again soon is no use. */
   | "quota"
   | "bad_request"
+  /** The server does not support a part of the request. */
+  | "unsupported"
+  /** The request is longer than the model can read. */
+  | "context_length"
   | "unsupported_input"
+  /** The server does not know the model. */
   | "not_found"
+  /** At the address there is no such API. */
+  | "bad_address"
+  /** A filter kept the question or the answer back. */
+  | "filtered"
+  /** The model declines to answer. */
+  | "refused"
+  /** The limit for an answer's length was reached before there was any text. */
+  | "length_limit"
+  /** The model called a tool that was not offered, and said nothing. */
+  | "tool_call"
   | "not_configured"
   | "upstream"
   | "timeout"
@@ -112,6 +130,8 @@ export interface TurnContext {
   now(): number;
   /** Resolves after this many milliseconds, or at once when `signal` aborts; never rejects. */
   sleep(ms: number): Promise<void>;
+  /** How long the first text may take in all, in milliseconds. Then the turn is stopped. */
+  patienceMs: number;
   /** The value of a `$NAME` in the operator's environment; undefined when it is not set or may not be used. */
   env(name: string): string | undefined;
 }

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { type StreamServer, streamServer } from "#testing/stream-server.ts";
-import { askContract } from "../../worker/matrix/ask.contract.ts";
+import { askContract } from "../../../worker/matrix/ask.contract.ts";
 import { keepAliveAsk } from "./ask.ts";
 
 let streams: StreamServer;

@@ -9,8 +9,8 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { BOUNDS } from "#core/bounds.ts";
 import type { RequestBody, StreamedBody } from "#core/protocol/client/request.ts";
 import type { Ask } from "#ports/homeserver.ts";
-import { boundedText } from "../../worker/bounded-text.ts";
-import { enforceLength } from "../../worker/matrix/enforce-length.ts";
+import { boundedText } from "../../../worker/bounded-text.ts";
+import { enforceLength } from "../../../worker/matrix/enforce-length.ts";
 
 interface Exchange {
   answer: Promise<IncomingMessage>;
