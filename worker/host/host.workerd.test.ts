@@ -38,11 +38,18 @@ const push = (events: unknown[], bindings?: Env, context?: ExecutionContext) => 
   return fetchWorker("/_matrix/app/v1/transactions/1", init, bindings, context);
 };
 
+/** Of a room in which none of ours is, the homeserver would be asked. */
+const entered = (room: RoomId) =>
+  ledger.setMembers(
+    room,
+    ["@alice:hs.test", "@troupe:hs.test"].map((id) => ({ userId: UserId.parse(id), membership: "join" as const })),
+  );
+
 describe("the Worker", () => {
   test("is healthy once its database exists", async () => expect((await fetchWorker("/health")).status).toBe(200));
 
   test("answers a transaction when it is stored, and the room's object then decides its events", async () => {
-    await ledger.setMembers(ROOM, [{ userId: UserId.parse("@alice:hs.test"), membership: "join" }]);
+    await entered(ROOM);
     const answer = await push([aMessage("x")]);
     expect([answer.status, await answer.text()]).toEqual([200, "{}"]);
     await vi.waitFor(async () => expect(await ledger.verdicts()).toEqual({ no_agent: 1 }), { timeout: 5_000 });
@@ -130,8 +137,10 @@ describe("the Worker", () => {
   });
 
   test("sweeps at its cron, also while the homeserver does not answer", async () => {
+    const room_id = RoomId.parse("!swept");
+    await entered(room_id);
     // Stored without a ring.
-    await ledger.accept({ events: [aMessage("y", { room_id: "!swept" })], deadLetters: [], nowMs: Date.now() });
+    await ledger.accept({ events: [aMessage("y", { room_id })], deadLetters: [], nowMs: Date.now() });
     await worker.scheduled(createScheduledController(), env, createExecutionContext());
     await vi.waitFor(async () => expect(await dueAt(ledger, "room:!swept")).toBeUndefined(), { timeout: 5_000 });
   });
