@@ -56,6 +56,8 @@ const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
   "lanes.owner": "own",
   "marks.name": "own unique",
   "marks.value": "json",
+  "learnt.agent": "own unique",
+  "learnt.entries": "json",
   "members.membership": "word",
   "members.room_id": "id unique",
   "members.user_id": "id unique",

@@ -9,13 +9,14 @@ import type { GhostLedger } from "./homeserver.ts";
 import type { LaneLedger } from "./lanes.ts";
 import type { OperatorLedger } from "./operator.ts";
 import type { RoomLedger } from "./rooms.ts";
-import type { PlaceLedger, SessionLedger, TurnLedger } from "./turns.ts";
+import type { LearntLedger, PlaceLedger, SessionLedger, TurnLedger } from "./turns.ts";
 
 export type Ledger = LaneLedger &
   RoomLedger &
   TurnLedger &
   SessionLedger &
   PlaceLedger &
+  LearntLedger &
   OutboxLedger &
   GhostLedger &
   ConfigurationLedger &
