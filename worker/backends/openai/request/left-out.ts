@@ -71,7 +71,7 @@ function refusedPart({ event, part }: Failure): string | undefined {
   return event.code === "bad_request" && (event.status === 400 || event.status === 422) ? "stream_options" : undefined;
 }
 
-/** Of what the server holds, this is for the request: its answer needs room too, and tokens are only estimated. */
+/** So much of what the server holds is for the request: its answer needs room too, and tokens are only estimated. */
 const SHARE = 0.75;
 
 /** Our estimate may say that it fits, where the server's count does not: then the half of it goes. */
