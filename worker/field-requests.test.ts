@@ -214,6 +214,58 @@ describe("kind 5, what a server refuses is left out", () => {
   });
 });
 
+describe("kind 5, `troupe agent show`", () => {
+  const shown = async (query = "", id = "helper") =>
+    (await (await world.operator("GET", `/admin/agents/${id}${query}`)).json()) as {
+      settings: { key: string; value: unknown; layer: string }[];
+      [field: string]: unknown;
+    };
+
+  test("shows what was learnt, the last error, and no secret", async () => {
+    await against(
+      ({ messages }, nth) => {
+        if (nth > 2) return refused(401, { message: "Incorrect API key provided" });
+        return messages[0]?.role === "system" ? refused(400, { message: "System role not supported" }) : fine();
+      },
+      { baseUrl: `${MODEL}/v1?key=very-secret` },
+    );
+    expect(await shown()).not.toHaveProperty("learnt");
+    await say("one");
+    expect(await shown()).toMatchObject({ learnt: { leftOut: ["system_role"], atMs: expect.any(Number) } });
+    expect(await shown()).not.toHaveProperty("lastError");
+    await say("two");
+    const all = await shown();
+    expect(all).toMatchObject({ lastError: { reason: expect.stringContaining("Incorrect API key") } });
+    expect(JSON.stringify(all)).not.toContain("very-secret");
+  });
+
+  test("shows each setting with the layer that it comes from", async () => {
+    await against(() => fine());
+    const agents = [
+      aSpec("helper", { mention: false, turns: { queue: 7 } }),
+      aSpec("t_*", { prompt: "of the family" }),
+    ];
+    const rooms = { "!main": { prompt: "of the room", agents: { helper: { context: 3 } } } };
+    await world.app.applyConfiguration({ defaults: { mention: true, hops: 2 }, groups: {}, agents, rooms });
+    const layersOf = async (query: string, id?: string) =>
+      Object.fromEntries((await shown(query, id)).settings.map(({ key, value, layer }) => [key, [value, layer]]));
+    expect(await layersOf("")).toMatchObject({
+      mention: [false, "agents.helper"],
+      hops: [2, "defaults"],
+      "turns.queue": [7, "agents.helper"],
+      prompt: ["", "preset"],
+    });
+    expect(await layersOf("?room=!main")).toMatchObject({
+      prompt: ["of the room", "rooms.!main"],
+      context: [3, "rooms.!main.agents.helper"],
+    });
+    for (const id of ["t_1", encodeURIComponent("t_*")]) {
+      expect(await layersOf("", id)).toMatchObject({ prompt: ["of the family", "agents.t_*"] });
+    }
+    expect((await world.operator("GET", "/admin/agents/nobody")).status).toBe(404);
+  });
+});
+
 const configured = (backend: object) => ({
   defaults: {},
   groups: {},
