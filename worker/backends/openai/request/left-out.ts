@@ -15,10 +15,10 @@ const RENAMED = [
 ] as const;
 
 /** What means nothing without another field. */
-const BELONGS: Readonly<Record<string, readonly string[]>> = {
-  stream: ["stream_options"],
-  tools: ["tool_choice", "parallel_tool_calls"],
-};
+const BELONGS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["stream", ["stream_options"]],
+  ["tools", ["tool_choice", "parallel_tool_calls"]],
+]);
 
 /** The fields of a request's body without those that are refused. */
 function withoutRefused(body: object, refused: ReadonlySet<string>): object {
@@ -27,7 +27,7 @@ function withoutRefused(body: object, refused: ReadonlySet<string>): object {
     if (refused.has(name) && !refused.has(other) && given.has(name)) given.set(other, given.get(name));
   }
   for (const name of refused) {
-    for (const gone of [name, ...(BELONGS[name] ?? [])]) given.delete(gone);
+    for (const gone of [name, ...(BELONGS.get(name) ?? [])]) given.delete(gone);
   }
   return Object.fromEntries(given);
 }
