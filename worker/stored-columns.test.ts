@@ -54,6 +54,8 @@ const COLUMNS: Record<string, Kind | `${Kind} unique`> = {
   "invite_codes.user_id": "id",
   "lanes.id": "id unique",
   "lanes.owner": "own",
+  "learnt.agent": "own unique",
+  "learnt.entries": "json",
   "marks.name": "own unique",
   "marks.value": "json",
   "members.membership": "word",

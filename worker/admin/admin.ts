@@ -7,6 +7,7 @@ import { TurnId } from "#core/turn/turn.ts";
 import type { ConfigurationLedger, PeopleLedger } from "#ports/configuration.ts";
 import type { Clock } from "#ports/host.ts";
 import type { OperatorLedger } from "#ports/operator.ts";
+import type { LearntLedger } from "#ports/turns.ts";
 import { bodyBound } from "../body-bound.ts";
 import { configurationRoutes } from "./configuration-routes.ts";
 import type { Configuring } from "./configure.ts";
@@ -17,7 +18,7 @@ import { repairRoutes } from "./repair-routes.ts";
 import { whyRoutes } from "./why-routes.ts";
 
 interface Needs extends Configuring {
-  ledger: ConfigurationLedger & PeopleLedger & OperatorLedger;
+  ledger: ConfigurationLedger & PeopleLedger & OperatorLedger & Pick<LearntLedger, "learnt">;
   ring: (lanes: readonly LaneId[]) => Promise<void>;
   isOperator: IsOperator;
   /** Reads the state of a room from the homeserver. */

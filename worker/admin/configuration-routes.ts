@@ -5,9 +5,10 @@ import { readAgent, readAgents, readConfiguration } from "#core/configuration/re
 import { AgentKey } from "#core/protocol/ids.ts";
 import { apply, applyAgent, applyAgents, applyPlan, type Configuring, plan, removeAgent } from "./configure.ts";
 import { bodyOf, refuse } from "./refuse.ts";
+import { showAgent } from "./show-agent.ts";
 import { listedAgent, shownConfiguration } from "./shown.ts";
 
-export function configurationRoutes(needs: Configuring): Hono {
+export function configurationRoutes(needs: Configuring & Parameters<typeof showAgent>[0]): Hono {
   const { ledger, cipher } = needs;
   const app = new Hono();
 
@@ -19,6 +20,7 @@ export function configurationRoutes(needs: Configuring): Hono {
     const agents = items.map((agent) => listedAgent(cipher, agent));
     return c.json({ agents, ...(next === undefined ? {} : { next }) });
   });
+  app.get("/admin/agents/:id", (c) => showAgent(needs, c, c.req.param("id")));
   app.get("/admin/agents/:id/avatar", async (c) => {
     const id = AgentKey.safeParse(c.req.param("id"));
     const avatar = id.success ? await ledger.picture(id.data) : undefined;

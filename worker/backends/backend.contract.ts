@@ -1,6 +1,7 @@
 /** The contract of every backend. A new backend is complete when this suite passes for it. */
 import { describe, expect, test } from "vitest";
 import type { Backend, TurnContext, TurnEvent, TurnRequest } from "#core/turn/backend.ts";
+import { NOTHING_LEARNT } from "#core/turn/learnt.ts";
 import { systemClock } from "../clock.ts";
 
 export const aRequest = (text: string, over: Partial<TurnRequest> = {}): TurnRequest => ({
@@ -26,6 +27,8 @@ export const aContext = (over: Partial<TurnContext> = {}): TurnContext => {
     now: () => systemClock.now(),
     sleep: (ms) => systemClock.sleep(ms, signal),
     patienceMs: 300_000,
+    learnt: NOTHING_LEARNT,
+    learn: async () => undefined,
     env: () => undefined,
     ...over,
   };

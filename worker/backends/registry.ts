@@ -5,7 +5,8 @@ import { err, ok, type Result } from "#core/result.ts";
 import type { Backend } from "#core/turn/backend.ts";
 import type { Backends } from "#ports/backends.ts";
 import { Echo, echo } from "./echo/echo.ts";
-import { OpenAi, openai } from "./openai/openai.ts";
+import { openai } from "./openai/openai.ts";
+import { OpenAi } from "./openai/settings.ts";
 import { Scripted, scripted } from "./scripted/scripted.ts";
 
 type Dialect = (spec: BackendSpec) => Result<Backend, string>;
@@ -29,6 +30,11 @@ export function backends(): Backends {
       const dialect = Object.hasOwn(DIALECTS, spec.use) ? DIALECTS[spec.use] : undefined;
       if (dialect) return dialect(spec);
       return err(`backend.use: there is no "${spec.use}"; there are ${Object.keys(DIALECTS).join(", ")}`);
+    },
+    async digest(spec, model) {
+      const text = new TextEncoder().encode(JSON.stringify([spec, model]));
+      const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", text));
+      return Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
     },
   };
 }

@@ -18,6 +18,7 @@ export const KEPT_MS = {
   inviteCode: 7 * DAY_MS,
   admission: HOUR_MS,
   lane: DAY_MS,
+  learnt: 7 * DAY_MS,
 } as const;
 
 export interface RetentionRow {
@@ -79,6 +80,7 @@ export function retentionRows(): RetentionRow[] {
       what: "The configuration, also of rooms that agents left, and the agents' users",
       kept: FOR_GOOD,
     },
+    { tables: ["learnt"], what: "What the servers of backends refuse", kept: periodOf(KEPT_MS.learnt) },
     { tables: ["grants"], what: "Who was given access", kept: FOR_GOOD },
     { tables: ["verdicts", "marks"], what: "How often each verdict was given; how far the upkeep got", kept: "always" },
     { tables: ["transactions"], what: "Ids of transactions, from versions before", kept: ids },

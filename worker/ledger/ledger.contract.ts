@@ -13,6 +13,7 @@ import { familiesContract } from "./ledger-families.contract.ts";
 import { atomicityContract, fenceContract } from "./ledger-fence.contract.ts";
 import { forgettingContract } from "./ledger-forgetting.contract.ts";
 import { agentsContract, intakeContract, laneContract } from "./ledger-intake.contract.ts";
+import { learntContract } from "./ledger-learnt.contract.ts";
 import { limitContract } from "./ledger-limits.contract.ts";
 import { mergingContract } from "./ledger-merging.contract.ts";
 import { orderContract } from "./ledger-order.contract.ts";
@@ -32,6 +33,7 @@ export function ledgerContract(name: string, make: () => Promise<Ledger>): void 
   describe(`${name} as a ledger`, () => {
     intakeContract(make);
     laneContract(make);
+    learntContract(make);
     verdictContract(make);
     turnContract(make);
     controlsContract(make);

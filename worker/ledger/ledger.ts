@@ -2,6 +2,7 @@
 import type { Ledger } from "#ports/ledger.ts";
 import { agentRows } from "./configuration/agents.ts";
 import { configurationRows } from "./configuration/configuration.ts";
+import { learntRows } from "./configuration/learnt.ts";
 import { people } from "./configuration/people.ts";
 import { createResolvePlace } from "./configuration/resolve.ts";
 import { leases } from "./leases.ts";
@@ -56,6 +57,7 @@ export function createLedger(given: Database): Ledger {
     ...outboxRows(database),
     ...configurationRows(database),
     ...agentRows(database, resolvePlace),
+    ...learntRows(database),
     ...people(database),
     ...deadLetters(database),
     ...limits(database),

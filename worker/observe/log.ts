@@ -33,6 +33,7 @@ const LEVEL: Record<LogEvent, Level> = {
   ghost_made_anew: "warn",
   turn_started: "debug",
   turn_answered: "info",
+  backend_learnt: "info",
   turn_failed: "warn",
   turn_delivered: "debug",
   send_retried: "warn",

@@ -6,6 +6,8 @@ import type { Backend } from "#core/turn/backend.ts";
 export interface Backends {
   /** The backend of an agent's settings. The error is a sentence that says what to correct in them. */
   create(spec: BackendSpec): Result<Backend, string>;
+  /** Names these settings and the model, without any value of them. */
+  digest(spec: BackendSpec, model: string): Promise<string>;
 }
 
 /** Encrypts the secrets that are written out in an agent's backend. The ledger keeps them encrypted. */

@@ -50,6 +50,7 @@ export type LogEvent =
   | "ghost_made_anew"
   | "turn_started"
   | "turn_answered"
+  | "backend_learnt"
   | "turn_failed"
   | "turn_delivered"
   | "send_retried"

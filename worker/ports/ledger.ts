@@ -10,7 +10,7 @@ import type { GhostLedger } from "./homeserver.ts";
 import type { LaneLedger } from "./lanes.ts";
 import type { OperatorLedger } from "./operator.ts";
 import type { RoomLedger } from "./rooms.ts";
-import type { PlaceLedger, SessionLedger, TurnLedger } from "./turns.ts";
+import type { LearntLedger, PlaceLedger, SessionLedger, TurnLedger } from "./turns.ts";
 
 export type Ledger = LaneLedger &
   RoomLedger &
@@ -18,6 +18,7 @@ export type Ledger = LaneLedger &
   TurnLedger &
   SessionLedger &
   PlaceLedger &
+  LearntLedger &
   OutboxLedger &
   GhostLedger &
   ConfigurationLedger &

@@ -1,7 +1,7 @@
 /** Verdicts, figures and dead letters for the operator, and the upkeep of the ledger. */
 import type { Evidence } from "#core/gate/evidence.ts";
 import type { OtherReason, Reason } from "#core/gate/reasons.ts";
-import type { AgentId, EventId, RoomId } from "#core/protocol/ids.ts";
+import type { AgentId, AgentKey, EventId, RoomId } from "#core/protocol/ids.ts";
 import type { SessionKey, TurnId } from "#core/turn/turn.ts";
 
 /** An event's verdict as it is stored. */
@@ -118,6 +118,8 @@ export interface OperatorLedger {
   addDeadLetter(letter: DeadLetter, nowMs: number): Promise<void>;
   /** Newest first; with an id, only those before it. */
   deadLetters(limit: number, beforeId?: number): Promise<StoredDeadLetter[]>;
+  /** Why a turn of the agent, or of a family's member, was given up last; undefined where none was, as far as is kept. */
+  lastFailure(agent: AgentKey): Promise<Pick<StoredDeadLetter, "reason" | "createdAtMs"> | undefined>;
   /** A named value of recurring work; undefined before it was set. */
   mark(name: string): Promise<string | undefined>;
   setMark(name: string, value: string): Promise<void>;

@@ -3,6 +3,7 @@ import type { Agent } from "#core/configuration/agent.ts";
 import type { RoomEvent } from "#core/protocol/event.ts";
 import type { AgentId, EventId, RoomId, UserId } from "#core/protocol/ids.ts";
 import type { LaneId, Lease } from "#core/turn/lane.ts";
+import type { LearntEntries } from "#core/turn/learnt.ts";
 import type { Reply, SessionKey, Turn, TurnEnding, TurnId } from "#core/turn/turn.ts";
 import type { OutboxRow } from "./delivery.ts";
 import type { Ghost } from "./homeserver.ts";
@@ -52,6 +53,14 @@ export interface CurrentTurn {
   agent: Agent | undefined;
   /** The agent's ghost as it was made; undefined when it was not. */
   ghost: Ghost | undefined;
+  /** What is known of the servers of the agent's backend, also with earlier settings. */
+  learnt: LearntEntries;
+}
+
+/** What was found out about the servers of backends. `agent`: the id that it is written under, a family's with its `*`. */
+export interface LearntLedger {
+  setLearnt(lease: Lease, agent: string, entries: LearntEntries, nowMs: number): Promise<void>;
+  learnt(agent: string): Promise<LearntEntries>;
 }
 
 /**

@@ -76,7 +76,7 @@ export function lanesOn(given: Given): Lanes {
     },
     standing: { isWell: async () => true },
     ring: (lanes) => doorbell.ring(lanes),
-    backends: { create: () => ok(backend) },
+    backends: { create: () => ok(backend), digest: async () => "digest" },
     cipher: {
       encrypt: async (spec) => ok(spec),
       decrypt: async (spec) => ok(spec),

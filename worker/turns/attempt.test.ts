@@ -59,10 +59,14 @@ async function attempted(
       chatter: async () => [],
       transcript: async () => [],
       sender: async () => UNKNOWN_SENDER,
+      setLearnt: async () => undefined,
       controls: async () => [],
     },
     delivery: { draft: () => ({ show: (text) => void shown.push(text()), close: async () => "unused" as const }) },
-    backends: { create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")) },
+    backends: {
+      create: (spec) => (spec["decrypted"] ? ok(backend) : err("encrypted")),
+      digest: async () => "digest",
+    },
     cipher: { decrypt: async (spec) => (decrypts ? ok({ ...spec, ...settings, decrypted: true }) : err("no key")) },
     clock: {
       now: systemClock.now,
@@ -79,7 +83,7 @@ async function attempted(
     turnMsMax: 60_000,
   };
   const intent = anIntent(async () => ok({}));
-  const { outcome } = await attempt(needs, running, turn, agentWith(layer), intent);
+  const { outcome } = await attempt(needs, running, turn, { agent: agentWith(layer), learnt: [] }, intent);
   return { outcome, asked, looked, patienceMs, pauses, visible: shown.filter((text) => text !== "") };
 }
 

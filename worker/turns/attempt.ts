@@ -8,20 +8,22 @@ import { type AgentEnv, namesIn, refusedNames } from "#core/configuration/agent-
 import { err, messageOf, type Result } from "#core/result.ts";
 import { refusalOf } from "#core/strings/agent-env.ts";
 import type { Backend, Fetch, TurnContext, TurnEvent } from "#core/turn/backend.ts";
+import type { LearntEntries } from "#core/turn/learnt.ts";
 import type { Turn } from "#core/turn/turn.ts";
 import type { Backends, SecretCipher } from "#ports/backends.ts";
 import type { Delivery } from "#ports/delivery.ts";
 import type { Intent } from "#ports/homeserver.ts";
 import type { Running } from "#ports/lanes.ts";
-import type { ControlKind, TurnLedger } from "#ports/turns.ts";
+import type { ControlKind, LearntLedger, TurnLedger } from "#ports/turns.ts";
 import { Arrivals } from "./arrivals.ts";
 import { type ContextNeeds, contextFor } from "./context.ts";
+import { learningOf } from "./learning.ts";
 import { requestOf } from "./request.ts";
 import { keepTyping } from "./typing.ts";
 import { type Outcome, Words } from "./words.ts";
 
 export interface AttemptNeeds extends ContextNeeds {
-  ledger: ContextNeeds["ledger"] & Pick<TurnLedger, "controls">;
+  ledger: ContextNeeds["ledger"] & Pick<TurnLedger, "controls"> & Pick<LearntLedger, "setLearnt">;
   delivery: Pick<Delivery, "draft">;
   backends: Backends;
   /** Decrypts the secrets in a backend's settings. */
@@ -52,7 +54,7 @@ export async function attempt(
   needs: AttemptNeeds,
   running: Running,
   turn: Turn,
-  agent: Agent,
+  { agent, learnt }: { agent: Agent; learnt: LearntEntries },
   intent: Pick<Intent, "userId" | "send">,
 ): Promise<Attempted> {
   const hadDraft = turn.shown !== undefined;
@@ -72,10 +74,10 @@ export async function attempt(
   try {
     const { history, context } = backend.value.capabilities;
     const surroundings = context ? await contextFor(needs, turn, agent, intent, history) : "";
-    const stream = backend.value.startTurn(
-      requestOf(needs.ledger, turn, agent, surroundings),
-      contextOf(needs, spec.value, deadlines, stop.signal),
-    );
+    const stream = backend.value.startTurn(requestOf(needs.ledger, turn, agent, surroundings), {
+      ...contextOf(needs, spec.value, deadlines, stop.signal),
+      ...(await learningOf(needs, running, agent, learnt)),
+    });
     outcome = await listen(needs, running, stream[Symbol.asyncIterator](), { turn, words, onText, stop, deadlines });
   } finally {
     stop.abort("over");
@@ -222,7 +224,7 @@ function contextOf(
   spec: BackendSpec,
   { firstTextMs, turnMs }: Deadlines,
   signal: AbortSignal,
-): TurnContext {
+): Omit<TurnContext, "learnt" | "learn"> {
   const named = new Set(namesIn(spec));
   return {
     signal,

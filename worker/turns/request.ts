@@ -1,7 +1,7 @@
 /** Makes a turn's request to its backend, in the types of the backend contract. */
 import type { Agent } from "#core/configuration/agent.ts";
 import type { InputMessage, SessionRef, TurnRequest } from "#core/turn/backend.ts";
-import { askedIn, markdownOf, type Prompt, promptsOf, type Turn } from "#core/turn/turn.ts";
+import { askedIn, markdownOf, type Prompt, type Turn } from "#core/turn/turn.ts";
 import type { TurnLedger } from "#ports/turns.ts";
 
 /** How many turns of a session are read for its history. */
@@ -27,7 +27,7 @@ export function requestOf(
     input: askedIn(turn).map(userMessage),
     history: async () => {
       const past = await ledger.transcript(turn.session, TRANSCRIPT_TURNS);
-      return past.reverse().flatMap((one) => [...promptsOf(one).map(userMessage), ...assistantMessages(one)]);
+      return past.reverse().flatMap((one) => [...askedIn(one).map(userMessage), ...assistantMessages(one)]);
     },
     room: { id: turn.roomId, direct: turn.direct, ...(threadRoot ? { threadRoot } : {}) },
   };
@@ -44,8 +44,11 @@ const userMessage = ({ eventId, sender, parts, sentAtMs }: Prompt): InputMessage
   ts: sentAtMs,
 });
 
-/** The agent's own words only: our apologies are not part of its history. */
-const assistantMessages = ({ id, prompt, reply }: Turn): InputMessage[] =>
-  reply?.kind === "reply"
+/**
+ * The agent's own words only: our apologies are not part of its history. Nor is an answer to what was taken back, because it
+ * may repeat it.
+ */
+const assistantMessages = ({ id, prompt, redacted, reply }: Turn): InputMessage[] =>
+  reply?.kind === "reply" && !redacted
     ? [{ role: "assistant", id, parts: [{ type: "text", text: markdownOf(reply.parts) }], ts: prompt.sentAtMs }]
     : [];

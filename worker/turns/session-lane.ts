@@ -119,7 +119,7 @@ function act(
   }
 }
 
-async function answer(needs: Needs, running: Running, { turn, agent, ghost }: AgentTurn): Promise<Next> {
+async function answer(needs: Needs, running: Running, { turn, agent, ghost, learnt }: AgentTurn): Promise<Next> {
   const { ledger, log, clock } = needs;
   if (needs.mayBegin?.() === false) return "rest";
   if (await mergeOrWait(needs, running, turn, agent)) return "on";
@@ -136,7 +136,7 @@ async function answer(needs: Needs, running: Running, { turn, agent, ghost }: Ag
   const started = { ...turn, attempt: turn.attempt + 1 };
   log("turn_started", { turn: turn.id, agent: turn.agent, attempt: started.attempt });
   const startedAtMs = clock.now();
-  const { outcome, hasDraft } = await attempt(needs, running, started, agent, intent.value);
+  const { outcome, hasDraft } = await attempt(needs, running, started, { agent, learnt }, intent.value);
   if (running.lost.aborted) return "rest";
   if (outcome.kind === "failed") {
     const { code } = outcome;

@@ -108,7 +108,9 @@ export class Words {
   }
 
   /** Gives an outcome where the text becomes too long by it. */
-  #add(piece: string): Outcome | undefined {
+  #add(given: string): Outcome | undefined {
+    // Templates leave blank lines before the first word.
+    const piece = this.#bytes === 0 ? given.trimStart() : given;
     const left = BOUNDS.reply.max - this.#bytes;
     const { read, written } = encoder.encodeInto(piece, new Uint8Array(Math.min(left, 3 * piece.length)));
     const taken = read < piece.length ? piece.slice(0, read) : piece;

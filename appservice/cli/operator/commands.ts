@@ -6,6 +6,7 @@ import { deadLetters, replay } from "./dead-letters.ts";
 import { exportConfiguration } from "./export.ts";
 import { allow, approve, deny, inviteCode, listPairings } from "./people.ts";
 import { repair } from "./repair.ts";
+import { showAgent } from "./show-agent.ts";
 import { why } from "./why.ts";
 
 const NEEDS =
@@ -69,7 +70,7 @@ export function operatorCommands(program: Command): void {
     .option("-y, --yes", "mend them without asking")
     .option("--json", "print JSON")
     .action(repair);
-  agentCommands(program.command("agent").description("List, add and remove single agents."));
+  agentCommands(program.command("agent").description("List, show, add and remove single agents."));
   pairCommands(program.command("pair").description("Let single users in and out: list, approve, allow, deny, code."));
 }
 
@@ -91,6 +92,15 @@ npx troupe agent add helper --name Helper --backend openai \\
     .option("--backend-set <key=value>", "a setting of the backend; may be repeated", collect)
     .option("--replace", "replace an agent that exists")
     .action(addAgent);
+  addCommand(
+    agent,
+    "show",
+    "Show an agent's settings with the layer that each comes from, what was learnt about its server, and its last error.",
+    "npx troupe agent show helper\nnpx troupe agent show helper --room '!OGEhHVWSdvArJzumhm:example.org'",
+  )
+    .argument("<agent>")
+    .option("--room <room>", "a room id: as they hold there")
+    .action(showAgent);
   addCommand(agent, "remove", "Retire an agent. Its messages stay in the rooms.", "npx troupe agent remove echo2")
     .argument("<id>")
     .action(removeAgent);

@@ -71,6 +71,13 @@ describe("troupe", () => {
     expect((await troupe("apply", "troupe.yaml", "--dry-run")).out).toBe("~ agents.helper.mention: true → false\n");
   }, 30_000);
 
+  test("agent show tells each setting with its layer", async () => {
+    const { code, out } = await troupe("agent", "show", "helper");
+    expect([code, out]).toEqual([0, expect.stringMatching(/^helper\n[\s\S]*mention +true +agents\.helper\n/)]);
+    expect(out).toContain("Nothing was learnt about its server.\nNo error is known.\n");
+    expect(await troupe("agent", "show", "nobody")).toMatchObject({ code: 1, err: expect.stringContaining("nobody") });
+  }, 30_000);
+
   test("apply names the line of an error, also of one that the bridge finds", async () => {
     write("agents:\n  a: { backend: { use: echo }, mentoin: 1 }\n");
     const own = 'troupe.yaml:2: agents.a has no setting "mentoin"; did you mean "mention"?\n';

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
 import { aContext, aRequest, eventsOf, textOf } from "../backend.contract.ts";
-import { OpenAi, openai } from "./openai.ts";
+import { openai } from "./openai.ts";
+import { OpenAi } from "./settings.ts";
 
 const backend = openai(OpenAi.parse({ use: "openai", baseUrl: "http://model.test/v1", model: "m" }));
 const LOADING = '{"error":{"message":"Loading model","type":"unavailable_error","code":503}}';

@@ -3,7 +3,8 @@ import { LLMock } from "@copilotkit/aimock";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { InputMessage } from "#core/turn/backend.ts";
 import { aContext, aRequest, backendContract, eventsOf, textOf } from "../backend.contract.ts";
-import { OpenAi, openai } from "./openai.ts";
+import { openai } from "./openai.ts";
+import { OpenAi } from "./settings.ts";
 
 const KEY = "sk-a-secret-key";
 const model = new LLMock({ port: 0, logLevel: "silent" });

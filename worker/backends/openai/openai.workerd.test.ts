@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import type { Fetch } from "#core/turn/backend.ts";
 import { aContext, aRequest, backendContract, eventsOf, textOf } from "../backend.contract.ts";
-import { OpenAi, openai } from "./openai.ts";
+import { openai } from "./openai.ts";
+import { OpenAi } from "./settings.ts";
 
 const make = () => openai(OpenAi.parse({ use: "openai", baseUrl: "http://model.test/v1", model: "m" }));
 

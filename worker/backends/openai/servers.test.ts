@@ -3,7 +3,8 @@ import { createServer, type RequestListener } from "node:http";
 import { describe, expect, test } from "vitest";
 import { BOUNDS } from "#core/bounds.ts";
 import { aContext, aRequest, eventsOf, textOf } from "../backend.contract.ts";
-import { OpenAi, openai } from "./openai.ts";
+import { openai } from "./openai.ts";
+import { OpenAi } from "./settings.ts";
 
 const KEY = "sk-a-secret-key";
 const env = (name: string) => (name === "MODEL_KEY" ? KEY : undefined);

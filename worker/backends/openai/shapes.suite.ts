@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import type { ErrorCode, FinishReason } from "#core/turn/backend.ts";
 import { aContext, aRequest, eventsOf, textOf } from "../backend.contract.ts";
-import { OpenAi, openai } from "./openai.ts";
+import { openai } from "./openai.ts";
+import { OpenAi } from "./settings.ts";
 
 interface Shape {
   name: string;

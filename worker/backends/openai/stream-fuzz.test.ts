@@ -5,7 +5,8 @@
 import { describe, expect, test } from "vitest";
 import { Dice } from "#testing/chance.ts";
 import { aContext, aRequest, eventsOf, textOf } from "../backend.contract.ts";
-import { OpenAi, openai } from "./openai.ts";
+import { openai } from "./openai.ts";
+import { OpenAi } from "./settings.ts";
 
 /** What is sent, what it says, and whether the answer ends with it. */
 interface Sent {

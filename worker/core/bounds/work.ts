@@ -31,6 +31,11 @@ export const WORK = {
     unit: "milliseconds",
     because: "A model that is loaded at last is noticed in time; people wait for the answer.",
   },
+  askedAnew: {
+    max: 4,
+    unit: "requests",
+    because: "A server that refuses more parts of a request than these is learnt over several turns.",
+  },
   redirects: { max: 5, unit: "requests", because: "A server that moved twice is rare; a circle has no end." },
   complaintDepth: {
     max: 8,

@@ -5,6 +5,7 @@
  * import does. `backends/backend.contract.ts` is the suite every backend passes.
  */
 import type { Json } from "../protocol/event.ts";
+import type { Learnt } from "./learnt.ts";
 
 /** Files will be further members of this union. */
 export type InputPart = { type: "text"; text: string };
@@ -132,6 +133,10 @@ export interface TurnContext {
   sleep(ms: number): Promise<void>;
   /** How long the first text may take in all, in milliseconds. Then the turn is stopped. */
   patienceMs: number;
+  /** What is known of the backend's server, from earlier turns. */
+  learnt: Learnt;
+  /** Keeps what was found out about it. Never rejects. */
+  learn(learnt: Learnt): Promise<void>;
   /** The value of a `$NAME` in the operator's environment; undefined when it is not set or may not be used. */
   env(name: string): string | undefined;
 }

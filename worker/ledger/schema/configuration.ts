@@ -44,3 +44,10 @@ export const ghosts = sqliteTable("ghosts", {
   deviceId: text("device_id").notNull(),
   profile: text("profile"),
 });
+
+/** What the servers of the agents' backends do not take, by the id that the agent is written under. */
+export const learnt = sqliteTable("learnt", {
+  agent: text("agent").primaryKey(),
+  entries: text("entries").notNull(),
+  atMs: integer("at_ms").notNull(),
+});

@@ -5,6 +5,7 @@ import { err, ok, type Result } from "#core/result.ts";
 import type { Lease } from "#core/turn/lane.ts";
 import type { CurrentTurn } from "#ports/turns.ts";
 import { type AgentTexts, agentOf, ghostOf } from "../configuration/agents.ts";
+import { learntIn } from "../configuration/learnt.ts";
 import { layerColumns, type ResolvePlace } from "../configuration/resolve.ts";
 import { isHeld, leasedUntil, type Sql, sessionOf, sql } from "../sql/database.ts";
 import { avatarIn, ghostSql, specOf, withoutAvatar } from "../sql/ghosts.ts";
@@ -13,7 +14,13 @@ import { columnsOf, type TurnRow, turnOf, type UnreadableTurn } from "./turn-row
 import { burial, isOver, leftAlone } from "./unreadable-turns.ts";
 
 type Row = TurnRow &
-  AgentTexts & { hasControls: number; ghost: string; deviceId: string | null; profile: string | null };
+  AgentTexts & {
+    hasControls: number;
+    ghost: string;
+    deviceId: string | null;
+    profile: string | null;
+    learnt: string | null;
+  };
 
 /** Reads the turn, its agent at the turn's room, and the agent's ghost in one statement. */
 export function currentTurns(database: NotingDatabase, resolvePlace: ResolvePlace) {
@@ -25,7 +32,8 @@ export function currentTurns(database: NotingDatabase, resolvePlace: ResolvePlac
         EXISTS (
           SELECT 1 FROM controls WHERE controls.session = open_turn.session AND upto_seq >= open_turn.seq
         ) AS hasControls,
-        open_turn.ghost AS ghost, ghosts.device_id AS deviceId, ghosts.profile AS profile
+        open_turn.ghost AS ghost, ghosts.device_id AS deviceId, ghosts.profile AS profile,
+        (SELECT entries FROM learnt WHERE learnt.agent = CASE WHEN json_valid(spec) THEN spec ->> '$.id' END) AS learnt
       FROM (
         SELECT *, ${userId(sql`agent`)} AS ghost, ${specOf(sql`turns.agent`, sql`agents.agent`)} AS spec
         FROM turns
@@ -79,6 +87,7 @@ function currentOf(resolvePlace: ResolvePlace, row: Row): Result<CurrentTurn, Un
     hasControls: row.hasControls === 1,
     agent: agentOf(resolvePlace, id, row),
     ghost: row.deviceId === null ? undefined : ghostOf(ghost, row.deviceId, row.profile),
+    learnt: learntIn(row.learnt),
   });
 }
 

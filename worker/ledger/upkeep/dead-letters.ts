@@ -1,11 +1,12 @@
 /** Dead letters: events, turns and deliveries that were given up, kept for an operator. */
 import { BOUNDS } from "#core/bounds.ts";
+import { isFamily } from "#core/configuration/configuration.ts";
 import { parseJson } from "#core/protocol/json.ts";
 import type { DeadLetter, OperatorLedger, StoredDeadLetter } from "#ports/operator.ts";
 import { cutRaw, cutTo, jsonLists, storable } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 
-export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLetter" | "deadLetters"> {
+export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLetter" | "deadLetters" | "lastFailure"> {
   return {
     async addDeadLetter({ kind, reason, raw }, nowMs) {
       await all(insertDeadLetter({ kind, reason, raw }, nowMs, sql`true`), "durable");
@@ -15,6 +16,18 @@ export function deadLetters({ all }: Database): Pick<OperatorLedger, "addDeadLet
       all<StoredDeadLetter>(sql`
         SELECT id, kind, reason, raw, created_at_ms AS createdAtMs FROM dead_letters
         WHERE id < ${beforeId} ORDER BY id DESC LIMIT ${limit}`),
+
+    async lastFailure(agent) {
+      const [before = "", after = ""] = agent.split("*");
+      const isIt = isFamily(agent)
+        ? sql`substr(turns.agent, 1, ${before.length}) = ${before} AND substr(turns.agent, length(turns.agent) - ${after.length - 1}) = ${after}`
+        : sql`turns.agent = ${agent}`;
+      // The turn in a letter is looked up by its id; there are not many letters.
+      const [row] = await all<Pick<StoredDeadLetter, "reason" | "createdAtMs">>(sql`
+        SELECT reason, created_at_ms AS createdAtMs FROM dead_letters CROSS JOIN turns ON turns.id = dead_letters.raw
+        WHERE dead_letters.kind = 'turn' AND ${isIt} ORDER BY dead_letters.id DESC LIMIT 1`);
+      return row;
+    },
   };
 }
 

@@ -142,6 +142,7 @@ function work(): Rule[] {
     },
     { table: "buckets", key: "rowid", isGone: ({ nowMs }) => outside(sql`at_ms`, nowMs, KEPT_MS.bucket) },
     { table: "pairs", key: "rowid", isGone: ({ nowMs }) => outside(sql`since_ms`, nowMs, KEPT_MS.pair) },
+    { table: "learnt", key: "rowid", isGone: ({ nowMs }) => outside(sql`at_ms`, nowMs, KEPT_MS.learnt) },
     { table: "admissions", key: "rowid", isGone: ({ nowMs }) => outside(sql`at_ms`, nowMs, KEPT_MS.admission) },
     {
       table: "pairings",
