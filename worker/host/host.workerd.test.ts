@@ -38,7 +38,7 @@ const push = (events: unknown[], bindings?: Env, context?: ExecutionContext) => 
   return fetchWorker("/_matrix/app/v1/transactions/1", init, bindings, context);
 };
 
-/** Of a room in which none of ours is, the homeserver would be asked. */
+/** The homeserver would be asked about a room in which none of ours is. */
 const entered = (room: RoomId) =>
   ledger.setMembers(
     room,

@@ -1,8 +1,9 @@
 /** Keeps what a turn finds out about the server of its backend, until the settings change or a week has passed. */
+import { BOUNDS } from "#core/bounds.ts";
 import type { Agent } from "#core/configuration/agent.ts";
 import { messageOf } from "#core/result.ts";
 import type { TurnContext } from "#core/turn/backend.ts";
-import { freshOf, LEARNT_MAX, type LearntEntries, NOTHING_LEARNT } from "#core/turn/learnt.ts";
+import { freshOf, type LearntEntries, NOTHING_LEARNT } from "#core/turn/learnt.ts";
 import type { Backends } from "#ports/backends.ts";
 import type { Clock, Log } from "#ports/host.ts";
 import type { Running } from "#ports/lanes.ts";
@@ -36,7 +37,7 @@ export async function learningOf(
       const learnt = contextTokens === undefined ? { leftOut } : { leftOut, contextTokens };
       // Its week began with the first of it.
       const entry = { ...learnt, of, atMs: known?.atMs ?? nowMs };
-      const others = fresh.filter((one) => one.of !== of).slice(1 - LEARNT_MAX);
+      const others = fresh.filter((one) => one.of !== of).slice(1 - BOUNDS.learntSettings.max);
       try {
         await ledger.setLearnt(lease, agent.family ?? agent.id, [...others, entry], nowMs);
         log("backend_learnt", { agent: agent.id, ...learnt });

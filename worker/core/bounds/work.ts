@@ -36,6 +36,11 @@ export const WORK = {
     unit: "requests",
     because: "A server that refuses more parts of a request than these is learnt over several turns.",
   },
+  learntSettings: {
+    max: 8,
+    unit: "entries",
+    because: "What is learnt of one agent's server: rooms may choose models.",
+  },
   redirects: { max: 5, unit: "requests", because: "A server that moved twice is rare; a circle has no end." },
   complaintDepth: {
     max: 8,

@@ -1,5 +1,6 @@
 /** What a backend's server was found not to take, so that it is not sent again. */
 import * as z from "zod/v4";
+import { BOUNDS } from "../bounds.ts";
 import { KEPT_MS } from "../retention.ts";
 
 export const Learnt = z.object({
@@ -12,13 +13,10 @@ export type Learnt = z.infer<typeof Learnt>;
 
 export const NOTHING_LEARNT: Learnt = { leftOut: [] };
 
-/** How many settings of one agent are kept apart: rooms may choose models. */
-export const LEARNT_MAX = 8;
-
 /** As it is stored for an agent: `of` names the settings of its backend, and the model, by a digest. */
 const LearntEntry = Learnt.extend({ of: z.string().max(64), atMs: z.number().int() });
 /** The oldest first. */
-export const LearntEntries = z.array(LearntEntry).max(LEARNT_MAX);
+export const LearntEntries = z.array(LearntEntry).max(BOUNDS.learntSettings.max);
 export type LearntEntries = z.infer<typeof LearntEntries>;
 
 /** Those of the last week. */
