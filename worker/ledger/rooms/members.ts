@@ -73,10 +73,11 @@ export function members(database: Database): Members {
     },
 
     async joinedInDirectChat(roomId) {
+      // Direct chats come first: of any other room no member is looked at.
       const rows = await all<{ userId: string }>(sql`
-        SELECT user_id AS userId FROM members
-        WHERE room_id = ${roomId} AND membership = 'join'
-          AND EXISTS (SELECT 1 FROM directs WHERE directs.room_id = ${roomId})
+        SELECT members.user_id AS userId
+        FROM (SELECT 1 FROM directs WHERE directs.room_id = ${roomId} LIMIT 1) CROSS JOIN members
+        WHERE members.room_id = ${roomId} AND members.membership = 'join'
         LIMIT ${BOUNDS.joinedCounted.max + 1}`);
       return columnOf(rows, "userId", UserId);
     },
