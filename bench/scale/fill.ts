@@ -40,7 +40,7 @@ function grow(path: string, from: Size | undefined, to: Size): void {
       "join",
     ]),
   );
-  fill("lanes (id, owner, lease_until_ms, fence)", since("rooms"), (n) => [[`room:${roomOf(n)}`, null, 0, 40]]);
+  fill(LANES, since("rooms"), (n) => [[`room:${roomOf(n)}`, null, 0, 40, Date.now()]]);
   fill("transactions (id, accepted_at_ms)", since("events"), (n) => [[`before-${n}`, Date.now()]]);
   fill("events (event_id, room_id, received_at_ms, verdict, event)", since("events"), (n) => {
     const { user_id, age, ...event } = roomMessage(roomOf(n % to.rooms), personOf(0));
@@ -51,6 +51,8 @@ function grow(path: string, from: Size | undefined, to: Size): void {
   onDisk(path);
 }
 
+const LANES = "lanes (id, owner, lease_until_ms, fence, claimed_at_ms)";
+
 type Fill = (into: string, range: [from: number, to: number], row: (n: number) => Cell[][]) => void;
 
 /** Sessions with one delivered turn each, its outbox row and the two lanes that ran. */
@@ -60,20 +62,20 @@ function fillSessions(fill: Fill, range: [number, number]): void {
     const lane = `out:${ghostOf(agent)}|${room}`;
     return { agent: agentOf(agent), room, turn, ghost: ghostOf(agent), lane, session: sessionOf(n) };
   };
-  fill("lanes (id, owner, lease_until_ms, fence)", range, (n) => {
+  fill(LANES, range, (n) => {
     const { session, lane } = of(n);
     return [
-      [`session:${session}`, null, 0, 4],
-      [lane, null, 0, 4],
+      [`session:${session}`, null, 0, 4, Date.now()],
+      [lane, null, 0, 4, Date.now()],
     ];
   });
   const turn = `turns (id, session, agent, room_id, direct, event_id, sender, prompt, sent_at_ms, state, attempt,
-    not_before_ms, reply_kind, reply)`;
+    not_before_ms, reply_kind, reply, asked_at_ms)`;
   fill(turn, range, (n) => {
     const { turn: id, session, agent, room } = of(n);
     const reply = `An answer of some length. ${"And so it goes on. ".repeat(20)}`;
     const prompt = [eventId(), personOf(0), "What is it this time?", Date.now()];
-    return [[id, session, agent, room, 0, ...prompt, "delivered", 1, 0, "reply", reply]];
+    return [[id, session, agent, room, 0, ...prompt, "delivered", 1, 0, "reply", reply, Date.now()]];
   });
   fill(
     "outbox (key, lane, turn_id, agent, user_id, device_id, path, body, state, event_id, attempt, not_before_ms)",
