@@ -175,6 +175,14 @@ const CASES: Record<string, Case> = {
     left: "SELECT sender FROM pairs",
     expected: ["@new"],
   },
+  learnt: {
+    rows: [
+      `INSERT INTO learnt VALUES ('old', '[]', ${ago(8 * DAY_MS)}), ('new', '[]', ${ago(6 * DAY_MS)})`,
+      `INSERT INTO learnt VALUES ('ahead', '[]', ${NOW + 8 * DAY_MS})`,
+    ],
+    left: "SELECT agent FROM learnt",
+    expected: ["new"],
+  },
   pairings: {
     rows: [
       `INSERT INTO pairings (agent, user_id, code, at_ms) VALUES ('echo', '@old', 'A', ${ago(2 * HOUR_MS)}), ('echo', '@new', 'B', ${NOW})`,
