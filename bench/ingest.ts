@@ -138,7 +138,7 @@ async function startTroupe(folder: string): Promise<Contestant> {
     env: {},
   });
   const file = new Libsql(join(folder, "troupe.db"));
-  // Of a room in which it knows none of its own it would ask the homeserver, and there is none.
+  // It would ask the homeserver about a room in which it knows none of its own, and there is none.
   file
     .prepare("INSERT INTO members (room_id, user_id, membership) VALUES (?, ?, 'join')")
     .run(ROOM, `@troupe:${SERVER_NAME}`);
