@@ -113,7 +113,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       homeserver.appservice(to);
     };
     bridge = await startBridge({ kind: options.kind, settings, random: chance(2), overlaps, clock, pushTo });
-    await applyAgents({ url }, TOKENS.adminToken, [agentOf("echo", model.url), agentOf("hang", hanging.url)]);
+    await applyAgents({ url }, TOKENS.adminToken, [
+      agentOf("echo", model.url),
+      // An agent in no room has no account, and what it asks is refused.
+      ...(options.trials.broken ? [agentOf("hang", hanging.url)] : []),
+    ]);
     const stage = await stageOf({ options, homeserver, model, bridge, random: chance(3), hopeless: chance(4) });
     const homeserverKills = await storm(stage);
     return await report(stage, homeserverKills);
