@@ -5,6 +5,7 @@
 import * as z from "zod/v4";
 import { BOUNDS } from "../bounds.ts";
 import { type AgentId, AgentKey } from "../protocol/ids.ts";
+import { isObject } from "../protocol/json.ts";
 import { AgentSpec } from "./agent.ts";
 import { Groups, Layer, RoomLayer, RoomName } from "./settings.ts";
 
@@ -56,9 +57,6 @@ function differences(path: string, before: unknown, after: unknown): Change[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].flatMap((name) => differences(path ? `${path}.${name}` : name, before[name], after[name]));
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Errors that a schema cannot find: duplicate agents and unknown groups. */
 export function complaintsAbout({ agents, groups, defaults, rooms }: Configuration): string[] {

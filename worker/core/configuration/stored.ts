@@ -3,7 +3,7 @@
  * read must not stop a room, the operator API or the start.
  */
 import type * as z from "zod/v4";
-import { complaintOf, parseJson } from "../protocol/json.ts";
+import { complaintOf, isContainer, isObject, parseJson } from "../protocol/json.ts";
 
 /**
  * The value of a stored text; undefined when it is invalid. Keys that the schema does not know are dropped: a newer version
@@ -21,7 +21,7 @@ export function readStored<T>(schema: z.ZodType<T>, text: string): T | undefined
 
 /** The changed value with the keys that `readStored` dropped from the stored one: they are for the newer version to change. */
 export function withDropped<T>(stored: unknown, read: unknown, changed: T): T {
-  if (!isRecord(stored) || !isRecord(read) || !isRecord(changed)) return changed;
+  if (!isObject(stored) || !isObject(read) || !isObject(changed)) return changed;
   const dropped = Object.entries(stored).filter(([key]) => !Object.hasOwn(read, key));
   const known = Object.entries(changed).map(([key, value]) => [key, withDropped(stored[key], read[key], value)]);
   return Object.fromEntries([...dropped, ...known]) as T;
@@ -35,10 +35,9 @@ export function problemOf(schema: z.ZodType, text: string): string | undefined {
 }
 
 function dropKeys(json: unknown, path: readonly PropertyKey[], keys: readonly string[]): void {
-  const place = path.reduce<unknown>((value, name) => (isObject(value) ? Reflect.get(value, name) : undefined), json);
-  if (isObject(place)) for (const key of keys) Reflect.deleteProperty(place, key);
+  const place = path.reduce<unknown>(
+    (value, name) => (isContainer(value) ? Reflect.get(value, name) : undefined),
+    json,
+  );
+  if (isContainer(place)) for (const key of keys) Reflect.deleteProperty(place, key);
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => isObject(value) && !Array.isArray(value);
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

@@ -10,9 +10,12 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** True for an object or a list of JSON. */
+export const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
+
 /** True for an object of JSON. It is not copied, as a schema of its keys would do: it may have a million of them. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+  isContainer(value) && !Array.isArray(value);
 
 /** The first thing that does not fit a schema: a path and a sentence, never a value. */
 export function complaintOf(schema: z.ZodType, value: unknown): string {

@@ -11,6 +11,7 @@ import * as z from "zod/v4";
 import { BOUNDS } from "../bounds.ts";
 import { err, ok, type Result } from "../result.ts";
 import { RoomEvent } from "./event.ts";
+import { isContainer } from "./json.ts";
 
 const Envelope = z.object({ events: z.array(z.unknown()) });
 
@@ -88,8 +89,6 @@ function lengthOf(container: object, below: object[]): number {
 
 /** The characters around a key and its value: quotes, colon, comma. */
 const PUNCTUATION = 6;
-
-const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 /** What tells one event from another, for an event that is too large or too deep to be kept. */
 function headOf(raw: unknown): string {

@@ -5,7 +5,7 @@
 import { BOUNDS } from "#core/bounds.ts";
 import { AgentSpec } from "#core/configuration/agent.ts";
 import { Groups, Layer, RoomLayer } from "#core/configuration/settings.ts";
-import { parseJson } from "#core/protocol/json.ts";
+import { isObject, parseJson } from "#core/protocol/json.ts";
 
 /** A schema of core, as far as it is needed here. */
 interface Schema<T> {
@@ -100,6 +100,3 @@ function strictestOf(keys: readonly PropertyKey[]): unknown {
   if (inAgent && keys.length === 2) return { users: [] };
   return keys.length === 1 || (inAgent && rest.length === 1) ? STRICTEST[String(keys.at(-1))] : undefined;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -3,7 +3,7 @@ import { BOUNDS } from "#core/bounds.ts";
 import { DeliveryKey } from "#core/message/mark.ts";
 import { storedUtterance } from "#core/message/utterance.ts";
 import { AgentId, BOT, EventId, type Speaker, UserId } from "#core/protocol/ids.ts";
-import { parseJson } from "#core/protocol/json.ts";
+import { isObject, parseJson } from "#core/protocol/json.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { isLane, type LaneId, type Lease } from "#core/turn/lane.ts";
 import { TurnId } from "#core/turn/turn.ts";
@@ -231,5 +231,3 @@ export function namesOf(row: Pick<Row, "key" | "agent" | "userId" | "turnId" | "
   if (path !== "" && !isObject(parseJson(body))) return err("body: it is no JSON object");
   return ok({ key, agent, userId, turnId });
 }
-
-const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);

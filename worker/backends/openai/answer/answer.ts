@@ -2,10 +2,12 @@
  * An answer while it is read: what of each record is passed on, and how the answer ends. It ends well with `[DONE]`, with a
  * reason for its end, or with a whole completion; with none of these it was cut.
  */
+
 import { BOUNDS } from "#core/bounds.ts";
+import { isContainer } from "#core/protocol/json.ts";
 import type { FinishReason } from "#core/turn/backend.ts";
 import { type Chunk, chunksOf, isErrorName, type Usage } from "./chunk.ts";
-import { fieldOf, isObject } from "./fields.ts";
+import { fieldOf } from "./fields.ts";
 import type { StreamRecord } from "./records.ts";
 import { ToolCalls } from "./tool-calls.ts";
 
@@ -89,7 +91,7 @@ export class Answer {
   /** Gives what is to be passed on, in OpenAI's form; empty for nothing. */
   take(record: StreamRecord, isCut = false): string {
     if (record.done) this.#isDone = true;
-    else if (isObject(record.value)) {
+    else if (isContainer(record.value)) {
       this.#last = record.value;
       return chunksOf(record)
         .map((chunk) => this.#read(chunk))

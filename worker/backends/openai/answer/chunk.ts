@@ -2,7 +2,8 @@
  * Reads a record of an answer: what it holds of a text, a reasoning, a tool call, an end, a count of tokens or an error.
  * No other field is looked at, so that none can be wrong.
  */
-import { entriesOf, fieldOf, isObject, textAt } from "./fields.ts";
+import { isContainer } from "#core/protocol/json.ts";
+import { entriesOf, fieldOf, textAt } from "./fields.ts";
 import type { StreamRecord } from "./records.ts";
 
 export interface ToolPiece {
@@ -39,24 +40,24 @@ export interface Chunk {
 /** The chunks of a record: some servers put several into a list. None of a value that is no object. */
 export function chunksOf({ value, name, bare }: StreamRecord): Chunk[] {
   const values = Array.isArray(value) ? value : [value];
-  return values.filter(isObject).map((one) => chunkOf(one, name, bare));
+  return values.filter(isContainer).map((one) => chunkOf(one, name, bare));
 }
 
 function chunkOf(value: object, name: string, bare: boolean): Chunk {
   const choices = fieldOf(value, "choices");
-  const choice = (Array.isArray(choices) ? choices : [choices]).find(isObject);
+  const choice = (Array.isArray(choices) ? choices : [choices]).find(isContainer);
   const { piece, full, isPiece } = messagesOf(value, choice);
   const [said, all] = [contentOf(piece), contentOf(full)];
   const index = fieldOf(choice, "index");
   return {
     isAnswer: choice !== undefined,
     index: typeof index === "number" ? index : undefined,
-    text: said.text || (isObject(piece) ? "" : textAt(choice, "text")),
+    text: said.text || (isContainer(piece) ? "" : textAt(choice, "text")),
     whole: all.text,
     reasoning: thoughtsIn(piece, said.reasoning) || (said.text === "" ? thoughtsIn(full, all.reasoning) : ""),
     tools: [piece, full].map(toolsOf).find(({ length }) => length > 0) ?? [],
     finish: finishOf(choice),
-    isWhole: isObject(full) && !isPiece && (bare || textAt(value, "object") === "chat.completion"),
+    isWhole: isContainer(full) && !isPiece && (bare || textAt(value, "object") === "chat.completion"),
     usage: usageOf(value),
     complaint: complaintIn(value, choice, name),
   };
@@ -113,9 +114,9 @@ function thoughtsIn(message: unknown, inContent: string): string {
 }
 
 function toolsOf(message: unknown): ToolPiece[] {
-  const calls = entriesOf(fieldOf(message, "tool_calls")).filter(isObject);
+  const calls = entriesOf(fieldOf(message, "tool_calls")).filter(isContainer);
   const old = fieldOf(message, "function_call");
-  const all = calls.length === 0 && isObject(old) ? [{ index: 0, function: old }] : calls;
+  const all = calls.length === 0 && isContainer(old) ? [{ index: 0, function: old }] : calls;
   return all.map((call) => {
     const called = fieldOf(call, "function");
     const index = fieldOf(call, "index");
@@ -124,7 +125,7 @@ function toolsOf(message: unknown): ToolPiece[] {
       index: typeof index === "number" ? index : undefined,
       id: textAt(call, "id") || undefined,
       name: textAt(called, "name") || undefined,
-      arguments: typeof given === "string" ? given : isObject(given) ? JSON.stringify(given) : "",
+      arguments: typeof given === "string" ? given : isContainer(given) ? JSON.stringify(given) : "",
     };
   });
 }
@@ -154,4 +155,4 @@ function complaintIn(value: object, choice: unknown, name: string): unknown {
 }
 
 const isSaid = (error: unknown): boolean =>
-  isObject(error) ? Object.keys(error).length > 0 : typeof error === "string" ? error !== "" : error === true;
+  isContainer(error) ? Object.keys(error).length > 0 : typeof error === "string" ? error !== "" : error === true;

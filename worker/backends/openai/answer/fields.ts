@@ -1,10 +1,9 @@
 /** Fields of JSON that is not what it should be. Nothing here throws. */
-
-export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+import { isContainer } from "#core/protocol/json.ts";
 
 /** Undefined where there is no such field, or no object that could have it. */
 export const fieldOf = (value: unknown, key: string): unknown =>
-  isObject(value) && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
+  isContainer(value) && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
 
 /** Empty where there is no such text. */
 export function textAt(value: unknown, key: string): string {

@@ -2,8 +2,10 @@
  * Reads what a server complains about. There is no common form: the cause may be a text, an object, a list, JSON inside a
  * text, or a page of HTML. So all words of it are read, each with the name of its field.
  */
+
 import { BOUNDS } from "#core/bounds.ts";
-import { entriesOf, fieldOf, isObject } from "../answer/fields.ts";
+import { isContainer } from "#core/protocol/json.ts";
+import { entriesOf, fieldOf } from "../answer/fields.ts";
 
 export interface Complaint {
   /** The status of the HTTP answer, or the one that stands in its body; undefined for none. */
@@ -25,7 +27,7 @@ export function complaintOf(body: unknown, status?: number): Complaint {
   }
   const lines: string[] = [];
   collect(body, "", lines, { left: BOUNDS.complaintWords.max }, 0);
-  const isOfApi = isObject(fieldOf(body, "error")) || fieldOf(body, "object") === "error";
+  const isOfApi = isContainer(fieldOf(body, "error")) || fieldOf(body, "object") === "error";
   return { status: status ?? statusIn(body), words: lines.join("\n"), isPage: false, isOfApi };
 }
 
@@ -38,7 +40,7 @@ const withoutTags = (page: string): string =>
 
 function collect(value: unknown, name: string, lines: string[], room: { left: number }, depth: number): void {
   if (room.left <= 0 || depth > BOUNDS.complaintDepth.max) return;
-  if (isObject(value)) {
+  if (isContainer(value)) {
     for (const [key, field] of Object.entries(value)) {
       collect(field, Array.isArray(value) ? name : key, lines, room, depth + 1);
     }

@@ -1,9 +1,8 @@
 /** Leaves out of a request what its server does not take, and finds out what that is. */
 
-import { parseJson } from "#core/protocol/json.ts";
+import { isContainer, parseJson } from "#core/protocol/json.ts";
 import type { Fetch } from "#core/turn/backend.ts";
 import type { Learnt } from "#core/turn/learnt.ts";
-import { isObject } from "../answer/fields.ts";
 import type { Ending } from "../asking.ts";
 import type { Failure } from "../failure/failure.ts";
 import type { Conversation } from "./conversation.ts";
@@ -37,7 +36,7 @@ export const leavingOut =
   (fetch: Fetch, refused: ReadonlySet<string>, onSent: (parts: ReadonlySet<string>) => void): Fetch =>
   (input, init) => {
     const body = typeof init?.body === "string" ? parseJson(init.body) : undefined;
-    if (!isObject(body)) return fetch(input, init);
+    if (!isContainer(body)) return fetch(input, init);
     const fields = withoutRefused(body, refused);
     const headers = new Headers(init?.headers);
     if (refused.has(IDEMPOTENCY_KEY)) headers.delete(IDEMPOTENCY_KEY);
