@@ -1,10 +1,11 @@
 /** What is remembered of rooms and users, to be compared with what the homeserver says. */
-import { AgentId, botUserId, ghostUserId, RoomId, UserId } from "#core/protocol/ids.ts";
+import { AgentId, botUserId, ghostUserId, UserId } from "#core/protocol/ids.ts";
 import type { ComparisonLedger } from "#ports/comparison.ts";
 import { jsonLists } from "../sql/bulk.ts";
 import { type Database, type Sql, sql } from "../sql/database.ts";
 import { ghostSql } from "../sql/ghosts.ts";
 import { columnOf } from "../sql/stored.ts";
+import { roomsIn, undecidedRooms } from "./intake.ts";
 
 /** The two tables that pages of our users are read from: how a place in each begins. */
 const [AGENTS, GHOSTS] = ["agent ", "ghost "];
@@ -36,7 +37,7 @@ export function comparison(database: Database): ComparisonLedger {
             WHERE members.room_id = value ->> 0 AND members.user_id = ${userId} AND members.membership = 'join')`,
       );
       const results = without.length === 0 ? [] : await atomic(without);
-      return columnOf(results.flat() as { roomId: string }[], "roomId", RoomId);
+      return roomsIn(results.flat());
     },
 
     async joinedIn(roomId, limit) {
@@ -53,13 +54,9 @@ export function comparison(database: Database): ComparisonLedger {
     async reopenInvitations(invitations, nowMs) {
       if (invitations.length === 0) return [];
       const lists = jsonLists(invitations.map((one) => [one.event_id, one.room_id, JSON.stringify(one)]));
-      const ids = JSON.stringify(invitations.map((one) => one.event_id));
-      const undecided = sql`
-        SELECT DISTINCT room_id AS roomId FROM events
-        WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
       // What is lost of it by a crash is found again by the next comparison.
-      const results = await atomic([...lists.map((list) => reopened(list, nowMs)), undecided]);
-      return columnOf((results.at(-1) ?? []) as { roomId: string }[], "roomId", RoomId);
+      const results = await atomic([...lists.map((list) => reopened(list, nowMs)), undecidedRooms(invitations)]);
+      return roomsIn(results.at(-1));
     },
   };
 }

@@ -12,15 +12,23 @@ export function intake(database: Database): Pick<Ledger, "accept"> {
   return {
     async accept(pushed) {
       // All pushed events count, not only new ones, so that a repeated transaction rings again.
-      const ids = JSON.stringify(pushed.events.map((event) => event.event_id));
-      const undecided = sql`
-        SELECT DISTINCT room_id AS roomId FROM events
-        WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
-      const results = await atomic([...inserts(database, pushed), undecided], "durable");
-      return columnOf((results.at(-1) ?? []) as { roomId: string }[], "roomId", RoomId);
+      const results = await atomic([...inserts(database, pushed), undecidedRooms(pushed.events)], "durable");
+      return roomsIn(results.at(-1));
     },
   };
 }
+
+/** The rooms in which one of these events is to be decided. */
+export function undecidedRooms(events: readonly { event_id: EventId }[]): Sql {
+  const ids = JSON.stringify(events.map((event) => event.event_id));
+  return sql`
+    SELECT DISTINCT room_id AS roomId FROM events
+    WHERE event_id IN (SELECT value FROM json_each(${ids})) AND verdict IS NULL`;
+}
+
+/** The rooms of the rows of `undecidedRooms`. */
+export const roomsIn = (rows: readonly unknown[] | undefined): RoomId[] =>
+  columnOf((rows ?? []) as { roomId: string }[], "roomId", RoomId);
 
 function inserts({ bulk }: Database, pushed: Intake): Sql[] {
   const { deadLetters, nowMs } = pushed;
