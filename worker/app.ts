@@ -138,11 +138,22 @@ export function compose(host: Host): App {
     await lookUp({ ledger, ghosts: users, clock }, aliasesIn(await ledger.configuration()));
   };
   const configuring = { ledger, clock, log, cipher, agentEnv, refreshAliases, backends: known };
-  const tending = tendingOf(environment, { ledger, clock, log, doorbell, standing, ghosts: users, mayGoOn, call });
+  const tending = tendingOf(environment, {
+    ledger,
+    clock,
+    log,
+    doorbell,
+    ring,
+    standing,
+    ghosts: users,
+    mayGoOn,
+    call,
+  });
   return {
     http: routes(environment, {
       ...configuring,
       doorbell,
+      ring,
       namespace,
       onDoubt,
       ghosts: users,
@@ -196,11 +207,14 @@ const failed =
     return instead;
   };
 
+type Ring = Doorbell["ring"];
+
 interface TendNeeds {
   ledger: Ledger;
   clock: Clock;
   log: Log;
   doorbell: Doorbell;
+  ring: Ring;
   standing: Standing;
   ghosts: Ghosts;
   mayGoOn: Host["mayGoOn"];
@@ -208,9 +222,8 @@ interface TendNeeds {
 }
 
 function tendingOf(environment: Environment, needs: TendNeeds) {
-  const { ledger, clock, log, standing, doorbell, ghosts: users, mayGoOn } = needs;
+  const { ledger, clock, log, standing, ring, ghosts: users, mayGoOn } = needs;
   const comparing = { ledger, clock, log, ghosts: users, namespace: namespaceOf(environment) };
-  const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   return {
     ...needs,
     keep: retentionOf(environment),
@@ -227,12 +240,12 @@ function tendingOf(environment: Environment, needs: TendNeeds) {
 /** Whether the homeserver reaches us; where it has no ping, whether it is there. Then asks what it has, if that is due. */
 async function ping(environment: Environment, needs: TendNeeds): Promise<Answer<unknown>> {
   const { call, ledger, clock, log, ghosts: users } = needs;
-  const { APPSERVICE_ID: appserviceId, HOMESERVER_URL: address = "" } = environment;
-  const pinged = await users.ping(appserviceId);
+  const { APPSERVICE_ID, HOMESERVER_URL: address = "" } = environment;
+  const pinged = await users.ping(APPSERVICE_ID);
   const answer = pinged.ok || !isLacking(pinged.error) ? pinged : await call(whoAmI());
   if (!answer.ok) log("ping_failed", { ...answer.error });
   else {
-    await refreshCapabilities({ call, ledger, clock, log, address, appserviceId, bot: () => users.bot() });
+    await refreshCapabilities({ call, ledger, clock, log, address, pinged, bot: () => users.bot() });
   }
   return answer;
 }
@@ -240,6 +253,7 @@ async function ping(environment: Environment, needs: TendNeeds): Promise<Answer<
 interface RouteNeeds extends Configuring {
   ledger: Ledger;
   doorbell: Doorbell;
+  ring: Ring;
   namespace: Namespace;
   ghosts: Ghosts;
   /** Called when the homeserver may have lost events. */
@@ -260,7 +274,6 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
     ]);
     return { state, lacks: lackedOf(capabilities), bot };
   };
-  const ring = (lanes: readonly LaneId[]) => doorbell.ring(lanes);
   const http = new Hono();
   http.notFound(unknownPath);
   http.route(
@@ -275,7 +288,7 @@ function routes({ ADMIN_TOKEN, HS_TOKEN }: Environment, needs: RouteNeeds): Hono
     }),
   );
   const reread = async (roomId: RoomId) => restoreState({ ledger, ghosts: needs.ghosts }, await ledger.room(roomId));
-  http.route("/", admin({ ...needs, ring, isOperator, reread }));
+  http.route("/", admin({ ...needs, isOperator, reread }));
   http.route(
     "/",
     ingress({

@@ -55,7 +55,7 @@ test("kind 9, input 33: the bot is refused as M_EXCLUSIVE, the upkeep runs and h
   world = await composed({});
   refuse("/register", 400, "M_EXCLUSIVE");
   expect(await minute()).toBe(false);
-  expect(world.server.pings).not.toEqual([]);
+  expect(world.server.pings).toHaveLength(1);
   const bot = expect.stringMatching(/@troupe:hs\.test \(400 M_EXCLUSIVE\): BOT_LOCALPART must be the sender_localpart/);
   expect(await health()).toMatchObject({ status: 200, ok: true, homeserver: { reachable: true }, problems: [bot] });
   delete world.server.answerFirst;

@@ -12,7 +12,7 @@ import {
   takesDevices,
 } from "#core/protocol/capabilities.ts";
 import { actingDevice, putDevice } from "#core/protocol/client/account.ts";
-import { homeserverVersion, pingAppservice } from "#core/protocol/client/server.ts";
+import { homeserverVersion } from "#core/protocol/client/server.ts";
 import { isLacking, isPassing } from "#core/protocol/errcode.ts";
 import { isAhead } from "#core/turn/clocks.ts";
 import type { Answer, Ghost, GhostLedger } from "#ports/homeserver.ts";
@@ -39,7 +39,8 @@ interface Needs {
   log: Log;
   /** The homeserver's address: another one is another homeserver. */
   address: string;
-  appserviceId: string;
+  /** The answer to the ping that was just sent. */
+  pinged: Answer<unknown>;
   /** The bot, made where it is missing. */
   bot: () => Promise<Answer<Pick<Ghost, "userId">>>;
 }
@@ -71,8 +72,8 @@ const answersOf = (answers: Answers = {}): Partial<Record<Capability, boolean>> 
 
 const isWhole = (answers: Answers): boolean => CAPABILITIES.every((one) => answers[one] !== undefined);
 
-async function ask({ call, appserviceId, bot: made }: Needs): Promise<Answers> {
-  const ping = presenceOf(await call(pingAppservice(appserviceId, crypto.randomUUID())));
+async function ask({ call, pinged, bot: made }: Needs): Promise<Answers> {
+  const ping = presenceOf(pinged);
   const bot = await made();
   if (!bot.ok) return { ping };
   const { userId } = bot.value;
