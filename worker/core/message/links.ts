@@ -4,6 +4,7 @@
  * @see https://spec.matrix.org/v1.19/appendices/#uris
  */
 import { BOUNDS } from "../bounds.ts";
+import type { RoomEvent } from "../protocol/event.ts";
 import { RoomId, UserId } from "../protocol/ids.ts";
 import { codeBlanked } from "./code.ts";
 
@@ -43,6 +44,10 @@ export function roomOfLink(href: string): string | undefined {
 
 const QUOTED = /<(\/?)(?:mx-reply|code|pre|blockquote)\b[^<>]*>/gi;
 const PROFILE = /<([a-z]+)\s[^<>]*\bdata-mx-profile-fallback\b[^<>]*>/i;
+
+/** The HTML of a message; undefined where it has none. */
+export const htmlIn = ({ formatted_body: html, format }: RoomEvent["content"]): string | undefined =>
+  typeof html === "string" && format === "org.matrix.custom.html" ? html : undefined;
 
 /** The users that links in the HTML stand for, outside of quotations, code and the names of profiles. */
 export function pillsIn(html: string): UserLink[] {

@@ -12,7 +12,7 @@ import { BOUNDS } from "../bounds.ts";
 import type { RoomEvent } from "../protocol/event.ts";
 import { UserId } from "../protocol/ids.ts";
 import { withoutCode } from "./code.ts";
-import { pillsIn, type UserLink, userOfLink } from "./links.ts";
+import { htmlIn, pillsIn, type UserLink, userOfLink } from "./links.ts";
 import { beginningOf, behind, folded, plain } from "./readable.ts";
 
 export interface Addressed {
@@ -49,8 +49,10 @@ const ROOM = /(?:^|[\s([{"'])@room\b/;
 const unique = (ids: UserId[]): UserId[] => [...new Set(ids)].slice(0, BOUNDS.mentionsRead.max);
 
 /** The links to users in the HTML of a message. */
-export const htmlPills = ({ formatted_body: html, format }: RoomEvent["content"]): UserLink[] =>
-  typeof html === "string" && format === "org.matrix.custom.html" ? pillsIn(html) : [];
+export function htmlPills(content: RoomEvent["content"]): UserLink[] {
+  const html = htmlIn(content);
+  return html === undefined ? [] : pillsIn(html);
+}
 
 /** The users that a text names by their whole ids, outside of code. */
 export const namedIn = (text: string): UserId[] => idsIn(withoutCode(text.slice(0, BOUNDS.mentionText.max)));

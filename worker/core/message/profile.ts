@@ -7,7 +7,7 @@
 import * as z from "zod/v4";
 import { BOUNDS } from "../bounds.ts";
 import type { RoomEvent } from "../protocol/event.ts";
-import { textOf } from "./links.ts";
+import { htmlIn, textOf } from "./links.ts";
 import { behind, readable } from "./readable.ts";
 
 const PROFILE_KEYS = ["m.per_message_profile", "com.beeper.per_message_profile"];
@@ -54,8 +54,7 @@ function behindName(text: string, name: string): string | undefined {
   return undefined;
 }
 
-function fallbackIn({ formatted_body: html, format }: RoomEvent["content"]): string | undefined {
-  if (typeof html !== "string" || format !== "org.matrix.custom.html") return undefined;
-  const [, , inside] = html.slice(0, BOUNDS.mentionText.max).match(FALLBACK) ?? [];
+function fallbackIn(content: RoomEvent["content"]): string | undefined {
+  const [, , inside] = htmlIn(content)?.slice(0, BOUNDS.mentionText.max).match(FALLBACK) ?? [];
   return inside === undefined ? undefined : textOf(inside).replace(/\s*[:：]\s*$/, "");
 }
