@@ -1,6 +1,6 @@
 /** The homeservers of the live tests, and what a test has to know of each. */
 import { installDendrite, startDendrite } from "../playground/dendrite.ts";
-import type { RunningServer } from "../playground/server.ts";
+import type { Place, RunningServer } from "../playground/server.ts";
 import { installSynapse, startSynapse } from "../playground/synapse.ts";
 
 export type HomeserverKind = "synapse" | "dendrite";
@@ -19,21 +19,14 @@ export const WAYS: Record<HomeserverKind, Ways> = {
   dendrite: { roomVersion: "11", keepsReasons: false },
 };
 
-export interface Starting {
-  dir: string;
-  port: number;
-  serverName: string;
-  registrationFiles: string[];
-}
-
 const progress = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Installs a homeserver unless it is there. The result starts it, as often as needed. */
-export async function install(kind: HomeserverKind): Promise<(starting: Starting) => Promise<RunningServer>> {
+export async function install(kind: HomeserverKind): Promise<(place: Place) => Promise<RunningServer>> {
   if (kind === "dendrite") {
     const bin = await installDendrite(FOLDERS.dendrite, progress);
-    return (starting) => startDendrite({ bin, ...starting });
+    return (place) => startDendrite({ bin, ...place });
   }
   const python = await installSynapse({ venv: FOLDERS.synapse, progress });
-  return (starting) => startSynapse({ python, ...starting });
+  return (place) => startSynapse({ python, ...place });
 }

@@ -1,7 +1,5 @@
 /** An administrator of a Synapse of the live tests: what operators of homeservers do to users behind our back. */
-import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { signUp } from "../playground/accounts.ts";
 
 export interface Operator {
   deleteDevice(userId: string, device: string): Promise<void>;
@@ -13,14 +11,7 @@ export interface Operator {
 
 /** Registers an administrator. `folder`: where Synapse keeps its secrets. */
 export async function registerOperator(homeserver: string, folder: string, user: string): Promise<Operator> {
-  const secrets = JSON.parse(readFileSync(join(folder, "secrets.json"), "utf8")) as Record<string, string>;
-  const url = `${homeserver}/_synapse/admin/v1/register`;
-  const { nonce } = (await (await fetch(url)).json()) as { nonce: string };
-  const mac = createHmac("sha1", secrets["registration_shared_secret"] ?? "")
-    .update([nonce, user, "password", "admin"].join("\0"))
-    .digest("hex");
-  const body = JSON.stringify({ nonce, username: user, password: "password", admin: true, mac });
-  const answer = await fetch(url, { method: "POST", body });
+  const answer = await signUp({ url: homeserver }, folder, { user, password: "password", admin: true });
   const { access_token } = (await answer.json()) as { access_token: string };
 
   async function call(method: string, path: string, given?: object): Promise<void> {

@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { sharedSecret } from "./accounts.ts";
 import { lastLines, run, UserError } from "./processes.ts";
-import { type RunningServer, startServer, stopLeftover } from "./server.ts";
+import { type Place, type RunningServer, startServer, stopLeftover } from "./server.ts";
 
 const DENDRITE_VERSION = "v0.13.8";
 const PACKAGES = ["dendrite", "generate-keys"].map(
@@ -35,13 +35,8 @@ export async function installDendrite(folder: string, progress: (line: string) =
   return bin;
 }
 
-interface Start {
+interface Start extends Place {
   bin: string;
-  /** The folder for its data and its log. */
-  dir: string;
-  port: number;
-  serverName: string;
-  registrationFiles: string[];
 }
 
 /** Starts Dendrite and waits until it is healthy. One left running in the same folder is stopped first. */

@@ -19,8 +19,17 @@ export interface RunningServer {
   exited: Promise<void>;
 }
 
+/** The place of a homeserver of ours. */
+export interface Place {
+  /** The folder for its data and its log. */
+  dir: string;
+  port: number;
+  serverName: string;
+  registrationFiles: string[];
+}
+
 interface Start {
-  /** What it is called in the error. */
+  /** Its name in an error. */
   name: string;
   command: string[];
   /** Its working directory, with its data. */

@@ -9,7 +9,7 @@ import { stringify } from "yaml";
 import { aloneIn } from "../host/locks/file-lock.ts";
 import { secrets } from "./accounts.ts";
 import { lastLines, run, UserError } from "./processes.ts";
-import { type RunningServer, startServer, stopLeftover } from "./server.ts";
+import { type Place, type RunningServer, startServer, stopLeftover } from "./server.ts";
 
 const SYNAPSE_VERSION = "1.163.2";
 const LEASH = join(import.meta.dirname, "leash.py");
@@ -80,13 +80,8 @@ async function checkPython(): Promise<void> {
 
 export type Synapse = RunningServer;
 
-interface Start {
+interface Start extends Place {
   python: string;
-  /** The folder for its data and its log. */
-  dir: string;
-  port: number;
-  serverName: string;
-  registrationFiles: string[];
 }
 
 /** Starts Synapse and waits until it is healthy. A Synapse left running in the same folder is stopped first. */

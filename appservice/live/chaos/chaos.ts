@@ -84,7 +84,7 @@ interface Stage {
   asked: Map<string, string[]>;
   /** Questions that were open when the homeserver was killed. They may have been pushed at any later time. */
   shaken: Set<string>;
-  /** What the homeserver lost when it was restored. */
+  /** The loss of the homeserver when it was restored. */
   restored: Restored;
 }
 

@@ -17,7 +17,7 @@ export interface Reckoning {
   exceptions: string[];
 }
 
-/** What a homeserver lost when its database was put back to a copy. */
+/** The loss of a homeserver whose database was put back to a copy. */
 export interface Restored {
   /** Questions from after the copy. They are in no room any more; the bridge may answer them all the same, once. */
   gone: ReadonlySet<string>;
