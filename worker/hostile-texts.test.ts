@@ -67,7 +67,8 @@ describe("a text of 30 kB that is read as people see it is answered with as few 
     const { server, calls } = world;
     const text = repeated(piece, LENGTH / 2);
     const content = {
-      ...{ format: "org.matrix.custom.html", formatted_body: text },
+      format: "org.matrix.custom.html",
+      formatted_body: text,
       "com.beeper.per_message_profile": { displayname: repeated(piece, 190), has_fallback: true },
       "m.relates_to": { "m.in_reply_to": { event_id: "$before" } },
     };

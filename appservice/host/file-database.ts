@@ -244,7 +244,7 @@ function abandonLog(file: Libsql.Database, path: string, files: readonly (number
   try {
     file.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   } catch {
-    // Whoever replaced the file does not want what is in it.
+    // The rest of the log is not wanted by whoever replaced the file.
   }
   const [, log] = inodesAt(path);
   if (log === undefined || log !== files[1]) return;

@@ -52,7 +52,7 @@ const settingsIn = (folder: string) =>
   });
 const plain = (text: string) => ({ text, values: [] });
 const insert = (word: string) => sql`INSERT INTO t (word) VALUES (${word})`;
-/** What another process reads, so that nothing counts that is not committed. */
+/** The rows as another process reads them, so that nothing counts that is not committed. */
 const words = (file = other) =>
   file
     .prepare("SELECT word FROM t ORDER BY id")

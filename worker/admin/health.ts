@@ -26,7 +26,7 @@ interface Needs {
   format: "prometheus" | "json";
 }
 
-/** What is known of the homeserver. */
+/** The homeserver, as far as it is known. */
 interface Homeserver {
   /** Whether it answered the last ping, or with which error it did not; undefined before the first one. */
   state: { reachable: boolean; atMs: number; refusal?: Refusal } | undefined;

@@ -190,7 +190,9 @@ function asUser(server: FakeHomeserver, request: UserRequest): Response {
 function memberEvent({ names }: FakeHomeserver, userId: string): object {
   const displayname = names.get(userId);
   return {
-    ...{ type: "m.room.member", state_key: userId, sender: userId },
+    type: "m.room.member",
+    state_key: userId,
+    sender: userId,
     content: { membership: "join", ...(displayname === undefined ? {} : { displayname }) },
   };
 }

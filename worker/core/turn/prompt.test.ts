@@ -151,7 +151,8 @@ describe("the text of a quoted event", () => {
       "a reply without what it quotes",
       {
         content: {
-          ...{ msgtype: "m.text", body: "> <@bob:hs.test> earlier\n\nindeed" },
+          msgtype: "m.text",
+          body: "> <@bob:hs.test> earlier\n\nindeed",
           "m.relates_to": { "m.in_reply_to": { event_id: "$1" } },
         },
       },
@@ -161,7 +162,8 @@ describe("the text of a quoted event", () => {
       "kind 7: what a relay's user typed, without the name that the event marks and without what nobody sees",
       {
         content: {
-          ...{ msgtype: "m.text", body: "Bo: [Zoe\u0308](https://matrix.to/#/@zoe:hs.test)\u200b said so" },
+          msgtype: "m.text",
+          body: "Bo: [Zoe\u0308](https://matrix.to/#/@zoe:hs.test)\u200b said so",
           "com.beeper.per_message_profile": { displayname: "Bo", has_fallback: true },
         },
       },
